@@ -1,0 +1,55 @@
+# One command each; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help run install check test test-all bench models docs notebook clean
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/.serving: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the serving part into $(VENV) (no torch) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+# torch first and pinned: anything looser brings gigabytes of CUDA along
+$(VENV)/.learning: $(VENV)/.serving
+	@echo "installing the learning part and the tools into $(VENV) ..."
+	@$(PIP) torch==2.13.0
+	@$(PIP) --editable '.[learn,sources,signing,examples]'
+	@$(PIP) --upgrade pip && $(PIP) --group dev
+	@touch $@
+
+install: $(VENV)/.learning  ## install everything: learning, sources, tools
+
+run: $(VENV)/.serving  ## install the light part and classify the shipped samples with the shipped models
+	@$(BIN)/hilum predict samples
+
+check: $(VENV)/.learning  ## formatting, lint, types, arrows
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check  ## check, then all tests that take minutes, with branch coverage
+	$(BIN)/python -m pytest -m 'not slow' --cov --cov-report=term:skip-covered
+
+test-all: check  ## every test, the slow ones too
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.learning  ## speed and memory as ratios within one run
+	$(BIN)/python benchmarks/run.py
+
+models: $(VENV)/.learning  ## train the shipped packages again (hours on two cores)
+	$(BIN)/python recipes/shipped.py
+
+docs: $(VENV)/.learning  ## write the generated reference pages again
+	$(BIN)/python scripts/write_reference.py
+
+notebook: $(VENV)/.learning  ## run the example notebook from top to bottom
+	$(BIN)/python -m jupyter nbconvert --to notebook --execute --output-dir out examples/explore_train_evaluate.ipynb
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) out build dist

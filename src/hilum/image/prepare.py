@@ -1,0 +1,113 @@
+"""Image -> the network's declared input: find the field of view, crop, resize, stretch, quantise once.
+
+Knows no network and no file. The same function prepares training, evaluation and serving images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.image.image import Image
+
+GEOMETRIES = ("whole", "central", "foreground")
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """The declared input of a package; sealed with it and never taken from today's defaults.
+
+    size: side in pixels of the square input.
+    geometry: "whole" the full frame, "central" the middle `keep` of height and width,
+        "foreground" the box around everything brighter than the background.
+    keep: share of height and width kept by "central"; smallest share of the frame a box may have in "foreground".
+    margin: share of the box side added around it ("foreground" only).
+    squash: True stretches the box to the square, False pads it with black and keeps the aspect.
+    low, high: percentiles of the kept pixels that become 0 and 1.
+    dtype: "uint8".
+    """
+
+    size: int = 128
+    geometry: str = "whole"
+    keep: float = 1.0
+    margin: float = 0.0
+    squash: bool = True
+    low: float = 0.5
+    high: float = 99.5
+    dtype: str = "uint8"
+
+    def __post_init__(self) -> None:
+        if self.geometry not in GEOMETRIES:
+            raise ValueError(f"geometry must be one of {GEOMETRIES}, not {self.geometry!r}")
+        if not 16 <= self.size <= 1024:
+            raise ValueError(f"size must be 16 to 1024, not {self.size}")
+        if self.dtype != "uint8":
+            raise ValueError(f"dtype must be 'uint8', not {self.dtype!r}")
+
+
+def prepare(image: Image, preparation: Preparation) -> NDArray[np.uint8]:
+    """Prepare one image.
+
+    Returns (1, S, S) uint8: channel, row, column; 0 is the low percentile, 255 the high one. Never NaN.
+    """
+    boxed = _fit(_crop(image.pixels, preparation), preparation)
+    low, high = np.percentile(boxed, (preparation.low, preparation.high))
+    stretched = (boxed - low) / max(float(high - low), 1e-6)
+    quantised: NDArray[np.uint8] = np.rint(np.clip(stretched, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return quantised[None]
+
+
+def _crop(pixels: NDArray[np.float32], preparation: Preparation) -> NDArray[np.float32]:
+    if preparation.geometry == "central":
+        return _central(pixels, preparation.keep)
+    if preparation.geometry == "foreground":
+        return _foreground(pixels, preparation)
+    return pixels
+
+
+def _central(pixels: NDArray[np.float32], keep: float) -> NDArray[np.float32]:
+    height, width = pixels.shape
+    top = round(height * (1 - keep) / 2)
+    left = round(width * (1 - keep) / 2)
+    return pixels[top : max(height - top, top + 1), left : max(width - left, left + 1)]
+
+
+def _foreground(pixels: NDArray[np.float32], preparation: Preparation) -> NDArray[np.float32]:
+    threshold = max(float(pixels.max()) * 0.08, 10 / 255)
+    mask = pixels > threshold
+    rows, columns = _span(mask.mean(axis=1)), _span(mask.mean(axis=0))
+    top, bottom = _widen(rows, pixels.shape[0], preparation)
+    left, right = _widen(columns, pixels.shape[1], preparation)
+    return pixels[top:bottom, left:right]
+
+
+def _span(share: NDArray[np.floating]) -> tuple[int, int]:
+    inside = np.flatnonzero(share > 0.02)
+    return (int(inside[0]), int(inside[-1]) + 1) if inside.size else (0, share.size)
+
+
+def _widen(span: tuple[int, int], side: int, preparation: Preparation) -> tuple[int, int]:
+    start, stop = span
+    wanted = max((stop - start) * (1 + 2 * preparation.margin), side * preparation.keep)
+    grow = (wanted - (stop - start)) / 2
+    return max(0, round(start - grow)), min(side, round(stop + grow))
+
+
+def _fit(pixels: NDArray[np.float32], preparation: Preparation) -> NDArray[np.float32]:
+    if not preparation.squash:
+        pixels = _pad_square(pixels)
+    side = preparation.size
+    shrinks = min(pixels.shape) >= side
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized: NDArray[np.float32] = cv2.resize(np.ascontiguousarray(pixels), (side, side), interpolation=how)
+    return resized
+
+
+def _pad_square(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = pixels.shape
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    return np.pad(pixels, ((top, side - height - top), (left, side - width - left)))

@@ -1,0 +1,1 @@
+"""DOORS: the only rooms that know argv, HTTP and HTML."""

@@ -1,0 +1,1 @@
+"""MAKING: a data set and a task in, a sealed package out; the only room that knows torch."""

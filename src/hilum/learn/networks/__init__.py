@@ -1,0 +1,1 @@
+"""Networks by name: a configuration in, a torch module out."""

@@ -1,0 +1,1 @@
+"""NUMBERS: arrays in, figures with intervals out; pure functions, no files, no state."""

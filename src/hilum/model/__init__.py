@@ -1,0 +1,1 @@
+"""ANSWERS: a sealed package in, calibrated answers out; knows no torch."""

@@ -1,0 +1,1 @@
+"""WHICH SPEAKS: which packages are known and trusted."""

@@ -1,0 +1,184 @@
+"""A task file (tasks/*.toml) -> the clinical question as a validated value; knows no image and no model."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from hilum.errors import UnknownTask, UsageError
+
+SELECT_BY = (
+    "accuracy",
+    "balanced_accuracy",
+    "f0.5",
+    "f1",
+    "f2",
+    "recall",
+    "precision",
+    "specificity",
+    "auroc",
+    "auprc",
+)
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One coded term: a value, its scheme (SCT, DCM, LN) and its meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One answer of the task: its name, the words data sets use for it, whether it is the absence of disease."""
+
+    name: str
+    title: str
+    synonyms: tuple[str, ...] = ()
+    negative: bool = False
+    code: Code | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingRule:
+    """How a threshold is found: `balanced`, or the least that reaches a sensitivity or a specificity."""
+
+    name: str
+    sensitivity: float | None = None
+    specificity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A clinical question."""
+
+    name: str
+    title: str
+    labels: tuple[Label, ...]
+    modalities: tuple[str, ...]  # DICOM modalities it accepts; () = any
+    body_parts: tuple[str, ...]  # DICOM body parts it accepts; () = any
+    image_words: str  # "a brain MRI slice": used in refusals
+    intended_use: str
+    geometry: str = "whole"  # how the field of view is found, see image.prepare
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    select_by: str = "balanced_accuracy"
+    auto_priority: int = 0
+    operating_points: tuple[OperatingRule, ...] = (OperatingRule("balanced"),)
+    patient_patterns: tuple[str, ...] = ()  # regular expressions on the file name; groups named `patient`
+    prevalences: tuple[float, ...] = ()  # of any positive class, for PPV and NPV
+    codes: dict[str, Code] = field(default_factory=dict)  # procedure, site
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the labels, in the order of the network's outputs."""
+        return tuple(label.name for label in self.labels)
+
+    @property
+    def negative(self) -> int | None:
+        """Index of the class that means absence of disease, if there is one."""
+        return next((i for i, label in enumerate(self.labels) if label.negative), None)
+
+    def label_for(self, word: str) -> str | None:
+        """Class name for a data set's own word, compared without case, spaces and punctuation; None if unknown."""
+        return {_plain(s): label.name for label in self.labels for s in (label.name, label.title, *label.synonyms)}.get(
+            _plain(word)
+        )
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "", word.lower())
+
+
+def task_folder() -> Path:
+    """The folder of the shipped task files: inside the wheel, or at the root of a checkout."""
+    inside = Path(str(resources.files("hilum"))) / "_tasks"
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "tasks"
+
+
+def shipped_tasks() -> tuple[Task, ...]:
+    """All shipped tasks, highest `auto_priority` first."""
+    found = [read_task(path) for path in sorted(task_folder().glob("*.toml"))]
+    return tuple(sorted(found, key=lambda task: -task.auto_priority))
+
+
+def find_task(reference: str) -> Task:
+    """A task by shipped name or by the path of a task file.
+
+    Raises:
+        UnknownTask: there is neither; the message lists the names there are.
+    """
+    path = Path(reference)
+    if path.suffix == ".toml":
+        if path.is_file():
+            return read_task(path)
+        raise UnknownTask(f"{reference}: no such task file")
+    shipped = task_folder() / f"{reference}.toml"
+    if _NAME.fullmatch(reference) and shipped.is_file():
+        return read_task(shipped)
+    names = ", ".join(task.name for task in shipped_tasks())
+    raise UnknownTask(f"no task '{reference}'; there are: {names}; or give the path of a .toml file")
+
+
+def read_task(path: Path) -> Task:
+    """Read one task file.
+
+    Raises:
+        UsageError: the file is no valid task; the message names the file and the line to mend.
+    """
+    try:
+        return parse_task(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: not a task file: {_reason(error)}") from error
+
+
+def parse_task(text: str) -> Task:
+    """A task from the text of its file; raises ValueError, KeyError or TypeError where it does not fit."""
+    raw = tomllib.loads(text)
+    labels = tuple(_label(entry) for entry in raw.pop("labels"))
+    points = tuple(OperatingRule(**entry) for entry in raw.pop("operating_points", [{"name": "balanced"}]))
+    codes = {name: Code(**entry) for name, entry in raw.pop("codes", {}).items()}
+    lists = {key: tuple(raw.pop(key)) for key in _LISTS if key in raw}
+    task = Task(labels=labels, operating_points=points, codes=codes, **lists, **raw)
+    _check(task)
+    return task
+
+
+_LISTS = ("modalities", "body_parts", "patient_patterns", "prevalences")
+
+
+def _label(entry: dict[str, Any]) -> Label:
+    code = entry.pop("code", None)
+    synonyms = tuple(str(word) for word in entry.pop("synonyms", ()))
+    return Label(**entry, synonyms=synonyms, code=Code(**code) if code else None)
+
+
+def _check(task: Task) -> None:
+    if not _NAME.fullmatch(task.name):
+        raise ValueError(f"name {task.name!r}: use 2 to 64 lower-case letters, digits and hyphens")
+    if len(task.labels) < 2:
+        raise ValueError("a task needs two labels or more")
+    if sum(label.negative for label in task.labels) > 1:
+        raise ValueError("at most one label can be negative")
+    words = [_plain(word) for label in task.labels for word in {_plain(w) for w in (label.name, *label.synonyms)}]
+    twice = sorted({word for word in words if words.count(word) > 1})
+    if twice:
+        raise ValueError(f"these words stand for more than one label: {', '.join(twice)}")
+    if task.select_by not in SELECT_BY:
+        raise ValueError(f"select_by must be one of {', '.join(SELECT_BY)}")
+    for pattern in task.patient_patterns:
+        if "patient" not in re.compile(pattern).groupindex:
+            raise ValueError(f"patient pattern {pattern!r} needs a group named 'patient'")
+    if "balanced" not in {rule.name for rule in task.operating_points}:
+        raise ValueError("operating_points must hold one named 'balanced'")
+
+
+def _reason(error: Exception) -> str:
+    return f"missing {error}" if isinstance(error, KeyError) else str(error)
