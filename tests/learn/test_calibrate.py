@@ -1,0 +1,171 @@
+"""Fitting a calibration to held-out scores: known miscalibration, targets, coverage, groups."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hilum.errors import DataError
+from hilum.learn.calibrate import fit
+from hilum.learn.scores import Scores, make_scores
+from hilum.model.calibration import Calibration
+from hilum.task import Label, OperatingRule, Task
+
+POINTS = (
+    OperatingRule("screening", sensitivity=0.95),
+    OperatingRule("balanced"),
+    OperatingRule("rule-in", specificity=0.95),
+)
+
+
+def task_of(classes: int, negative: int | None = 0) -> Task:
+    labels = tuple(Label(f"class-{c}", f"Class {c}", negative=c == negative) for c in range(classes))
+    return Task("made", "Made", labels, (), (), "a made image", "test", operating_points=POINTS)
+
+
+def made_scores(
+    n: int, classes: int, *, seed: int, sharpness: float = 1.0, prior: NDArray[np.float64] | None = None
+) -> Scores:
+    """Normal features one unit apart a class; logits are the exact log joint density times `sharpness`."""
+    rng = np.random.default_rng(seed)
+    shares = np.full(classes, 1 / classes) if prior is None else prior
+    labels = rng.choice(classes, n, p=shares)
+    means = 2.0 * np.eye(classes)
+    x = means[labels] + rng.normal(size=(n, classes))
+    logits = -((x[:, None] - means[None]) ** 2).sum(axis=2) / 2
+    return make_scores(sharpness * logits, labels, np.arange(n))
+
+
+def ece(calibration: Calibration, scores: Scores) -> float:
+    rows = calibration.probabilities(scores.logits)
+    order = np.argsort(rows.max(axis=1))
+    right = rows.argmax(axis=1) == scores.labels
+    gaps = [abs(rows.max(axis=1)[b].mean() - right[b].mean()) * b.size for b in np.array_split(order, 15)]
+    return float(sum(gaps) / order.size)
+
+
+@pytest.mark.parametrize("sharpness", [0.4, 3.0])
+def test_the_temperature_undoes_a_known_sharpening(sharpness: float) -> None:
+    calibration = fit(made_scores(4000, 3, seed=1, sharpness=sharpness), task_of(3))
+    assert calibration.temperature == pytest.approx(sharpness, rel=0.08)
+    assert ece(calibration, made_scores(8000, 3, seed=2, sharpness=sharpness)) < 0.02
+
+
+def test_a_bias_appears_only_when_the_classes_were_drawn_at_another_rate() -> None:
+    even = fit(made_scores(3000, 2, seed=3), task_of(2))
+    assert even.bias == (0.0, 0.0)
+    skewed = fit(made_scores(3000, 2, seed=3, prior=np.array([0.9, 0.1])), task_of(2))
+    assert skewed.bias[0] - skewed.bias[1] == pytest.approx(np.log(9), abs=0.4)
+    assert skewed.prevalence[0] == pytest.approx(0.9, abs=0.02)
+
+
+def test_a_separable_part_does_not_claim_certainty() -> None:
+    labels = np.repeat([0, 1], 30)
+    logits = np.where(labels[:, None] == np.arange(2), 1.0, -1.0)
+    calibration = fit(make_scores(logits, labels, np.arange(60)), task_of(2))
+    assert np.isfinite(calibration.temperature)
+    assert calibration.probabilities(logits).max() < 1.0
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_operating_points_keep_their_promise_on_new_cases(classes: int) -> None:
+    """Mean over repeated draws: one draw of 1500 positives alone moves the sensitivity by half a point."""
+    reached = {"screening": [], "rule-in": []}  # type: dict[str, list[float]]
+    for seed in range(8):
+        calibration = fit(made_scores(2000, classes, seed=20 + seed), task_of(classes))
+        fresh = made_scores(5000, classes, seed=60 + seed)
+        rows, positive = calibration.probabilities(fresh.logits), fresh.labels != 0
+        called = {name: calibration.decide(rows, name) != 0 for name in calibration.points}
+        reached["screening"].append(float(called["screening"][positive].mean()))
+        reached["rule-in"].append(float((~called["rule-in"][~positive]).mean()))
+        assert called["screening"].mean() >= called["balanced"].mean() >= called["rule-in"].mean()
+        for name, point in calibration.points.items():
+            assert point.sensitivity == pytest.approx(called[name][positive].mean(), abs=0.05)
+            assert point.specificity == pytest.approx((~called[name][~positive]).mean(), abs=0.05)
+    assert np.mean(reached["screening"]) >= 0.95
+    assert np.mean(reached["rule-in"]) >= 0.95
+
+
+def test_balanced_is_the_most_probable_class_unless_a_threshold_clearly_helps() -> None:
+    even = fit(made_scores(3000, 4, seed=6), task_of(4))
+    assert even.points["balanced"].threshold is None
+    rare = fit(made_scores(6000, 3, seed=6, prior=np.array([0.96, 0.02, 0.02])), task_of(3))
+    assert rare.points["balanced"].threshold is not None
+    assert rare.points["balanced"].threshold < 0.4
+
+
+def test_without_a_negative_class_every_point_takes_the_most_probable_class() -> None:
+    calibration = fit(made_scores(500, 3, seed=7), task_of(3, negative=None))
+    assert all(point.threshold is None and "negative" in point.note for point in calibration.points.values())
+
+
+def test_a_target_out_of_reach_is_said() -> None:
+    rng = np.random.default_rng(8)
+    logits = np.stack([np.zeros(40), np.where(np.arange(40) < 20, 5.0, rng.normal(size=40))], axis=1)
+    calibration = fit(make_scores(logits, np.repeat([0, 1], 20), np.arange(40)), task_of(2))
+    assert "could not be reached" in calibration.points["rule-in"].note
+
+
+@pytest.mark.parametrize("groups", [60, 400])
+def test_each_class_is_covered_at_95_percent(groups: int) -> None:
+    """Mean over repeated draws, as the guarantee is stated; classes of unequal difficulty."""
+    prior = np.array([0.7, 0.2, 0.1])
+    coverage = []
+    for seed in range(12):
+        calibration = fit(made_scores(groups * 10, 3, seed=100 + seed, prior=prior), task_of(3))
+        fresh = made_scores(1500, 3, seed=200 + seed, prior=prior)
+        sets = [calibration.conformal_set(row) for row in calibration.probabilities(fresh.logits)]
+        inside = np.array([label in chosen for label, chosen in zip(fresh.labels, sets, strict=True)])
+        coverage.append([inside[fresh.labels == c].mean() for c in range(3)])
+    assert np.mean(coverage, axis=0) == pytest.approx(0.955, abs=0.02)
+
+
+def test_a_class_below_19_groups_uses_the_pooled_threshold_and_the_interval_is_stored() -> None:
+    rng = np.random.default_rng(9)
+    labels = np.repeat([0, 1, 2], [200, 19, 18])
+    scores = make_scores(rng.normal(size=(237, 3)) + 3 * np.eye(3)[labels], labels, np.arange(237))
+    first, second, third = fit(scores, task_of(3)).conformal
+    assert (first.pooled, second.pooled, third.pooled) == (False, False, True)
+    assert (first.groups, second.groups, third.groups) == (200, 19, 237)
+    assert second.coverage[0] == pytest.approx(0.824, abs=0.002)  # Beta(19, 1)
+    assert first.coverage[0] > second.coverage[0]
+
+
+def test_too_few_groups_for_any_threshold_put_every_class_in_the_set() -> None:
+    scores = made_scores(15, 2, seed=10)
+    calibration = fit(scores, task_of(2))
+    assert len(calibration.conformal_set([0.999, 0.001])) == 2
+
+
+def test_copies_weigh_as_one() -> None:
+    scores = made_scores(300, 2, seed=11)
+    copies = np.concatenate([np.arange(300), np.full(500, 7)])
+    repeated = make_scores(scores.logits[copies], scores.labels[copies], scores.groups[copies])
+    once, twice = fit(scores, task_of(2)), fit(repeated, task_of(2))
+    assert twice.temperature == pytest.approx(once.temperature, rel=1e-3)
+    assert twice.prevalence == pytest.approx(once.prevalence)
+    assert twice.counts == once.counts
+    for name, point in once.points.items():
+        assert twice.points[name].sensitivity == pytest.approx(point.sensitivity)
+
+
+def test_disturbed_copies_move_confidence_and_threshold() -> None:
+    scores = made_scores(1000, 2, seed=12, sharpness=4.0)
+    shifted = scores.logits / 4.0 + np.array([-1.0, 1.0])
+    stress = make_scores(shifted, scores.labels, scores.groups)
+    alone, both = fit(scores, task_of(2)), fit(scores, task_of(2), stress=stress)
+    assert both.temperature != pytest.approx(alone.temperature, rel=0.05)
+    assert both.points["rule-in"].threshold != alone.points["rule-in"].threshold
+    assert both.prevalence == alone.prevalence
+    assert "disturbed" in both.origin
+
+
+def test_fitting_twice_gives_the_same() -> None:
+    scores = made_scores(400, 3, seed=13)
+    assert fit(scores, task_of(3)) == fit(scores, task_of(3))
+
+
+def test_a_missing_class_is_a_data_error() -> None:
+    with pytest.raises(DataError, match="class-2"):
+        fit(make_scores(np.zeros((4, 3)), [0, 1, 0, 1], range(4)), task_of(3))

@@ -1,0 +1,125 @@
+"""Applying a calibration: probabilities, operating points, sets, prior correction, JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hilum.errors import PackageDamaged, UsageError
+from hilum.model.calibration import Calibration, ConformalClass, OperatingPoint
+
+
+def made(**changes: Any) -> Calibration:
+    fields: dict[str, Any] = {
+        "classes": ("a", "none", "b"),
+        "negative": 1,
+        "temperature": 2.0,
+        "bias": (0.1, -0.3, 0.2),
+        "points": {
+            "screening": OperatingPoint("screening", 0.2, 0.97, 0.8, 40, 60),
+            "balanced": OperatingPoint("balanced", None, 0.9, 0.92, 40, 60),
+        },
+        "conformal": tuple(ConformalClass(least, 50, False, (0.87, 0.99)) for least in (0.3, 0.2, 0.1)),
+        "counts": (20, 60, 20),
+        "prevalence": (0.2, 0.6, 0.2),
+    }
+    return Calibration(**{**fields, **changes})
+
+
+LOGITS = np.random.default_rng(0).normal(0, 3, (200, 3)).astype(np.float32)
+
+
+def test_probabilities_are_the_softmax_of_scaled_logits() -> None:
+    scores = LOGITS.astype(np.float64) / 2.0 + np.array([0.1, -0.3, 0.2])
+    expected = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(made().probabilities(LOGITS), expected, rtol=1e-12)
+
+
+def test_own_prevalence_changes_nothing() -> None:
+    calibration = made()
+    np.testing.assert_allclose(
+        calibration.probabilities(LOGITS, calibration.prevalence), calibration.probabilities(LOGITS), rtol=1e-12
+    )
+
+
+def test_prior_correction_is_bayes_rule_on_a_known_mixture() -> None:
+    """Two normal densities, logits exact at prevalence 0.5; at 0.1 the corrected answer is the exact posterior."""
+    x = np.linspace(-3, 3, 41)
+    logits = np.stack([-((x + 1) ** 2) / 2, -((x - 1) ** 2) / 2], axis=1)
+    calibration = made(
+        classes=("no", "yes"),
+        negative=0,
+        temperature=1.0,
+        bias=(0.0, 0.0),
+        conformal=made().conformal[:2],
+        counts=(10, 10),
+        prevalence=(0.5, 0.5),
+    )
+    exact = 0.1 * np.exp(logits[:, 1]) / (0.9 * np.exp(logits[:, 0]) + 0.1 * np.exp(logits[:, 1]))
+    np.testing.assert_allclose(calibration.probabilities(logits, 0.1)[:, 1], exact, rtol=1e-12)
+
+
+@given(st.floats(0.001, 0.999), st.sampled_from(["screening", "balanced"]))
+def test_the_decision_and_the_set_do_not_depend_on_the_prevalence(share: float, point: str) -> None:
+    calibration = made()
+    home, site = calibration.probabilities(LOGITS), calibration.probabilities(LOGITS, share)
+    np.testing.assert_array_equal(calibration.decide(home, point), calibration.decide(site, point, share))
+    assert [set(calibration.conformal_set(row)) for row in home[:20]] == [
+        set(calibration.conformal_set(row, share)) for row in site[:20]
+    ]
+
+
+@given(st.floats(0.01, 0.99))
+def test_the_moved_threshold_cuts_the_same_images(share: float) -> None:
+    calibration = made()
+    site = calibration.probabilities(LOGITS, share)
+    threshold = calibration.threshold("screening", share)
+    assert threshold is not None
+    above = 1 - site[:, 1] >= threshold
+    np.testing.assert_array_equal(above, calibration.decide(site, "screening", share) != 1)
+
+
+def test_a_threshold_decides_by_the_sum_of_the_positive_classes() -> None:
+    rows = np.array([[0.11, 0.79, 0.10], [0.02, 0.85, 0.13], [0.30, 0.40, 0.30]])
+    assert made().decide(rows, "screening").tolist() == [0, 1, 0]
+    assert made().decide(rows, "balanced").tolist() == [1, 1, 1]
+
+
+def test_a_conformal_set_holds_what_passes_its_own_threshold_and_is_never_empty() -> None:
+    calibration = made()
+    assert calibration.conformal_set([0.25, 0.60, 0.15]) == (1, 2)
+    assert made(conformal=(ConformalClass(0.99, 50, False, (0.9, 1.0)),) * 3).conformal_set([0.2, 0.5, 0.3]) == (1,)
+
+
+def test_json_round_trip_is_equal() -> None:
+    calibration = made()
+    again = Calibration.from_json(json.loads(json.dumps(calibration.to_json())))
+    assert again == calibration
+    assert again.probabilities(LOGITS).tobytes() == calibration.probabilities(LOGITS).tobytes()
+
+
+@pytest.mark.parametrize("change", [{"format": 99}, {"conformal": 3}, {"temperature": 0}, {"points": {}}, {"bias": []}])
+def test_a_damaged_calibration_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(PackageDamaged, match="calibration"):
+        Calibration.from_json({**made().to_json(), **change})
+
+
+@pytest.mark.parametrize("prevalence", [0.0, 1.0, 1.5, (0.5, 0.5), (0.2, 0.2, 0.2), (1.0, 0.0, 0.0)])
+def test_an_impossible_prevalence_is_a_usage_error(prevalence: Any) -> None:
+    with pytest.raises(UsageError, match="prevalence"):
+        made().probabilities(LOGITS, prevalence)
+
+
+def test_one_number_needs_a_negative_class() -> None:
+    with pytest.raises(UsageError, match="no negative class"):
+        made(negative=None).probabilities(LOGITS, 0.2)
+
+
+def test_an_unknown_point_lists_the_known_ones() -> None:
+    with pytest.raises(UsageError, match="screening, balanced"):
+        made().decide(made().probabilities(LOGITS), "rule-out")
