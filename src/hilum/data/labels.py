@@ -1,0 +1,74 @@
+"""A data set's own words and a task -> the task's classes, and patients by the task's rules; decodes no image."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import replace
+
+from hilum.data.dataset import Case, Dataset
+from hilum.errors import DataError
+from hilum.task import Task
+
+
+def with_task(dataset: Dataset, task: Task) -> Dataset:
+    """The same cases with `label` a class of the task, `classes` the task's own, and patients from file names.
+
+    A word is looked up among the task's labels and synonyms; where a folder's name is unknown, the folders above and
+    below it are asked. Whole numbers in arrays that are no synonyms count the task's classes in their order, from 0.
+    Classes the data set does not hold are no error.
+
+    Raises:
+        DataError: no case has a label, or some words are unknown; the message lists each with its count.
+    """
+    if all(case.raw_label is None for case in dataset.cases):
+        raise DataError(
+            f"{dataset.name}: no labels; sort the images into folders named {_listed(task)}, or add a table"
+        )
+    meaning, notes = _meanings(dataset, task)
+    patterns = tuple(re.compile(pattern) for pattern in task.patient_patterns)
+    in_folders = dataset.layout == "class folders"
+    cases, unknown = [], Counter[str]()
+    for case in dataset.cases:
+        label = meaning.get(case.raw_label) or (_from_path(case, task) if in_folders else None)
+        if label is None:
+            unknown[case.raw_label if case.raw_label is not None else "(none)"] += 1
+            continue
+        cases.append(replace(case, label=label, patient=case.patient or _patient(case, patterns)))
+    if unknown:
+        raise DataError(_unknown(dataset, task, unknown))
+    return replace(dataset, cases=tuple(cases), classes=task.classes, notes=dataset.notes + notes)
+
+
+def _meanings(dataset: Dataset, task: Task) -> tuple[dict[str | None, str], tuple[str, ...]]:
+    words = {case.raw_label for case in dataset.cases if case.raw_label is not None}
+    known: dict[str | None, str] = {word: label for word in words if (label := task.label_for(word)) is not None}
+    if known or dataset.layout != "arrays" or not all(word.isdecimal() for word in words):
+        return known, ()
+    numbers = {word: int(word) for word in words}
+    if max(numbers.values()) >= len(task.classes):
+        return {}, ()
+    order = ", ".join(f"{i} = {name}" for i, name in enumerate(task.classes))
+    return {word: task.classes[i] for word, i in numbers.items()}, (f"labels are numbers, read as {order}",)
+
+
+def _from_path(case: Case, task: Task) -> str | None:
+    folders = case.path.split("/")[:-1]
+    return next((label for folder in reversed(folders) if (label := task.label_for(folder))), None)
+
+
+def _patient(case: Case, patterns: tuple[re.Pattern[str], ...]) -> str | None:
+    return next((match["patient"] for pattern in patterns if (match := pattern.search(case.name))), None)
+
+
+def _unknown(dataset: Dataset, task: Task, unknown: Counter[str]) -> str:
+    words = ", ".join(f"'{word}' ({count})" for word, count in unknown.most_common(20))
+    more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
+    return (
+        f"{dataset.name}: the task {task.name} does not know these labels: {words}{more}. It knows {_listed(task)}; "
+        f"add a word to `synonyms` of its label in a copy of the task file and give that with --task FILE.toml"
+    )
+
+
+def _listed(task: Task) -> str:
+    return ", ".join(task.classes)

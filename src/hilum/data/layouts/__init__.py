@@ -1,0 +1,1 @@
+"""How labels are written down: folders, tables, arrays, manifests -> cases; knows no place and no task."""

@@ -1,0 +1,133 @@
+"""A folder or one file on this disk -> a tree; knows no label."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from hilum.data.dataset import Progress
+from hilum.data.places.tree import Entry, by_path, join
+from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
+
+MAX_DEPTH = 64
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder. `reference` is how the user named it; `root` is where it lies (a hub's cache, for example)."""
+
+    reference: str
+    root: str
+    progress: Progress | None = None
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """All files below the folder; links to files and folders are followed, each folder once."""
+        found = _walk(self.root, self.progress)
+        return by_path(found)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"reference": self.reference, "root": self.root, "progress": None}
+
+    def id(self, path: str) -> str:
+        """The reference joined with the path."""
+        return join(self.reference, path)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """See Tree."""
+        return read_file(f"{self.root}/{path}", self.id(path), limit)
+
+    def head(self, path: str, length: int) -> bytes:
+        """See Tree."""
+        try:
+            with self.local(path).open("rb") as file:
+                return file.read(length)
+        except OSError:
+            return b""
+
+    def local(self, path: str) -> Path:
+        """The file itself."""
+        return Path(self.root, path)
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """A tree of one file: a table with its folder is no such thing, an .npz is."""
+
+    reference: str
+    file: str
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The file alone."""
+        return (Entry(Path(self.file).name, Path(self.file).stat().st_size),)
+
+    def id(self, path: str) -> str:
+        """The reference itself."""
+        return self.reference if path == Path(self.file).name else join(self.reference, path)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """See Tree."""
+        return read_file(self.file, self.id(path), limit)
+
+    def head(self, path: str, length: int) -> bytes:  # noqa: ARG002  there is one file
+        """See Tree."""
+        with Path(self.file).open("rb") as file:
+            return file.read(length)
+
+    def local(self, path: str) -> Path:  # noqa: ARG002  there is one file
+        """The file itself."""
+        return Path(self.file)
+
+
+def read_file(file: str, name: str, limit: int) -> bytes:
+    """The bytes of a file of at most `limit` bytes.
+
+    Raises:
+        ImageTooLarge: it is longer; nothing but the limit was read.
+        UnreadableImage: it cannot be opened.
+    """
+    try:
+        with Path(file).open("rb") as opened:
+            data = opened.read(limit + 1)
+    except OSError as error:
+        raise UnreadableImage(name, error.strerror or "cannot be read") from error
+    if len(data) > limit:
+        raise ImageTooLarge(name, f"larger than the limit of {limit:,} bytes")
+    return data
+
+
+def _walk(root: str, progress: Progress | None) -> list[Entry]:
+    found: list[Entry] = []
+    waiting, seen = [("", 0)], {os.path.realpath(root)}
+    while waiting:
+        inside, depth = waiting.pop()
+        for entry in _scan(f"{root}/{inside}" if inside else root):
+            path = f"{inside}/{entry.name}" if inside else entry.name
+            try:
+                if not entry.is_dir():
+                    found.append(Entry(path, entry.stat().st_size))
+                elif depth < MAX_DEPTH and (not entry.is_symlink() or _new(entry.path, seen)):
+                    waiting.append((path, depth + 1))
+            except OSError:  # a dangling link: nothing to read
+                found.append(Entry(path, 0))
+            if progress and len(found) % 10_000 == 0 and found:
+                progress(len(found), None)
+    return found
+
+
+def _scan(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise UnreadableSource(folder, error.strerror or "cannot be listed") from error
+
+
+def _new(folder: str, seen: set[str]) -> bool:
+    real = os.path.realpath(folder)
+    inside_known = any(known == real or real.startswith(f"{known}/") or known.startswith(f"{real}/") for known in seen)
+    seen.add(real)
+    return not inside_known

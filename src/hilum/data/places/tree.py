@@ -1,0 +1,115 @@
+"""What every place offers: paths, sizes and bytes; and which of the paths can be images. Knows no label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
+from typing import Protocol
+
+IMAGE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom")
+)
+DICOM_SUFFIXES = frozenset((".dcm", ".dicom"))
+TABLE_SUFFIXES = frozenset((".csv", ".tsv"))
+STRAY_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini"))
+STRAY_FOLDERS = frozenset((".ipynb_checkpoints", "__macosx", ".git", ".dvc", "__pycache__"))
+DICOM_MAGIC = (128, b"DICM")  # PS3.10 section 7.1: 128 bytes of preamble, then the prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file: its path inside the place, with `/`, and its size in bytes."""
+
+    path: str
+    size: int
+
+
+class Tree(Protocol):
+    """A readable place. Must survive pickling, so that workers can read too."""
+
+    @property
+    def reference(self) -> str:
+        """The place as the user named it."""
+        ...
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All files, in the order of their paths."""
+        ...
+
+    def id(self, path: str) -> str:
+        """The path as the user would give it."""
+        ...
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The whole file; raises UnreadableImage when it is longer than `limit` bytes or cannot be read."""
+        ...
+
+    def head(self, path: str, length: int) -> bytes:
+        """The first bytes of the file."""
+        ...
+
+    def local(self, path: str) -> Path:
+        """A file on this disk with the same bytes, to be mapped into memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """The files of a tree by what they can be; the four parts hold every file once."""
+
+    images: tuple[str, ...]
+    tables: tuple[str, ...]
+    arrays: tuple[str, ...]
+    stray: tuple[str, ...]
+
+
+def sort_files(tree: Tree) -> Sorted:
+    """Tell images, tables and arrays from what lies there by accident. Opens only files without a suffix."""
+    images, tables, arrays, stray = [], [], [], []
+    for entry in tree.entries:
+        name = entry.path.rpartition("/")[2]
+        suffix = suffix_of(name)
+        if entry.size == 0 or _is_stray(entry.path, name):
+            stray.append(entry.path)
+        elif suffix in IMAGE_SUFFIXES:
+            images.append(entry.path)
+        elif suffix in TABLE_SUFFIXES:
+            tables.append(entry.path)
+        elif suffix == ".npz":
+            arrays.append(entry.path)
+        elif not suffix and _says_dicom(tree, entry):
+            images.append(entry.path)
+        else:
+            stray.append(entry.path)
+    return Sorted(tuple(images), tuple(tables), tuple(arrays), tuple(stray))
+
+
+def suffix_of(name: str) -> str:
+    """The lower-case suffix with its dot; "" for none, and for a UID's last number (1.2.840.10008.1)."""
+    stem, dot, suffix = name.rpartition(".")
+    return f".{suffix.lower()}" if dot and stem and not suffix.isdigit() else ""
+
+
+def join(reference: str, path: str) -> str:
+    """A reference and a path inside it, as the user would write it."""
+    return f"{reference.rstrip('/') or '/'}/{path}" if reference != "/" else f"/{path}"
+
+
+def by_path(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Entries in the order of their paths."""
+    return tuple(sorted(entries, key=attrgetter("path")))
+
+
+def _is_stray(path: str, name: str) -> bool:
+    lowered = name.lower()
+    if lowered in STRAY_NAMES or lowered.startswith("._"):
+        return True
+    return "/" in path and not STRAY_FOLDERS.isdisjoint(path.lower().split("/")[:-1])
+
+
+def _says_dicom(tree: Tree, entry: Entry) -> bool:
+    start, magic = DICOM_MAGIC
+    return entry.size > start + len(magic) and tree.head(entry.path, start + len(magic))[start:] == magic

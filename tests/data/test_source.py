@@ -1,0 +1,98 @@
+"""Every layout opens as the same kind of data set; what lies around is listed and never stops the call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hilum.data.labels import with_task
+from hilum.data.source import open_source
+from hilum.errors import DataError, UnreadableSource
+from hilum.task import find_task
+from tests.data.made import SHARED, lay, needs_data, pictures, png
+
+
+def labels_of(root: Path) -> dict[str, tuple[str | None, str | None]]:
+    return {case.path: (case.raw_label, case.split) for case in open_source(str(root)).cases}
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (("a/1.png", "b/2.png"), [("a", None), ("b", None)]),
+        (("Images/Brain Tumor/1.png", "Images/Healthy/2.png"), [("Brain Tumor", None), ("Healthy", None)]),
+        (("Testing/a/1.png", "Training/b/2.png"), [("a", "test"), ("b", "train")]),
+        (("x/test/a/1.png", "x/train/b/2.png", "x/val/b/3.png"), [("a", "test"), ("b", "train"), ("b", "val")]),
+        (("NORMAL/train/1.png", "SICK/test/2.png"), [("NORMAL", "train"), ("SICK", "test")]),
+        (("NORMAL/p1/1.png", "NORMAL/p2/2.png", "SICK/p3/1.png"), [("NORMAL", None)] * 2 + [("SICK", None)]),
+        (("s1/NORMAL/1.png", "s1/SICK/2.png", "s2/SICK/2.png"), [("NORMAL", None), ("SICK", None), ("SICK", None)]),
+        (("glioma/1.png", "glioma/2.png"), [("glioma", None), ("glioma", None)]),
+        (("images/1.png", "images/2.png"), [(None, None), (None, None)]),
+        (("1.png", "2.png"), [(None, None), (None, None)]),
+    ],
+)
+def test_folders_name_classes_and_splits(tmp_path, paths, expected):
+    lay(tmp_path, pictures(*paths))
+    assert labels_of(tmp_path) == dict(zip(paths, expected, strict=True))
+
+
+def test_what_lies_around_is_listed_and_the_images_still_open(tmp_path):
+    stray = [".DS_Store", "a/Thumbs.db", "a/empty.png", "a/readme.txt", "b/desktop.ini", "b/._1.png", "top.png"]
+    stray += ["a/.ipynb_checkpoints/1-checkpoint.png", "__MACOSX/a/1.png"]
+    lay(tmp_path, pictures("a/1.png", "b/2.png") | dict.fromkeys(stray, b"x"))
+    (tmp_path / "a/empty.png").write_bytes(b"")
+    (tmp_path / "top.png").write_bytes(png())
+    dataset = open_source(str(tmp_path))
+    assert [case.path for case in dataset.cases] == ["a/1.png", "b/2.png"]
+    assert set(dataset.stray) == {f"{tmp_path}/{path}" for path in stray}
+
+
+def test_nothing_to_read_is_an_error_that_names_the_reference(tmp_path):
+    with pytest.raises(UnreadableSource, match="nowhere"):
+        open_source(str(tmp_path / "nowhere"))
+    lay(tmp_path, {"a/readme.txt": "x"})
+    with pytest.raises(UnreadableSource, match="no images"):
+        open_source(str(tmp_path))
+
+
+def test_ids_are_paths_as_given(tmp_path, monkeypatch):
+    lay(tmp_path, pictures("set/a/1.png", "set/b/2.png"))
+    monkeypatch.chdir(tmp_path)
+    assert [case.id for case in open_source("set/").cases] == ["set/a/1.png", "set/b/2.png"]
+
+
+@needs_data
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("folder", "task", "counts"),
+    [
+        (
+            "brain-mri-4class",
+            "brain-tumor-mri",
+            {"glioma": 1145, "meningioma": 1147, "notumor": 1472, "pituitary": 1291},
+        ),
+        ("brain-mri-binary", "brain-tumor-presence-mri", {"healthy": 1936, "tumor": 2078}),
+        ("brain-mri-4class", "brain-tumor-presence-mri", {"healthy": 1472, "tumor": 3583}),
+        ("chest-xray", "pneumonia-cxr", {"normal": 1192, "pneumonia": 3476}),
+    ],
+)
+def test_real_class_folders_have_the_counts_of_their_readme(folder, task, counts):
+    dataset = with_task(open_source(str(SHARED / folder)), find_task(task))
+    assert dataset.counts == counts
+    assert len(dataset) == sum(counts.values())
+
+
+@needs_data
+@pytest.mark.data
+def test_real_chest_files_name_their_patients():
+    dataset = with_task(open_source(str(SHARED / "chest-xray")), find_task("pneumonia-cxr"))
+    assert all(case.patient for case in dataset.cases)
+
+
+@needs_data
+@pytest.mark.data
+def test_words_the_task_does_not_know_are_listed_with_their_counts():
+    dataset = open_source(str(SHARED / "chest-xray"))
+    with pytest.raises(DataError, match=r"'PNEUMONIA' \(3476\).*synonyms"):
+        with_task(dataset, find_task("brain-tumor-mri"))
