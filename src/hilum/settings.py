@@ -27,9 +27,9 @@ SETTINGS = (
     Setting("DATA", "../shared/data", "Folder with real images, used by tests and benchmarks only."),
     Setting("THREADS", "0", "Threads for the network on one image. 0: one for each core, at most four."),
     Setting("WORKERS", "0", "Worker processes for folders of images. 0: one for each core."),
-    Setting("MAX_PIXELS", "67108864", "Largest number of pixels of one image that is decoded."),
+    Setting("MAX_PIXELS", "33554432", "Largest number of pixels of one image that is decoded."),
     Setting("MAX_BYTES", "268435456", "Largest file in bytes that is read."),
-    Setting("MAX_FRAMES", "4096", "Largest number of frames of one file that are read."),
+    Setting("MAX_FRAMES", "512", "Largest number of frames of one file that are read."),
     Setting("SIGNING_KEY", "", "Public key (PEM) that signatures of packages are checked against."),
 )
 

@@ -145,7 +145,7 @@ def parse_task(text: str) -> Task:
     labels = tuple(_label(entry) for entry in raw.pop("labels"))
     points = tuple(OperatingRule(**entry) for entry in raw.pop("operating_points", [{"name": "balanced"}]))
     codes = {name: Code(**entry) for name, entry in raw.pop("codes", {}).items()}
-    lists = {key: tuple(raw.pop(key)) for key in _LISTS if key in raw}
+    lists: dict[str, Any] = {key: tuple(raw.pop(key)) for key in _LISTS if key in raw}
     task = Task(labels=labels, operating_points=points, codes=codes, **lists, **raw)
     _check(task)
     return task

@@ -1,0 +1,44 @@
+"""A package -> the wired parts that answer with it, each opened when first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from hilum.flows.prediction import ModelName
+from hilum.gate.admission import Admission
+from hilum.gate.novelty import Novelty
+from hilum.model.engine import Engine
+from hilum.model.package import ADMISSION, GRAPH, NOVELTY, Package, read_arrays
+
+
+class Speaker:
+    """One package ready to answer; opening it costs nothing until it is asked."""
+
+    def __init__(self, package: Package, *, threads: int = 1) -> None:
+        """Wrap `package`; its graphs run with `threads` threads a pass."""
+        self.package = package
+        self._threads = threads
+
+    @property
+    def name(self) -> ModelName:
+        """What an answer says about who gave it."""
+        return ModelName(self.package.name, self.package.version, self.package.digest)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The network."""
+        return Engine(self.package.read(GRAPH), size=self.package.preparation.size, threads=self._threads)
+
+    @cached_property
+    def admission(self) -> Admission | None:
+        """The small network that says whether this is the kind of image the package knows."""
+        if not self.package.has(ADMISSION):
+            return None
+        return Admission(self.package.read(ADMISSION))
+
+    @cached_property
+    def novelty(self) -> Novelty | None:
+        """The reference that features are compared with."""
+        if not self.package.has(NOVELTY):
+            return None
+        return Novelty.from_arrays(read_arrays(self.package.read(NOVELTY), NOVELTY))

@@ -1,0 +1,105 @@
+"""argv -> one command's module -> an exit code; imports nothing heavy until the command is known.
+
+Exit codes: 0 done (a refusal too), 1 the thing checked is bad, 2 wrong use, 3 some input was unreadable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from hilum import __version__
+
+# name -> (module, one line). Ordered as a user meets them.
+COMMANDS = {
+    "predict": ("hilum.interfaces.cli.predict", "classify images, folders, DICOM files"),
+    "audit": ("hilum.interfaces.cli.audit", "find copies, leaks, conflicts and shortcuts in a data set"),
+    "prepare": ("hilum.interfaces.cli.prepare", "write a cleaned copy of a data set"),
+    "train": ("hilum.interfaces.cli.train", "audit, split, plan, train, calibrate, evaluate and seal a package"),
+    "compare": ("hilum.interfaces.cli.compare", "train several networks on one split and show them side by side"),
+    "evaluate": ("hilum.interfaces.cli.evaluate", "measure a package on labelled images"),
+    "export": ("hilum.interfaces.cli.export", "write a package as ONNX, MONAI bundle or MLflow model"),
+    "models": ("hilum.interfaces.cli.models", "list, show, pin and sign packages"),
+    "tasks": ("hilum.interfaces.cli.tasks", "list and show the clinical questions"),
+    "settings": ("hilum.interfaces.cli.settings", "show every setting and where it comes from"),
+}
+
+DONE, BAD, WRONG_USE, UNREADABLE = 0, 1, 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else "--help"
+    if name in COMMANDS:
+        return _run(name, arguments[1:])
+    if name in ("-h", "--help", "help"):
+        print(overview())
+        return DONE
+    if name in ("-V", "--version"):
+        print(f"hilum {__version__}")
+        return DONE
+    print(f"hilum: no command '{name}'{_nearest(name)}; `hilum --help` lists them", file=sys.stderr)
+    return WRONG_USE
+
+
+def overview() -> str:
+    """What `hilum --help` prints."""
+    width = max(map(len, COMMANDS))
+    rows = "\n".join(f"  {name:<{width}}  {line}" for name, (_, line) in COMMANDS.items())
+    return f"""hilum {__version__}: from a folder of labelled medical images to an audited, calibrated classifier.
+Research use only, not a medical device.
+
+usage: hilum COMMAND …        hilum COMMAND --help tells more
+
+{rows}
+
+examples:
+  hilum predict scan.dcm                         what does this image show?
+  hilum audit my-images/ --report audit/         is this data set sound?
+  hilum train my-images/ --task pneumonia-cxr    learn from it
+"""
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of one command, also for the generated reference."""
+    module = importlib.import_module(COMMANDS[name][0])
+    parser = argparse.ArgumentParser(
+        prog=f"hilum {name}",
+        description=module.DESCRIPTION,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    return parser
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    from hilum.errors import HilumError, InputError, UsageError
+    from hilum.settings import read_settings
+
+    module = importlib.import_module(COMMANDS[name][0])
+    try:
+        options = parser_of(name).parse_args(arguments)
+        return int(module.run(options, read_settings()))
+    except SystemExit as leaving:  # argparse, after it has said why
+        return int(leaving.code or 0)
+    except HilumError as error:
+        print(f"hilum {name}: {error}", file=sys.stderr)
+        return UNREADABLE if isinstance(error, InputError) else WRONG_USE if isinstance(error, UsageError) else BAD
+    except KeyboardInterrupt:
+        print(f"hilum {name}: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+
+
+def _nearest(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    return f" (did you mean '{near[0]}'?)" if near else ""

@@ -1,0 +1,75 @@
+"""The known packages -> a list or one whole; pins and signs packages."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from hilum.errors import UsageError
+from hilum.model.package import CARD, Package, open_package
+from hilum.model.signature import sign
+from hilum.registry.pins import Known, find_package, known_packages, pin, trust
+from hilum.settings import Settings
+
+DESCRIPTION = "List the model packages, show one, trust one (--pin) or sign one (--sign)."
+EXAMPLES = """examples:
+  hilum models                                  what is there
+  hilum models brain-tumor-mri                  one whole: its figures, its card
+  hilum models --pin ./from-a-colleague         trust a package whose origin you know
+  hilum models ./mine --sign private.pem        sign it; HILUM_SIGNING_KEY=public.pem checks it at load"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("model", nargs="?", metavar="REF", help="a package; none: list them")
+    parser.add_argument("--pin", type=Path, metavar="DIR", help="trust this package on this installation")
+    parser.add_argument("--sign", type=Path, metavar="KEY", help="sign REF with this private key (PEM)")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """List, show, pin or sign."""
+    if arguments.pin:
+        digest = pin(settings, arguments.pin.resolve(), "pinned by hand")
+        print(f"pinned {digest[:12]}  {arguments.pin}")
+        return 0
+    if not arguments.model:
+        if arguments.sign:
+            raise UsageError("--sign needs the package to sign: hilum models REF --sign KEY")
+        return _list(known_packages(settings), as_json=arguments.json)
+    folder = find_package(arguments.model, settings)
+    if arguments.sign:
+        sign(folder, arguments.sign)
+        print(f"signed {folder}")
+        return 0
+    return _show(open_package(folder, trust(settings)), as_json=arguments.json)
+
+
+def _list(known: tuple[Known, ...], *, as_json: bool) -> int:
+    if as_json:
+        rows = [{"name": k.name, "version": k.version, "digest": k.digest, "task": k.task, "origin": k.origin,
+                 "path": str(k.folder)} for k in known]  # fmt: skip
+        print(json.dumps(rows, indent=2))
+    for k in known if not as_json else ():
+        print(f"{k.reference:<36} {k.digest[:12]}  {k.origin:<8} {k.task}")
+    if not known and not as_json:
+        print("no packages yet: `hilum train SOURCE --task TASK` makes one")
+    return 0
+
+
+def _show(package: Package, *, as_json: bool) -> int:
+    if as_json:
+        shown = {
+            "name": package.name,
+            "version": package.version,
+            "digest": package.digest,
+            "manifest": package.manifest,
+            "plan": package.plan,
+            "metrics": package.metrics,
+            "calibration": package.calibration.to_json(),
+        }
+        print(json.dumps(shown, indent=2))
+    else:
+        print(f"{package.reference}  {package.digest}\n{package.folder}\n\n{package.read(CARD).decode()}")
+    return 0

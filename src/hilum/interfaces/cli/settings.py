@@ -1,0 +1,30 @@
+"""The settings -> a table of names, values and meanings."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+
+from hilum.settings import SETTINGS, Settings
+
+DESCRIPTION = "Every setting, its value now and what it is for. Settings are environment variables HILUM_…"
+EXAMPLES = """examples:
+  hilum settings
+  HILUM_HOME=/srv/hilum hilum settings --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Show the settings as they were read."""
+    rows = [(f"HILUM_{s.name}", str(getattr(settings, s.name.lower()) or ""), s.help) for s in SETTINGS]
+    if arguments.json:
+        print(json.dumps({name: {"value": value, "help": text} for name, value, text in rows}, indent=2))
+        return 0
+    for name, value, text in rows:
+        print(f"{name:<20} {value or '(not set)'}{'' if name in os.environ else '   (default)'}\n{'':20} {text}")
+    return 0

@@ -1,0 +1,70 @@
+"""Answers -> a readable table on the terminal, row by row as they come; plain text where stdout is no terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+
+from hilum.flows.bulk import Line, Unread
+from hilum.flows.prediction import Prediction
+
+WIDTHS = {"file": 38, "task": 26, "answer": 14, "sure": 7, "also possible": 22}
+BOLD, DIM, YELLOW, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
+
+
+class PredictionTable:
+    """Prints one row an answer and a summary at the end."""
+
+    def __init__(self) -> None:
+        self.answered = self.refused = self.unread = 0
+        self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        self._headed = False
+
+    def add(self, line: Line) -> None:
+        """Print one row."""
+        if not self._headed:
+            self._row(tuple(WIDTHS), BOLD)
+            self._headed = True
+        if isinstance(line, Unread):
+            self.unread += 1
+            self._spoken(line.file, "unreadable", line.error, RED)
+        elif line.refused:
+            self.refused += 1
+            self._spoken(_where(line), "refused", " ".join(reason.text for reason in line.reasons), YELLOW)
+        else:
+            self.answered += 1
+            self._answer(line)
+
+    def close(self) -> None:
+        """Print the summary."""
+        parts = [f"{self.answered} answered", f"{self.refused} refused", f"{self.unread} unreadable"]
+        self._say("\n" + ", ".join(parts) + ". Research use only, not a medical device.", DIM)
+
+    def _answer(self, answer: Prediction) -> None:
+        others = ", ".join(name for name in answer.conformal_set if name != answer.label) or "–"
+        sure = f"{100 * (answer.probability or 0):.1f}%"
+        self._row((_where(answer), answer.task or "", answer.label or "", sure, others), "")
+
+    def _spoken(self, where: str, what: str, why: str, colour: str) -> None:
+        self._say(f"{_short(where, WIDTHS['file'])}  {what}", colour)
+        self._say(textwrap.fill(why, 100, initial_indent="    ", subsequent_indent="    "), "")
+
+    def _row(self, cells: tuple[str, ...], colour: str) -> None:
+        padded = [
+            f"{_short(cell, width):{'>' if name == 'sure' else '<'}{width}}"
+            for cell, (name, width) in zip(cells, WIDTHS.items(), strict=True)
+        ]
+        self._say("  ".join(padded).rstrip(), colour)
+
+    def _say(self, text: str, colour: str) -> None:
+        print(f"{colour}{text}{PLAIN}" if self._colour and colour else text)
+
+
+def _where(answer: Prediction) -> str:
+    frame = "" if answer.frame is None else f" [{answer.frame}]"
+    return f"{answer.file}{frame}"
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else "…" + text[-(width - 1) :]

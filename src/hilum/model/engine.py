@@ -1,0 +1,81 @@
+"""A sealed graph and prepared pixels -> logits, features and activation maps, through ONNX Runtime on a CPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
+
+from hilum.errors import PackageDamaged
+
+INPUT = "pixels"
+OUTPUTS = ("logits", "features", "maps")
+ORT_ERRORS = (
+    ort_state.Fail,
+    ort_state.InvalidArgument,
+    ort_state.InvalidGraph,
+    ort_state.InvalidProtobuf,
+    ort_state.NotImplemented,
+    ort_state.RuntimeException,
+    RuntimeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outputs:
+    """What one pass gives.
+
+    logits: (N, C) float32. features: (N, F) float32, pooled at three depths. maps: (N, C, h, w) float32.
+    """
+
+    logits: NDArray[np.float32]
+    features: NDArray[np.float32]
+    maps: NDArray[np.float32]
+
+
+class Engine:
+    """One loaded graph; safe to call from several threads."""
+
+    def __init__(self, graph: bytes, *, size: int, threads: int = 1) -> None:
+        """Load `graph` (ONNX bytes) for inputs of side `size` with `threads` threads a pass.
+
+        Raises:
+            PackageDamaged: the graph cannot be loaded or does not declare our inputs and outputs.
+        """
+        self._session = load_session(graph, threads)
+        self._size = size
+        inputs = {i.name: i.type for i in self._session.get_inputs()}
+        outputs = {o.name for o in self._session.get_outputs()}
+        if inputs != {INPUT: "tensor(uint8)"} or not outputs.issuperset(OUTPUTS):
+            raise PackageDamaged(f"graph: declares {inputs} -> {sorted(outputs)}, not our inputs and outputs")
+
+    def run(self, pixels: NDArray[np.uint8]) -> Outputs:
+        """One pass over a batch.
+
+        pixels: (N, 1, S, S) uint8 as image.prepare makes them.
+        """
+        expected = (1, self._size, self._size)
+        if pixels.ndim != 4 or pixels.shape[1:] != expected or pixels.dtype != np.uint8:
+            raise ValueError(f"pixels must be (N, 1, {self._size}, {self._size}) uint8, not {pixels.shape}")
+        return Outputs(*self._session.run(OUTPUTS, {INPUT: pixels}))
+
+
+def load_session(graph: bytes, threads: int) -> ort.InferenceSession:
+    """An ONNX Runtime session on the CPU that never spins while idle.
+
+    Raises:
+        PackageDamaged: ONNX Runtime refuses the graph.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except ORT_ERRORS as error:
+        raise PackageDamaged(f"graph: ONNX Runtime refuses it: {error}") from error

@@ -1,0 +1,121 @@
+"""References and folders -> which packages are known and trusted, without a database.
+
+The release pins the shipped packages in release.json beside this file; what is trained or pinned here is appended to
+HILUM_HOME/pins.jsonl. Nothing is ever taken out of that log; a later line never overrules the hash of a package.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hilum.errors import PackageDamaged, UnknownModel
+from hilum.model.package import MANIFEST, Trust, digest_of
+from hilum.settings import Settings
+
+RELEASE = Path(__file__).parent / "release.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One package that can be named: where it lies and where it came from ("shipped" or "trained")."""
+
+    name: str
+    version: str
+    digest: str
+    task: str
+    folder: Path
+    origin: str
+
+    @property
+    def reference(self) -> str:
+        """name@version."""
+        return f"{self.name}@{self.version}"
+
+
+def release_pins() -> dict[str, str]:
+    """Package name -> digest, as this release of Hilum was made with."""
+    return dict(json.loads(RELEASE.read_text(encoding="utf-8"))) if RELEASE.is_file() else {}
+
+
+def trust(settings: Settings) -> Trust:
+    """Whom this installation believes."""
+    lines = _log(settings).read_text(encoding="utf-8").splitlines() if _log(settings).is_file() else []
+    pinned = {json.loads(line)["digest"] for line in lines if line.strip()}
+    return Trust(pinned=frozenset(pinned | set(release_pins().values())), key=settings.signing_key)
+
+
+def pin(settings: Settings, folder: Path, why: str) -> str:
+    """Append a package to the pins of this installation; returns its digest.
+
+    Raises:
+        PackageDamaged: the folder holds no package.
+    """
+    digest = digest_of(folder)
+    line = {"digest": digest, "folder": str(folder), "why": why, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with _log(settings).open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
+    return digest
+
+
+def known_packages(settings: Settings) -> tuple[Known, ...]:
+    """Every package that can be named: the shipped ones first, then the trained ones, newest first."""
+    shipped = [_describe(path.parent, "shipped") for path in sorted(settings.models.glob(f"*/{MANIFEST}"))]
+    folders = sorted(trained_folder(settings).glob(f"*/*/{MANIFEST}"), reverse=True)
+    trained = [_describe(path.parent, "trained") for path in folders]
+    return tuple(shipped + trained)
+
+
+def trained_folder(settings: Settings) -> Path:
+    """Where `hilum train` puts its packages."""
+    return settings.home / "models"
+
+
+def find_package(reference: str, settings: Settings) -> Path:
+    """The folder of a package: by path, name, name@version, name@champion, name@latest or the start of its digest.
+
+    A bare name is its champion: the shipped package, or the newest trained one where none is shipped.
+
+    Raises:
+        UnknownModel: nothing, or more than one thing, answers to the reference.
+    """
+    if (Path(reference) / MANIFEST).is_file():
+        return Path(reference)
+    known = known_packages(settings)
+    name, _, version = reference.partition("@")
+    found = [k for k in known if k.name == name and version in ("", "champion", "latest", k.version)]
+    if version == "latest":
+        found = [k for k in found if k.origin == "trained"] or found
+    if not found and len(reference) >= 6:
+        found = [k for k in known if k.digest.startswith(reference)]
+    if not found:
+        names = ", ".join(sorted({k.reference for k in known})) or "none yet"
+        raise UnknownModel(f"no model '{reference}'; there are: {names}; or give the path of a package")
+    return found[0].folder
+
+
+def champion_for(task: str, settings: Settings) -> Path:
+    """The folder of the package that answers a task.
+
+    Raises:
+        UnknownModel: no package answers this task.
+    """
+    found = [k for k in known_packages(settings) if k.task == task]
+    if not found:
+        raise UnknownModel(f"no model for the task '{task}' yet: train one with `hilum train SOURCE --task {task}`")
+    return found[0].folder
+
+
+def _describe(folder: Path, origin: str) -> Known:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        return Known(manifest["name"], manifest["version"], digest_of(folder), manifest["task"], folder, origin)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PackageDamaged(f"{folder}: {MANIFEST} is damaged: {error}") from error
+
+
+def _log(settings: Settings) -> Path:
+    return settings.home / "pins.jsonl"
