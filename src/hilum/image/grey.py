@@ -1,0 +1,91 @@
+"""Samples of any type and channel count -> one grey plane in [0, 1] and its share of colour; knows no file format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+COLOURED = 24  # of 255: the spread of R, G, B from which a pixel is visibly coloured; JPEG noise stays below
+_GRID = 128  # the share is taken on at most this many rows and columns
+_DEPTHS = (8, 10, 12, 14, 16)
+LOW, HIGH = 0.5, 99.5  # percentiles that become 0 and 1 where nothing declares the range
+
+
+def unit_from_bytes(samples: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(H, W) uint8 -> (H, W) float32: 255 is 1."""
+    return np.multiply(samples, np.float32(1 / 255), dtype=np.float32)
+
+
+def unit_from_integers(samples: NDArray[Any]) -> NDArray[np.float32]:
+    """(H, W) unsigned integers of more than 8 bits -> (H, W) float32 in [0, 1].
+
+    Such files often hold 10 or 12 significant bits. Full scale is therefore the largest value of the smallest depth
+    among 8, 10, 12, 14 and 16 bits that holds every sample; beyond 16 bits, or with negative samples, the range is
+    taken from the samples as in `unit_from_values`.
+    """
+    lowest, highest = int(samples.min()), int(samples.max())
+    if lowest < 0 or highest > 65535:
+        return unit_from_values(samples)
+    full = next(2**depth - 1 for depth in _DEPTHS if highest < 2**depth)
+    scaled: NDArray[np.float32] = np.multiply(samples, np.float32(1 / full), dtype=np.float32)
+    return scaled
+
+
+def unit_from_floats(samples: NDArray[Any]) -> NDArray[np.float32]:
+    """(H, W) floats -> (H, W) float32 in [0, 1]: as they are when all lie in [0, 1], else as in `unit_from_values`."""
+    finite = np.isfinite(samples)
+    inside = bool(finite.all()) and float(samples.min()) >= 0.0 and float(samples.max()) <= 1.0
+    return samples.astype(np.float32) if inside else unit_from_values(samples, finite)
+
+
+def unit_from_values(samples: NDArray[Any], inside: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    """(H, W) numbers of unknown range -> (H, W) float32: percentile 0.5 becomes 0, 99.5 becomes 1, clipped.
+
+    inside: (H, W) bool, the samples that count for the percentiles (neither padding nor NaN); None: all.
+    Samples that are not finite become 0; an image of one value becomes 0.
+    """
+    known = samples[inside] if inside is not None else samples
+    if known.size == 0:
+        return np.zeros(samples.shape, np.float32)
+    low, high = (float(edge) for edge in np.percentile(known, (LOW, HIGH)))
+    if high <= low:  # fewer than one sample in 200 differs: take the full range
+        low, high = float(known.min()), float(known.max())
+    return ramp(samples, low, high)
+
+
+def ramp(samples: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
+    """(H, W) numbers -> (H, W) float32 in [0, 1]: `low` becomes 0, `high` becomes 1, clipped; NaN becomes 0."""
+    width = high - low
+    if not (np.isfinite(width) and width > 0):
+        return np.zeros(samples.shape, np.float32)
+    wide = samples.astype(np.float64) if samples.dtype.itemsize > 2 else samples.astype(np.float32)
+    wide -= low
+    wide *= 1.0 / width
+    if samples.dtype.kind == "f":
+        np.nan_to_num(wide, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+    return np.clip(wide, 0.0, 1.0, out=wide).astype(np.float32, copy=False)
+
+
+def grey_from_colour(samples: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
+    """(H, W, 3) RGB or (H, W, 4) RGBA, uint8 -> grey (H, W) float32 in [0, 1] and the share of coloured pixels.
+
+    Grey is the luma of ITU-R BT.601 as Pillow rounds it; alpha is composited over black.
+    """
+    colour = np.ascontiguousarray(samples[..., :3])
+    luma = unit_from_bytes(np.asarray(Pillow.fromarray(colour).convert("L")))
+    if samples.shape[-1] == 4:
+        luma *= unit_from_bytes(samples[..., 3])
+    return luma, colour_share(colour)
+
+
+def colour_share(colour: NDArray[np.uint8]) -> float:
+    """(H, W, 3) uint8 -> share in [0, 1] of the pixels, on a regular grid, whose channels differ visibly."""
+    height, width = colour.shape[:2]
+    grid = colour[:: -(-height // _GRID), :: -(-width // _GRID)]
+    red, green, blue = grid[..., 0], grid[..., 1], grid[..., 2]
+    brightest = np.maximum(np.maximum(red, green), blue)
+    darkest = np.minimum(np.minimum(red, green), blue)
+    return float(np.count_nonzero(brightest - darkest > COLOURED) / brightest.size)

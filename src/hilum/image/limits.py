@@ -1,0 +1,45 @@
+"""What one file may cost: the bounds every decoder checks on the header, before it touches a pixel; knows no format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hilum.errors import ImageTooLarge
+
+MEBI = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one file.
+
+    max_bytes: length of the file as received, and of its header and pixel data once inflated.
+    max_pixels: width x height of one frame. The default holds the largest radiographs and mammograms (about 18 M) and
+        keeps one decode below 256 MiB.
+    max_frames: frames of one file.
+    max_total_pixels: width x height x frames; an Image needs 4 bytes a pixel.
+    """
+
+    max_bytes: int = 256 * MEBI
+    max_pixels: int = 32 * MEBI
+    max_frames: int = 512
+    max_total_pixels: int = 64 * MEBI
+
+    def check_bytes(self, name: str, length: int) -> None:
+        """Raises ImageTooLarge where `length` bytes are more than allowed."""
+        if length > self.max_bytes:
+            raise ImageTooLarge(name, f"{length:,} bytes; the limit is {self.max_bytes:,}")
+
+    def check_size(self, name: str, width: int, height: int, frames: int = 1) -> None:
+        """Raises ImageTooLarge where the declared size is more than allowed."""
+        if width * height > self.max_pixels:
+            said = f"the header declares {width:,} x {height:,} pixels"
+            raise ImageTooLarge(name, f"{said}; the limit is {self.max_pixels:,} a frame")
+        if frames > self.max_frames:
+            raise ImageTooLarge(name, f"{frames:,} frames; the limit is {self.max_frames:,}: split the file")
+        if width * height * frames > self.max_total_pixels:
+            said = f"the header declares {frames:,} frames of {width:,} x {height:,} pixels"
+            raise ImageTooLarge(name, f"{said}; the limit is {self.max_total_pixels:,} pixels a file")
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,50 @@
+"""decode: any allowed file -> grey Images in [0, 1]; anything else a named error."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from hilum.errors import UnreadableImage, UnsupportedFormat
+from hilum.image.decode import decode, from_array
+
+
+def encoded(array: np.ndarray, form: str, mode: str | None = None, **options: object) -> bytes:
+    """An array as the bytes of an image file."""
+    picture = Pillow.fromarray(array)
+    buffer = io.BytesIO()
+    (picture.convert(mode) if mode else picture).save(buffer, form, **options)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def ramp() -> np.ndarray:
+    """(24, 32) uint8, every row a ramp from 0 to 248."""
+    return np.tile(np.arange(0, 256, 8, dtype=np.uint8), (24, 1))
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "BMP", "WEBP"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1"])
+def test_every_lossless_format_and_mode_gives_the_same_grey(ramp: np.ndarray, form: str, mode: str) -> None:
+    options = {"lossless": True} if form == "WEBP" else {}
+    (image,) = decode(encoded(ramp, form, mode, **options), name="ramp")
+    expected = ramp / 255 if mode != "1" else np.asarray(Pillow.fromarray(ramp).convert("1"), float)
+    np.testing.assert_allclose(image.pixels, expected, atol=1e-6)
+    assert image.metadata.format == form
+    assert (image.metadata.width, image.metadata.height) == (32, 24)
+    assert image.colour_share == 0.0
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"PK\x03\x04" + bytes(100), b"\x80\x04\x95" + bytes(64)])
+def test_what_is_no_image_is_named_and_refused(data: bytes) -> None:
+    with pytest.raises(UnreadableImage, match=r"notes\.txt: ") as caught:
+        decode(data, name="notes.txt")
+    assert isinstance(caught.value, UnsupportedFormat) == bool(data)
+
+
+def test_an_array_decodes_as_its_png_does(ramp: np.ndarray) -> None:
+    (image,) = decode(encoded(ramp, "PNG"), name="ramp.png")
+    np.testing.assert_array_equal(from_array(ramp, "ramp").pixels, image.pixels)
