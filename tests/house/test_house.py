@@ -1,0 +1,84 @@
+"""The rules of the house, held by tests: sizes, first lines, arrows, task files, what is promised in docs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hilum.task import read_task
+from tests.conftest import ROOT
+
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+FUNCTION_LINES = 60
+PARAMETERS = 9
+
+
+def test_no_source_file_is_a_house_of_its_own() -> None:
+    long = {str(path.relative_to(ROOT)): n for path in SOURCES if (n := len(path.read_text().splitlines())) > 400}
+    assert long == {}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
+def test_every_file_opens_with_one_sentence(path: Path) -> None:
+    said = ast.get_docstring(ast.parse(path.read_text()))
+    assert said
+    assert len(said.split("\n\n", maxsplit=1)[0]) > 20
+
+
+def functions() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    return [
+        (f"{path.relative_to(ROOT / 'src')}:{node.name}", node)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+
+def test_functions_stay_small() -> None:
+    long = {name: n for name, node in functions() if (n := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES}
+    assert long == {}
+
+
+def test_functions_take_few_parameters() -> None:
+    many = {
+        name: n for name, node in functions() if (n := len(node.args.args) + len(node.args.kwonlyargs)) > PARAMETERS
+    }
+    assert many == {}
+
+
+def test_no_broad_except_outside_the_doors() -> None:
+    broad = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        if "interfaces" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException")))
+    ]
+    assert broad == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tasks").glob("*.toml")), ids=lambda path: path.stem)
+def test_every_task_file_is_a_task_of_that_name(path: Path) -> None:
+    assert read_task(path).name == path.stem
+
+
+def test_the_serving_part_never_imports_the_learning_part() -> None:
+    code = (
+        "import sys, hilum.interfaces.cli.predict, hilum.bootstrap\n"
+        "heavy = {'torch','lightning','monai','sklearn','scipy','matplotlib','faiss','pandas','pydicom','mlflow'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "[]"
+
+
+def test_nothing_names_a_machine_or_a_pickle() -> None:
+    for path in SOURCES:
+        text = path.read_text()
+        assert "allow_pickle=True" not in text, path
+        assert "/root/" not in text, path

@@ -1,0 +1,76 @@
+"""Task files: their words, their checks, their errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import UnknownTask, UsageError
+from hilum.task import find_task, parse_task, read_task, shipped_tasks
+
+MINE = """
+name = "knee-fracture"
+title = "Fracture of the knee"
+modalities = ["CR"]
+body_parts = ["KNEE"]
+image_words = "a knee X-ray"
+intended_use = "Research."
+[[labels]]
+name = "intact"
+title = "Intact"
+negative = true
+[[labels]]
+name = "broken"
+title = "Broken"
+synonyms = ["1", "fracture"]
+"""
+
+
+def test_words_of_data_sets_become_labels() -> None:
+    presence = find_task("brain-tumor-presence-mri")
+    assert [presence.label_for(w) for w in ("Brain Tumor", "Healthy", "0", "1", "notumor")] == [
+        "tumor", "healthy", "healthy", "tumor", "healthy",
+    ]  # fmt: skip
+    assert find_task("pneumonia-cxr").label_for("NORMAL") == "normal"
+    assert presence.label_for("knee") is None
+
+
+def test_the_highest_priority_comes_first() -> None:
+    assert [task.auto_priority for task in shipped_tasks()] == [20, 10, 0]
+
+
+def test_a_file_of_ones_own_works_like_a_shipped_one(tmp_path: Path) -> None:
+    (tmp_path / "knee.toml").write_text(MINE)
+    task = find_task(str(tmp_path / "knee.toml"))
+    assert (task.classes, task.negative, task.label_for("Fracture")) == (("intact", "broken"), 0, "broken")
+
+
+def test_an_unknown_task_says_what_there_is() -> None:
+    with pytest.raises(UnknownTask, match="pneumonia-cxr"):
+        find_task("nonsense")
+    with pytest.raises(UnknownTask, match="no such task file"):
+        find_task("nonsense.toml")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('name = "knee-fracture"', 'name = "Knee!"'), "lower-case letters"),
+        (('synonyms = ["1", "fracture"]', 'synonyms = ["Intact"]'), "more than one label: intact"),
+        (('title = "Fracture of the knee"\n', ""), "title"),
+        (('image_words = "a knee X-ray"', 'select_by = "luck"\nimage_words = "x"'), "select_by must be one of"),
+        (('modalities = ["CR"]', 'patient_patterns = ["^x"]\nmodalities = []'), "needs a group named 'patient'"),
+        (('[[labels]]\nname = "intact"', "[[labels"), "not a task file"),
+    ],
+)
+def test_a_broken_task_file_names_what_to_mend(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(MINE.replace(*change))
+    with pytest.raises(UsageError, match=said):
+        read_task(path)
+
+
+def test_two_negatives_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most one label can be negative"):
+        parse_task(MINE.replace('title = "Broken"', 'title = "Broken"\nnegative = true'))
