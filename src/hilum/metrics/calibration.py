@@ -1,0 +1,110 @@
+"""Probabilities and truth -> how far they can be believed: ECE, Brier, reliability, risk against coverage.
+
+`probabilities` (N, C) float64, rows sum to 1; `labels` (N,) int; `weights` (N,) or (D, N), default all 1. The rows of
+refused cases hold no probability and are left out by the caller, who says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.metrics.ranking import divide, plain
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.integer]
+
+BINS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """One bar a bin, (B,) each, from the least to the most confident; empty bins are left out."""
+
+    confidence: Floats  # mean probability of the top class
+    accuracy: Floats  # share in which the top class is right
+    count: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class RiskCoverage:
+    """The share of errors among the most confident part, (K,) each."""
+
+    coverage: Floats
+    risk: Floats
+
+
+def ece(probabilities: Floats, labels: Labels, bins: int = BINS, weights: Floats | None = None) -> float | Floats:
+    """Expected calibration error of the top class over equal-mass bins.
+
+    The mean over the cases of |confidence - accuracy| of their bin (Naeini 2015; Guo 2017), bins of equal numbers of
+    cases (Nguyen & O'Connor 2015) rather than equal width: with a good model nearly all cases are near 1, and equal
+    widths would judge the rest by a handful. Cases with the same confidence share a bin, so the order of the rows does
+    not matter. Every draw of a bootstrap uses the bins of the whole sample.
+    """
+    confidence, right = _top(probabilities, labels)
+    member = np.zeros((confidence.size, bins))
+    member[np.arange(confidence.size), equal_mass_bins(confidence, bins)] = 1.0
+    share = np.ones(confidence.size) if weights is None else np.asarray(weights, dtype=np.float64)
+    gap = share @ (member * (confidence - right)[:, None])  # (..., B): sum of confidence - sum of right
+    return plain(divide(np.abs(gap).sum(axis=-1), share.sum(axis=-1)))
+
+
+def equal_mass_bins(values: Floats, bins: int) -> NDArray[np.int64]:
+    """(N,) bin of each value by its rank; equal values share the bin of their middle rank."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    middle = np.cumsum(count) - (count + 1) / 2
+    return np.minimum((middle[place] * bins / values.size).astype(np.int64), bins - 1)
+
+
+def reliability(probabilities: Floats, labels: Labels, bins: int = BINS) -> Reliability:
+    """The bins that `ece` sums, for drawing."""
+    confidence, right = _top(probabilities, labels)
+    place = equal_mass_bins(confidence, bins)
+    count = np.bincount(place, minlength=bins).astype(np.float64)
+    kept = count > 0
+    mean = np.bincount(place, confidence, bins)[kept] / count[kept]
+    share = np.bincount(place, right, bins)[kept] / count[kept]
+    return Reliability(mean, share, count[kept])
+
+
+def brier(probabilities: Floats, labels: Labels, weights: Floats | None = None) -> float | Floats:
+    """Mean squared distance between the probabilities and the truth (Brier 1950).
+
+    More than two classes: summed over them, in [0, 2]. Two classes: of the second one alone, in [0, 1], as is usual.
+    """
+    truth = np.eye(probabilities.shape[1])[np.asarray(labels)]
+    each = ((probabilities - truth) ** 2).sum(axis=1) / (2.0 if probabilities.shape[1] == 2 else 1.0)
+    return _weighted_mean(each, weights)
+
+
+def log_loss(probabilities: Floats, labels: Labels, weights: Floats | None = None) -> float | Floats:
+    """Mean negative natural logarithm of the probability given to the truth, clipped at 1e-12."""
+    given = probabilities[np.arange(len(labels)), np.asarray(labels)]
+    return _weighted_mean(-np.log(np.clip(given, 1e-12, 1.0)), weights)
+
+
+def risk_coverage(probabilities: Floats, labels: Labels) -> RiskCoverage:
+    """Errors among the k most confident, for every k (Geifman & El-Yaniv 2017); ties are taken whole."""
+    confidence, right = _top(probabilities, labels)
+    order = np.argsort(-confidence, kind="stable")
+    falling = confidence[order]
+    ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))
+    kept = np.arange(1, confidence.size + 1)[ends]
+    return RiskCoverage(kept / confidence.size, np.cumsum(1.0 - right[order])[ends] / kept)
+
+
+def _top(probabilities: Floats, labels: Labels) -> tuple[Floats, Floats]:
+    probabilities = np.asarray(probabilities, dtype=np.float64)
+    if probabilities.ndim != 2 or len(probabilities) != len(labels) or not len(labels):
+        raise ValueError(f"probabilities {probabilities.shape} must be (N, C) with one label a row, N > 0")
+    if np.isnan(probabilities).any():
+        raise ValueError("a probability is NaN; leave refused cases out")
+    return probabilities.max(axis=1), (probabilities.argmax(axis=1) == np.asarray(labels)).astype(np.float64)
+
+
+def _weighted_mean(each: Floats, weights: Floats | None) -> float | Floats:
+    share = np.ones(each.size) if weights is None else np.asarray(weights, dtype=np.float64)
+    return plain(divide(share @ each, share.sum(axis=-1)))

@@ -1,0 +1,83 @@
+"""Calibration: ECE by hand, Brier and log loss as scikit-learn's, risk against coverage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from hilum.metrics import calibration as c
+
+
+def predicted(n: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and labels drawn from them: calibrated by construction."""
+    generator = np.random.default_rng(seed)
+    probabilities = generator.dirichlet(np.ones(classes), n)
+    labels = (generator.random(n)[:, None] > probabilities.cumsum(axis=1)).sum(axis=1)
+    return probabilities, np.minimum(labels, classes - 1)
+
+
+@given(n=st.integers(30, 200), seed=st.integers(0, 10_000))
+def test_ece_is_that_of_equal_parts_of_the_sorted_cases(n: int, seed: int) -> None:
+    """Without ties the bins are fifteen runs of the sorted cases whose sizes differ by one at most."""
+    probabilities, labels = predicted(n, 3, seed)
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    order = np.argsort(confidence)
+    bins = (np.arange(n) * 15) // n
+    expected = sum(abs((confidence[order][bins == b] - right[order][bins == b]).sum()) / n for b in range(15))
+    assert np.bincount(bins).max() - np.bincount(bins).min() <= 1
+    assert c.ece(probabilities, labels) == pytest.approx(expected)
+
+
+def test_ece_of_the_calibrated_and_the_boastful() -> None:
+    """Near 0 where labels are drawn from the probabilities; the whole gap where confidence is 1 and half is wrong."""
+    probabilities, labels = predicted(100_000, 4, 0)
+    assert c.ece(probabilities, labels) < 0.01
+    boast = np.tile([1.0, 0.0], (100, 1))
+    assert c.ece(boast, np.arange(100) % 2) == pytest.approx(0.5)
+
+
+@given(seed=st.integers(0, 1000))
+def test_ece_does_not_depend_on_the_order_of_tied_rows(seed: int) -> None:
+    """Cases of one confidence share a bin."""
+    probabilities, labels = predicted(60, 2, seed)
+    probabilities = np.round(probabilities, 1)
+    shuffled = np.random.default_rng(seed).permutation(60)
+    assert c.ece(probabilities, labels) == pytest.approx(c.ece(probabilities[shuffled], labels[shuffled]))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_brier_and_log_loss_agree_with_scikit_learn(classes: int) -> None:
+    """Two classes: the usual half; more: the sum over the classes."""
+    probabilities, labels = predicted(100, classes, 2)
+    theirs = probabilities[:, 1] if classes == 2 else probabilities
+    options = {} if classes == 2 else {"labels": list(range(classes))}
+    assert c.brier(probabilities, labels) == pytest.approx(sk.brier_score_loss(labels, theirs, **options))
+    assert c.log_loss(probabilities, labels) == pytest.approx(sk.log_loss(labels, probabilities))
+
+
+def test_reliability_bars_sum_to_the_ece() -> None:
+    """What is drawn is what is printed."""
+    probabilities, labels = predicted(500, 3, 4)
+    bars = c.reliability(probabilities, labels)
+    drawn = (np.abs(bars.confidence - bars.accuracy) * bars.count).sum() / bars.count.sum()
+    assert drawn == pytest.approx(c.ece(probabilities, labels))
+    assert bars.count.sum() == 500
+
+
+def test_risk_at_full_coverage_is_the_error_rate() -> None:
+    """And the most confident case stands first."""
+    probabilities, labels = predicted(300, 3, 6)
+    curve = c.risk_coverage(probabilities, labels)
+    assert curve.coverage[-1] == 1.0
+    assert curve.risk[-1] == pytest.approx((probabilities.argmax(axis=1) != labels).mean())
+    surest = int(probabilities.max(axis=1).argmax())
+    assert curve.risk[0] == float(probabilities[surest].argmax() != labels[surest])
+
+
+def test_rows_without_probability_are_an_error() -> None:
+    """Refused cases must be left out knowingly."""
+    with pytest.raises(ValueError, match="NaN"):
+        c.ece(np.array([[np.nan, np.nan]]), np.array([0]))

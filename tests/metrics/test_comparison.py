@@ -1,0 +1,69 @@
+"""Two models on the same cases: known p-values, and differences that chance explains or does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn import metrics as sk
+
+from hilum.metrics import comparison as c
+from hilum.metrics.figures import Answers
+
+
+@given(first=st.integers(0, 40), second=st.integers(0, 40), both=st.integers(0, 20))
+def test_mcnemar_agrees_with_the_binomial_test(first: int, second: int, both: int) -> None:
+    """Exact p is scipy's; mid-p is never larger, and half a step smaller."""
+    one = np.array([True] * first + [False] * second + [True] * both, dtype=bool)
+    two = np.array([False] * first + [True] * second + [True] * both, dtype=bool)
+    found = c.mcnemar(one, two)
+    assert (found.only_first, found.only_second) == (first, second)
+    exact = stats.binomtest(first, first + second).pvalue if first + second else 1.0
+    assert found.p_exact == pytest.approx(exact)
+    assert found.p_mid <= found.p_exact + 1e-12
+    if first != second:
+        assert found.p_mid == pytest.approx(exact - stats.binom.pmf(first, first + second, 0.5))
+
+
+def scores(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Two correlated scores, the first better, and the truth."""
+    generator = np.random.default_rng(seed)
+    truth = np.arange(300) % 3 == 0
+    shared = generator.normal(size=300)
+    return shared + 2 * truth + generator.normal(size=300) / 2, shared + truth + generator.normal(size=300) / 2, truth
+
+
+def test_delong_finds_the_areas_and_the_spread_of_the_bootstrap() -> None:
+    """Areas are scikit-learn's; the interval is about that of the paired bootstrap."""
+    first, second, truth = scores(0)
+    found = c.delong(first, second, truth)
+    assert found.first == pytest.approx(sk.roc_auc_score(truth, first))
+    assert found.second == pytest.approx(sk.roc_auc_score(truth, second))
+    generator, drawn = np.random.default_rng(1), []
+    for _ in range(500):
+        rows = generator.integers(0, 300, 300)
+        drawn.append(sk.roc_auc_score(truth[rows], first[rows]) - sk.roc_auc_score(truth[rows], second[rows]))
+    width = found.difference.high - found.difference.low
+    assert width == pytest.approx(2 * 1.96 * np.std(drawn), rel=0.15)
+    assert found.p < 1e-4
+    assert c.delong(first, first, truth).p == 1.0
+    with pytest.raises(ValueError, match="two positives"):
+        c.delong(first[:3], second[:3], np.array([True, False, False]))
+
+
+def test_paired_differences_are_narrower_than_unpaired_ones() -> None:
+    """The same model twice differs by exactly nothing; a better one by something."""
+    first, second, truth = scores(2)
+    labels, groups = truth.astype(int), np.arange(300)
+    one, two = (
+        Answers(np.stack([1 - p, p], axis=1), (p > 0.5).astype(int), labels, groups, 0)
+        for p in (1 / (1 + np.exp(1 - first)), 1 / (1 + np.exp(1 - second)))
+    )
+    same = c.paired_differences(one, one, ("accuracy", "auroc"), draws=100)
+    assert same["accuracy"].low == same["accuracy"].high == 0.0
+    better = c.paired_differences(one, two, ("auroc",), draws=400)["auroc"]
+    assert 0.0 < better.low < better.value < better.high
+    with pytest.raises(ValueError, match="same cases"):
+        c.paired_differences(one, two.taken(np.arange(299)), ("auroc",))

@@ -1,0 +1,115 @@
+"""Every figure by name: rules for two and more classes, for refused cases, for figures of 1, and speed of the draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from hilum.metrics import figures as f
+from hilum.metrics.classification import balanced_accuracy
+from hilum.metrics.intervals import wilson
+from hilum.task import SELECT_BY
+
+
+def made(n: int, classes: int, seed: int = 0, negative: int | None = 0) -> f.Answers:
+    """A fair classifier: right for most cases."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    logits = generator.normal(size=(n, classes))
+    logits[np.arange(n), labels] += 2
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return f.Answers(probabilities, probabilities.argmax(axis=1), labels, np.arange(n) // 2, negative, (0.1,))
+
+
+def refused(answers: f.Answers, rows: list[int]) -> f.Answers:
+    """The same with some cases refused, their probabilities gone."""
+    predicted, probabilities = answers.predicted.copy(), answers.probabilities.copy()
+    predicted[rows], probabilities[rows] = -1, np.nan
+    return f.Answers(probabilities, predicted, answers.labels, answers.groups, answers.negative, answers.prevalences)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_every_way_to_select_a_model_is_a_figure(classes: int) -> None:
+    """Whatever a task may name in `select_by` can be computed."""
+    answers = made(120, classes)
+    for name in SELECT_BY:
+        assert 0.0 <= f.figure(name, answers) <= 1.0
+    with pytest.raises(ValueError, match="no figure 'luck'"):
+        f.figure("luck", answers)
+
+
+def test_two_classes_with_a_negative_one() -> None:
+    """Precision, recall and areas are those of the disease."""
+    answers = made(200, 2)
+    score, truth = answers.probabilities[:, 1], answers.labels
+    assert f.figure("auroc", answers) == pytest.approx(sk.roc_auc_score(truth, score))
+    assert f.figure("auprc", answers) == pytest.approx(sk.average_precision_score(truth, score))
+    assert f.figure("f2", answers) == pytest.approx(sk.fbeta_score(truth, answers.predicted, beta=2))
+    assert f.figure("sensitivity", answers) == f.figure("recall", answers)
+    assert f.figure("specificity", answers) == pytest.approx(sk.recall_score(truth, answers.predicted, pos_label=0))
+
+
+def test_four_classes_are_averaged_and_detection_is_apart() -> None:
+    """Macro over the classes; sensitivity and specificity are of "any disease" against none."""
+    answers = made(200, 4, negative=2)
+    expected = sk.roc_auc_score(answers.labels, answers.probabilities, multi_class="ovr")
+    assert f.figure("auroc", answers) == pytest.approx(expected)
+    assert f.figure("recall", answers) == pytest.approx(balanced_accuracy(answers.predicted, answers.labels, 4))
+    assert f.figure("sensitivity", answers) == pytest.approx(
+        sk.recall_score(answers.labels != 2, answers.predicted != 2)
+    )
+    detection = sk.roc_auc_score(answers.labels != 2, 1 - answers.probabilities[:, 2])
+    assert f.figure("detection_auroc", answers) == pytest.approx(detection)
+
+
+def test_intervals_hold_their_figure_and_one_class_has_its_own() -> None:
+    """Every figure lies inside its interval, also calibration error."""
+    answers = refused(made(300, 4, negative=2), [0, 5])
+    for name, interval in (f.figures(answers, draws=300) | f.class_figures(answers, 1, draws=300)).items():
+        assert interval.low <= interval.value <= interval.high, name
+    assert f.class_figures(answers, 1, draws=50)["recall"].value == pytest.approx(
+        (answers.predicted == answers.labels)[answers.labels == 1].mean()
+    )
+
+
+def test_refused_cases_are_wrong_and_have_no_score() -> None:
+    """Accuracy falls; auroc is of the answered; the worst case is printed beside it and lies below."""
+    whole, answers = made(200, 2), refused(made(200, 2), list(range(10)))
+    left = whole.taken(np.arange(10, 200))
+    assert f.figure("accuracy", answers) == pytest.approx(190 / 200 * f.figure("accuracy", left))
+    for name in ("auroc", "ece", "brier"):
+        assert f.figure(name, answers) == pytest.approx(f.figure(name, left))
+    assert f.figure("auroc_refused_worst", answers) < f.figure("auroc", answers)
+    assert "auroc_refused_worst" not in f.figures(whole, draws=10)
+
+
+def test_all_refused_leaves_no_score_figures() -> None:
+    """Nothing is made up where nothing was answered."""
+    answers = refused(made(20, 2), list(range(20)))
+    found = f.figures(answers, draws=20)
+    assert found["accuracy"].value == 0.0
+    assert "auroc" not in found
+    assert "ece" not in found
+
+
+def test_a_perfect_score_still_has_an_interval() -> None:
+    """40 right of 40 in 20 groups is not certainty: Wilson over the groups."""
+    answers = made(40, 2)
+    perfect = f.Answers(np.eye(2)[answers.labels], answers.labels, answers.labels, answers.groups, 0)
+    found = f.figures(perfect, draws=50)
+    assert found["accuracy"].low == pytest.approx(wilson(20, 20).low)
+    assert found["specificity"].low < 1.0
+    assert found["balanced_accuracy"].low < 1.0
+    assert f.class_figures(perfect, 1, draws=50)["recall"].low < 1.0
+
+
+def test_shapes_that_do_not_fit_are_refused() -> None:
+    """One row a case, classes in range, a probability for every answer."""
+    good = made(10, 2)
+    with pytest.raises(ValueError, match="one row a case"):
+        f.Answers(good.probabilities, good.predicted[:5], good.labels, good.groups)
+    with pytest.raises(ValueError, match="labels must be"):
+        f.Answers(good.probabilities, good.predicted, good.labels + 1, good.groups)
+    with pytest.raises(ValueError, match="no probability"):
+        f.Answers(np.full((10, 2), np.nan), good.predicted, good.labels, good.groups)
