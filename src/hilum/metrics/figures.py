@@ -76,9 +76,16 @@ class Answers:
         return 1.0 - self.probabilities[rows, self.negative], self.labels[rows] != self.negative
 
 
-def figures(answers: Answers, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
-    """All figures with their 95% intervals, by name; docs/reference/metrics.md defines each."""
-    return _intervals(answers, lambda weights: values(answers, weights), draws, seed)
+def figures(
+    answers: Answers, draws: int = DRAWS, seed: int = 0, names: tuple[str, ...] | None = None
+) -> dict[str, Interval]:
+    """All figures, or those of `names`, with their 95% intervals; docs/reference/metrics.md defines each."""
+
+    def statistics(weights: Floats) -> dict[str, Floats]:
+        found = values(answers, weights) if names is None else _some(answers, weights, names)
+        return {name: each for name, each in found.items() if names is None or name in names}
+
+    return _intervals(answers, statistics, draws, seed)
 
 
 def figure(name: str, answers: Answers) -> float:
@@ -96,6 +103,12 @@ def figure(name: str, answers: Answers) -> float:
 def values(answers: Answers, weights: Floats | None) -> dict[str, Floats]:
     """All figures, (D,) each, for weights (D, N); plain where weights is None."""
     return {**_of_decisions(answers, weights), **_of_scores(answers, weights)}
+
+
+def _some(answers: Answers, weights: Floats, names: tuple[str, ...]) -> dict[str, Floats]:
+    """The same as `values`, without the sorting of scores where no figure asks for it."""
+    found = _of_decisions(answers, weights)
+    return found if set(names) <= set(found) else {**found, **_of_scores(answers, weights)}
 
 
 def class_figures(answers: Answers, index: int, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
