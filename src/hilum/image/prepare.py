@@ -53,35 +53,32 @@ def prepare(image: Image, preparation: Preparation) -> NDArray[np.uint8]:
 
     Returns (1, S, S) uint8: channel, row, column; 0 is the low percentile, 255 the high one. Never NaN.
     """
-    boxed = _fit(_crop(image.pixels, preparation), preparation)
+    boxed = _fit(image.pixels[field_of_view(image.pixels, preparation)], preparation)
     low, high = np.percentile(boxed, (preparation.low, preparation.high))
     stretched = (boxed - low) / max(float(high - low), 1e-6)
     quantised: NDArray[np.uint8] = np.rint(np.clip(stretched, 0.0, 1.0) * 255.0).astype(np.uint8)
     return quantised[None]
 
 
-def _crop(pixels: NDArray[np.float32], preparation: Preparation) -> NDArray[np.float32]:
+def field_of_view(pixels: NDArray[np.float32], preparation: Preparation) -> tuple[slice, slice]:
+    """Rows and columns of the frame (H, W) that the network will see, never empty."""
     if preparation.geometry == "central":
-        return _central(pixels, preparation.keep)
+        return _middle(pixels.shape[0], preparation.keep), _middle(pixels.shape[1], preparation.keep)
     if preparation.geometry == "foreground":
         return _foreground(pixels, preparation)
-    return pixels
+    return slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
 
 
-def _central(pixels: NDArray[np.float32], keep: float) -> NDArray[np.float32]:
-    height, width = pixels.shape
-    top = round(height * (1 - keep) / 2)
-    left = round(width * (1 - keep) / 2)
-    return pixels[top : max(height - top, top + 1), left : max(width - left, left + 1)]
+def _middle(side: int, keep: float) -> slice:
+    start = round(side * (1 - keep) / 2)
+    return slice(start, max(side - start, start + 1))
 
 
-def _foreground(pixels: NDArray[np.float32], preparation: Preparation) -> NDArray[np.float32]:
+def _foreground(pixels: NDArray[np.float32], preparation: Preparation) -> tuple[slice, slice]:
     threshold = max(float(pixels.max()) * 0.08, 10 / 255)
     mask = pixels > threshold
     rows, columns = _span(mask.mean(axis=1)), _span(mask.mean(axis=0))
-    top, bottom = _widen(rows, pixels.shape[0], preparation)
-    left, right = _widen(columns, pixels.shape[1], preparation)
-    return pixels[top:bottom, left:right]
+    return slice(*_widen(rows, pixels.shape[0], preparation)), slice(*_widen(columns, pixels.shape[1], preparation))
 
 
 def _span(share: NDArray[np.floating]) -> tuple[int, int]:
