@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from hilum.data.dataset import Dataset, Progress
-from hilum.data.layouts import folders, plain
+from hilum.data.layouts import arrays, folders, plain, table
 from hilum.data.layouts.found import Columns, Found
+from hilum.data.patients import with_patients
+from hilum.data.places.archive import open_archive
+from hilum.data.places.cache import Cache, default_cache
 from hilum.data.places.folder import Folder, OneFile
-from hilum.data.places.tree import Sorted, Tree, sort_files
+from hilum.data.places.tree import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, Sorted, Tree, sort_files, suffix_of
 from hilum.errors import UnreadableSource
 
 __all__ = ["LAYOUTS", "Columns", "open_source"]
@@ -17,13 +21,13 @@ __all__ = ["LAYOUTS", "Columns", "open_source"]
 Layout = Callable[[Tree, Sorted, Columns], Found | None]
 
 # Most specific first; the first that recognises the tree reads it.
-LAYOUTS: tuple[Layout, ...] = (folders.find, plain.find)
+LAYOUTS: tuple[Layout, ...] = (arrays.find, table.find, folders.find, plain.find)
 
 
 def open_source(
     reference: str, *, columns: Columns | None = None, cache: Path | None = None, progress: Progress | None = None
 ) -> Dataset:
-    """List a source; no image is opened before it is asked for.
+    """List a source; no image is decoded before it is asked for.
 
     reference: a folder, a table, an .npz, an archive; see docs/reference/sources.md for all of them.
     columns: names of a table's columns where they are not the usual ones.
@@ -32,29 +36,50 @@ def open_source(
 
     Raises:
         UnreadableSource: there is nothing at the reference, or nothing in it is an image.
+        UsageError: a column that was named is not there.
         MissingExtra: the kind of place needs an extra that is not installed.
     """
-    tree = open_place(reference, cache, progress)
-    return read_layout(tree, columns or Columns())
+    kept = Cache(cache) if cache else default_cache()
+    tree, columns = open_place(reference, columns or Columns(), kept, progress)
+    return read_layout(tree, columns, progress)
 
 
-def open_place(reference: str, cache: Path | None, progress: Progress | None) -> Tree:
-    """The tree of files at a reference; raises UnreadableSource where there is none."""
+def open_place(
+    reference: str, columns: Columns, cache: Cache, progress: Progress | None = None
+) -> tuple[Tree, Columns]:
+    """The tree of files at a reference; a table stands for its folder, and is then the one that is read.
+
+    Raises:
+        UnreadableSource: there is nothing there, or a file of a kind that holds no images.
+    """
     path = Path(reference).expanduser()
     if path.is_dir():
-        return Folder(reference, str(path), progress)
-    if path.is_file():
-        return OneFile(reference, str(path))
-    raise UnreadableSource(reference, "no such file or folder")
+        return Folder(reference, str(path), cache, progress), columns
+    if not path.is_file():
+        raise UnreadableSource(reference, "no such file or folder")
+    if reference.lower().endswith(ARCHIVE_SUFFIXES):
+        return open_archive(path, reference, cache), columns
+    if suffix_of(path.name) in TABLE_SUFFIXES:
+        folder = reference.rpartition("/")[0] or "."
+        return Folder(folder, str(path.parent), cache, progress), replace(columns, table=path.name)
+    return OneFile(reference, str(path), cache), columns
 
 
-def read_layout(tree: Tree, columns: Columns) -> Dataset:
-    """The first layout that recognises the tree; raises UnreadableSource where none does."""
+def read_layout(tree: Tree, columns: Columns, progress: Progress | None = None) -> Dataset:
+    """The first layout that recognises the tree; a tree that holds nothing but one archive is that archive.
+
+    Raises:
+        UnreadableSource: none does.
+    """
     files = sort_files(tree)
     for layout in LAYOUTS:
         found = layout(tree, files, columns)
         if found is not None and found.cases:
-            return _dataset(tree, found)
+            return _dataset(tree, replace(found, cases=with_patients(found.cases, tree, progress)))
+    archives = [path for path in files.stray if path.lower().endswith(ARCHIVE_SUFFIXES)]
+    if len(archives) == 1 and "#" not in tree.id(archives[0]):
+        inner = open_archive(tree.local(archives[0]), tree.id(archives[0]), tree.cache)
+        return read_layout(inner, columns, progress)
     raise UnreadableSource(tree.reference, f"holds no images Hilum can read ({len(tree.entries)} other files)")
 
 

@@ -24,7 +24,7 @@ class Place:
 
 def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
     """Class folders, or None where no folder names a class."""
-    if columns or not files.images:
+    if columns.ask_for_a_table or not files.images:
         return None
     places = places_of(files.images)
     if all(place.label is None for place in places.values()):

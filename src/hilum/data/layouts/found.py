@@ -24,9 +24,12 @@ class Columns:
     image: str | None = None
     label: str | None = None
     group: str | None = None
+    table: str | None = None  # path of the one table to read, inside the source
 
-    def __bool__(self) -> bool:
-        return bool(self.image or self.label)
+    @property
+    def ask_for_a_table(self) -> bool:
+        """Whether the user means the labels of a table, whatever the folders are called."""
+        return bool(self.image or self.label or self.table)
 
 
 @dataclass(frozen=True, slots=True)

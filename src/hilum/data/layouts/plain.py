@@ -12,7 +12,7 @@ NOTE = "no labels found: no class folders, no table, no array names a class"
 
 def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
     """Every image as an unlabelled case, or None where there is no image or a table was asked for."""
-    if columns or not files.images:
+    if columns.ask_for_a_table or not files.images:
         return None
     cases = tuple(Case(tree.id(path), None, None, _split(path), None, tree.reference, path) for path in files.images)
     return Found("unlabelled", cases, TreeReader(tree), files.stray + files.tables + files.arrays, (NOTE,))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from hilum.data.dataset import Progress
+from hilum.data.places.cache import Cache
 from hilum.data.places.tree import Entry, by_path, join
 from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
 
@@ -20,7 +21,8 @@ class Folder:
 
     reference: str
     root: str
-    progress: Progress | None = None
+    cache: Cache
+    progress: Progress | None = field(default=None, compare=False)
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
@@ -29,7 +31,7 @@ class Folder:
         return by_path(found)
 
     def __getstate__(self) -> dict[str, object]:
-        return {"reference": self.reference, "root": self.root, "progress": None}
+        return {"reference": self.reference, "root": self.root, "cache": self.cache, "progress": None}
 
     def id(self, path: str) -> str:
         """The reference joined with the path."""
@@ -58,6 +60,7 @@ class OneFile:
 
     reference: str
     file: str
+    cache: Cache
 
     @property
     def entries(self) -> tuple[Entry, ...]:

@@ -8,11 +8,14 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Protocol
 
+from hilum.data.places.cache import Cache
+
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom")
 )
 DICOM_SUFFIXES = frozenset((".dcm", ".dicom"))
-TABLE_SUFFIXES = frozenset((".csv", ".tsv"))
+TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl"))
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 STRAY_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini"))
 STRAY_FOLDERS = frozenset((".ipynb_checkpoints", "__macosx", ".git", ".dvc", "__pycache__"))
 DICOM_MAGIC = (128, b"DICM")  # PS3.10 section 7.1: 128 bytes of preamble, then the prefix
@@ -32,6 +35,11 @@ class Tree(Protocol):
     @property
     def reference(self) -> str:
         """The place as the user named it."""
+        ...
+
+    @property
+    def cache(self) -> Cache:
+        """Where what is fetched or unpacked is kept."""
         ...
 
     @property

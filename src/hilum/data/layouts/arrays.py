@@ -1,0 +1,177 @@
+"""Arrays of images and labels in .npz files -> cases; holds no image in memory, knows no task."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.data.dataset import SPLITS, Case
+from hilum.data.layouts.found import Columns, Found, split_word
+from hilum.data.layouts.npz import Stored, read_headers, small, stored
+from hilum.data.places.tree import Sorted, Tree
+from hilum.errors import UnreadableImage, UnreadableSource
+from hilum.image.decode import Limits, from_array
+from hilum.image.image import Image
+
+IMAGES = frozenset(("images", "image", "x"))
+LABELS = frozenset(("labels", "label", "y"))
+GROUPS = frozenset(("groups", "group", "patients", "patient"))
+CLASSES = frozenset(("classes", "class_names", "label_names"))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What belongs together: `train_images` with `train_labels`; prefix is "train", "" or a word of the file's own."""
+
+    prefix: str
+    split: str | None
+    images: str
+    labels: str | None
+    groups: str | None
+
+
+def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
+    """The arrays of every .npz of the tree, or None where there is none, or image files beside them."""
+    if not files.arrays or files.images or columns.ask_for_a_table:
+        return None
+    cases: list[Case] = []
+    sets: dict[str, Stored] = {}
+    classes: tuple[str, ...] | None = None
+    for path in files.arrays:
+        keys = read_headers(tree.local(path), tree.id(path))
+        names = _class_names(tree, path, keys)
+        classes = classes or names
+        for part in _parts(keys, tree.id(path)):
+            cases += _cases(tree, path, part, names)
+            sets[_prefix(path, part)] = stored(tree.local(path), part.images, tree.id(path), tree.cache)
+    return Found("arrays", tuple(cases), ArrayReader(sets), files.stray + files.tables, classes=classes)
+
+
+@dataclass(frozen=True)
+class ArrayReader:
+    """Reads cases that are rows of arrays, through maps opened once a process."""
+
+    sets: dict[str, Stored]
+    maps: dict[str, NDArray[Any]] = field(default_factory=dict, compare=False, repr=False)
+
+    def data(self, case: Case, limits: Limits) -> bytes:
+        """The row as a .npy file: see `canonical`."""
+        return canonical(self._row(case, limits))
+
+    def images(self, case: Case, limits: Limits) -> tuple[Image, ...]:
+        """See Reader."""
+        return (from_array(np.ascontiguousarray(self._row(case, limits)), case.id),)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"sets": self.sets, "maps": {}}
+
+    def _row(self, case: Case, limits: Limits) -> NDArray[Any]:
+        where, _, number = (
+            case.path.rpartition("/") if "/" in case.path.rpartition("#")[2] else case.path.rpartition("#")
+        )
+        if where not in self.maps:
+            self.maps[where] = self.sets[where].map()
+        rows = self.maps[where]
+        limits.check_size(case.id, rows.shape[2], rows.shape[1])
+        try:
+            return np.asarray(rows[int(number)])
+        except (OSError, IndexError) as error:
+            raise UnreadableImage(case.id, f"cannot be read: {error}") from error
+
+
+def canonical(pixels: NDArray[Any]) -> bytes:
+    """(H, W[, C]) -> bytes of shape, type and values only: npy 1.0, little-endian, C order, (H, W) for C = 1."""
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    ordered = np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+    file = io.BytesIO()
+    np.lib.format.write_array(file, ordered, version=(1, 0), allow_pickle=False)
+    return file.getvalue()
+
+
+def _prefix(path: str, part: Part) -> str:
+    return f"{path}#{part.prefix}" if part.prefix else path
+
+
+def _parts(keys: dict[str, tuple[int, ...]], name: str) -> Iterator[Part]:
+    meanings: dict[str, dict[str, str]] = {}
+    for key in keys:
+        kind, prefix = _meaning(key)
+        if kind:
+            meanings.setdefault(prefix, {})[kind] = key
+    found = {prefix: kinds for prefix, kinds in meanings.items() if "images" in kinds}
+    if not found:
+        raise UnreadableSource(
+            name, f"needs arrays named images and labels, x and y, or *_images; it has {', '.join(keys)}"
+        )
+    for prefix, kinds in sorted(found.items(), key=lambda item: (_order(item[0]), item[0])):
+        shape = keys[kinds["images"]]
+        if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
+            raise UnreadableSource(f"{name}#{kinds['images']}", f"is {shape}: give (N, H, W) or (N, H, W, 1, 3 or 4)")
+        yield Part(prefix, split_word(prefix), kinds["images"], kinds.get("labels"), kinds.get("groups"))
+
+
+def _order(prefix: str) -> int:
+    split = split_word(prefix)
+    return SPLITS.index(split) if split else -1
+
+
+def _meaning(key: str) -> tuple[str | None, str]:
+    """`train_images`, `x_train`, `images` -> what it holds, and the word beside it ("" for none)."""
+    words = re.split(r"[_\W]+", key.lower())
+    for kind, names in (("images", IMAGES), ("labels", LABELS), ("groups", GROUPS)):
+        for at in (len(words) - 1, 0):
+            if words[at] in names:
+                return kind, "_".join(words[:at] + words[at + 1 :])
+    return None, ""
+
+
+def _cases(tree: Tree, path: str, part: Part, names: tuple[str, ...] | None) -> list[Case]:
+    name = tree.id(path)
+    count = read_headers(tree.local(path), name)[part.images][0]
+    labels = (
+        _labels(small(tree.local(path), part.labels, name, tree.cache), name, names) if part.labels else [None] * count
+    )
+    groups = [str(g) for g in small(tree.local(path), part.groups, name, tree.cache).ravel()] if part.groups else None
+    if len(labels) != count or (groups is not None and len(groups) != count):
+        raise UnreadableSource(f"{name}#{part.images}", f"{count} images, {len(labels)} labels: give one each")
+    inner = f"{part.prefix}/" if part.prefix else ""
+    return [
+        Case(
+            f"{name}#{inner}{i}", labels[i], None, part.split, groups[i] if groups else None, tree.reference,
+            f"{path}#{inner}{i}",
+        )
+        for i in range(count)
+    ]  # fmt: skip
+
+
+def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> list[str | None]:
+    if array.ndim == 2 and array.shape[1] > 1:
+        if array.dtype.kind not in "bui" or not np.array_equal(array.astype(bool).sum(axis=1), np.ones(len(array))):
+            raise UnreadableSource(name, f"labels are {array.shape}: give one class an image, not several")
+        array = array.argmax(axis=1)
+    flat = array.reshape(len(array), -1)[:, 0] if array.ndim else array.reshape(1)
+    if flat.dtype.kind == "f":
+        if not np.array_equal(flat, np.rint(flat)):
+            raise UnreadableSource(name, "labels are fractions: give whole numbers or words")
+        flat = flat.astype(np.int64)
+    if flat.dtype.kind == "b":
+        flat = flat.astype(np.int64)
+    words = [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in flat.tolist()]
+    if names and flat.dtype.kind in "ui" and len(flat) and int(flat.min()) >= 0 and int(flat.max()) < len(names):
+        words = [names[int(word)] for word in words]
+    return list(words)
+
+
+def _class_names(tree: Tree, path: str, keys: dict[str, tuple[int, ...]]) -> tuple[str, ...] | None:
+    key = next((key for key in keys if key.lower() in CLASSES), None)
+    if key is None:
+        return None
+    array = small(tree.local(path), key, tree.id(path), tree.cache)
+    return tuple(str(word) for word in array.tolist()) if array.ndim == 1 and array.dtype.kind == "U" else None

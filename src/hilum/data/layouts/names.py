@@ -1,0 +1,44 @@
+"""What a table calls an image -> the file meant: by path, by name, without suffix, without case; opens no file."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from hilum.data.layouts.found import without_suffix
+
+
+class Names:
+    """Files by the last part of their path, with and without suffix, in lower case."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        for path in paths:
+            name = path.rpartition("/")[2].lower()
+            self._by_name[name].append(path)
+            self._by_stem[without_suffix(name)].append(path)
+
+    def find(self, word: str, beside: str = "") -> tuple[str, ...]:
+        """The files a cell can mean: one, several where it is ambiguous, or none.
+
+        word: a path, a name or a name without suffix; beside: the folder of the table, whose files go first.
+        """
+        wanted = word.replace("\\", "/").strip("/").lower()
+        while wanted.startswith(("./", "../")):
+            wanted = wanted.partition("/")[2]
+        name = wanted.rpartition("/")[2]
+        found = self._by_name.get(name) or self._by_stem.get(name) or []
+        if len(found) < 2:
+            return tuple(found)
+        return self._nearest(found, wanted, beside)
+
+    @staticmethod
+    def _nearest(found: list[str], wanted: str, beside: str) -> tuple[str, ...]:
+        def ends(path: str) -> bool:
+            lowered = f"/{path.lower()}"
+            return lowered.endswith(f"/{wanted}") or without_suffix(lowered).endswith(f"/{wanted}")
+
+        exact = [path for path in found if ends(path)] if "/" in wanted else found
+        near = [path for path in exact if path.lower() == f"{beside}/{wanted}".lower().strip("/")]
+        return tuple(near or exact)

@@ -1,0 +1,143 @@
+"""A table (CSV, TSV or JSON lines) -> its rows of image, label, split, group and hash; knows no image and no task."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from hilum.data.layouts.found import Columns
+from hilum.data.places.tree import Tree, suffix_of
+from hilum.errors import UnreadableSource, UsageError
+
+MAX_TABLE_BYTES = 512 * 1024 * 1024
+# Compared without case, spaces and punctuation; the first that the table has is taken.
+IMAGE_COLUMNS = (
+    "image", "file", "path", "filename", "imageid", "filepath", "imagepath", "imagename", "imageindex",
+    "sopinstanceuid", "patientid",
+)  # fmt: skip
+LABEL_COLUMNS = ("class", "label", "diagnosis", "target", "category")
+GROUP_COLUMNS = ("patient", "patientid", "subject", "subjectid")
+SPLIT_COLUMNS = ("split", "subset", "partition", "set")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table, as text; None where the table has no such column or the cell is empty."""
+
+    image: str
+    label: str | None = None
+    split: str | None = None
+    group: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of one file. hashed: every row has the SHA-256 of its file, which makes the table a manifest."""
+
+    path: str
+    rows: tuple[Row, ...]
+    hashed: bool
+
+
+def read_table(tree: Tree, path: str, columns: Columns) -> Table | None:
+    """The rows of a table, or None where it has no column of images or none of labels.
+
+    Raises:
+        UnreadableSource: it is no UTF-8 text or no table.
+        UsageError: a column that was asked for is not there; the message lists those there are.
+    """
+    name = tree.id(path)
+    text = _text(tree.read(path, MAX_TABLE_BYTES), name)
+    if suffix_of(path) == ".jsonl":
+        records = list(_json_lines(text, name))
+        header: Sequence[str] = list(dict.fromkeys(key for record in records for key in record))
+        cells: Iterable[Mapping[str, str]] = records
+    else:
+        header, cells = _delimited(text, name)
+    return _table(path, name, (header, cells), columns)
+
+
+def _table(
+    path: str, name: str, content: tuple[Sequence[str], Iterable[Mapping[str, str]]], columns: Columns
+) -> Table | None:
+    header, cells = content
+    image = _column(header, columns.image, IMAGE_COLUMNS, name)
+    label = _column(header, columns.label, LABEL_COLUMNS, name)
+    if image is None or label is None:
+        if columns.table == path:
+            raise UsageError(f"{name}: name the columns with --image-column and --label-column: {_shown(header)}")
+        return None
+    group = _column(header, columns.group, GROUP_COLUMNS, name)
+    split, digest = _column(header, None, SPLIT_COLUMNS, name), _column(header, None, ("sha256",), name)
+    rows = tuple(
+        Row(cell[image].strip(), *(_cell(cell, column) for column in (label, split, group, digest)))
+        for cell in _readable(cells, name)
+        if (cell.get(image) or "").strip()
+    )
+    return Table(path, rows, bool(rows) and all(row.sha256 for row in rows))
+
+
+def plain(word: str) -> str:
+    """A column's name without case, spaces and punctuation."""
+    return "".join(c for c in word.lower() if c.isalnum())
+
+
+def _column(header: Sequence[str], asked: str | None, usual: Sequence[str], name: str) -> str | None:
+    known = {plain(column): column for column in reversed(header) if column}
+    if asked is not None:
+        if plain(asked) not in known:
+            raise UsageError(f"{name}: no column '{asked}'; there are: {_shown(header)}")
+        return known[plain(asked)]
+    return next((known[word] for word in usual if word in known), None)
+
+
+def _cell(cell: Mapping[str, str], column: str | None) -> str | None:
+    return (cell.get(column) or "").strip() or None if column else None
+
+
+def _shown(header: Sequence[str]) -> str:
+    return ", ".join(column for column in header if column) or "none"
+
+
+def _text(data: bytes, name: str) -> str:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableSource(name, "is no UTF-8 text; save the table as CSV in UTF-8") from error
+    if "\0" in text:
+        raise UnreadableSource(name, "holds zero bytes: it is no table")
+    return text
+
+
+def _delimited(text: str, name: str) -> tuple[Sequence[str], csv.DictReader[str]]:
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return reader.fieldnames or (), reader
+    except csv.Error as error:
+        raise UnreadableSource(name, f"is no table: {error}") from error
+
+
+def _readable(cells: Iterable[Mapping[str, str]], name: str) -> Iterator[Mapping[str, str]]:
+    try:
+        yield from cells
+    except csv.Error as error:
+        raise UnreadableSource(name, f"is no table: {error}") from error
+
+
+def _json_lines(text: str, name: str) -> Iterator[dict[str, str]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise UnreadableSource(name, f"line {number} is no JSON object") from error
+        if not isinstance(record, dict):
+            raise UnreadableSource(name, f"line {number} is no JSON object")
+        yield {str(key): "" if value is None else str(value) for key, value in record.items()}
