@@ -37,7 +37,7 @@ class Format:
 
 def _read_dicom(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
     """A late import: pydicom costs as much as everything else together: only for a DICOM file."""
-    reader: Reader = import_module("hilum.image.dicom").read_dicom
+    reader: Reader = import_module("hilum.image.dicom.read").read_dicom
     return reader(data, form, name, limits)
 
 

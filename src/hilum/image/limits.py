@@ -13,7 +13,8 @@ MEBI = 1024 * 1024
 class Limits:
     """Bounds of one file.
 
-    max_bytes: length of the file as received, and of its header and pixel data once inflated.
+    max_bytes: length of the file as received.
+    max_inflated: length of a deflated DICOM data set once inflated, and of the decoded samples of one DICOM frame.
     max_pixels: width x height of one frame. The default holds the largest radiographs and mammograms (about 18 M) and
         keeps one decode below 256 MiB.
     max_frames: frames of one file.
@@ -21,6 +22,7 @@ class Limits:
     """
 
     max_bytes: int = 256 * MEBI
+    max_inflated: int = 96 * MEBI
     max_pixels: int = 32 * MEBI
     max_frames: int = 512
     max_total_pixels: int = 64 * MEBI

@@ -1,0 +1,80 @@
+"""Bytes of a DICOM file -> one grey Image a frame; knows the order of the steps, and none of them.
+
+Imported only once a DICOM file is met: pydicom is the heaviest import of this room.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+import gdcm
+import numpy as np
+
+from hilum.image.dicom.frames import read_frames
+from hilum.image.dicom.header import PALETTE, Header, metadata, read_header, spacing_mm
+from hilum.image.dicom.palette import palette_of
+from hilum.image.dicom.values import colour_of, grey_of, rules_of
+from hilum.image.faults import named_faults
+from hilum.image.image import Image
+from hilum.image.limits import Limits
+
+# Their remarks quote values of the header: nothing of a patient goes to a log.
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+gdcm.Trace.WarningOff()
+gdcm.Trace.ErrorOff()
+
+
+def read_dicom(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
+    """Decode one DICOM file, with or without preamble, to one Image a frame.
+
+    Raises UnreadableImage, UnsupportedFormat or ImageTooLarge; no message holds a value of the header but sizes.
+    """
+    with _QUIET(), named_faults(name, f"the {form} data", quote=False):
+        header = read_header(data, name, limits)
+        return tuple(_images(header, name, limits))
+
+
+def _images(header: Header, name: str, limits: Limits) -> Iterator[Image]:
+    about = metadata(header)
+    palette = palette_of(header, name) if header.layout.photometric == PALETTE else None
+    for index, (samples, photometric) in enumerate(read_frames(header, name, limits)):
+        share = 0.0
+        if palette is not None:
+            pixels, share = colour_of(palette(samples), "RGB", 8)
+        elif samples.ndim == 3:
+            pixels, share = colour_of(samples, photometric, header.layout.stored)
+        else:
+            pixels = grey_of(samples, rules_of(header, index))
+        spacing = spacing_mm(header, index)
+        yield Image(np.ascontiguousarray(pixels), about, spacing_mm=spacing, colour_share=share, frame=index)
+
+
+class _Quiet:
+    """Silences warnings while any thread decodes; `warnings.catch_warnings` alone is not safe with several."""
+
+    def __init__(self) -> None:
+        self.lock, self.inside = Lock(), 0
+        self.catch: warnings.catch_warnings[None] | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.catch = warnings.catch_warnings()
+                self.catch.__enter__()
+                warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if self.inside == 0 and self.catch is not None:
+                    self.catch.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
