@@ -99,8 +99,8 @@ def _fit(pixels: NDArray[np.float32], preparation: Preparation) -> NDArray[np.fl
     side = preparation.size
     shrinks = min(pixels.shape) >= side
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized: NDArray[np.float32] = cv2.resize(np.ascontiguousarray(pixels), (side, side), interpolation=how)
-    return resized
+    resized = cv2.resize(np.ascontiguousarray(pixels), (side, side), interpolation=how)
+    return np.asarray(resized, dtype=np.float32)
 
 
 def _pad_square(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
