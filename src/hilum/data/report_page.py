@@ -33,10 +33,11 @@ def render_page(folder: Path, template: str, values: dict[str, object]) -> str:
 
 def picture_uri(pixels: NDArray[np.float32], side: int = 160, quality: int = 85) -> str:
     """A JPEG data URI of (H, W) grey or (H, W, 3) RGB pixels in [0, 1], its longer side at most `side` pixels."""
-    scale = side / max(pixels.shape[:2])
-    if scale < 1:
-        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    grey = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = pixels if scale == 1 else cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    grey = np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
     stored = grey[..., ::-1] if grey.ndim == 3 else grey
     done, encoded = cv2.imencode(".jpg", stored, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:  # an encoder built into the library: only a programming error gets here

@@ -1,0 +1,215 @@
+"""A data set -> what is wrong with it before anything is trained: copies, leaks, conflicts, shortcuts, a baseline.
+
+One pass over the files, then arithmetic. Knows no network and no page; `audit_report` draws it, `split` acts on it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.data.baseline import Baseline, baseline
+from hilum.data.copies import Copy, find_copies
+from hilum.data.dataset import Dataset, Progress
+from hilum.data.findings import SPLIT_ORDER, Audit, Kind, Pair, PatientLeak
+from hilum.data.fingerprint import Fingerprints
+from hilum.data.grouping import Link, connect, group_cases, groups_of_many
+from hilum.data.neighbours import likely_neighbours
+from hilum.data.owners import patients_of, studies_of
+from hilum.data.shortcuts import shortcuts
+from hilum.data.statistics import statistics
+from hilum.data.survey import Survey, survey
+
+__all__ = ["Audit", "Pair", "PatientLeak", "audit"]
+
+
+def audit(
+    dataset: Dataset, *, against: Dataset | Fingerprints | None = None, progress: Progress | None = None
+) -> Audit:
+    """Audit a data set, with its raw labels or with those of a task.
+
+    against: another set (is this test copied from that training set?), or the fingerprints a package carries.
+    progress: called with how many files are read and how many there are; comparing them follows.
+    """
+    total = len(dataset) + (len(against) if isinstance(against, Dataset) else 0)
+    seen = survey(dataset, _counted(progress, 0, total))
+    patients, notes = patients_of(dataset, seen.readings)
+    copies = _copies(seen)
+    grouping = group_cases(
+        _labels(dataset),
+        (patients, studies_of(seen.readings)),
+        [Link(copy.a, copy.b, copy.similarity, firm=copy.kind == "exact") for copy in copies],
+        _neighbours(seen, patients),
+    )
+    foreign = _against(dataset, seen, against, _counted(progress, len(dataset), total))
+    leaked = _leaked(dataset, grouping.bound)
+    usable = [i for i in seen.readable.tolist() if dataset.labels[i] >= 0]
+    readings = [reading for i in usable if (reading := seen.readings[i]) is not None]
+    numbers, together = dataset.labels[usable], grouping.together[usable]
+    return Audit(
+        name=dataset.name,
+        against=_name(against),
+        counts=dataset.counts,
+        paths=tuple(case.id for case in dataset.cases),
+        labels=_labels(dataset),
+        splits=tuple(case.split for case in dataset.cases),
+        patients=patients,
+        digests=tuple(reading.digest if reading else None for reading in seen.readings),
+        pairs=(*_pairs(dataset, copies), *foreign),
+        grouping=grouping,
+        conflicts=_conflicts(dataset, copies),
+        patients_across_splits=_patients_across(dataset, patients),
+        leaked=leaked,
+        unreadable=seen.faults,
+        stray=dataset.stray,
+        statistics=statistics(readings, numbers, together, dataset.classes),
+        shortcuts=shortcuts(readings, numbers, together),
+        baseline=_baseline(dataset, usable, seen, together),
+        fingerprints=seen.fingerprints,
+        notes=(*dataset.notes, *notes, *grouping.notes),
+    )
+
+
+def _counted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    return (lambda done, _: progress(before + done, total)) if progress else None
+
+
+def _name(against: Dataset | Fingerprints | None) -> str | None:
+    if against is None:
+        return None
+    return against.name if isinstance(against, Dataset) else "the training images of a package"
+
+
+def _labels(dataset: Dataset) -> tuple[str | None, ...]:
+    return tuple(dataset.classes[number] if number >= 0 else None for number in dataset.labels.tolist())
+
+
+def _copies(seen: Survey) -> tuple[Copy, ...]:
+    """Copies among the readable cases, as case numbers."""
+    place = seen.readable.tolist()
+    found = find_copies(seen.fingerprints, [reading.digest for reading in seen.found])
+    return tuple(replace(copy, a=place[copy.a], b=place[copy.b]) for copy in found)
+
+
+def _neighbours(seen: Survey, patients: Sequence[str | None]) -> tuple[Link, ...]:
+    """Likely neighbours in a volume, among the cases of which neither patient nor study is known."""
+    readings = [(i, reading) for i, reading in enumerate(seen.readings) if reading is not None]
+    unknown = [(i, reading) for i, reading in readings if patients[i] is None and reading.study is None]
+    if not unknown:
+        return ()
+    thumbnails = np.stack([reading.thumbnail for _, reading in unknown])
+    return likely_neighbours(thumbnails, np.array([i for i, _ in unknown], dtype=np.int64))
+
+
+def _pairs(dataset: Dataset, copies: Sequence[Copy]) -> list[Pair]:
+    cases, labels = dataset.cases, dataset.labels
+    return [
+        Pair(
+            a=copy.a,
+            b=copy.b,
+            a_path=cases[copy.a].id,
+            b_path=cases[copy.b].id,
+            kind=copy.kind,
+            similarity=copy.similarity,
+            same_label=_same(int(labels[copy.a]), int(labels[copy.b])),
+            across_splits=_across(cases[copy.a].split, cases[copy.b].split),
+        )
+        for copy in copies
+    ]
+
+
+def _same(one: int, other: int) -> bool | None:
+    return None if one < 0 or other < 0 else one == other
+
+
+def _across(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and one != other
+
+
+def _conflicts(dataset: Dataset, copies: Sequence[Copy]) -> tuple[tuple[int, ...], ...]:
+    """Case numbers that show one picture under different labels; an exact copy shares the fate of its twin."""
+    same = connect(len(dataset), [(copy.a, copy.b) for copy in copies if copy.kind == "exact"])
+    members: dict[int, list[int]] = defaultdict(list)
+    for index, number in enumerate(same.tolist()):
+        members[number].append(index)
+    links: list[tuple[int, int]] = []
+    for copy in copies:
+        both = members[int(same[copy.a])] + members[int(same[copy.b])]
+        if len({int(dataset.labels[i]) for i in both} - {-1}) > 1:
+            links += [(both[0], other) for other in both[1:]]
+    return groups_of_many(connect(len(dataset), links))
+
+
+def _patients_across(dataset: Dataset, patients: Sequence[str | None]) -> tuple[PatientLeak, ...]:
+    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, (case, patient) in enumerate(zip(dataset.cases, patients, strict=True)):
+        if patient is not None and case.split is not None:
+            found[patient][case.split].append(index)
+    several = [(patient, splits) for patient, splits in sorted(found.items()) if len(splits) > 1]
+    leaks = []
+    for number, (patient, splits) in enumerate(several, 1):
+        told = all(patient in dataset.cases[i].id for indices in splits.values() for i in indices)
+        ordered = {name: tuple(splits[name]) for name in SPLIT_ORDER if name in splits}
+        leaks.append(PatientLeak(patient if told else f"patient {number}", ordered))
+    return tuple(leaks)
+
+
+def _leaked(dataset: Dataset, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """True where an earlier split holds a case of the same group."""
+    order = {name: place for place, name in enumerate(SPLIT_ORDER)}
+    places = np.array([order.get(case.split or "", -1) for case in dataset.cases], dtype=np.int64)
+    first = np.full(int(groups.max(initial=-1)) + 1, len(order), dtype=np.int64)
+    placed = places >= 0
+    np.minimum.at(first, groups[placed], places[placed])
+    leaked: NDArray[np.bool_] = placed & (places > first[groups])
+    return leaked
+
+
+def _baseline(dataset: Dataset, usable: Sequence[int], seen: Survey, groups: NDArray[np.int64]) -> Baseline:
+    readings = [reading for i in usable if (reading := seen.readings[i]) is not None]
+    if not readings:
+        return Baseline(None, None, 0, 0, "no readable image with a label")
+    tests = np.array([dataset.cases[i].split == "test" for i in usable], dtype=bool)
+    thumbnails = np.stack([reading.thumbnail for reading in readings])
+    digests = [reading.digest for reading in readings]
+    return baseline(thumbnails, dataset.labels[usable], groups, digests, tests)
+
+
+def _against(
+    dataset: Dataset, seen: Survey, against: Dataset | Fingerprints | None, progress: Progress | None
+) -> list[Pair]:
+    """Copies of our cases in the other set; `b` is None and its path names the other image."""
+    if against is None:
+        return []
+    theirs = survey(against, progress) if isinstance(against, Dataset) else None
+    prints = theirs.fingerprints if theirs else against if isinstance(against, Fingerprints) else Fingerprints.of(())
+    place = seen.readable.tolist()
+    far = theirs.readable.tolist() if theirs else list(range(len(prints)))
+    digests = [reading.digest for reading in theirs.found] if theirs else [""] * len(prints)
+    found: dict[tuple[int, int], tuple[Kind, float]] = {}
+    for match in prints.match(seen.fingerprints):
+        kind: Kind = "mirrored" if match.mirrored else "near"
+        found[place[match.second], far[match.first]] = (kind, match.similarity)
+    known: dict[str, list[int]] = defaultdict(list)
+    for number, digest in zip(far, digests, strict=True):
+        known[digest].append(number)
+    for number, reading in zip(place, seen.found, strict=True):
+        for other in known.get(reading.digest, []):
+            found[number, other] = ("exact", 1.0)
+    return [_foreign(dataset, against, ends, *found[ends]) for ends in sorted(found)]
+
+
+def _foreign(
+    dataset: Dataset, against: Dataset | Fingerprints, ends: tuple[int, int], kind: Kind, similarity: float
+) -> Pair:
+    mine = dataset.cases[ends[0]]
+    if isinstance(against, Dataset):
+        other = against.cases[ends[1]]
+        label, theirs = mine.label or mine.raw_label, other.label or other.raw_label
+        same = None if label is None or theirs is None else label == theirs
+        return Pair(ends[0], None, mine.id, other.id, kind, similarity, same, across_splits=True)
+    return Pair(ends[0], None, mine.id, f"fingerprint {ends[1]}", kind, similarity, None, across_splits=True)

@@ -1,0 +1,109 @@
+"""Thumbnails and labels -> how far a nearest neighbour gets with and without the copies; trains nothing.
+
+The figure every network has to beat: what 32 x 32 pixels and a memory are worth on this data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.data.sampling import fold_numbers, sample
+
+QUESTIONS = 4_000  # images that are asked about, at most
+MEMORY = 50_000  # images that may be remembered, at most
+_FOLDS = 5
+_BLOCK = 512  # questions answered at once: 512 x 50,000 float32 is 100 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Accuracy of the nearest neighbour, None where it cannot be had (one class, no image left).
+
+    with_copies, without_copies: shares of right answers in [0, 1]; asked, asked_without: numbers of images behind them.
+    rule: how it was measured, in words.
+    """
+
+    with_copies: float | None
+    without_copies: float | None
+    asked: int
+    asked_without: int
+    rule: str
+
+
+def flat_thumbnails(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(n, 32, 32) uint8 -> (n, 1024) float32 of mean 0 and length 1, so that a product is their correlation."""
+    flat = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    return flat
+
+
+def baseline(
+    thumbnails: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    digests: Sequence[str],
+    tests: NDArray[np.bool_],
+) -> Baseline:
+    """Measure it.
+
+    thumbnails (n, 32, 32), labels, groups, digests (n,): of readable, labelled images. tests (n,): True where the
+    supplied split says test. With a split the training images are remembered and the test images asked; without the
+    copies, only test images no group of which is remembered. Without a split there are five folds, by image and then
+    by group. Of more than 4,000 questions or 50,000 memories those are taken whose content hashes lowest.
+    """
+    if tests.any() and not tests.all():
+        return _of_split(thumbnails, labels, groups, digests, tests)
+    by_image = fold_numbers(np.arange(len(labels)), digests, _FOLDS)
+    by_group = fold_numbers(groups, digests, _FOLDS)
+    asked, known = sample(digests, QUESTIONS), sample(digests, MEMORY, seed=1)
+    flat = flat_thumbnails(thumbnails)
+    with_copies = _right(flat, labels, asked, known, by_image)
+    without = _right(flat, labels, asked, known, by_group)
+    return Baseline(
+        _mean(with_copies), _mean(without), len(with_copies), len(without), f"{_FOLDS} folds, by image and by group"
+    )
+
+
+def _of_split(
+    thumbnails: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    digests: Sequence[str],
+    tests: NDArray[np.bool_],
+) -> Baseline:
+    test, train = np.flatnonzero(tests), np.flatnonzero(~tests)
+    asked = test[sample([digests[i] for i in test.tolist()], QUESTIONS)]
+    known = train[sample([digests[i] for i in train.tolist()], MEMORY, seed=1)]
+    right = _right(flat_thumbnails(thumbnails), labels, asked, known, tests.astype(np.int64))
+    clean = right[~np.isin(groups[asked], groups[train])]
+    rule = "the supplied split; without the test images whose group is in training"
+    return Baseline(_mean(right), _mean(clean), len(right), len(clean), rule)
+
+
+def _right(
+    flat: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    asked: NDArray[np.int64],
+    known: NDArray[np.int64],
+    folds: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Whether the nearest image of another fold bears the label, for each question that has one."""
+    answers = [np.zeros(0, dtype=bool)]
+    memory, memory_folds = flat[known], folds[known]
+    for start in range(0, len(asked), _BLOCK):
+        block = asked[start : start + _BLOCK]
+        likeness = flat[block] @ memory.T
+        likeness[folds[block][:, None] == memory_folds[None, :]] = -2.0
+        nearest = likeness.argmax(axis=1)
+        found = likeness[np.arange(len(block)), nearest] > -2.0
+        answers.append((labels[known[nearest]] == labels[block])[found])
+    return np.concatenate(answers)
+
+
+def _mean(right: NDArray[np.bool_]) -> float | None:
+    return round(float(right.mean()), 4) if right.size else None
