@@ -1,0 +1,112 @@
+"""Chest films -> the same films as another machine would have given them; knows no network.
+
+On films like the training ones every sensible recipe is almost perfect, so they can rank no recipe and set no
+threshold. These copies can. They are made on the original image, before `prepare`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Film = NDArray[np.float32]  # (H, W) in [0, 1]
+KINDS = ("other_histogram", "same_histogram", "low_frequencies", "crop", "grey_ring", "sharpness", "gamma", "resolution",
+         "anisotropy")  # fmt: skip
+
+
+def stress_copies(films: list[Film], positive: NDArray[np.bool_], seed: int = 0) -> dict[str, list[Film]]:
+    """One stressed copy of each film for each kind.
+
+    films: n images (H, W) float32 in [0, 1]; positive: (n,) bool, pneumonia. Returns kind -> n films, as given.
+    The same film and seed give the same copy, whatever else is in the list but the two donors of its histograms.
+    """
+    random = np.random.default_rng(seed)
+    yes, no = np.flatnonzero(positive), np.flatnonzero(~positive)
+    if not yes.size or not no.size:
+        raise ValueError("stress copies need films of both classes")
+    copies: dict[str, list[Film]] = {kind: [] for kind in KINDS}
+    for film, sick in zip(films, positive, strict=True):
+        same, other = (yes, no) if sick else (no, yes)
+        donor = films[int(random.choice(other))]
+        copies["other_histogram"].append(_match(film, donor))
+        copies["same_histogram"].append(_match(film, films[int(random.choice(same))]))
+        copies["low_frequencies"].append(_low_frequencies(film, donor))
+        copies["crop"].append(_crop(film, 0.8))
+        copies["grey_ring"].append(_ring(film, 0.09))
+        copies["sharpness"].append(_sharpen(film) if sick else _blur(film, 1.2))
+        copies["gamma"].append((film ** float(random.choice((0.7, 1.4)))).astype(np.float32))
+        copies["resolution"].append(_resolution(film, 96))
+        copies["anisotropy"].append(_stretch(film, float(random.choice((0.8, 1.25)))))
+    return copies
+
+
+def _match(film: Film, donor: Film) -> Film:
+    """Grey values of the donor in the order of the film."""
+    values, place, count = np.unique(film.ravel(), return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - 0.5 * count) / film.size
+    sorted_donor = np.sort(donor.ravel())
+    wanted = np.interp(ranks, (np.arange(donor.size) + 0.5) / donor.size, sorted_donor)
+    matched: Film = wanted.astype(np.float32)[place].reshape(film.shape)
+    return matched if values.size > 1 else film
+
+
+def _low_frequencies(film: Film, donor: Film, reach: float = 0.015, blend: float = 0.5) -> Film:
+    """Half the amplitude of the lowest frequencies from the donor (Yang & Soatto 2020, arXiv 2004.05498)."""
+    other = cv2.resize(donor, film.shape[::-1], interpolation=cv2.INTER_AREA)
+    waves, foreign = np.fft.rfft2(film), np.abs(np.fft.rfft2(other))
+    band = max(1, round(reach * min(film.shape)))
+    own = np.abs(waves)
+    mixed = own.copy()
+    for rows in (slice(0, band + 1), slice(-band, None)):
+        mixed[rows, : band + 1] += blend * (foreign[rows, : band + 1] - own[rows, : band + 1])
+    back = np.fft.irfft2(waves * (mixed / np.maximum(own, 1e-6)), s=film.shape)
+    clipped: Film = np.clip(back, 0.0, 1.0).astype(np.float32)
+    return clipped
+
+
+def _crop(film: Film, keep: float) -> Film:
+    height, width = film.shape
+    top, left = round(height * (1 - keep) / 2), round(width * (1 - keep) / 2)
+    return np.ascontiguousarray(film[top : height - top, left : width - left])
+
+
+def _ring(film: Film, share: float) -> Film:
+    height, width = film.shape
+    rows, columns = round(height * share), round(width * share)
+    grey = np.full_like(film, float(film.mean()))
+    grey[rows : height - rows, columns : width - columns] = film[rows : height - rows, columns : width - columns]
+    return grey
+
+
+def _blur(film: Film, sigma: float) -> Film:
+    blurred: Film = cv2.GaussianBlur(film, (0, 0), sigma * min(film.shape) / 224)
+    return blurred
+
+
+def _sharpen(film: Film) -> Film:
+    sharp: Film = np.clip(film + 1.2 * (film - _blur(film, 1.5)), 0.0, 1.0).astype(np.float32)
+    return sharp
+
+
+def _resolution(film: Film, side: int) -> Film:
+    small = cv2.resize(film, (side, side), interpolation=cv2.INTER_AREA)
+    back: Film = cv2.resize(small, film.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return back
+
+
+def _stretch(film: Film, factor: float) -> Film:
+    """Width against height changed by `factor`, the middle kept in the old frame (zoomed where it would be short)."""
+    height, width = film.shape
+    wide = cv2.resize(film, (max(1, round(width * factor)), height), interpolation=cv2.INTER_LINEAR)
+    if factor >= 1.0:
+        left = (wide.shape[1] - width) // 2
+        return np.ascontiguousarray(wide[:, left : left + width])
+    rows = round(height * factor)
+    top = (height - rows) // 2
+    return np.ascontiguousarray(wide[top : top + rows])
+
+
+Stress = Callable[[list[Film], NDArray[np.bool_], int], dict[str, list[Film]]]
