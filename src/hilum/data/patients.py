@@ -18,11 +18,12 @@ from hilum.data.places.tree import DICOM_SUFFIXES, Tree, suffix_of
 def with_patients(cases: Iterable[Case], tree: Tree, progress: Progress | None = None) -> tuple[Case, ...]:
     """Cases with `patient` pseudonymous; reads the header of every DICOM file that has no group yet."""
     known = list(cases)
-    if not any(case.patient or is_dicom(case.path) for case in known):
+    files = {entry.path for entry in tree.entries if is_dicom(entry.path)}
+    if not any(case.patient or case.path in files for case in known):
         return tuple(known)
     key = tree.cache.key()
     for i, case in enumerate(known):
-        patient = case.patient or (_headers().identifiers(tree, case.path).patient if is_dicom(case.path) else None)
+        patient = case.patient or (_headers().identifiers(tree, case.path).patient if case.path in files else None)
         if patient:
             known[i] = replace(case, patient=pseudonym(patient, key))
         if progress and i % 1000 == 999:
@@ -37,8 +38,8 @@ def pseudonym(identifier: str, key: bytes) -> str:
 
 def is_dicom(path: str) -> bool:
     """Whether the name of an image file says DICOM: by suffix, or by having none."""
-    name = path.rpartition("/")[2]
-    return "#" not in name and ((suffix := suffix_of(name)) in DICOM_SUFFIXES or not suffix)
+    suffix = suffix_of(path.rpartition("/")[2])
+    return suffix in DICOM_SUFFIXES or not suffix
 
 
 def _headers() -> Any:

@@ -47,10 +47,11 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
         keys = read_headers(tree.local(path), tree.id(path))
         names = _class_names(tree, path, keys)
         classes = classes or names
+        lead = f"{path}#" if len(files.arrays) > 1 else ""  # the name of the only file is no part of the data
         for part in _parts(keys, tree.id(path)):
-            cases += _cases(tree, path, part, names)
-            sets[_prefix(path, part)] = stored(tree.local(path), part.images, tree.id(path), tree.cache)
-    return Found("arrays", tuple(cases), ArrayReader(sets), files.stray + files.tables, classes=classes)
+            cases += _cases(tree, path, (lead, part), names)
+            sets[f"{lead}{part.prefix}"] = stored(tree.local(path), part.images, tree.id(path), tree.cache)
+    return Found("arrays", tuple(cases), ArrayReader(sets), files.stray, classes=classes)
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,6 @@ def canonical(pixels: NDArray[Any]) -> bytes:
     return file.getvalue()
 
 
-def _prefix(path: str, part: Part) -> str:
-    return f"{path}#{part.prefix}" if part.prefix else path
-
-
 def _parts(keys: dict[str, tuple[int, ...]], name: str) -> Iterator[Part]:
     meanings: dict[str, dict[str, str]] = {}
     for key in keys:
@@ -132,23 +129,23 @@ def _meaning(key: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _cases(tree: Tree, path: str, part: Part, names: tuple[str, ...] | None) -> list[Case]:
-    name = tree.id(path)
-    count = read_headers(tree.local(path), name)[part.images][0]
-    labels = (
-        _labels(small(tree.local(path), part.labels, name, tree.cache), name, names) if part.labels else [None] * count
-    )
-    groups = [str(g) for g in small(tree.local(path), part.groups, name, tree.cache).ravel()] if part.groups else None
-    if len(labels) != count or (groups is not None and len(groups) != count):
+def _cases(tree: Tree, path: str, place: tuple[str, Part], names: tuple[str, ...] | None) -> list[Case]:
+    lead, part = place
+    name, local = tree.id(path), tree.local(path)
+    count = read_headers(local, name)[part.images][0]
+    labels = _labels(small(local, part.labels, name, tree.cache), name, names) if part.labels else [None] * count
+    groups = _groups(small(local, part.groups, name, tree.cache)) if part.groups else [None] * count
+    if len(labels) != count or len(groups) != count:
         raise UnreadableSource(f"{name}#{part.images}", f"{count} images, {len(labels)} labels: give one each")
     inner = f"{part.prefix}/" if part.prefix else ""
     return [
-        Case(
-            f"{name}#{inner}{i}", labels[i], None, part.split, groups[i] if groups else None, tree.reference,
-            f"{path}#{inner}{i}",
-        )
-        for i in range(count)
-    ]  # fmt: skip
+        Case(f"{name}#{inner}{i}", label, None, part.split, group, tree.reference, f"{lead}{inner}{i}")
+        for i, (label, group) in enumerate(zip(labels, groups, strict=True))
+    ]
+
+
+def _groups(array: NDArray[Any]) -> list[str | None]:
+    return [str(word) or None for word in array.ravel().tolist()]
 
 
 def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> list[str | None]:

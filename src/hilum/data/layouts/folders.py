@@ -29,7 +29,7 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
     places = places_of(files.images)
     if all(place.label is None for place in places.values()):
         return None
-    cases, stray = [], list(files.stray + files.tables + files.arrays)
+    cases, stray = [], [*files.stray, *files.arrays]
     for path in files.images:
         place = places[folder_of(path)]
         if place.label is None:

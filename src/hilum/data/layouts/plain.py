@@ -15,7 +15,7 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
     if columns.ask_for_a_table or not files.images:
         return None
     cases = tuple(Case(tree.id(path), None, None, _split(path), None, tree.reference, path) for path in files.images)
-    return Found("unlabelled", cases, TreeReader(tree), files.stray + files.tables + files.arrays, (NOTE,))
+    return Found("unlabelled", cases, TreeReader(tree), files.stray + files.arrays, (NOTE,))
 
 
 def _split(path: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import BinaryIO
 from platformdirs import user_cache_path
 
 BLOCK = 1024 * 1024
+Fill = Callable[[BinaryIO], None]
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,34 @@ class Cache:
     root: Path
     checked: set[str] = field(default_factory=set, compare=False, repr=False)
 
-    def at(self, identity: str, fill: Callable[[BinaryIO], None], suffix: str = "") -> Path:
+    def at(self, identity: str, fill: Fill, suffix: str = "") -> Path:
         """The file of this identity; `fill` writes it where it is not there or does not fit its hash.
 
         identity: everything that must change when the bytes change (address and tag, path with size and time).
-        What `fill` raises passes through, and leaves nothing behind.
         """
-        name = hashlib.sha256(identity.encode()).hexdigest()
-        path = self.root / "files" / name[:2] / f"{name}{suffix}"
-        if not self._sound(path):
-            self._write(path, fill)
+        return self.find(identity, suffix) or self.put(identity, fill, suffix)
+
+    def find(self, identity: str, suffix: str = "") -> Path | None:
+        """The file of this identity, None where it is not there or does not fit its hash."""
+        path = self._path(identity, suffix)
+        return path if self._sound(path) else None
+
+    def put(self, identity: str, fill: Fill, suffix: str = "") -> Path:
+        """Write the file of this identity anew; what `fill` raises passes through, and leaves nothing behind."""
+        path = self._path(identity, suffix)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.root.chmod(0o700)  # it may hold images of patients
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        made = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                fill(file)
+            note = {"sha256": hash_file(made), "size": str(made.stat().st_size)}
+            _replace(_beside(path), json.dumps(note).encode())
+            made.replace(path)
+        finally:
+            made.unlink(missing_ok=True)
+        self.checked.add(str(path))
         return path
 
     def note(self, path: Path) -> dict[str, str]:
@@ -47,12 +66,6 @@ class Cache:
     def annotate(self, path: Path, words: dict[str, str]) -> None:
         """Keep words beside a file (an ETag, for example)."""
         _replace(_beside(path), json.dumps(self.note(path) | words).encode())
-
-    def path_of(self, identity: str, suffix: str = "") -> Path | None:
-        """The sound file of this identity, None where there is none."""
-        name = hashlib.sha256(identity.encode()).hexdigest()
-        path = self.root / "files" / name[:2] / f"{name}{suffix}"
-        return path if self._sound(path) else None
 
     def key(self) -> bytes:
         """32 secret bytes of this machine, made at the first call: what patient identifiers are hashed with."""
@@ -82,19 +95,9 @@ class Cache:
             self.checked.add(str(path))
         return sound
 
-    def _write(self, path: Path, fill: Callable[[BinaryIO], None]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
-        made = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                fill(file)
-            note = {"sha256": hash_file(made), "size": str(made.stat().st_size)}
-            _replace(_beside(path), json.dumps(note).encode())
-            made.replace(path)
-        finally:
-            made.unlink(missing_ok=True)
-        self.checked.add(str(path))
+    def _path(self, identity: str, suffix: str) -> Path:
+        name = hashlib.sha256(identity.encode()).hexdigest()
+        return self.root / "files" / name[:2] / f"{name}{suffix}"
 
 
 def default_cache() -> Cache:

@@ -56,20 +56,21 @@ class Folder:
 
 @dataclass(frozen=True)
 class OneFile:
-    """A tree of one file: a table with its folder is no such thing, an .npz is."""
+    """A tree of one file, an .npz for example. `file` is where it lies, `name` what it is called inside the tree."""
 
     reference: str
     file: str
     cache: Cache
+    name: str
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The file alone."""
-        return (Entry(Path(self.file).name, Path(self.file).stat().st_size),)
+        return (Entry(self.name, Path(self.file).stat().st_size),)
 
     def id(self, path: str) -> str:
         """The reference itself."""
-        return self.reference if path == Path(self.file).name else join(self.reference, path)
+        return self.reference if path == self.name else join(self.reference, path)
 
     def read(self, path: str, limit: int) -> bytes:
         """See Tree."""
