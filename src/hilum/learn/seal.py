@@ -1,0 +1,205 @@
+"""A trained network and all that was fitted to it -> a package folder that `model.package` opens from itself alone.
+
+Written beside its place and moved there whole. The same inputs give the same bytes and so the same digest.
+Knows no data set, no registry and no trust.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from hilum.data.fingerprint import Fingerprints
+from hilum.errors import UsageError
+from hilum.image.prepare import Preparation
+from hilum.learn.graph import check_agreement, export_graph
+from hilum.learn.networks import full_config
+from hilum.model.calibration import Calibration
+from hilum.model.package import ADMISSION, CARD, FINGERPRINTS, FORMAT, GRAPH, MANIFEST, NOVELTY, Trust, open_package
+from hilum.task import parse_task
+
+LIBRARIES = ("hilum", "torch", "onnx", "onnxruntime", "numpy", "opencv-python-headless", "monai", "lightning")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Trained:
+    """A network and how to build it again: name and configuration as `networks.build` takes them."""
+
+    network: nn.Module
+    name: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class References:
+    """What the gate and the audit need of the training images; each part may be absent.
+
+    novelty: arrays of gate.novelty. admission: bytes of its ONNX graph. fingerprints: of the training images.
+    """
+
+    novelty: Mapping[str, NDArray[Any]] | None = None
+    admission: bytes | None = None
+    fingerprints: Fingerprints | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sealing:
+    """Everything a package holds.
+
+    name, version: lower-case letters, digits, dots, hyphens. task_text: the task file as it was used.
+    test: (N, 1, S, S) uint8 prepared images of the test part, on which graph and network must agree.
+    data: digest and counts of the data set; created: a date, or "" for a package that is the same whenever it is made.
+    keep_weights: False leaves out weights.safetensors (warm starts and some exports need them, serving never does).
+    graph: what `export_graph` gave for this network, where it is at hand; None exports it now.
+    """
+
+    name: str
+    version: str
+    trained: Trained
+    task_text: str
+    preparation: Preparation
+    calibration: Calibration
+    plan: Mapping[str, Any]
+    test: NDArray[np.uint8]
+    references: References = field(default_factory=References)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    card: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    created: str = ""
+    keep_weights: bool = True
+    graph: bytes | None = None
+
+
+def seal(sealing: Sealing, folder: Path) -> str:
+    """Write the package to `folder`, which must not exist; returns its digest.
+
+    Raises:
+        TrainingError: graph and network disagree.
+        UsageError: `folder` exists, or a name does not fit.
+        PackageDamaged: the parts do not fit together.
+    """
+    if folder.exists():
+        raise UsageError(f"{folder}: exists already; a sealed package is never written over")
+    graph = sealing.graph or export_graph(sealing.trained.network, sealing.preparation.size)
+    agreement = check_agreement(sealing.trained.network, graph, sealing.test)
+    about = {
+        "name": sealing.name,
+        "version": sealing.version,
+        "runtime": runtime_versions(),
+        "data": dict(sealing.data),
+        "agreement": asdict(agreement),
+        **({"created": sealing.created} if sealing.created else {}),
+    }
+    return write_package({GRAPH: graph, **_files(sealing)}, about, folder)
+
+
+def with_figures(folder: Path, metrics: Mapping[str, Any], card: str) -> str:
+    """Put measured figures and the card into a package that was sealed without; returns the new digest.
+
+    Evaluation needs the sealed package, and the package holds its evaluation: this closes the circle.
+    """
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    files = {name: (folder / name).read_bytes() for name in manifest["files"]}
+    files |= {"metrics.json": json_bytes(metrics), CARD: card.encode()}
+    about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
+    workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        digest = write_package(files, about, workplace / "new")
+        folder.rename(workplace / "old")
+        (workplace / "new").rename(folder)
+    finally:
+        shutil.rmtree(workplace)
+    return digest
+
+
+def write_package(files: Mapping[str, bytes], about: Mapping[str, Any], folder: Path) -> str:
+    """Write `files` and their manifest beside `folder`, open the result once, then move it into place.
+
+    Raises:
+        PackageDamaged: what was written does not open.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+        manifest = json_bytes({"format": FORMAT, **about, "task": _task_name(files), "files": hashes})
+        for name, data in files.items():
+            (workplace / name).write_bytes(data)
+        (workplace / MANIFEST).write_bytes(manifest)
+        digest = hashlib.sha256(manifest).hexdigest()
+        open_package(workplace, Trust(pinned=(digest,)))
+        workplace.chmod(0o755)
+        workplace.rename(folder)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
+    return digest
+
+
+def runtime_versions() -> dict[str, str]:
+    """What the package was made with."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in LIBRARIES}}
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON as it is stored: indented, in the order given, UTF-8, NaN refused."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _files(sealing: Sealing) -> dict[str, bytes]:
+    trained, references = sealing.trained, sealing.references
+    files = {
+        "task.toml": sealing.task_text.encode(),
+        "preparation.json": json_bytes(asdict(sealing.preparation)),
+        "plan.json": json_bytes(dict(sealing.plan)),
+        "calibration.json": json_bytes(sealing.calibration.to_json()),
+        "metrics.json": json_bytes(dict(sealing.metrics)),
+        CARD: sealing.card.encode(),
+        "network.json": json_bytes({"name": trained.name, "config": _rebuild(trained)}),
+    }
+    if sealing.keep_weights:
+        state = {key: value.detach().cpu().contiguous() for key, value in trained.network.state_dict().items()}
+        files["weights.safetensors"] = save_tensors(state)
+    if references.novelty is not None:
+        files[NOVELTY] = _npz(references.novelty)
+    if references.fingerprints is not None:
+        files[FINGERPRINTS] = _fingerprints(references.fingerprints)
+    if references.admission is not None:
+        files[ADMISSION] = references.admission
+    return files
+
+
+def _rebuild(trained: Trained) -> dict[str, Any]:
+    """The configuration without any default left to the day of opening; weights come from the package itself."""
+    config = full_config(trained.name, trained.config)
+    return {**config, "weights": "none"} if "weights" in config else config
+
+
+def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
+    return buffer.getvalue()
+
+
+def _fingerprints(fingerprints: Fingerprints) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FINGERPRINTS
+        fingerprints.save(path)
+        return path.read_bytes()
+
+
+def _task_name(files: Mapping[str, bytes]) -> str:
+    return parse_task(files["task.toml"].decode()).name
