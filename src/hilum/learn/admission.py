@@ -1,0 +1,198 @@
+"""Frames of a task's images -> `admission.onnx`: a small network that knows the task's kind of image, with thresholds.
+
+Works for any task: what is not of its kind is made (outliers, spoiled) and, where the caller has them, taken from other
+tasks' sets. Knows no class of the task. Thresholds are set on groups that the network never saw, each image in several
+views, so that the worst source loses at most the budget at each fault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import nn
+
+from hilum.errors import DataError
+from hilum.gate.admission import FAULTS, Thresholds
+from hilum.image.image import Image
+from hilum.learn.admission_network import AdmissionNetwork, to_onnx
+from hilum.learn.spoiled import make_outlier
+from hilum.learn.views import MILD, WIDE, plain, view
+from hilum.task import Task
+
+FRAME = 96  # pixels of a frame's side
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What the admission network learns from.
+
+    good: (N, 96, 96) uint8, the task's own training images as `frame` makes them.
+    groups: (N,) int, images of one patient or copies of one another share a number.
+    sources: (N,) int, where each came from; no source may lose more good images than the budget.
+    others: (M, 96, 96) uint8, images of other tasks; M may be 0.
+    """
+
+    good: NDArray[np.uint8]
+    groups: NDArray[np.int64]
+    sources: NDArray[np.int64]
+    others: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if self.good.ndim != 3 or self.good.shape[1:] != (FRAME, FRAME):
+            raise ValueError(f"good must be (N, {FRAME}, {FRAME}), not {self.good.shape}")
+        if not len(self.good) == len(self.groups) == len(self.sources):
+            raise ValueError("good, groups and sources must be of one length")
+
+
+@dataclass(frozen=True)
+class AdmissionSettings:
+    """How it is trained.
+
+    steps, batch, rate: of AdamW with a one-cycle schedule. pool: made outliers to draw from.
+    aside: share of the groups kept for the thresholds. views: stressed views of each of them besides the plain one.
+    budget: greatest share of good images that one fault may cost on the worst source.
+    strictest: log-odds above which no threshold is set, however well the good images are known.
+    """
+
+    steps: int = 600
+    batch: int = 96
+    rate: float = 6e-3
+    pool: int = 4000
+    aside: float = 0.2
+    views: int = 3
+    budget: float = 0.004
+    strictest: float = 0.0
+    seed: int = 0
+
+
+def frame(image: Image) -> NDArray[np.uint8]:
+    """The whole image at (96, 96) uint8, as `Material` wants it."""
+    shrinks = min(image.pixels.shape) >= FRAME
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    small = cv2.resize(np.ascontiguousarray(image.pixels), (FRAME, FRAME), interpolation=how)
+    return np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
+
+
+def train_admission(material: Material, task: Task, settings: AdmissionSettings | None = None) -> bytes:
+    """Train on one thread-set of the caller's choosing; returns the bytes of `admission.onnx`.
+
+    Raises:
+        DataError: fewer than 40 groups, too few to set a threshold on.
+    """
+    settings = settings or AdmissionSettings()
+    generator = np.random.default_rng(settings.seed)
+    learn, aside = _apart(material, settings, generator)
+    network = _fit(_Draw(material, learn, task, settings, generator), settings)
+    thresholds = _thresholds(network, material, aside, task, settings)
+    return to_onnx(network, thresholds)
+
+
+def _apart(
+    material: Material, settings: AdmissionSettings, generator: Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices to learn from and indices for the thresholds, no group in both."""
+    groups = np.unique(material.groups)
+    if groups.size < 40:
+        raise DataError(
+            f"{groups.size} groups of good images are too few for an admission network; it needs 40 or more"
+        )
+    kept = generator.permutation(groups)[: max(8, round(groups.size * settings.aside))]
+    aside = np.isin(material.groups, kept)
+    return np.flatnonzero(~aside), np.flatnonzero(aside)
+
+
+class _Draw:
+    """Batches of views with their targets: 0 good, 1 inverted, 2 rotated, 3 other."""
+
+    def __init__(
+        self,
+        material: Material,
+        learn: NDArray[np.int64],
+        task: Task,
+        settings: AdmissionSettings,
+        generator: Generator,
+    ) -> None:
+        self.frames = material.good[learn]
+        self.weights = _shares(material.groups[learn], material.sources[learn])
+        self.generator, self.task, self.batch = generator, task, settings.batch
+        self.outliers = np.stack([make_outlier(self.frames, generator) for _ in range(settings.pool)])
+        self.others = material.others
+
+    def __call__(self) -> tuple[torch.Tensor, torch.Tensor]:
+        targets = self.generator.choice(4, size=self.batch, p=self._mix())
+        picks = self.generator.choice(len(self.frames), size=self.batch, p=self.weights)
+        views = [self._one(int(target), self.frames[pick]) for target, pick in zip(targets, picks, strict=True)]
+        return torch.from_numpy(np.stack(views)[:, None]), torch.from_numpy(targets)
+
+    def _mix(self) -> tuple[float, float, float, float]:
+        return (0.4, 0.15, 0.0, 0.45) if self.task.flip_vertical else (0.38, 0.12, 0.14, 0.36)
+
+    def _one(self, target: int, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if target == 3:
+            taken = self.others if len(self.others) and self.generator.random() < 0.3 else self.outliers
+            picture = taken[self.generator.integers(len(taken))]
+            turned = np.rot90(picture, int(self.generator.integers(4)))
+            return view(np.ascontiguousarray(turned), self.generator, WIDE if self.generator.random() < 0.5 else MILD)
+        if target == 2:
+            picture = np.rot90(picture, int(self.generator.choice([1, 2, 3], p=[0.4, 0.2, 0.4])))
+        if self.task.flip_horizontal and self.generator.random() < 0.5:
+            picture = picture[:, ::-1]
+        if self.task.flip_vertical and self.generator.random() < 0.5:
+            picture = picture[::-1]
+        seen = view(np.ascontiguousarray(picture), self.generator)
+        return 255 - seen if target == 1 else seen
+
+
+def _shares(groups: NDArray[np.int64], sources: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Chance of each image to be drawn: sources alike, groups of a source by the root of their size."""
+    _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    weights = 1.0 / np.sqrt(counts[inverse])
+    for source in np.unique(sources):
+        inside = sources == source
+        weights[inside] /= weights[inside].sum()
+    return np.asarray(weights / weights.sum(), dtype=np.float64)
+
+
+def _fit(draw: _Draw, settings: AdmissionSettings) -> AdmissionNetwork:
+    torch.manual_seed(settings.seed)
+    network = AdmissionNetwork()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=settings.steps, pct_start=0.1)
+    loss = nn.CrossEntropyLoss()
+    network.train()
+    for _ in range(settings.steps):
+        pixels, targets = draw()
+        optimiser.zero_grad()
+        loss(network(pixels.float()), targets).backward()
+        optimiser.step()
+        schedule.step()
+    return network.eval()
+
+
+def log_odds(network: AdmissionNetwork, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Views (N, 64, 64) uint8 -> (N, 3) log-odds of good against each of FAULTS."""
+    parts = np.array_split(pixels[:, None], max(1, len(pixels) // 512))
+    with torch.inference_mode():
+        logits = np.concatenate([network(torch.from_numpy(part).float()).double().numpy() for part in parts])
+    return np.asarray(logits[:, :1] - logits[:, 1:], dtype=np.float64)
+
+
+def _thresholds(
+    network: AdmissionNetwork, material: Material, aside: NDArray[np.int64], task: Task, settings: AdmissionSettings
+) -> Thresholds:
+    generator = np.random.default_rng(settings.seed + 1)
+    least = np.full(len(FAULTS), settings.strictest)
+    for source in np.unique(material.sources[aside]):
+        frames = material.good[aside[material.sources[aside] == source]]
+        plain_views = [plain(picture) for picture in frames]
+        stressed = [view(picture, generator, MILD) for picture in frames for _ in range(settings.views)]
+        for views in (plain_views, stressed):
+            found = np.quantile(log_odds(network, np.stack(views)), settings.budget, axis=0, method="lower")
+            least = np.minimum(least, found)
+    rotated = -np.inf if task.flip_vertical else float(least[1])
+    return Thresholds(inverted=float(least[0]), rotated=rotated, other=float(least[2]))

@@ -1,0 +1,68 @@
+"""Fitting the novelty reference on made features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hilum.errors import DataError
+from hilum.learn.novelty import Held, NoveltySettings, fit_novelty, fit_scale
+
+WIDTHS = (12, 20)
+
+
+def _features(count: int, seed: int, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, count)
+    mixing = np.random.default_rng(99).normal(size=(32, 32))
+    rows = generator.normal(size=(count, 32)) * np.geomspace(3, 0.1, 32) @ mixing
+    return (rows + labels[:, None] * 2 + shift).astype(np.float32), labels
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    features, labels = _features(800, 0)
+    plain, stressed = _features(400, 1)[0], _features(400, 2, 0.3)[0]
+    held = Held(np.concatenate([plain, stressed]), np.repeat([0, 1], 400))
+    return fit_novelty(features, labels, WIDTHS, held, NoveltySettings(kept=8, budget=0.01))
+
+
+def test_no_source_loses_more_than_the_budget(fitted) -> None:
+    for seed, shift in ((1, 0.0), (2, 0.3)):
+        assert (fitted.surprise(_features(400, seed, shift)[0]) > fitted.limit).mean() <= 0.01
+
+
+def test_fresh_images_are_seldom_refused_and_strange_ones_nearly_always(fitted) -> None:
+    assert (fitted.surprise(_features(2000, 7)[0]) > fitted.limit).mean() < 0.03
+    strange = np.random.default_rng(3).normal(0, 30, size=(200, 32)).astype(np.float32)
+    assert (fitted.surprise(strange) > fitted.limit).mean() > 0.97
+
+
+def test_the_score_of_fresh_images_is_a_percentile(fitted) -> None:
+    scores = np.sort(fitted.score(_features(2000, 8)[0]))
+    assert abs(np.median(scores) - 0.5) < 0.1
+    assert scores[0] >= 0
+    assert scores[-1] <= 1
+
+
+def test_it_is_small_and_comes_back_whole(fitted) -> None:
+    arrays = fitted.to_arrays()
+    assert sum(array.nbytes for array in arrays.values()) < 200_000
+    rows = _features(10, 9)[0]
+    assert np.array_equal(type(fitted).from_arrays(arrays).surprise(rows), fitted.surprise(rows))
+
+
+def test_too_little_to_tell_is_said() -> None:
+    features, labels = _features(100, 0)
+    with pytest.raises(DataError, match="too few"):
+        fit_novelty(features, labels, WIDTHS, Held(features[:10], np.zeros(10, int)))
+    with pytest.raises(ValueError, match="widths"):
+        fit_novelty(features, labels, (12, 12), Held(features, np.zeros(100, int)))
+
+
+def test_a_scale_meets_its_own_quantiles() -> None:
+    distances = np.random.default_rng(0).gamma(3, 1, 5000)
+    scale = fit_scale(distances)
+    for share in (0.2, 0.5, 0.9, 0.99):
+        found = 1 - 10 ** -scale.surprise(np.quantile(distances, [share]))[0]
+        assert abs(found - share) < 0.01
