@@ -119,14 +119,15 @@ def _write_folder(dataset: Dataset, wanted: Wanted, to: tuple[Path, _Log], progr
 
 def _files(dataset: Dataset, case: Case, preparation: Preparation | None) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of what a case becomes in a folder."""
-    name = _safe(case.name)
-    if preparation is None and not _is_array(dataset):
-        yield name, dataset.data(case)
+    array = dataset.layout == "arrays"
+    if preparation is None and not array:
+        yield _safe(case.name), dataset.data(case)
         return
+    name = case.path.replace(".npz#", "-").replace("/", "-") if array else without_suffix(case.name)
     images = dataset.images(case)
     for image in images:
         frame = f"-frame{image.frame:04d}" if len(images) > 1 else ""
-        yield f"{without_suffix(name)}{frame}.png", _png(_pixels(image, preparation))
+        yield f"{_safe(name)}{frame}.png", _png(_pixels(image, preparation))
 
 
 def _write_arrays(dataset: Dataset, wanted: Wanted, to: tuple[Path, _Log], progress: Progress | None) -> None:
@@ -140,7 +141,9 @@ def _write_arrays(dataset: Dataset, wanted: Wanted, to: tuple[Path, _Log], progr
             except InputError as error:
                 log.left_out[case.id] = error.reason
                 continue
-            rows = parts.setdefault(case.split, _Rows(made.with_name(f"{case.split}.raw")))
+            if case.split not in parts:
+                parts[case.split] = _Rows(made.with_name(f"{case.split}.raw"))
+            rows = parts[case.split]
             for image in images:
                 prefix = f"{case.split}/" if case.split else ""
                 pixels = _pixels(image, wanted.preparation)
@@ -216,10 +219,6 @@ def _png(pixels: NDArray[Any]) -> bytes:
     file = BytesIO()
     Picture.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
-
-
-def _is_array(dataset: Dataset) -> bool:
-    return dataset.layout == "arrays"
 
 
 def _safe(name: str) -> str:

@@ -73,9 +73,9 @@ class ArrayReader:
         return {"sets": self.sets, "maps": {}}
 
     def _row(self, case: Case, limits: Limits) -> NDArray[Any]:
-        where, _, number = (
-            case.path.rpartition("/") if "/" in case.path.rpartition("#")[2] else case.path.rpartition("#")
-        )
+        file, sign, inner = case.path.rpartition("#")
+        prefix, _, number = inner.rpartition("/")
+        where = f"{file}{sign}{prefix}"
         if where not in self.maps:
             self.maps[where] = self.sets[where].map()
         rows = self.maps[where]

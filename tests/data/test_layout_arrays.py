@@ -1,0 +1,173 @@
+"""An .npz is believed only as far as its bytes go, and no more of it is in memory than the image asked for."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+from hilum.data.labels import with_task
+from hilum.data.layouts.arrays import canonical
+from hilum.data.source import open_source
+from hilum.errors import DataError, UnreadableSource
+from hilum.task import find_task
+from tests.data.made import lay, npz, pictures
+
+RNG = np.random.default_rng(0)
+GREY = RNG.integers(0, 255, (6, 9, 7), np.uint8)
+COLOUR = RNG.integers(0, 255, (4, 9, 7, 3), np.uint8)
+
+
+def opened(tmp_path, **arrays):
+    return open_source(str(npz(tmp_path / "set.npz", **arrays)), cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_medmnist_layout_has_splits_ids_and_pixels(tmp_path, packed):
+    dataset = opened(
+        tmp_path, packed=packed, train_images=GREY, train_labels=[[0], [1], [0], [1], [1], [1]],
+        val_images=COLOUR[:1], val_labels=[[0]], test_images=COLOUR, test_labels=[[1], [1], [0], [0]],
+    )  # fmt: skip
+    assert [case.id for case in dataset.cases][:2] == [f"{tmp_path}/set.npz#train/0", f"{tmp_path}/set.npz#train/1"]
+    assert [case.split for case in dataset.cases] == ["train"] * 6 + ["val"] + ["test"] * 4
+    assert dataset.counts == {"0": 5, "1": 6}
+    np.testing.assert_allclose(dataset.images(dataset.cases[3])[0].pixels, GREY[3] / 255, atol=1e-6)
+    assert dataset.images(dataset.cases[8])[0].metadata.mode == "RGB"
+    assert dataset.data(dataset.cases[8]) == canonical(COLOUR[1])
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [("images", "labels"), ("x", "y"), ("X", "Y"), ("brain_images", "brain_labels"), ("x_train", "y_train")],
+)
+def test_usual_names_of_arrays(tmp_path, images, labels):
+    dataset = opened(tmp_path, **{images: GREY, labels: list("ababab")})
+    assert dataset.counts == {"a": 3, "b": 3}
+    assert dataset.cases[0].split == ("train" if "train" in images else None)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0, 1, 2, 0, 1, 2], "012012"),
+        ([0.0, 1.0, 2.0, 0.0, 1.0, 2.0], "012012"),
+        ([True, False, True, False, False, False], "101000"),
+        (np.eye(3, dtype=np.uint8)[[0, 1, 2, 0, 1, 2]], "012012"),
+        (np.array([b"0", b"1"] * 3), "010101"),
+    ],
+)
+def test_usual_forms_of_labels(tmp_path, labels, words):
+    assert [case.raw_label for case in opened(tmp_path, images=GREY, labels=labels).cases] == list(words)
+
+
+def test_numbers_take_the_names_the_file_gives_them(tmp_path):
+    dataset = opened(tmp_path, images=GREY, labels=[0, 1, 1, 0, 0, 0], classes=["well", "ill"])
+    assert dataset.classes == ("well", "ill")
+    assert dataset.counts == {"well": 4, "ill": 2}
+
+
+def test_numbers_without_names_count_the_classes_of_the_task_and_say_so(tmp_path):
+    dataset = with_task(opened(tmp_path, images=GREY, labels=[3, 0, 1, 2, 3, 3]), find_task("brain-tumor-mri"))
+    assert dataset.cases[0].label == "pituitary"
+    assert "0 = glioma, 1 = meningioma, 2 = notumor, 3 = pituitary" in dataset.notes[-1]
+    (tmp_path / "set.npz").unlink()
+    with pytest.raises(DataError, match=r"'4' \(1\)"):
+        with_task(opened(tmp_path, images=GREY, labels=[3, 0, 1, 2, 3, 4]), find_task("brain-tumor-mri"))
+
+
+def test_numbers_that_are_synonyms_are_read_as_such(tmp_path):
+    dataset = with_task(opened(tmp_path, images=GREY, labels=[0, 1, 1, 1, 1, 1]), find_task("pneumonia-cxr"))
+    assert dataset.counts == {"normal": 1, "pneumonia": 5}
+
+
+def test_several_files_in_a_folder_are_one_set(tmp_path):
+    npz(tmp_path / "in/a.npz", images=GREY, labels=list("xxyyxy"))
+    npz(tmp_path / "in/b.npz", x=COLOUR, y=list("xyxy"))
+    dataset = open_source(str(tmp_path / "in"), cache=tmp_path / "cache")
+    assert len(dataset) == 10
+    assert dataset.data(dataset.cases[-1]) == canonical(COLOUR[3])
+
+
+def test_image_files_beside_an_array_are_the_data_set(tmp_path):
+    lay(tmp_path, pictures("a/1.png", "b/2.png"))
+    npz(tmp_path / "old.npz", images=GREY, labels=list("xxyyxy"))
+    dataset = open_source(str(tmp_path))
+    assert dataset.layout == "class folders"
+    assert dataset.stray == (f"{tmp_path}/old.npz",)
+
+
+def test_it_survives_pickling_for_workers(tmp_path):
+    dataset = opened(tmp_path, images=GREY, labels=list("xxyyxy"))
+    before = dataset.data(dataset.cases[2])
+    again = pickle.loads(pickle.dumps(dataset))
+    assert again.data(again.cases[2]) == before
+
+
+def member(key, data, **options):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", **options) as archive:
+        archive.writestr(f"{key}.npy", data)
+    return file.getvalue()
+
+
+def header(shape, descr="|u1", body=b""):
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    return file.getvalue() + body
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (member("images", header((10**9, 99, 99))), "does not fit"),
+        (member("images", header((2, 3, 3), body=b"\0" * 17)), "does not fit"),
+        (member("images", header((2, 3, 3), body=b"\0" * 19)), "does not fit"),
+        (member("images", b"\x93NUMPY\x01\x00"), "no .npz file"),
+        (member("images", b"no array"), "no .npz file"),
+        (member("scans", header((1, 2, 2), body=b"\0" * 4)), "needs arrays named"),
+        (member("images", header((4,), body=b"\0" * 4)), "give .N, H, W"),
+        (member("images", header((1, 2, 2, 7), body=b"\0" * 28)), "give .N, H, W"),
+        (member("images", header((1, 2, 2), "<M8[s]", b"\0" * 32)), "save it as whole numbers"),
+        (b"PK\x03\x04 cut off", "no .npz file"),
+        (b"text", "no .npz file"),
+    ],
+)
+def test_headers_that_lie_and_broken_files_are_refused_by_name(tmp_path, content, reason):
+    (tmp_path / "set.npz").write_bytes(content)
+    with pytest.raises(UnreadableSource, match=reason) as caught:
+        open_source(str(tmp_path / "set.npz"), cache=tmp_path / "cache")
+    assert "set.npz" in str(caught.value)
+
+
+class Trap:
+    def __reduce__(self):
+        return (pytest.fail, ("a pickle was run",))
+
+
+@pytest.mark.parametrize("key", ["images", "labels", "notes"])
+def test_an_array_of_objects_is_refused_and_never_run(tmp_path, key):
+    arrays = {"images": GREY, "labels": [0] * 6} | {key: np.array([Trap()] * 6, object)}
+    with pytest.raises(UnreadableSource, match="Python objects"):
+        opened(tmp_path, **arrays)
+
+
+def test_an_array_that_unpacks_to_far_more_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("hilum.data.layouts.npz.FREE_BYTES", 1000)
+    with pytest.raises(UnreadableSource, match="bomb"):
+        opened(tmp_path, images=np.zeros((100, 100, 100), np.uint8), labels=[0] * 100)
+
+
+@pytest.mark.parametrize("labels", [[0, 1], [[1, 1], [0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], [0.5, 1, 1, 1, 1, 1]])
+def test_labels_that_do_not_fit_are_refused(tmp_path, labels):
+    with pytest.raises(UnreadableSource, match="labels"):
+        opened(tmp_path, images=GREY, labels=labels)
+
+
+def test_canonical_bytes_do_not_depend_on_how_the_array_lies():
+    row = GREY[0].astype(np.uint16)
+    same = (np.asfortranarray(row), row.astype(">u2"), row[..., None])
+    assert {canonical(other) for other in same} == {canonical(row)}
+    assert canonical(row) != canonical(GREY[0])

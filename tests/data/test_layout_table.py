@@ -1,0 +1,152 @@
+"""A table names the class of each image, however it spells the file."""
+
+from __future__ import annotations
+
+import pytest
+
+from hilum.data.labels import with_task
+from hilum.data.source import Columns, open_source
+from hilum.errors import UnreadableSource, UsageError
+from hilum.task import find_task
+from tests.data.made import SHARED, lay, needs_data, pictures
+
+
+def opened(tmp_path, table, *paths, name="t.csv", **options):
+    lay(tmp_path, pictures(*paths) | {name: table})
+    return open_source(str(tmp_path), **options)
+
+
+def labels(dataset):
+    return {case.path: case.raw_label for case in dataset.cases}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "Image,Class\na,0\nb,1\n",
+        "file,label,extra\na.png,0,x\nb.png,1,y\n",
+        "path;diagnosis\nimages/a.png;0\nimages/b.png;1\n",
+        "\ufefffilename\tLABEL\nA.PNG\t0\nB.PNG\t1\n",
+        "image_id,Label\r\n./images/a,0\r\n../set/images/b.png,1\r\n",
+        ',image,class\n7,"a.png",0\n8," b.png ",1\n',
+    ],
+)
+def test_usual_columns_with_and_without_suffix_in_any_case(tmp_path, table):
+    dataset = opened(tmp_path, table, "images/a.png", "images/b.png")
+    assert labels(dataset) == {"images/a.png": "0", "images/b.png": "1"}
+    assert dataset.layout == "table"
+    assert dataset.stray == ()
+
+
+def test_columns_can_be_named(tmp_path):
+    table = "scan,finding,who\na,ill,7\nb,well,7\n"
+    columns = Columns(image="Scan", label="finding", group="who")
+    dataset = opened(tmp_path, table, "a.png", "b.png", columns=columns, cache=tmp_path.parent / "cache")
+    assert labels(dataset) == {"a.png": "ill", "b.png": "well"}
+    assert len({case.patient for case in dataset.cases}) == 1
+    assert dataset.cases[0].patient != "7"
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are(tmp_path):
+    with pytest.raises(UsageError, match=r"no column 'finding'.*scan, ill"):
+        opened(tmp_path, "scan,ill\na,1\n", "a.png", columns=Columns(image="scan", label="finding"))
+
+
+def test_rows_without_a_file_and_files_without_a_row_are_said(tmp_path):
+    dataset = opened(tmp_path, "image,label\na,0\ngone,1\n", "a.png", "b.png")
+    assert labels(dataset) == {"a.png": "0"}
+    assert dataset.stray == (f"{tmp_path}/b.png",)
+    assert dataset.notes == ("1 rows name no file: gone",)
+
+
+def test_a_name_in_two_folders_needs_its_path(tmp_path):
+    dataset = opened(
+        tmp_path,
+        "image,label\na,0\nleft/b.png,1\n",
+        "left/a.png",
+        "right/a.png",
+        "left/b.png",
+        columns=Columns(label="label"),
+    )
+    assert labels(dataset) == {"left/b.png": "1"}
+    assert any("several files" in note for note in dataset.notes)
+
+
+def test_a_file_with_two_labels_is_left_out_and_said(tmp_path):
+    dataset = opened(tmp_path, "image,label\na,0\na,1\nb,1\nb,1\n", "a.png", "b.png")
+    assert labels(dataset) == {"b.png": "1"}
+    assert "1 files have rows with different labels and were left out: a.png" in dataset.notes
+
+
+def test_splits_come_from_a_column_a_folder_or_the_name_of_the_table(tmp_path):
+    table = "image,label,split\na,0,Training\nb,1,valid\nc,1,\n"
+    dataset = opened(tmp_path, table, "x/a.png", "x/b.png", "test/c.png", name="all.csv")
+    assert [case.split for case in dataset.cases] == ["test", "train", "val"]
+    lay(
+        tmp_path / "two",
+        pictures("x/a.png", "x/b.png") | {"train.csv": "image,label\na,0\n", "test.csv": "image,label\nb,1\n"},
+    )
+    assert [case.split for case in open_source(str(tmp_path / "two")).cases] == ["train", "test"]
+
+
+def test_folders_win_over_a_table_that_says_the_same(tmp_path):
+    dataset = opened(tmp_path, "image,class\na,tumor\nb,tumor\nc,normal\n", "ill/a.png", "ill/b.png", "well/c.png")
+    assert dataset.layout == "class folders"
+    assert dataset.classes == ("ill", "well")
+    assert "--label-column" in dataset.notes[0]
+
+
+def test_a_table_wins_over_folders_of_patients(tmp_path):
+    dataset = opened(tmp_path, "image,class\na,1\nb,0\nc,1\n", "p1/a.png", "p2/b.png", "p3/c.png")
+    assert labels(dataset) == {"p1/a.png": "1", "p2/b.png": "0", "p3/c.png": "1"}
+
+
+def test_a_table_wins_where_its_columns_are_named(tmp_path):
+    dataset = opened(tmp_path, "image,class\na,x\nb,y\n", "ill/a.png", "well/b.png", columns=Columns(label="class"))
+    assert labels(dataset) == {"ill/a.png": "x", "well/b.png": "y"}
+
+
+def test_a_table_is_a_reference_of_its_own(tmp_path):
+    lay(
+        tmp_path,
+        pictures("ill/a.png", "well/b.png") | {"t.csv": "image,class\na,x\nb,y\n", "u.csv": "image,class\na,z\n"},
+    )
+    dataset = open_source(f"{tmp_path}/t.csv")
+    assert {case.id: case.raw_label for case in dataset.cases} == {
+        f"{tmp_path}/ill/a.png": "x",
+        f"{tmp_path}/well/b.png": "y",
+    }
+
+
+@pytest.mark.parametrize("table", [b"image,label\na,\xff\xfe\n", b"image,label\na\0,1\n", b"image,label\nnobody,1\n"])
+def test_a_table_that_cannot_be_used_is_an_error_only_where_it_is_needed(tmp_path, table):
+    lay(tmp_path / "flat", pictures("a.png") | {"t.csv": table})
+    with pytest.raises(UnreadableSource, match=r"t\.csv"):
+        open_source(str(tmp_path / "flat"))
+    lay(tmp_path / "sorted", pictures("ill/a.png", "well/b.png") | {"t.csv": table})
+    assert open_source(str(tmp_path / "sorted")).classes == ("ill", "well")
+
+
+def test_a_table_about_something_else_is_left_alone(tmp_path):
+    dataset = opened(tmp_path, "scanner,year\nX,2020\n", "a.png")
+    assert dataset.layout == "unlabelled"
+
+
+@needs_data
+@pytest.mark.data
+@pytest.mark.parametrize("reference", ["brain-mri-csv", "brain-mri-csv/BrainTumor.csv"])
+def test_the_real_table_labels_every_image(reference):
+    dataset = with_task(open_source(str(SHARED / reference)), find_task("brain-tumor-presence-mri"))
+    assert dataset.counts == {"healthy": 1653, "tumor": 1340}
+    assert dataset.stray == ()
+
+
+@needs_data
+@pytest.mark.data
+def test_the_real_table_beside_class_folders_says_the_same_as_they_do():
+    by_folder = with_task(open_source(str(SHARED / "brain-mri-binary")), find_task("brain-tumor-presence-mri"))
+    by_table = open_source(str(SHARED / "brain-mri-binary"), columns=Columns(label="class"))
+    by_table = with_task(by_table, find_task("brain-tumor-presence-mri"))
+    said = {case.path: case.label for case in by_table.cases}
+    assert len(said) > 0.9 * len(by_folder)
+    assert all(said.get(case.path, case.label) == case.label for case in by_folder.cases)

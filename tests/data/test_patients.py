@@ -1,0 +1,50 @@
+"""Patients group cases, and their identifiers stay where they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from hilum.data.labels import with_task
+from hilum.data.patients import pseudonym
+from hilum.data.source import Columns, open_source
+from hilum.task import find_task
+from tests.data.made import dicom, lay
+
+FILES = {
+    "a/1.dcm": dicom("MRN 17", "1.2.1"),
+    "a/2": dicom("MRN 17", "1.2.2", deflated=True),
+    "b/1.2.3": dicom("MRN 18", "1.2.3"),
+    "b/4.dcm": b"x" * 300,
+}
+
+
+def test_dicom_patients_are_keyed_hashes_that_outlive_the_process(tmp_path):
+    lay(tmp_path / "set", FILES)
+    first, again, elsewhere = (open_source(str(tmp_path / "set"), cache=tmp_path / c) for c in ("c", "c", "d"))
+    one, two, other, unreadable = (case.patient for case in first.cases)
+    assert one == two != other
+    assert unreadable is None
+    assert [case.patient for case in again.cases] == [case.patient for case in first.cases]
+    assert one != elsewhere.cases[0].patient  # another machine, another key
+    assert "MRN" not in repr(first.cases)
+    assert (tmp_path / "c/patient.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("column", ["SOPInstanceUID", "PatientID", "uid"])
+def test_a_table_can_name_dicom_files_by_their_identifiers(tmp_path, column):
+    words = {"MRN 17": "1", "MRN 18": "0"} if column == "PatientID" else {"1.2.1": "1", "1.2.2": "1", "1.2.3": "0"}
+    table = f"{column},label\n" + "".join(f"{word},{label}\n" for word, label in words.items())
+    lay(tmp_path / "set", {path.replace("/", "_"): data for path, data in FILES.items()} | {"labels.csv": table})
+    columns = Columns(image="uid") if column == "uid" else None
+    dataset = with_task(
+        open_source(str(tmp_path / "set"), columns=columns, cache=tmp_path / "c"), find_task("pneumonia-cxr")
+    )
+    assert dataset.counts == {"normal": 1, "pneumonia": 2}
+    assert dataset.stray == (f"{tmp_path}/set/b_4.dcm",)
+    assert len({case.patient for case in dataset.cases}) == 2
+
+
+def test_a_pseudonym_needs_its_key():
+    assert pseudonym("17", b"k" * 32) == pseudonym(" 17", b"k" * 32)
+    assert pseudonym("17", b"k" * 32) != pseudonym("17", b"l" * 32)
+    assert pseudonym("17", b"k" * 32) != pseudonym("18", b"k" * 32)
