@@ -53,7 +53,7 @@ def sealing(graph: bytes) -> Sealing:
         preparation=Preparation(size=32, geometry="central", keep=0.9),
         calibration=calibration(),
         plan={"epochs": 3},
-        test=spots(20)[0],
+        check=spots(20)[0],
         references=references,
         data={"digest": "ab"},
         graph=graph,
@@ -81,15 +81,15 @@ def test_what_was_sealed_is_what_opens(package: Package, sealing: Sealing) -> No
 def test_sealed_and_opened_it_predicts_bit_for_bit_what_was_exported(
     package: Package, sealing: Sealing, graph: bytes
 ) -> None:
-    before = Engine(graph, size=32).run(sealing.test)
-    after = Engine(package.read("model.onnx"), size=32).run(sealing.test)
+    before = Engine(graph, size=32).run(sealing.check)
+    after = Engine(package.read("model.onnx"), size=32).run(sealing.check)
     for name in ("logits", "features", "maps"):
         assert getattr(before, name).tobytes() == getattr(after, name).tobytes()
 
 
 @pytest.mark.parametrize("batch", [1, 3, 20])
 def test_any_batch_runs(package: Package, sealing: Sealing, batch: int) -> None:
-    outputs = Engine(package.read("model.onnx"), size=32).run(sealing.test[:batch])
+    outputs = Engine(package.read("model.onnx"), size=32).run(sealing.check[:batch])
     assert outputs.logits.shape == (batch, 2)
     assert outputs.features.shape[0] == outputs.maps.shape[0] == batch
 
@@ -110,7 +110,7 @@ def test_the_network_is_built_again_from_the_package_alone(package: Package, sea
     described = json.loads(package.read("network.json"))
     again = build(described["name"], described["config"])
     again.load_state_dict(load_file(package.folder / "weights.safetensors"))
-    assert check_agreement(again.eval(), package.read("model.onnx"), sealing.test).flips == 0
+    assert check_agreement(again.eval(), package.read("model.onnx"), sealing.check).flips == 0
 
 
 def test_a_graph_of_other_weights_is_not_sealed(sealing: Sealing, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from torch import nn
 from hilum.data.fingerprint import Fingerprints
 from hilum.errors import UsageError
 from hilum.image.prepare import Preparation
-from hilum.learn.graph import check_agreement, export_graph
+from hilum.learn.graph import Agreement, check_agreement, export_graph
 from hilum.learn.networks import full_config
 from hilum.model.calibration import Calibration
 from hilum.model.package import ADMISSION, CARD, FINGERPRINTS, FORMAT, GRAPH, MANIFEST, NOVELTY, Trust, open_package
@@ -61,7 +61,8 @@ class Sealing:
     """Everything a package holds.
 
     name, version: lower-case letters, digits, dots, hyphens. task_text: the task file as it was used.
-    test: (N, 1, S, S) uint8 prepared images of the test part, on which graph and network must agree.
+    check: (N, 1, S, S) uint8 prepared images of the calibration part, on which graph and network must agree; the test
+        part stays locked until the package is sealed, and is checked with `check_agreement` then.
     data: digest and counts of the data set; created: a date, or "" for a package that is the same whenever it is made.
     keep_weights: False leaves out weights.safetensors (warm starts and some exports need them, serving never does).
     graph: what `export_graph` gave for this network, where it is at hand; None exports it now.
@@ -74,7 +75,7 @@ class Sealing:
     preparation: Preparation
     calibration: Calibration
     plan: Mapping[str, Any]
-    test: NDArray[np.uint8]
+    check: NDArray[np.uint8]
     references: References = field(default_factory=References)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     card: str = ""
@@ -95,7 +96,7 @@ def seal(sealing: Sealing, folder: Path) -> str:
     if folder.exists():
         raise UsageError(f"{folder}: exists already; a sealed package is never written over")
     graph = sealing.graph or export_graph(sealing.trained.network, sealing.preparation.size)
-    agreement = check_agreement(sealing.trained.network, graph, sealing.test)
+    agreement = check_agreement(sealing.trained.network, graph, sealing.check)
     about = {
         "name": sealing.name,
         "version": sealing.version,
@@ -107,8 +108,10 @@ def seal(sealing: Sealing, folder: Path) -> str:
     return write_package({GRAPH: graph, **_files(sealing)}, about, folder)
 
 
-def with_figures(folder: Path, metrics: Mapping[str, Any], card: str) -> str:
+def with_figures(folder: Path, metrics: Mapping[str, Any], card: str, agreement: Agreement | None = None) -> str:
     """Put measured figures and the card into a package that was sealed without; returns the new digest.
+
+    agreement: of graph and network over the test part, which could only be read after sealing.
 
     Evaluation needs the sealed package, and the package holds its evaluation: this closes the circle.
     """
@@ -116,6 +119,8 @@ def with_figures(folder: Path, metrics: Mapping[str, Any], card: str) -> str:
     files = {name: (folder / name).read_bytes() for name in manifest["files"]}
     files |= {"metrics.json": json_bytes(metrics), CARD: card.encode()}
     about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
+    if agreement is not None:
+        about["agreement"] = asdict(agreement)
     workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         digest = write_package(files, about, workplace / "new")

@@ -1,0 +1,148 @@
+"""Plans: what the facts decide, the reasons, line by line overrides, and a round trip through JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from hilum.errors import UsageError
+from hilum.learn.facts import Facts
+from hilum.learn.networks import DESIGNS, full_config
+from hilum.learn.plan import BY_YOU, LINES, Plan, for_task, override
+from hilum.learn.planning import make_plan
+from hilum.task import shipped_tasks
+from tests.learn.made import TASK
+
+FACTS = Facts(
+    images=5000,
+    groups={"a": 1200, "b": 900, "c": 1100},
+    side=(200, 400, 512),
+    aspect=1.0,
+    sizes=30,
+    modes={"L": 5000},
+    dark=0.4,
+    contrast=0.2,
+)
+
+
+def test_every_decision_carries_its_reason() -> None:
+    plan = make_plan(FACTS, TASK)
+    for name in (
+        "network",
+        "size",
+        "augmentation",
+        "batch",
+        "epochs",
+        "dropout",
+        "weight_decay",
+        "balance",
+        "geometry",
+    ):
+        assert plan.reasons[name], name
+    assert {name for name, _, _ in plan.lines()} == set(LINES)
+    assert plan.facts["images"] == 5000
+
+
+@pytest.mark.parametrize(
+    ("facts", "gpu", "network"),
+    [
+        (replace(FACTS, groups={"a": 100, "b": 100}), False, "residual-s"),
+        (FACTS, False, "residual-m"),
+        (replace(FACTS, groups={"a": 20000, "b": 9000}), False, "residual-m"),
+        (replace(FACTS, groups={"a": 20000, "b": 9000}), True, "residual-l"),
+    ],
+)
+def test_capacity_follows_the_number_of_groups(facts: Facts, gpu: bool, network: str) -> None:
+    assert make_plan(facts, TASK, gpu=gpu).network == network
+
+
+@pytest.mark.parametrize(
+    ("side", "gpu", "size"), [(28, False, 64), (100, False, 128), (90, True, 96), (2000, True, 192)]
+)
+def test_the_input_is_no_larger_than_the_images_or_the_machine(side: int, gpu: bool, size: int) -> None:
+    assert make_plan(replace(FACTS, side=(side, side, side)), TASK, gpu=gpu).size == size
+
+
+def test_small_sets_get_small_batches_more_epochs_and_more_restraint() -> None:
+    small = make_plan(replace(FACTS, groups={"a": 60, "b": 60}), TASK)
+    large = make_plan(FACTS, TASK)
+    assert small.batch < large.batch
+    assert small.epochs > large.epochs
+    assert small.learning_rate < large.learning_rate
+    assert (small.dropout or 0) > (large.dropout or 0)
+
+
+def test_a_shortcut_asks_for_strong_augmentation_and_is_named() -> None:
+    many = replace(FACTS, groups={"a": 30000, "b": 30000})
+    assert make_plan(many, TASK).augmentation == "medium"
+    plan = make_plan(replace(many, shortcut=0.95, cue="file_size"), TASK)
+    assert plan.augmentation == "strong"
+    assert "file_size" in plan.reasons["augmentation"]
+
+
+@pytest.mark.parametrize("task", shipped_tasks(), ids=lambda task: task.name)
+def test_every_shipped_task_makes_a_plan_that_the_rest_accepts(task) -> None:  # type: ignore[no-untyped-def]
+    plan = make_plan(FACTS, task)
+    assert plan.preparation().geometry == task.geometry
+    assert plan.settings().policy.flip == 0.5 * task.flip_horizontal
+    assert full_config(plan.network, plan.network_config(len(task.classes)))["classes"] == len(task.classes)
+
+
+def test_overrides_change_their_line_only() -> None:
+    plan = make_plan(FACTS, TASK)
+    changed = override(
+        plan, ["epochs=3", "learning-rate=1e-4", "patience=none", "balance=no", "betas=0.8,0.9", "hidden=32"]
+    )
+    assert (changed.epochs, changed.learning_rate, changed.patience, changed.balance) == (3, 1e-4, None, False)
+    assert (changed.betas, changed.hidden) == ((0.8, 0.9), 32)
+    assert changed.reasons["epochs"] == BY_YOU
+    kept = [name for name in LINES if name not in ("epochs", "learning_rate", "patience", "balance", "betas", "hidden")]
+    assert all(getattr(plan, name) == getattr(changed, name) for name in kept)
+
+
+def test_a_network_brings_its_published_settings_and_explicit_lines_win() -> None:
+    changed = override(make_plan(FACTS, TASK), ["epochs=7", "size=96", "network=cnn-4block"])
+    assert (changed.network, changed.size, changed.betas, changed.epochs) == ("cnn-4block", 96, (0.85, 0.9925), 7)
+    assert changed.network_config(3) == {"classes": 3, "size": 96}
+    assert override(make_plan(FACTS, TASK), ["network=cnn-2block"]).size == 150
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_every_network_can_be_planned(name: str) -> None:
+    plan = override(make_plan(FACTS, TASK), [f"network={name}"])
+    assert plan.settings().epochs == plan.epochs
+    assert "classes" in full_config(name, plan.network_config(2))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("epochs", "write name=value"),
+        ("epoch=3", "there are: network"),
+        ("epochs=many", "no whole number"),
+        ("epochs=0", "must be 1 to"),
+        ("network=vgg", "there are: residual-s"),
+        ("augmentation=wild", "none, light, medium, strong"),
+        ("balance=perhaps", "yes or no"),
+        ("size=4000", "16 to 1024"),
+        ("folds=1", "2 and more"),
+        ("betas=0.9", "is no number"),
+    ],
+)
+def test_what_does_not_fit_is_said_clearly(change: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        override(Plan(), [change])
+
+
+def test_a_plan_survives_json() -> None:
+    plan = override(make_plan(FACTS, TASK), ["patience=4"])
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    with pytest.raises(UsageError, match="not a plan"):
+        Plan.from_json({"betas": [0.9, 0.9], "epoch": 3})
+
+
+def test_the_task_decides_the_field_of_view() -> None:
+    assert for_task(Plan(), replace(TASK, geometry="central")).preparation().keep == 0.86
+    assert for_task(Plan(), replace(TASK, geometry="foreground")).standardise == "foreground"
