@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from hilum.errors import HilumError, ImageTooLarge, UnreadableImage
 
@@ -31,13 +33,14 @@ DECODER_FAULTS = (
 
 @contextmanager
 def named_faults(name: str, doing: str, *, quote: bool = True) -> Iterator[None]:
-    """Run a decoder; whatever it raises becomes an UnreadableImage of file `name`.
+    """Run a decoder without its warnings; whatever it raises becomes an UnreadableImage of file `name`.
 
     doing: what is broken, in words: "the PNG data".
     quote: whether the decoder's own words are added. Never for DICOM: they can hold a value of the header.
     """
     try:
-        yield
+        with _QUIET():
+            yield
     except HilumError:
         raise
     except MemoryError as error:
@@ -51,3 +54,30 @@ def _words(error: Exception) -> str:
     first = str(error).strip().splitlines()[:1]
     plain = "".join(letter for letter in "".join(first) if letter.isprintable())[:120]
     return f" ({plain})" if plain else f" ({type(error).__name__})"
+
+
+class _Quiet:
+    """Silences warnings while any thread decodes; `warnings.catch_warnings` alone is not safe with several."""
+
+    def __init__(self) -> None:
+        self.lock, self.inside = Lock(), 0
+        self.catch: warnings.catch_warnings[None] | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.catch = warnings.catch_warnings()
+                self.catch.__enter__()
+                warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.inside -= 1
+                if self.inside == 0 and self.catch is not None:
+                    self.catch.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 COLOURED = 24  # of 255: the spread of R, G, B from which a pixel is visibly coloured; JPEG noise stays below
-_GRID = 128  # the share is taken on at most this many rows and columns
+_GRID = 64  # the share is taken on at most this many rows and columns
 _DEPTHS = (8, 10, 12, 14, 16)
 LOW, HIGH = 0.5, 99.5  # percentiles that become 0 and 1 where nothing declares the range
 
@@ -75,16 +75,21 @@ def grey_from_colour(samples: NDArray[np.uint8]) -> tuple[NDArray[np.float32], f
     Grey is the luma of ITU-R BT.601 as Pillow rounds it; alpha is composited over black.
     """
     colour = np.ascontiguousarray(samples[..., :3])
-    luma = unit_from_bytes(np.asarray(Pillow.fromarray(colour).convert("L")))
+    luma, share = grey_from_picture(Pillow.fromarray(colour))
     if samples.shape[-1] == 4:
         luma *= unit_from_bytes(samples[..., 3])
-    return luma, colour_share(colour)
+    return luma, share
 
 
-def colour_share(colour: NDArray[np.uint8]) -> float:
-    """(H, W, 3) uint8 -> share in [0, 1] of the pixels, on a regular grid, whose channels differ visibly."""
-    height, width = colour.shape[:2]
-    grid = colour[:: -(-height // _GRID), :: -(-width // _GRID)]
+def grey_from_picture(colour: Pillow.Image) -> tuple[NDArray[np.float32], float]:
+    """A Pillow image of mode RGB -> as `grey_from_colour`; the samples are never copied out of Pillow, that is slow."""
+    luma = unit_from_bytes(np.asarray(colour.convert("L")))
+    grid = colour.resize((min(colour.width, _GRID), min(colour.height, _GRID)), Pillow.Resampling.NEAREST)
+    return luma, colour_share(np.asarray(grid))
+
+
+def colour_share(grid: NDArray[np.uint8]) -> float:
+    """(H, W, 3) uint8 -> share in [0, 1] of the pixels whose channels differ visibly."""
     red, green, blue = grid[..., 0], grid[..., 1], grid[..., 2]
     brightest = np.maximum(np.maximum(red, green), blue)
     darkest = np.minimum(np.minimum(red, green), blue)

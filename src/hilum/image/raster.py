@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 from PIL import Image as Pillow
 
-from hilum.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
+from hilum.errors import ImageTooLarge, UnsupportedFormat
 from hilum.image import grey
 from hilum.image.faults import named_faults
 from hilum.image.image import Image, Metadata
 from hilum.image.limits import Limits
+from hilum.image.raster_header import check_header
 
 # The plugins are named, not searched for: no other decoder of Pillow's is ever reached.
 PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
@@ -29,6 +30,9 @@ PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
     "WEBP": WebPImagePlugin.WebPImageFile,
 }
 _ORIENTATION = 0x0112
+_SUBFILE_TYPE, _REDUCED = 254, 1
+_WHITE_IS_ZERO = 0
+_MOST_EXIF_TAGS = 256
 
 
 def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
@@ -38,10 +42,10 @@ def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Imag
     Raises UnreadableImage, UnsupportedFormat or ImageTooLarge.
     """
     with named_faults(name, f"the {form} data"):
-        _check_canvas(data, form, name, limits)
+        check_header(data, form, name, limits)
         with _open(data, form, name) as image:
             limits.check_size(name, *image.size)
-            if form == "TIFF":
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
                 return tuple(_pages(image, name, limits))
             return (_image(image, form, _bits(image, form, data), name, 0),)
 
@@ -53,31 +57,18 @@ def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
         raise ImageTooLarge(name, "the header declares too many pixels") from error
 
 
-def _check_canvas(data: bytes, form: str, name: str, limits: Limits) -> None:
-    """WebP: its decoder allocates the canvas when it is opened, so the size is read before (RFC 9649, 2.5 to 2.7)."""
-    if form != "WEBP":
-        return
-    chunk, body = data[12:16], data[20:30]
-    if chunk == b"VP8X":
-        size = int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
-    elif chunk == b"VP8L":
-        packed = int.from_bytes(body[1:5], "little")
-        size = (packed & 0x3FFF) + 1, (packed >> 14 & 0x3FFF) + 1
-    elif chunk == b"VP8 ":
-        size = int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
-    else:
-        raise UnreadableImage(name, "the WEBP header is broken")
-    limits.check_size(name, *size)
-
-
-def _pages(image: ImageFile.ImageFile, name: str, limits: Limits) -> Iterator[Image]:
+def _pages(image: TiffImagePlugin.TiffImageFile, name: str, limits: Limits) -> Iterator[Image]:
+    """Every page but the small copies that some writers put beside a page (TIFF 6.0, NewSubfileType)."""
     total, frame = 0, 0
-    while True:
+    for page in range(limits.max_frames):
         try:
-            image.seek(frame)
+            image.seek(page)
         except EOFError:
             return
-        limits.check_size(name, *image.size, frames=frame + 1)
+        tags = image.tag_v2
+        if page and tags.get(_SUBFILE_TYPE, 0) & _REDUCED:
+            continue
+        limits.check_size(name, *image.size)
         total += image.width * image.height
         if total > limits.max_total_pixels:
             raise ImageTooLarge(name, f"its pages hold more than {limits.max_total_pixels:,} pixels")
@@ -87,8 +78,13 @@ def _pages(image: ImageFile.ImageFile, name: str, limits: Limits) -> Iterator[Im
 
 def _image(image: ImageFile.ImageFile, form: str, bits: int, name: str, frame: int) -> Image:
     width, height, mode = image.width, image.height, image.mode
-    turn = _orientation(image, form)
     pixels, share = _grey(image, name)
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        tags = image.tag_v2
+        width, height = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]  # not yet turned
+        if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO and mode not in ("1", "L"):
+            pixels = np.float32(1.0) - pixels  # of more than 8 bits; the others Pillow inverts itself
+    turn = _orientation(image, form)  # a PNG may say it after its pixels
     metadata = Metadata(format=form, mode=mode, bits=bits, width=width, height=height)
     return Image(oriented(pixels, turn), metadata, colour_share=share, frame=frame)
 
@@ -113,7 +109,7 @@ def _grey_la(image: Pillow.Image) -> Grey:
 
 def _grey_rgb(image: Pillow.Image) -> Grey:
     colour = image if image.mode == "RGB" else image.convert("RGB")
-    return grey.unit_from_bytes(np.asarray(colour.convert("L"))), grey.colour_share(np.asarray(colour))
+    return grey.grey_from_picture(colour)
 
 
 def _grey_rgba(image: Pillow.Image) -> Grey:
@@ -139,6 +135,8 @@ _MODES: dict[str, ToGrey] = {
     "LA": _grey_la,
     "RGB": _grey_rgb,
     "RGBA": _grey_rgba,
+    "La": _grey_la,
+    "RGBa": _grey_rgba,
     "P": _grey_rgb,
     "PA": _grey_rgba,
     "1": _grey_bit,
@@ -159,14 +157,25 @@ def _bits(image: ImageFile.ImageFile, form: str, data: bytes) -> int:
 
 
 def _orientation(image: ImageFile.ImageFile, form: str) -> int:
-    """EXIF orientation 1 to 8. Pillow applies a TIFF's own on load; a broken EXIF block says nothing."""
-    if form == "TIFF" or "exif" not in image.info:
+    """EXIF orientation 1 to 8, 1 where unsaid or broken. Pillow turns a TIFF itself, by the same tag."""
+    exif = image.info.get("exif")
+    if form == "TIFF" or not isinstance(exif, bytes):
         return 1
-    try:
-        turn = image.getexif().get(_ORIENTATION, 1)
-    except (SyntaxError, OSError, ValueError, struct.error):
+    return exif_orientation(exif.removeprefix(b"Exif\0\0"))
+
+
+def exif_orientation(exif: bytes) -> int:
+    """The Orientation tag of an EXIF block (CIPA DC-008 4.6.2), without parsing any other."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None or len(exif) < 14:
         return 1
-    return turn if isinstance(turn, int) else 1
+    start = struct.unpack_from(order + "I", exif, 4)[0]
+    directory = exif[start : start + 2 + 12 * _MOST_EXIF_TAGS]
+    for place in range(2, len(directory) - 11, 12):
+        tag, kind, count, value = struct.unpack_from(order + "HHIH", directory, place)
+        if (tag, kind, count) == (_ORIENTATION, 3, 1):
+            return int(value)
+    return 1
 
 
 def oriented(pixels: NDArray[np.float32], turn: int) -> NDArray[np.float32]:

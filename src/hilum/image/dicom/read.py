@@ -6,10 +6,7 @@ Imported only once a DICOM file is met: pydicom is the heaviest import of this r
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Lock
 
 import gdcm
 import numpy as np
@@ -33,7 +30,7 @@ def read_dicom(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image
 
     Raises UnreadableImage, UnsupportedFormat or ImageTooLarge; no message holds a value of the header but sizes.
     """
-    with _QUIET(), named_faults(name, f"the {form} data", quote=False):
+    with named_faults(name, f"the {form} data", quote=False):
         header = read_header(data, name, limits)
         return tuple(_images(header, name, limits))
 
@@ -51,30 +48,3 @@ def _images(header: Header, name: str, limits: Limits) -> Iterator[Image]:
             pixels = grey_of(samples, rules_of(header, index))
         spacing = spacing_mm(header, index)
         yield Image(np.ascontiguousarray(pixels), about, spacing_mm=spacing, colour_share=share, frame=index)
-
-
-class _Quiet:
-    """Silences warnings while any thread decodes; `warnings.catch_warnings` alone is not safe with several."""
-
-    def __init__(self) -> None:
-        self.lock, self.inside = Lock(), 0
-        self.catch: warnings.catch_warnings[None] | None = None
-
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        with self.lock:
-            self.inside += 1
-            if self.inside == 1:
-                self.catch = warnings.catch_warnings()
-                self.catch.__enter__()
-                warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.inside -= 1
-                if self.inside == 0 and self.catch is not None:
-                    self.catch.__exit__(None, None, None)
-
-
-_QUIET = _Quiet()
