@@ -17,13 +17,15 @@ from hilum.evaluate.rows import Rows, Setting
 from hilum.evaluate.subgroups import facets
 from hilum.metrics.classification import confusion
 from hilum.metrics.figures import Answers, class_figures, figures
-from hilum.metrics.intervals import Interval, bootstrap_all
+from hilum.metrics.intervals import Interval, bootstrap_all, certain
 from hilum.task import Task
 
 Figures = Mapping[str, Interval]
 
-BASELINE_FIGURES = ("accuracy", "balanced_accuracy", "sensitivity", "specificity")
-SUBGROUP_FIGURES = (*BASELINE_FIGURES, "auroc")
+BASELINE_FIGURES = (
+    "accuracy", "balanced_accuracy", "precision", "recall", "f0.5", "f1", "f2", "sensitivity", "specificity",
+)  # fmt: skip
+SUBGROUP_FIGURES = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Evaluation:
     negative: int | None
     setting: Setting
     whole: Part
-    per_class: Mapping[str, tuple[int, Figures]]  # class -> number of cases, figures
+    per_class: Mapping[str, Part]  # each class against the rest; n, groups and refused are of its own cases
     confusion: tuple[tuple[int, ...], ...]  # (C, C + 1): truth by answer, last column refused
     clean: Part | None = None
     copied: Part | None = None
@@ -82,7 +84,8 @@ class Evaluation:
             "task": self.task, "model": dict(setting.model), "source": setting.source, "n": self.whole.n,
             "groups": self.whole.groups, "refused": self.whole.refused, "operating_point": setting.operating_point,
             "threshold": setting.threshold, "metrics": _plain(self.whole.metrics),
-            "per_class": {name: {"n": n, **_plain(found)} for name, (n, found) in self.per_class.items()},
+            "per_class": {name: {"n": part.n, **_plain(part.metrics), "baseline": _plain_all(part.baseline)}
+                          for name, part in self.per_class.items()},
             "confusion": {truth: dict(zip((*self.classes, "refused"), row, strict=True))
                           for truth, row in zip(self.classes, self.confusion, strict=True)},
             "baseline": _plain_all(self.whole.baseline),
@@ -122,10 +125,7 @@ def evaluate(rows: Rows, task: Task, setting: Setting) -> Evaluation:
         negative=task.negative,
         setting=setting,
         whole=_part(rows, task, setting, np.ones(len(rows.ids), dtype=bool)),
-        per_class={
-            name: (int((rows.labels == i).sum()), class_figures(answers, i, setting.draws, setting.seed))
-            for i, name in enumerate(task.classes)
-        },
+        per_class={name: _class_part(rows, task, setting, i) for i, name in enumerate(task.classes)},
         confusion=tuple(tuple(int(count) for count in row) for row in table),
         clean=clean,
         copied=copied,
@@ -138,30 +138,54 @@ def evaluate(rows: Rows, task: Task, setting: Setting) -> Evaluation:
 
 def _part(rows: Rows, task: Task, setting: Setting, member: NDArray[np.bool_]) -> Part:
     answers = rows.answers(task).taken(member)
-    whole = bool(member.all())
-    known = {
-        name: {"accuracy": Interval(accuracy)} for name, accuracy in setting.baseline.items() if whole
-    }  # known elsewhere: for the whole source only
-    given = {
-        name: figures(rows.given_by(name, task).taken(member), setting.draws, setting.seed, BASELINE_FIGURES)
-        for name in rows.baselines
-    }
+    known = {}
+    if member.all():  # figures known elsewhere are of the whole source only
+        known = {name: {"accuracy": Interval(accuracy)} for name, accuracy in setting.baseline.items()}
     return Part(
         n=int(member.sum()),
         groups=len(np.unique(answers.groups)),
         refused=int((~answers.answered).sum()),
         metrics=figures(answers, setting.draws, setting.seed),
-        baseline={"majority": _majority(answers, setting), **known, **given},
+        baseline=known | _trivial(rows, task, setting, member),
+    )
+
+
+def _trivial(rows: Rows, task: Task, setting: Setting, member: NDArray[np.bool_]) -> dict[str, dict[str, Interval]]:
+    """The figures of every trivial classifier on some of the cases."""
+    given = {
+        name: figures(each.taken(member), setting.draws, setting.seed, BASELINE_FIGURES)
+        for name in rows.baselines
+        for each in [rows.given_by(name, task)]
+    }
+    return {"majority": _majority(rows.answers(task).taken(member), setting), **given}
+
+
+def _class_part(rows: Rows, task: Task, setting: Setting, index: int) -> Part:
+    answers, member = rows.answers(task), rows.labels == index
+    trivial = {"majority": _constant(answers)} | {name: rows.given_by(name, task) for name in rows.baselines}
+    return Part(
+        n=int(member.sum()),
+        groups=len(np.unique(answers.groups[member])),
+        refused=int((member & rows.refused).sum()),
+        metrics=class_figures(answers, index, setting.draws, setting.seed),
+        baseline={
+            name: {figure: found[figure] for figure in ("precision", "sensitivity")}
+            for name, each in trivial.items()
+            for found in [class_figures(each, index, setting.draws, setting.seed)]
+        },
     )
 
 
 def _majority(answers: Answers, setting: Setting) -> dict[str, Interval]:
+    return figures(_constant(answers), setting.draws, setting.seed, (*BASELINE_FIGURES, "auroc"))
+
+
+def _constant(answers: Answers) -> Answers:
     """Always the most frequent class of these very cases: the best that a constant answer can do."""
     most = int(np.bincount(answers.labels, minlength=answers.classes).argmax())
     constant = np.full(len(answers.labels), most)
-    certain = np.eye(answers.classes)[constant]
-    always = Answers(certain, constant, answers.labels, answers.groups, answers.negative, answers.prevalences)
-    return figures(always, setting.draws, setting.seed, BASELINE_FIGURES)
+    sure = np.eye(answers.classes)[constant]
+    return Answers(sure, constant, answers.labels, answers.groups, answers.negative, answers.prevalences)
 
 
 def _by_copies(rows: Rows, task: Task, setting: Setting) -> tuple[Part | None, Part | None]:
@@ -179,7 +203,8 @@ def _subgroups(rows: Rows, task: Task, setting: Setting) -> dict[str, dict[str, 
     def one(member: NDArray[np.bool_]) -> Part:
         some = answers.taken(member)
         found = figures(some, setting.draws, setting.seed, SUBGROUP_FIGURES)
-        return Part(int(member.sum()), len(np.unique(some.groups)), int((~some.answered).sum()), found)
+        simple = {name: {"accuracy": each["accuracy"]} for name, each in _trivial(rows, task, setting, member).items()}
+        return Part(int(member.sum()), len(np.unique(some.groups)), int((~some.answered).sum()), found, simple)
 
     return {
         facet: {value: one(member) for value, member in members.items()}
@@ -206,8 +231,11 @@ def _coverage(rows: Rows, task: Task, setting: Setting) -> Coverage | None:
             shares = {name: hit[:, i] / cases[:, i] for i, name in enumerate(task.classes)}
             return {"": hit.sum(axis=1) / cases.sum(axis=1), **shares}
 
-    found = bootstrap_all(statistics, rows.groups[answered], setting.draws, setting.seed)
-    return Coverage(found.pop(""), found, float(sets.sum(axis=1).mean()))
+    groups = rows.groups[answered]
+    found = bootstrap_all(statistics, groups, setting.draws, setting.seed)
+    overall = certain(found.pop(""), groups)
+    each = {name: certain(found[name], groups[labels == i]) for i, name in enumerate(task.classes)}
+    return Coverage(overall, each, float(sets.sum(axis=1).mean()))
 
 
 def _plain(metrics: Figures) -> dict[str, Any]:

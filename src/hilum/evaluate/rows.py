@@ -70,6 +70,9 @@ class Setting:
     model: Mapping[str, str] = field(default_factory=dict)  # name, version, digest
     operating_point: str = "balanced"
     threshold: float | None = None  # on the summed probability of the positive classes; None = the most probable class
+    points: Mapping[str, float] = field(
+        default_factory=dict
+    )  # the model's named operating points that have a threshold
     baseline: Mapping[str, float] = field(default_factory=dict)  # accuracy of a trivial classifier, known elsewhere
     cues: Mapping[str, float] = field(
         default_factory=dict

@@ -38,12 +38,12 @@ class Versus:
             "mcnemar": {
                 "only_this_right": test.only_first,
                 "only_other_right": test.only_second,
-                "p_exact": round(test.p_exact, 6),
-                "p_mid": round(test.p_mid, 6),
+                "p_exact": float(f"{test.p_exact:.6g}"),
+                "p_mid": float(f"{test.p_mid:.6g}"),
             },
         }
         if self.delong:
-            told["delong"] = {"difference": self.delong.difference.to_json(), "p": round(self.delong.p, 6)}
+            told["delong"] = {"difference": self.delong.difference.to_json(), "p": float(f"{self.delong.p:.6g}")}
         return told
 
 

@@ -108,6 +108,14 @@ def percentile_interval(value: float, drawn: Floats, *, recentre: bool = False) 
     return Interval(value, max(float(low) + move, 0.0) if recentre else float(low), float(high) + move)
 
 
+def certain(interval: Interval, groups: NDArray[np.integer]) -> Interval:
+    """Wilson's interval over groups for a proportion of 0 or 1, of which every draw is the same; others as they are."""
+    if interval.value not in (0.0, 1.0) or interval.low != interval.high:
+        return interval
+    n = len(np.unique(groups))
+    return wilson(interval.value * n, n)
+
+
 def wilson(successes: float, n: float) -> Interval:
     """A proportion with Wilson's 95% interval (Wilson 1927, JASA 22:209); for independent cases only.
 
