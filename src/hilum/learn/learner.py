@@ -41,13 +41,16 @@ class Learner(lightning.LightningModule):
 
     # -- one step ------------------------------------------------------------------------------------------------
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.seed * SEED_STEP + self.current_epoch)  # dropout: the same after a resume
         self.network.train()
         self.average.eval()
         self.losses = []
         self._chance = torch.Generator(self.device).manual_seed((self.seed + 7) * SEED_STEP + self.current_epoch)
 
-    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Dropout is the same after a resume: loaders draw from the same stream, and not at the same moments."""
+        torch.manual_seed(self.seed * SEED_STEP + self.global_step)
+
+    def on_after_batch_transfer(self, batch: Any, *_: Any) -> Any:
         """Augment on the device, outside the time of the step itself."""
         pixels, targets = batch
         if not self.trainer.training:
@@ -82,7 +85,7 @@ class Learner(lightning.LightningModule):
         weights = None if self.class_weights is None else self.class_weights.to(logits.device)
         return heads_loss(logits.float(), targets, self.heads, smooth, weights)
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(self, *_: Any) -> None:
         """Move the average a little towards the weights (batch statistics included)."""
         count = self.global_step
         keep = min(self.settings.ema, (1.0 + count) / (10.0 + count)) if self.settings.ema else 0.0

@@ -6,15 +6,15 @@ threshold. These copies can. They are made on the original image, before `prepar
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Film = NDArray[np.float32]  # (H, W) in [0, 1]
-KINDS = ("other_histogram", "same_histogram", "low_frequencies", "crop", "grey_ring", "sharpness", "gamma", "resolution",
-         "anisotropy")  # fmt: skip
+KINDS = (
+    "other_histogram", "same_histogram", "low_frequencies", "crop", "grey_ring", "sharpness", "gamma", "resolution",
+    "anisotropy",
+)  # fmt: skip
 
 
 def stress_copies(films: list[Film], positive: NDArray[np.bool_], seed: int = 0) -> dict[str, list[Film]]:
@@ -82,8 +82,7 @@ def _ring(film: Film, share: float) -> Film:
 
 
 def _blur(film: Film, sigma: float) -> Film:
-    blurred: Film = cv2.GaussianBlur(film, (0, 0), sigma * min(film.shape) / 224)
-    return blurred
+    return np.asarray(cv2.GaussianBlur(film, (0, 0), sigma * min(film.shape) / 224), np.float32)
 
 
 def _sharpen(film: Film) -> Film:
@@ -93,8 +92,7 @@ def _sharpen(film: Film) -> Film:
 
 def _resolution(film: Film, side: int) -> Film:
     small = cv2.resize(film, (side, side), interpolation=cv2.INTER_AREA)
-    back: Film = cv2.resize(small, film.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return back
+    return np.asarray(cv2.resize(small, film.shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _stretch(film: Film, factor: float) -> Film:
@@ -107,6 +105,3 @@ def _stretch(film: Film, factor: float) -> Film:
     rows = round(height * factor)
     top = (height - rows) // 2
     return np.ascontiguousarray(wide[top : top + rows])
-
-
-Stress = Callable[[list[Film], NDArray[np.bool_], int], dict[str, list[Film]]]

@@ -5,8 +5,10 @@ The loop, checkpoints, precision and devices are Lightning's. Knows no task, no 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,26 +21,13 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader
 
-from hilum.errors import TrainingError
 from hilum.learn.batches import Batches, Head, TrainingData, order
 from hilum.learn.learner import SEED_STEP, Learner, Score
 from hilum.learn.settings import TrainSettings
+from hilum.learn.watch import Listeners, Progress, Watch
 
 __all__ = ["Progress", "TrainSettings", "TrainedNetwork", "logits", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run stands; seconds_left is what is likely to remain."""
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    seconds: float
-    seconds_left: float
-    loss: float
-    score: float
+_LOUD = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,14 +40,6 @@ class TrainedNetwork:
     best_score: float
     seconds: float
     computing: float
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Who is told: of every step, of every epoch (for a run tracker)."""
-
-    progress: Callable[[Progress], None] | None = None
-    on_epoch: Callable[[int, dict[str, float]], None] | None = None
 
 
 def train(
@@ -85,28 +66,56 @@ def train(
     epoch_length = len(_epoch_order(data, settings, seed, 0))
     per_epoch = max(1, epoch_length // settings.batch)
     steps = per_epoch * settings.epochs
-    learner = Learner(
-        network, data, settings, seed=seed, steps=steps, score=score or balanced_accuracy_of(data.heads)
-    )
-    watch = _Watch(learner, steps, Listeners(progress, on_epoch))
-    trainer = _trainer(settings, folder, watch)
-    batches = Batches(
-        data, lambda: _epoch_order(data, settings, seed, trainer.current_epoch), settings.batch, whole=True
-    )
+    learner = Learner(network, data, settings, seed=seed, steps=steps, score=score or balanced_accuracy_of(data.heads))
+    watch = Watch(learner, steps, Listeners(progress, on_epoch))
+    with _quietly():
+        trainer = _trainer(settings, folder, watch)
+
+    def drawn() -> NDArray[np.int64]:
+        # by steps: right after a resume Lightning makes the first iterator while it still believes in epoch 0
+        return _epoch_order(data, settings, seed, trainer.global_step // per_epoch)
+
+    batches = Batches(data, drawn, settings.batch, whole=True)
     tune = Batches(data, lambda: data.tune, 2 * settings.batch, whole=False)
     last = folder / "last.ckpt"
-    trainer.fit(
-        learner,
-        DataLoader(batches, batch_size=None),
-        DataLoader(tune, batch_size=None) if len(data.tune) else None,
-        ckpt_path=str(last) if resume and last.is_file() else None,
-        weights_only=True,
-    )
+    with _quietly():
+        trainer.fit(
+            learner,
+            DataLoader(batches, batch_size=None),
+            DataLoader(tune, batch_size=None) if len(data.tune) else None,
+            ckpt_path=str(last) if resume and last.is_file() else None,
+            weights_only=True,
+        )
     return _result(learner, watch, settings)
 
 
-def _trainer(settings: TrainSettings, folder: Path, watch: _Watch) -> lightning.Trainer:
-    keeper = ModelCheckpoint(folder, save_last=True, save_top_k=0, every_n_epochs=1, save_on_train_epoch_end=True)
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without Lightning's tips and its own outdated calls into PyTorch; its warnings about the run stay."""
+    loud = [logging.getLogger(name) for name in _LOUD]
+    levels = [logger.level for logger in loud]
+    try:
+        for logger in loud:
+            logger.setLevel(logging.WARNING)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+            yield
+    finally:
+        for logger, level in zip(loud, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _trainer(settings: TrainSettings, folder: Path, watch: Watch) -> lightning.Trainer:
+    keeper = ModelCheckpoint(
+        folder,
+        filename="last",
+        monitor=None,  # the latest, not the best: the best weights lie inside it
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
     callbacks: list[lightning.Callback] = [watch, keeper]
     if settings.patience is not None:
         callbacks.append(EarlyStopping("tune_score", mode="max", patience=settings.patience))
@@ -173,83 +182,16 @@ def _precision(wanted: str) -> Any:
         if torch.cuda.is_available():
             wanted = "bf16" if torch.cuda.is_bf16_supported() else "16"
         else:
-            wanted = "bf16" if torch.cpu._is_avx512_bf16_supported() else "32"
+            wanted = "bf16" if torch.cpu._is_avx512_bf16_supported() else "32"  # noqa: SLF001 - no public name for it
     return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[wanted]
 
 
-class _Watch(lightning.Callback):
-    """Clock and history of a run; both survive a resume."""
-
-    def __init__(self, learner: Learner, steps: int, listeners: Listeners) -> None:
-        self.learner, self.steps, self.listeners = learner, steps, listeners
-        self.history: list[dict[str, float]] = []
-        self.computing, self.training, self.began, self.before, self.first = 0.0, 0.0, 0.0, 0.0, 0
-        self.mark = self.epoch_mark = 0.0
-
-    def state_dict(self) -> dict[str, Any]:
-        """Kept in the checkpoint."""
-        return {
-            "history": self.history,
-            "computing": self.computing,
-            "training": self.training,
-            "before": self.before + time.perf_counter() - self.began,
-        }
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Back from the checkpoint."""
-        self.history, self.before = list(state_dict["history"]), state_dict["before"]
-        self.computing, self.training = state_dict["computing"], state_dict["training"]
-
-    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        self.began = time.perf_counter()
-
-    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        self.first = trainer.global_step
-
-    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        self.epoch_mark = time.perf_counter()
-
-    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
-        self.mark = time.perf_counter()
-
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        now = time.perf_counter()
-        self.computing += now - self.mark
-        self.training += now - self.epoch_mark
-        self.epoch_mark = now
-        if self.listeners.progress:
-            self.listeners.progress(self._progress(trainer, now))
-
-    def _progress(self, trainer: Any, now: float) -> Progress:
-        done = max(1, trainer.global_step - self.first)
-        left = (now - self.began) / done * (self.steps - trainer.global_step)
-        score = self.history[-1].get("tune_score", float("nan")) if self.history else float("nan")
-        place = (trainer.current_epoch, trainer.max_epochs, trainer.global_step, self.steps)
-        return Progress(*place, now - self.began + self.before, left, float(self.learner.losses[-1]), score)
-
-    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        loss = float(torch.stack(self.learner.losses).mean()) if self.learner.losses else float("nan")
-        if not np.isfinite(loss):
-            raise TrainingError(f"the loss is {loss} in epoch {trainer.current_epoch + 1}: lower the learning rate")
-        row = {
-            "epoch": float(trainer.current_epoch),
-            "train_loss": loss,
-            "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
-            "seconds": self.before + time.perf_counter() - self.began,
-            "computing": self.computing / max(self.training, 1e-9),
-        }
-        row |= {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("tune_")}
-        self.history.append(row)
-        if self.listeners.on_epoch:
-            self.listeners.on_epoch(trainer.current_epoch, row)
-
-
-def _result(learner: Learner, watch: _Watch, settings: TrainSettings) -> TrainedNetwork:
+def _result(learner: Learner, watch: Watch, settings: TrainSettings) -> TrainedNetwork:
     final = learner.average
     if settings.keep == "best" and learner.best:
         final.load_state_dict(learner.best)
     learner.network.load_state_dict(final.state_dict())
-    network = learner.network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    network = learner.network.eval().to(memory_format=torch.contiguous_format)
     return TrainedNetwork(
         network=network,
         history=tuple(watch.history),

@@ -1,0 +1,104 @@
+"""A run under way -> its clock, its history and word to whoever listens; knows no network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+
+from hilum.errors import TrainingError
+from hilum.learn.learner import Learner
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands; seconds_left is what is likely to remain."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    seconds: float
+    seconds_left: float
+    loss: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told: of every step, of every epoch (for a run tracker)."""
+
+    progress: Callable[[Progress], None] | None = None
+    on_epoch: Callable[[int, dict[str, float]], None] | None = None
+
+
+class Watch(lightning.Callback):
+    """Clock and history of a run; both survive a resume."""
+
+    def __init__(self, learner: Learner, steps: int, listeners: Listeners) -> None:
+        self.learner, self.steps, self.listeners = learner, steps, listeners
+        self.history: list[dict[str, float]] = []
+        self.computing, self.training, self.began, self.before, self.first = 0.0, 0.0, 0.0, 0.0, 0
+        self.mark = self.epoch_mark = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Kept in the checkpoint."""
+        return {
+            "history": self.history,
+            "computing": self.computing,
+            "training": self.training,
+            "before": self.before + time.perf_counter() - self.began,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Back from the checkpoint."""
+        self.history, self.before = list(state_dict["history"]), state_dict["before"]
+        self.computing, self.training = state_dict["computing"], state_dict["training"]
+
+    def on_fit_start(self, *_: Any) -> None:
+        self.began = time.perf_counter()
+
+    def on_train_start(self, trainer: Any, *_: Any) -> None:
+        self.first = trainer.global_step
+
+    def on_train_epoch_start(self, *_: Any) -> None:
+        self.epoch_mark = time.perf_counter()
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        self.mark = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        now = time.perf_counter()
+        self.computing += now - self.mark
+        self.training += now - self.epoch_mark
+        self.epoch_mark = now
+        if self.listeners.progress:
+            self.listeners.progress(self._progress(trainer, now))
+
+    def _progress(self, trainer: Any, now: float) -> Progress:
+        done = max(1, trainer.global_step - self.first)
+        left = (now - self.began) / done * (self.steps - trainer.global_step)
+        score = self.history[-1].get("tune_score", float("nan")) if self.history else float("nan")
+        place = (trainer.current_epoch, trainer.max_epochs, trainer.global_step, self.steps)
+        return Progress(*place, now - self.began + self.before, left, float(self.learner.losses[-1]), score)
+
+    def on_train_epoch_end(self, trainer: Any, *_: Any) -> None:
+        loss = float(torch.stack(self.learner.losses).mean()) if self.learner.losses else float("nan")
+        if not np.isfinite(loss):
+            raise TrainingError(f"the loss is {loss} in epoch {trainer.current_epoch + 1}: lower the learning rate")
+        row = {
+            "epoch": float(trainer.current_epoch),
+            "train_loss": loss,
+            "learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "seconds": self.before + time.perf_counter() - self.began,
+            "computing": self.computing / max(self.training, 1e-9),
+        }
+        row |= {name: float(value) for name, value in trainer.callback_metrics.items() if name.startswith("tune_")}
+        self.history.append(row)
+        if self.listeners.on_epoch:
+            self.listeners.on_epoch(trainer.current_epoch, row)

@@ -1,0 +1,146 @@
+"""Training: the order of an epoch, losses of partial labels, the same result from the same seed and after a kill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hilum.errors import TrainingError
+from hilum.learn.augment import NONE
+from hilum.learn.batches import Head, TrainingData, order
+from hilum.learn.losses import head_loss, heads_loss
+from hilum.learn.networks.residual import Residual
+from hilum.learn.train import Progress, TrainedNetwork, TrainSettings, logits, train
+
+QUICK = TrainSettings(epochs=3, batch=16, precision="32", ema=0.8, keep="last")
+
+
+class Killed(Exception):
+    """Stands for a power cut."""
+
+
+def squares(count: int = 120, seed: int = 0) -> TrainingData:
+    """Noise, with a brighter square in the images of class b; groups of two."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(count) // 2 % 2
+    pixels = random.integers(0, 120, (count, 1, 32, 32)).astype(np.uint8)
+    pixels[labels == 1, :, 8:20, 8:20] += 100
+    places = np.arange(count)
+    parts = (places[: count * 3 // 4], places[count * 3 // 4 :])
+    return TrainingData.simple(pixels, labels, places // 2, parts, ("a", "b"))
+
+
+def run(folder: Path, settings: TrainSettings = QUICK, *, seed: int = 3, kill_at: int | None = None) -> TrainedNetwork:
+    torch.manual_seed(seed)
+    network = Residual(2, 8, (1, 1, 1, 1), dropout=0.2)
+
+    def progress(now: Progress) -> None:
+        if now.step == kill_at:
+            raise Killed
+
+    return train(network, squares(), settings, folder=folder, seed=seed, progress=progress)
+
+
+def weights(result: TrainedNetwork) -> torch.Tensor:
+    return torch.cat([value.double().flatten() for value in result.network.state_dict().values()])
+
+
+def test_it_learns_what_can_be_learnt_and_says_how_it_went(tmp_path: Path) -> None:
+    result = run(tmp_path, replace(QUICK, epochs=6, learning_rate=0.01, sampling="image", policy=NONE, keep="best"))
+    assert result.best_score == 1.0
+    assert [row["epoch"] for row in result.history] == [0, 1, 2, 3, 4, 5]
+    assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
+    assert 0.0 < result.computing <= 1.0
+    assert not result.network.training
+
+
+def test_a_killed_run_goes_on_to_the_very_same_weights(tmp_path: Path) -> None:
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", kill_at=4)
+    resumed = run(tmp_path / "cut")
+    assert torch.equal(weights(whole), weights(resumed))
+    assert [row["train_loss"] for row in whole.history] == [row["train_loss"] for row in resumed.history]
+
+
+def test_the_seed_decides(tmp_path: Path) -> None:
+    settings = replace(QUICK, epochs=1)
+    first, again, other = (run(tmp_path / str(i), settings, seed=seed) for i, seed in enumerate((1, 1, 2)))
+    assert torch.equal(weights(first), weights(again))
+    assert not torch.equal(weights(first), weights(other))
+
+
+def test_without_resume_a_run_starts_afresh(tmp_path: Path) -> None:
+    settings = replace(QUICK, epochs=1)
+    first = run(tmp_path, settings)
+    torch.manual_seed(3)
+    again = train(Residual(2, 8), squares(), settings, folder=tmp_path, seed=3, resume=False)
+    assert len(first.history) == len(again.history) == 1
+
+
+def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    settings = replace(QUICK, epochs=30, patience=2, schedule="plateau")
+    result = train(Residual(2, 8), squares(), settings, folder=tmp_path, score=lambda *_: 0.5)
+    assert len(result.history) == 3
+    assert result.best_epoch == 0
+
+
+def test_a_loss_that_is_no_number_is_said(tmp_path: Path) -> None:
+    data = squares()
+    broken = replace(data, targets=np.full_like(data.targets, np.nan))
+    with pytest.raises(TrainingError, match="learning rate"):
+        train(Residual(2, 8), broken, replace(QUICK, epochs=1), folder=tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"optimiser": "lion"}, {"precision": "8"}, {"epochs": 0}])
+def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"must be one of|one epoch"):
+        replace(QUICK, **change)  # type: ignore[arg-type]
+
+
+def test_a_group_in_two_parts_is_refused() -> None:
+    data = squares()
+    with pytest.raises(ValueError, match="both train and tune"):
+        replace(data, tune=np.array([0]))
+
+
+def test_an_epoch_draws_one_member_of_each_group_and_balances_the_classes() -> None:
+    random = np.random.default_rng(0)
+    labels = np.r_[np.zeros(90, np.int64), np.ones(10, np.int64)]
+    groups = np.r_[np.arange(90) // 3, 30 + np.arange(10)]
+    pixels = random.integers(0, 255, (100, 1, 8, 8)).astype(np.uint8)
+    data = TrainingData.simple(pixels, labels, groups, (np.arange(100), np.array([], np.int64)), ("a", "b"))
+    drawn = order(data, sampling="group", balance=False, draws=None, seed=1)
+    assert len(drawn) == 40
+    assert len(set(groups[drawn])) == 40
+    even = order(data, sampling="group", balance=True, draws=60, seed=1)
+    assert np.bincount(labels[even]).tolist() == [30, 30]
+    assert set(groups[even]) == set(range(40))
+    assert not np.array_equal(drawn, order(data, sampling="group", balance=False, draws=None, seed=2))
+
+
+def test_losses_of_hard_soft_set_and_unknown_labels() -> None:
+    values = torch.tensor([[2.0, 0.0, 1.0], [0.0, 1.0, 0.0], [5.0, 5.0, 5.0]])
+    p = values.softmax(1)
+    hard = head_loss(values[:1], torch.tensor([[1.0, 0.0, 0.0]]))
+    assert hard.item() == pytest.approx(-p[0, 0].log().item(), abs=1e-6)
+    either = head_loss(values[1:2], torch.tensor([[1.0, 1.0, 0.0]]))
+    assert either.item() == pytest.approx(-(p[1, 0] + p[1, 1]).log().item(), abs=1e-6)
+    soft = head_loss(values[:1], torch.tensor([[0.8, 0.2, 0.0]]))
+    assert soft.item() == pytest.approx(-(0.8 * p[0, 0].log() + 0.2 * p[0, 1].log()).item(), abs=1e-6)
+    targets = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    assert head_loss(values[:2], targets).item() == pytest.approx(hard.item(), abs=1e-6)
+    nothing = heads_loss(values, torch.zeros(3, 3), (Head("x", ("a", "b", "c")),))
+    assert nothing.item() == 0.0
+
+
+def test_logits_do_not_depend_on_the_batch(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Residual(2, 8)
+    pixels = squares().pixels[:10]
+    assert np.allclose(logits(network, pixels, batch=3), logits(network, pixels), atol=1e-5)
