@@ -209,7 +209,8 @@ def _cases(dataset: Dataset, wanted: Wanted, progress: Progress | None) -> Itera
 def _pixels(image: Image, preparation: Preparation | None) -> NDArray[Any]:
     """(H, W) uint8; uint16 where the file had more bits and no preparation says otherwise."""
     if preparation is not None:
-        return prepare(image, preparation)[0]
+        prepared: NDArray[np.uint8] = prepare(image, preparation)[0]
+        return prepared
     top, kind = (65535, np.uint16) if image.metadata.bits > 8 else (255, np.uint8)
     quantised: NDArray[Any] = np.rint(image.pixels * top).astype(kind)
     return quantised

@@ -9,7 +9,7 @@ import sys
 from contextlib import redirect_stdout
 
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, HTTPError, LocalEntryNotFoundError  # type: ignore[attr-defined]
 
 from hilum.data.dataset import Progress
 from hilum.data.layouts.found import Columns
@@ -18,7 +18,7 @@ from hilum.data.places.folder import Folder
 from hilum.data.places.tree import Tree
 from hilum.errors import UnreadableSource
 
-FAULTS = (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError)
+FAULTS = (HTTPError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError)
 
 
 def open_remote(

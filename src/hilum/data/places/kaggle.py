@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 
-import kagglehub
 import requests
-from kagglehub import exceptions
 
 from hilum.data.dataset import Progress
 from hilum.data.layouts.found import Columns
@@ -15,6 +13,10 @@ from hilum.data.places.cache import Cache
 from hilum.data.places.folder import Folder
 from hilum.data.places.tree import Tree
 from hilum.errors import UnreadableSource
+
+with redirect_stdout(sys.stderr):  # it logs to whatever stdout is now, and stdout may be promised to JSON
+    import kagglehub
+    from kagglehub import exceptions
 
 FAULTS = (
     exceptions.KaggleApiHTTPError,
@@ -38,7 +40,7 @@ def open_remote(
         UnreadableSource: Kaggle does not give it; the message says what its client says.
     """
     try:
-        with redirect_stdout(sys.stderr):  # the client prints, and stdout may be promised to JSON
+        with redirect_stdout(sys.stderr):
             folder = kagglehub.dataset_download(reference.removeprefix("kaggle://"))
     except FAULTS as error:
         raise UnreadableSource(reference, f"cannot be fetched: {error}") from error
