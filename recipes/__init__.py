@@ -1,0 +1,1 @@
+"""How the shipped packages are made; `make models` runs `shipped.py`."""
