@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from hilum.data.baseline import Baseline, baseline
 from hilum.data.copies import Copy, find_copies
 from hilum.data.dataset import Dataset, Progress
-from hilum.data.findings import SPLIT_ORDER, Audit, Kind, Pair, PatientLeak
+from hilum.data.findings import Audit, Kind, Pair, PatientLeak
 from hilum.data.fingerprint import Fingerprints
-from hilum.data.grouping import Link, connect, group_cases, groups_of_many
+from hilum.data.grouping import Link, group_cases
+from hilum.data.leaks import conflicts, leaked, patients_across
 from hilum.data.neighbours import likely_neighbours
 from hilum.data.owners import patients_of, studies_of
 from hilum.data.shortcuts import shortcuts
@@ -46,7 +47,7 @@ def audit(
         _neighbours(seen, patients),
     )
     foreign = _against(dataset, seen, against, _counted(progress, len(dataset), total))
-    leaked = _leaked(dataset, grouping.bound)
+    splits = tuple(case.split for case in dataset.cases)
     usable = [i for i in seen.readable.tolist() if dataset.labels[i] >= 0]
     readings = [reading for i in usable if (reading := seen.readings[i]) is not None]
     numbers, together = dataset.labels[usable], grouping.together[usable]
@@ -56,14 +57,14 @@ def audit(
         counts=dataset.counts,
         paths=tuple(case.id for case in dataset.cases),
         labels=_labels(dataset),
-        splits=tuple(case.split for case in dataset.cases),
+        splits=splits,
         patients=patients,
         digests=tuple(reading.digest if reading else None for reading in seen.readings),
         pairs=(*_pairs(dataset, copies), *foreign),
         grouping=grouping,
-        conflicts=_conflicts(dataset, copies),
-        patients_across_splits=_patients_across(dataset, patients),
-        leaked=leaked,
+        conflicts=conflicts(dataset.labels, copies),
+        patients_across_splits=patients_across(dataset, patients),
+        leaked=leaked(splits, grouping.bound),
         unreadable=seen.faults,
         stray=dataset.stray,
         statistics=statistics(readings, numbers, together, dataset.classes),
@@ -128,45 +129,6 @@ def _same(one: int, other: int) -> bool | None:
 
 def _across(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one != other
-
-
-def _conflicts(dataset: Dataset, copies: Sequence[Copy]) -> tuple[tuple[int, ...], ...]:
-    """Case numbers that show one picture under different labels; an exact copy shares the fate of its twin."""
-    same = connect(len(dataset), [(copy.a, copy.b) for copy in copies if copy.kind == "exact"])
-    members: dict[int, list[int]] = defaultdict(list)
-    for index, number in enumerate(same.tolist()):
-        members[number].append(index)
-    links: list[tuple[int, int]] = []
-    for copy in copies:
-        both = members[int(same[copy.a])] + members[int(same[copy.b])]
-        if len({int(dataset.labels[i]) for i in both} - {-1}) > 1:
-            links += [(both[0], other) for other in both[1:]]
-    return groups_of_many(connect(len(dataset), links))
-
-
-def _patients_across(dataset: Dataset, patients: Sequence[str | None]) -> tuple[PatientLeak, ...]:
-    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for index, (case, patient) in enumerate(zip(dataset.cases, patients, strict=True)):
-        if patient is not None and case.split is not None:
-            found[patient][case.split].append(index)
-    several = [(patient, splits) for patient, splits in sorted(found.items()) if len(splits) > 1]
-    leaks = []
-    for number, (patient, splits) in enumerate(several, 1):
-        told = all(patient in dataset.cases[i].id for indices in splits.values() for i in indices)
-        ordered = {name: tuple(splits[name]) for name in SPLIT_ORDER if name in splits}
-        leaks.append(PatientLeak(patient if told else f"patient {number}", ordered))
-    return tuple(leaks)
-
-
-def _leaked(dataset: Dataset, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """True where an earlier split holds a case of the same group."""
-    order = {name: place for place, name in enumerate(SPLIT_ORDER)}
-    places = np.array([order.get(case.split or "", -1) for case in dataset.cases], dtype=np.int64)
-    first = np.full(int(groups.max(initial=-1)) + 1, len(order), dtype=np.int64)
-    placed = places >= 0
-    np.minimum.at(first, groups[placed], places[placed])
-    leaked: NDArray[np.bool_] = placed & (places > first[groups])
-    return leaked
 
 
 def _baseline(dataset: Dataset, usable: Sequence[int], seen: Survey, groups: NDArray[np.int64]) -> Baseline:

@@ -13,6 +13,7 @@ from hilum.data.grouping import renumber
 
 LEAST = 19  # groups of each class a part must hold to be of use: with fewer no class can have a 95% set of its own
 LEAKS = "a copy, or the patient, is in an earlier part of the supplied split"
+TWIN = "no split is given for it, and a copy or the patient is in the supplied val or test"
 POOL, TUNE, TEST = 0, 1, 3  # where a case goes: to be drawn, or a part by its number
 
 
@@ -61,6 +62,8 @@ def read_supplied(audit: Audit, left_out: dict[int, str], *, keep: bool) -> Supp
         gone |= dict.fromkeys(leaking, LEAKS)
         notes.append("the supplied val tunes" + (f" without what leaks ({_lost(val, clean_val)})" if leaking else ""))
     fixed = np.where(clean_test, TEST, np.where(clean_val, TUNE, POOL)).astype(np.int64)
+    unplaced = usable & (splits == "") & np.isin(audit.grouping.bound, audit.grouping.bound[fixed != POOL])
+    gone |= dict.fromkeys(np.flatnonzero(unplaced).tolist(), TWIN)
     return Supplied(fixed, _apart(audit.groups, fixed), gone, (*audit.grouping.notes, *notes))
 
 

@@ -1,0 +1,171 @@
+"""An audit -> what it means in plain sentences and big figures; draws no page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hilum.data.findings import Audit
+from hilum.data.shortcuts import WARN_ABOVE
+
+CUES = {
+    "file_size": "size of the file",
+    "format": "file format",
+    "mode": "colour mode of the file",
+    "dimensions": "width and height",
+    "aspect": "shape of the frame",
+    "brightness": "mean brightness",
+    "contrast": "contrast",
+    "border_brightness": "brightness of the border",
+    "border_variation": "variation along the border",
+    "border_pixels": "pixels of the border (linear probe)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One big figure: what it counts, its value, a line below it, and "", "warn" or "bad"."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: str = ""
+
+
+def tone(audit: Audit) -> str:
+    """One of "bad" where the command ends with 1, "warn" where something asks for care, else "good"."""
+    if audit.bad:
+        return "bad"
+    return "warn" if audit.pairs or audit.unreadable or strong_cues(audit) else "good"
+
+
+def strong_cues(audit: Audit) -> dict[str, float]:
+    """Cues that alone predict the class with an AUROC above 0.8, worst first."""
+    return {cue: area for cue, area in audit.shortcuts.items() if area > WARN_ABOVE}
+
+
+def headline(audit: Audit) -> str:
+    """One sentence: may figures measured on this data be believed?"""
+    if audit.against is not None and any(pair.b is None for pair in audit.pairs):
+        return f"This data set shares pictures with {audit.against}: it is no independent test of it."
+    if audit.leaks and audit.conflicts:
+        return "The supplied split leaks and copies bear different labels: figures measured on it cannot be believed."
+    if audit.leaks:
+        return "The supplied split leaks: figures measured on it would reward memory."
+    if audit.conflicts:
+        return "Copies of one picture bear different labels: somebody has to decide which is right."
+    if audit.pairs:
+        return "There are copies. A split by image would leak; Hilum's own split keeps them together."
+    return "No copies, no leaks and no conflicting labels were found."
+
+
+def details(audit: Audit) -> tuple[str, ...]:
+    """What stands behind the headline, one sentence each, most serious first."""
+    said = [_leaks(audit), _patients(audit), _foreign(audit), _conflicts(audit), _copies(audit), _cues(audit)]
+    if audit.unreadable:
+        said.append(f"{_many(len(audit.unreadable), 'file')} could not be read and would be left out.")
+    if audit.stray:
+        said.append(f"{_many(len(audit.stray), 'file')} in the folder belong to no class.")
+    return tuple(sentence for sentence in said if sentence)
+
+
+def figures(audit: Audit) -> tuple[Figure, ...]:
+    """The first page's numbers."""
+    groups = audit.copy_groups
+    copied = sum(len(group) for group in groups)
+    images = len(audit.paths)
+    worst = next(iter(audit.shortcuts.items()), None)
+    found = [
+        Figure("Images", f"{images:,}", f"in {_many(len(audit.counts), 'class', 'classes')}"),
+        Figure(
+            "Images that have a copy",
+            _share(copied, images),
+            f"{copied:,} in {len(groups):,} groups",
+            "warn" if copied else "",
+        ),
+        Figure(
+            "Distinct pictures",
+            f"{len(set(audit.grouping.copies.tolist())):,}",
+            f"{int(audit.groups.max(initial=-1)) + 1:,} groups to keep together",
+        ),
+    ]
+    if any(audit.splits):
+        tests = sum(split in ("test", "val") for split in audit.splits)
+        leaked = int(audit.leaked.sum())
+        found.append(
+            Figure(
+                "Held-out images that leak", _share(leaked, tests), f"{leaked:,} of {tests:,}", "bad" if leaked else ""
+            )
+        )
+    found.append(
+        Figure(
+            "Conflicting labels",
+            f"{len(audit.conflicts):,}",
+            "pictures under two labels",
+            "bad" if audit.conflicts else "",
+        )
+    )
+    base = audit.baseline
+    if base.with_copies is not None:
+        rest = "not measurable" if base.without_copies is None else f"{base.without_copies:.1%}"
+        found.append(Figure("Nearest neighbour", f"{base.with_copies:.1%}", f"without the copies {rest}"))
+    if worst:
+        found.append(
+            Figure(
+                "Strongest shortcut",
+                f"{worst[1]:.2f}",
+                f"AUROC of the {CUES[worst[0]]} alone",
+                "warn" if worst[1] > WARN_ABOVE else "",
+            )
+        )
+    return tuple(found)
+
+
+def _leaks(audit: Audit) -> str:
+    parts = []
+    for name in ("test", "val"):
+        mine = [leaks for leaks, split in zip(audit.leaked.tolist(), audit.splits, strict=True) if split == name]
+        if any(mine):
+            parts.append(f"{sum(mine):,} of {len(mine):,} {name} images ({sum(mine) / len(mine):.0%})")
+    return f"Of {' and '.join(parts)} a copy or the patient is in an earlier part of the split." if parts else ""
+
+
+def _patients(audit: Audit) -> str:
+    found = len(audit.patients_across_splits)
+    return f"{_many(found, 'patient')} occur in more than one part of the split." if found else ""
+
+
+def _foreign(audit: Audit) -> str:
+    shared = {pair.a for pair in audit.pairs if pair.b is None}
+    if audit.against is None:
+        return ""
+    return f"{len(shared):,} of {len(audit.paths):,} images have a copy in {audit.against}."
+
+
+def _conflicts(audit: Audit) -> str:
+    images = sum(len(group) for group in audit.conflicts)
+    return f"{_many(images, 'image')} are copies of one another under different labels." if images else ""
+
+
+def _copies(audit: Audit) -> str:
+    groups = audit.copy_groups
+    if not groups:
+        return ""
+    kinds = {kind: sum(pair.kind == kind for pair in audit.pairs) for kind in ("exact", "near", "mirrored")}
+    counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+    return (
+        f"{sum(map(len, groups)):,} images show a picture that occurs more than once ({counted} pairs); "
+        f"the commonest occurs {len(groups[0])} times."
+    )
+
+
+def _cues(audit: Audit) -> str:
+    strong = [f"{CUES[cue]} ({area:.2f})" for cue, area in strong_cues(audit).items()]
+    return f"The class can be guessed without looking at the anatomy, from: {', '.join(strong)}." if strong else ""
+
+
+def _many(count: int, one: str, several: str = "") -> str:
+    return f"{count:,} {one if count == 1 else several or one + 's'}"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"

@@ -1,0 +1,237 @@
+"""A split keeps patients and copies on one side, loses nobody silently, and does not show its test."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from hilum.data.locked import PARTS
+from hilum.data.split import LEAST, Split, folds, make_split
+from hilum.errors import DataError, UsageError
+from tests.data.made_audit import Row, made_audit, made_dataset, tables
+
+DIGEST = "0" * 64
+SPLITS = (None, "train", "train", "val", "test")
+
+
+def all_parts(split: Split) -> dict[str, tuple[int, ...]]:
+    """The four parts, as evaluation sees them."""
+    return {**split.parts, "test": split.open_test(DIGEST)}
+
+
+def place(split: Split, count: int) -> list[str | None]:
+    """The part of each case."""
+    where: list[str | None] = [None] * count
+    for name, cases in all_parts(split).items():
+        for index in cases:
+            assert where[index] is None, "a case is in two parts"
+            where[index] = name
+    return where
+
+
+def drawn(rows: list[Row], near: list[tuple[int, int]], **options: object) -> Split:
+    """The split of a made table; tables of which nothing is left are not of interest."""
+    try:
+        return make_split(made_dataset(rows), made_audit(rows, near), **options)  # type: ignore[arg-type]
+    except DataError:
+        assume(False)
+        raise
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(SPLITS), st.integers(0, 3))
+def test_every_case_is_in_exactly_one_part_or_left_out_with_a_reason(
+    table: tuple[list[Row], list[tuple[int, int]]], seed: int
+) -> None:
+    """Nobody is lost and nobody is twice."""
+    rows, near = table
+    split = drawn(rows, near, seed=seed)
+    where = place(split, len(rows))
+    for index, part in enumerate(where):
+        assert (part is None) == (index in split.left_out)
+    assert all(split.left_out.values())
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables(SPLITS), st.integers(0, 3))
+def test_no_patient_and_no_copy_is_in_two_parts(table: tuple[list[Row], list[tuple[int, int]]], seed: int) -> None:
+    """The first promise of the project."""
+    rows, near = table
+    audit = made_audit(rows, near)
+    split = drawn(rows, near, seed=seed)
+    where = place(split, len(rows))
+    for groups in (audit.grouping.copies, audit.grouping.bound, split.groups):
+        for group in np.unique(groups):
+            parts = {where[index] for index in np.flatnonzero(groups == group)} - {None}
+            assert len(parts) <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(tables(SPLITS), st.integers(0, 999))
+def test_the_order_and_the_names_of_the_files_do_not_matter(
+    table: tuple[list[Row], list[tuple[int, int]]], seed: int
+) -> None:
+    """Listed differently, the same contents go to the same parts."""
+    rows, near = table
+    order = random.Random(seed).sample(range(len(rows)), len(rows))
+    back = {old: new for new, old in enumerate(order)}
+    one = place(drawn(rows, near), len(rows))
+    other = place(drawn([rows[i] for i in order], [(back[a], back[b]) for a, b in near]), len(rows))
+    assert [one[i] for i in order] == other
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(200, 500), st.integers(1, 4), st.integers(0, 9))
+def test_the_parts_are_near_their_shares_in_each_class(count: int, largest: int, seed: int) -> None:
+    """Distinct pictures of each class come within three groups of 75 / 7 / 9 / 9 percent, or calibration takes 19."""
+    chance = random.Random(seed)
+    rows = [
+        Row(f"p{i}", "a" if i % 3 else "b", patient=f"{'a' if i % 3 else 'b'}{i // (3 * chance.randint(1, largest))}")
+        for i in range(count)
+    ]
+    split = drawn(rows, [], seed=seed, fractions=(0.7, 0.1, 0.1, 0.1))
+    groups = made_audit(rows).grouping.bound
+    for label in ("a", "b"):
+        mine = np.array([row.label == label for row in rows])
+        size = np.bincount(groups[mine]).max()
+        for name, share in zip(PARTS[1:], (0.1, 0.1, 0.1), strict=True):
+            got = sum(mine[index] for index in all_parts(split)[name])
+            low, high = share * mine.sum() - 3 * size, share * mine.sum() + 3 * size
+            assert got >= low
+            assert got <= high or name == "calibrate"
+
+
+def test_another_seed_draws_another_split() -> None:
+    """The seed is used."""
+    rows = [Row(f"p{i}") for i in range(100)]
+    assert place(drawn(rows, [], seed=0), 100) != place(drawn(rows, [], seed=1), 100)
+
+
+def test_calibration_gets_nineteen_groups_of_a_class_where_there_are_enough() -> None:
+    """80 pictures of the rare class would give seven; with fewer than 76 nothing is forced and it is said."""
+    rows = [Row(f"a{i}", "a") for i in range(400)] + [Row(f"b{i}", "b") for i in range(80)]
+    split = drawn(rows, [])
+    held = [rows[index].label for index in split.parts["calibrate"]]
+    assert held.count("b") == LEAST
+    assert held.count("a") == 36
+    few = drawn(rows[:440], [])
+    assert [rows[index].label for index in few.parts["calibrate"]].count("b") < 6
+    assert any("class 'b'" in note and "pooled" in note for note in few.notes)
+
+
+def test_copies_weigh_as_one_and_conflicts_and_broken_files_are_left_out() -> None:
+    """What training does with findings."""
+    rows = [Row("x", "a"), Row("x", "a"), Row("y", "a"), Row("z", "a"), Row("z", "b"), Row("w", "b"), Row("v", None)]
+    split = make_split(made_dataset(rows), made_audit(rows, near=[(0, 2)], broken=[5]), fractions=(1, 0, 0, 0))
+    assert split.parts["train"] == (0, 1, 2)
+    assert split.weights.tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 0, 0, 0, 0])
+    assert split.left_out == {
+        3: "copies of this picture bear different labels",
+        4: "copies of this picture bear different labels",
+        5: "unreadable: the file is empty",
+        6: "no label",
+    }
+
+
+def supplied(leaks: int, tests: int = 60) -> list[Row]:
+    """200 training and `tests` test images of two classes; the first `leaks` tests are copies of training images."""
+    rows = [Row(f"p{i}", "ab"[i % 2], split="train") for i in range(200)]
+    return rows + [Row(f"p{i}" if i < leaks else f"t{i}", "ab"[i % 2], split="test") for i in range(tests)]
+
+
+def test_a_clean_supplied_test_is_respected_and_calibration_comes_out_of_training() -> None:
+    """Small as it may be."""
+    rows = supplied(leaks=0, tests=10)
+    split = drawn(rows, [])
+    assert split.open_test(DIGEST) == tuple(range(200, 210))
+    assert len(split.parts["calibrate"]) >= 2 * LEAST
+    assert split.marks == ()
+
+
+def test_a_leaking_split_is_made_anew_from_its_clean_part() -> None:
+    """What leaks is left out, with its reason; the rest of the test stays the test."""
+    split = drawn(supplied(leaks=20), [])
+    assert split.open_test(DIGEST) == tuple(range(220, 260))
+    assert set(split.left_out) == set(range(200, 220))
+    assert "earlier part" in split.left_out[200]
+
+
+def test_where_the_clean_part_is_too_small_everything_is_drawn_anew() -> None:
+    """52 of 60 test images are copies: eight are no test."""
+    split = drawn(supplied(leaks=52), [])
+    assert split.left_out == {}
+    assert any("52 of 60" in note for note in split.notes)
+    assert 0 < len(split.open_test(DIGEST)) < 60
+
+
+def test_a_leaking_split_that_is_kept_marks_every_figure() -> None:
+    """The parts are as supplied, and it is said."""
+    split = drawn(supplied(leaks=20), [], keep=True)
+    assert split.open_test(DIGEST) == tuple(range(200, 260))
+    assert "20 of 60 test images" in split.marks[0]
+
+
+def test_a_supplied_val_that_is_too_small_joins_the_training_images() -> None:
+    """16 images cannot stop a training."""
+    rows = supplied(leaks=0) + [Row(f"v{i}", "ab"[i % 2], split="val") for i in range(16)]
+    split = drawn(rows, [])
+    assert any("joins the training images" in note for note in split.notes)
+    large = supplied(leaks=0) + [Row(f"v{i}", "ab"[i % 2], split="val") for i in range(40)]
+    assert drawn(large, []).parts["tune"] == tuple(range(260, 300))
+
+
+def test_the_test_is_locked() -> None:
+    """Neither its numbers nor its images can be had without the digest of a sealed package."""
+    rows = [Row(f"p{i}", "ab"[i % 2]) for i in range(100)]
+    dataset = made_dataset(rows)
+    split = drawn(rows, [])
+    with pytest.raises(DataError, match="locked"):
+        split.parts["test"]
+    with pytest.raises(DataError, match="digest"):
+        split.open_test("please")
+    locked = split.locked(dataset)
+    index = split.open_test(DIGEST)[0]
+    with pytest.raises(DataError, match="locked test"):
+        locked.images(locked.cases[index])
+    with pytest.raises(DataError, match="locked test"):
+        locked.data(locked.cases[index])
+    assert locked.images(locked.cases[split.parts["train"][0]])[0].pixels.shape == (40, 40)
+    assert dataset.cases[index].id not in str(split.to_json([case.id for case in dataset.cases]))
+
+
+def test_the_training_room_never_opens_the_test() -> None:
+    """Read from its source files."""
+    room = Path(__file__).resolve().parents[2] / "src" / "hilum" / "learn"
+    assert not [path.name for path in room.rglob("*.py") if "open_test" in path.read_text(encoding="utf-8")]
+
+
+@settings(max_examples=30, deadline=None)
+@given(tables(), st.integers(2, 6))
+def test_folds_cover_all_but_the_test_once_and_part_no_group(
+    table: tuple[list[Row], list[tuple[int, int]]], k: int
+) -> None:
+    """Each case is held out once; no group is on both sides."""
+    rows, near = table
+    split = drawn(rows, near)
+    pool = sorted(index for cases in split.parts.values() for index in cases)
+    made = folds(split, k)
+    assert sorted(index for _, held in made for index in held) == pool
+    for kept, held in made:
+        assert sorted(kept + held) == pool
+        assert not set(split.groups[list(kept)].tolist()) & set(split.groups[list(held)].tolist())
+
+
+def test_wrong_fractions_and_folds_are_refused() -> None:
+    """In words."""
+    rows = [Row(f"p{i}") for i in range(10)]
+    with pytest.raises(UsageError, match="four shares"):
+        make_split(made_dataset(rows), made_audit(rows), fractions=(0.5, 0.5))
+    with pytest.raises(UsageError, match="2 folds"):
+        folds(drawn(rows, []), 1)
+    with pytest.raises(DataError, match="no labelled"):
+        make_split(made_dataset([Row("x", None)]), made_audit([Row("x", None)]))
