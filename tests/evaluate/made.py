@@ -50,6 +50,6 @@ def made_setting(**changes: object) -> Setting:
         "threshold": 0.42,
         "cues": {"file size": 0.91, "brightness": 0.55},
         "unreadable": (("broken.png", "truncated"),),
-        "draws": 200,
+        "draws": 60,
     }
     return Setting(**(values | changes))  # type: ignore[arg-type]

@@ -19,12 +19,11 @@ from hilum.evaluate import charts, words
 from hilum.evaluate.drawing import Chart
 from hilum.evaluate.evaluation import Evaluation, Part
 from hilum.evaluate.rows import Rows
+from hilum.evaluate.sentences import parts, sentences, warnings
 from hilum.metrics.intervals import Interval
 from hilum.task import Task
 
 PAGES = Path(__file__).parent / "pages"
-STRONG_CUE = 0.8
-FEW_GROUPS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,59 +75,6 @@ def report(evaluation: Evaluation, rows: Rows, task: Task, extras: Extras | None
         "Interval": Interval,
     }
     return render_page(PAGES, "evaluation.html", values)
-
-
-def sentences(evaluation: Evaluation, task: Task) -> list[str]:
-    """The result in plain words, the baseline in the same breath."""
-    whole = evaluation.whole
-    accuracy = words.with_interval("accuracy", whole.metrics["accuracy"])
-    counted = f"{_plural(whole.n, 'image')} of {_plural(whole.groups, 'group')} (a patient, or copies of one image)"
-    said = [f"{counted}: {accuracy} answered right."]
-    simple = [
-        f"{name.replace('_', ' ')} {words.value('accuracy', found['accuracy'].value)}"
-        for name, found in whole.baseline.items()
-        if "accuracy" in found
-    ]
-    said.append(f"For comparison, trivial answers reach: {', '.join(simple)}.")
-    if task.negative is not None:
-        sens, spec = (words.with_interval(name, whole.metrics[name]) for name in ("sensitivity", "specificity"))
-        said.append(f"Disease found: {sens}. Images without it answered so: {spec}.")
-    if whole.refused:
-        said.append(f"{_plural(whole.refused, 'image')} refused, each counted as a wrong answer and listed below.")
-    return said
-
-
-def warnings(evaluation: Evaluation) -> list[str]:
-    """What a reader must know before believing a figure."""
-    setting, found = evaluation.setting, list(evaluation.setting.marks)
-    if evaluation.copied:
-        n, clean = evaluation.copied.n, evaluation.clean
-        beside = (
-            f" Without them accuracy is {words.with_interval('accuracy', clean.metrics['accuracy'])} on {clean.n}."
-            if clean
-            else " Nothing else is left: these figures measure memory."
-        )
-        found.append(f"{_plural(n, 'image')} of {evaluation.whole.n} copy an image the model was trained on.{beside}")
-    found += [
-        f"The {cue} alone tells the classes apart with AUROC {auroc:.2f}: a model may have learned that instead."
-        for cue, auroc in setting.cues.items()
-        if auroc > STRONG_CUE
-    ]
-    if evaluation.whole.groups < FEW_GROUPS:
-        found.append(f"Only {_plural(evaluation.whole.groups, 'group')}: the intervals are rough.")
-    if setting.unreadable:
-        found.append(f"{_plural(len(setting.unreadable), 'file')} could not be read: listed below, in no figure.")
-    return found
-
-
-def parts(evaluation: Evaluation) -> list[tuple[str, Part]]:
-    """The columns of the figures table."""
-    named = [
-        ("All", evaluation.whole),
-        ("No copies", evaluation.clean),
-        ("Copies of training images", evaluation.copied),
-    ]
-    return [(name, part) for name, part in named if part]
 
 
 def _charts(rows: Rows, task: Task, threshold: float) -> dict[str, Markup | None]:
@@ -206,7 +152,3 @@ def _gap(values: Mapping[str, Part]) -> float:
     """The distance between the best and the worst subgroup's accuracy."""
     known = [part.metrics["accuracy"].value for part in values.values()]
     return max(known) - min(known)
-
-
-def _plural(n: int, word: str) -> str:
-    return f"{n:,} {word}{'' if n == 1 else 's'}"

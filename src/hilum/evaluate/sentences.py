@@ -1,0 +1,67 @@
+"""An evaluation -> the result in plain words, what must be known before it is believed, and the parts it has."""
+
+from __future__ import annotations
+
+from hilum.evaluate import words
+from hilum.evaluate.evaluation import Evaluation, Part
+from hilum.task import Task
+
+STRONG_CUE = 0.8
+FEW_GROUPS = 30
+
+
+def sentences(evaluation: Evaluation, task: Task) -> list[str]:
+    """The result in plain words, the baseline in the same breath."""
+    whole = evaluation.whole
+    accuracy = words.with_interval("accuracy", whole.metrics["accuracy"])
+    counted = f"{_plural(whole.n, 'image')} of {_plural(whole.groups, 'group')} (a patient, or copies of one image)"
+    said = [f"{counted}: {accuracy} answered right."]
+    simple = [
+        f"{name.replace('_', ' ')} {words.value('accuracy', found['accuracy'].value)}"
+        for name, found in whole.baseline.items()
+        if "accuracy" in found
+    ]
+    said.append(f"For comparison, trivial answers reach: {', '.join(simple)}.")
+    if task.negative is not None:
+        sens, spec = (words.with_interval(name, whole.metrics[name]) for name in ("sensitivity", "specificity"))
+        said.append(f"Disease found: {sens}. Images without it answered so: {spec}.")
+    if whole.refused:
+        said.append(f"{_plural(whole.refused, 'image')} refused, each counted as a wrong answer and listed below.")
+    return said
+
+
+def warnings(evaluation: Evaluation) -> list[str]:
+    """What a reader must know before believing a figure."""
+    setting, found = evaluation.setting, list(evaluation.setting.marks)
+    if evaluation.copied:
+        n, clean = evaluation.copied.n, evaluation.clean
+        beside = (
+            f" Without them accuracy is {words.with_interval('accuracy', clean.metrics['accuracy'])} on {clean.n}."
+            if clean
+            else " Nothing else is left: these figures measure memory."
+        )
+        found.append(f"{_plural(n, 'image')} of {evaluation.whole.n} copy an image the model was trained on.{beside}")
+    found += [
+        f"The {cue} alone tells the classes apart with AUROC {auroc:.2f}: a model may have learned that instead."
+        for cue, auroc in setting.cues.items()
+        if auroc > STRONG_CUE
+    ]
+    if evaluation.whole.groups < FEW_GROUPS:
+        found.append(f"Only {_plural(evaluation.whole.groups, 'group')}: the intervals are rough.")
+    if setting.unreadable:
+        found.append(f"{_plural(len(setting.unreadable), 'file')} could not be read: listed below, in no figure.")
+    return found
+
+
+def parts(evaluation: Evaluation) -> list[tuple[str, Part]]:
+    """The columns of the figures table."""
+    named = [
+        ("All", evaluation.whole),
+        ("No copies", evaluation.clean),
+        ("Copies of training images", evaluation.copied),
+    ]
+    return [(name, part) for name, part in named if part]
+
+
+def _plural(n: int, word: str) -> str:
+    return f"{n:,} {word}{'' if n == 1 else 's'}"

@@ -1,0 +1,70 @@
+"""The model card: valid front matter, the evaluation's numbers, the same bytes every time."""
+
+from __future__ import annotations
+
+import huggingface_hub
+import pytest
+
+from hilum.evaluate import words
+from hilum.evaluate.card import CardFacts, Source, card
+from hilum.evaluate.evaluation import evaluate
+from tests.evaluate.made import BRAIN, made_rows, made_setting
+
+FACTS = CardFacts(
+    name="brain-small",
+    version="1.2",
+    network="residual, width 32",
+    parameters=1_234_567,
+    size_bytes=4_900_000,
+    input_words="one grey image, 128 x 128 pixels, 8 bit",
+    sources=(Source("made | images", 5708, "CC0-1.0"),),
+    parts={"train": {"glioma": 900, "notumor": 700}, "test": {"glioma": 100}},
+    training={"epochs": "24", "label smoothing": "0.05"},
+    copies="Copies across the supplied split were moved into one part.",
+    limits=("Slices, not volumes.",),
+)
+
+
+@pytest.fixture(name="found", scope="module")
+def found_fixture():
+    return evaluate(made_rows(BRAIN), BRAIN, made_setting())
+
+
+def test_the_hub_reads_the_front_matter(found) -> None:
+    """Licence, tags and a model index whose values are those of the evaluation."""
+    data = huggingface_hub.ModelCard(card(found, FACTS, BRAIN)).data
+    assert data.license == "apache-2.0"
+    assert data.pipeline_tag == "image-classification"
+    told = {result.metric_type: result.metric_value for result in data.eval_results}
+    assert told["accuracy"] == pytest.approx(found.metrics["accuracy"].value, abs=1e-4)
+    assert told["roc_auc"] == pytest.approx(found.metrics["auroc"].value, abs=1e-4)
+    assert {result.dataset_name for result in data.eval_results} == {"made/images"}
+
+
+def test_the_card_says_what_a_reader_must_know(found) -> None:
+    """Intended use, figures with intervals and baseline, classes, data, parameters, copies, limits."""
+    text = card(found, FACTS, BRAIN)
+    for wanted in (
+        BRAIN.intended_use,
+        "not a medical device",
+        words.with_interval("balanced_accuracy", found.metrics["balanced_accuracy"]),
+        "Trivial: majority",
+        "No copies",
+        "1,234,567",
+        "4.9 MB",
+        "made \\| images",
+        "| train | 900 | 700 |",
+        "| test | 100 | 0 |",
+        "Copies across the supplied split",
+        "Slices, not volumes.",
+        "AUROC 0.91",
+    ):
+        assert wanted in text, wanted
+
+
+def test_the_same_numbers_give_the_same_bytes(found) -> None:
+    """And further evaluations follow the first."""
+    assert card(found, FACTS, BRAIN) == card(found, FACTS, BRAIN)
+    other = evaluate(made_rows(BRAIN, seed=3), BRAIN, made_setting(source="another/place"))
+    text = card(found, FACTS, BRAIN, (other,))
+    assert text.index("How good it is: made/images") < text.index("How good it is: another/place")
