@@ -64,7 +64,7 @@ def details(audit: Audit) -> tuple[str, ...]:
     if audit.unreadable:
         said.append(f"{_many(len(audit.unreadable), 'file')} could not be read and would be left out.")
     if audit.stray:
-        said.append(f"{_many(len(audit.stray), 'file')} in the folder belong to no class.")
+        said.append(f"Beside the images lie {_many(len(audit.stray), 'stray file')}.")
     return tuple(sentence for sentence in said if sentence)
 
 
@@ -131,7 +131,7 @@ def _leaks(audit: Audit) -> str:
 
 def _patients(audit: Audit) -> str:
     found = len(audit.patients_across_splits)
-    return f"{_many(found, 'patient')} occur in more than one part of the split." if found else ""
+    return f"In more than one part of the split: {_many(found, 'patient')}." if found else ""
 
 
 def _foreign(audit: Audit) -> str:
