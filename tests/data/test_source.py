@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from hilum.data.labels import with_task
-from hilum.data.source import open_source
+from hilum.data.layouts.rows import GROUP_COLUMNS, IMAGE_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS, plain
+from hilum.data.places.tree import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES
+from hilum.data.source import REMOTES, open_source
 from hilum.errors import DataError, UnreadableSource
 from hilum.task import find_task
 from tests.data.made import SHARED, lay, needs_data, pictures, png
@@ -60,6 +63,17 @@ def test_ids_are_paths_as_given(tmp_path, monkeypatch):
     lay(tmp_path, pictures("set/a/1.png", "set/b/2.png"))
     monkeypatch.chdir(tmp_path)
     assert [case.id for case in open_source("set/").cases] == ["set/a/1.png", "set/b/2.png"]
+
+
+def test_the_reference_names_every_place_layout_column_and_suffix():
+    page = (Path(__file__).parents[2] / "docs/reference/sources.md").read_text(encoding="utf-8")
+    said = {plain(word) for word in re.findall(r"`([^`]+)`", page)}
+    wanted = {*IMAGE_COLUMNS, *LABEL_COLUMNS, *GROUP_COLUMNS, *SPLIT_COLUMNS}
+    wanted -= {"filepath"}  # image_path and filename stand for it
+    assert not {word for word in wanted if word not in said}
+    named = [f"{scheme}://" for remote in REMOTES for scheme in remote.schemes]
+    named += [*ARCHIVE_SUFFIXES, *IMAGE_SUFFIXES, "class folders", "unlabelled", "arrays", "table", "manifest"]
+    assert not [word for word in named if word not in page]
 
 
 @needs_data

@@ -1,1 +1,1 @@
-"""CASES: any layout of labelled images in; cases, copies, groups and splits out; knows no network."""
+"""CASES: any layout of labelled images in; cases, copies, groups and splits out; `places` alone know the network."""

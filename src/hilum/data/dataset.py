@@ -124,13 +124,13 @@ class Dataset:
         return self.hashed()
 
     def hashed(self, progress: Progress | None = None) -> tuple[Entry, ...]:
-        """`manifest`, with a progress call every thousand files."""
-        entries = []
+        """`manifest`, with a progress call after every thousand files."""
+        entries: list[Entry] = []
         with ThreadPoolExecutor(max_workers=8) as pool:  # hashing and reading both let go of the interpreter's lock
-            for done, entry in enumerate(pool.map(self._entry, self.cases), 1):
-                entries.append(entry)
-                if progress and done % 1000 == 0:
-                    progress(done, len(self.cases))
+            for start in range(0, len(self.cases), 1000):  # a pool queues all it is given at once
+                entries += pool.map(self._entry, self.cases[start : start + 1000])
+                if progress:
+                    progress(len(entries), len(self.cases))
         return tuple(entries)
 
     @property
