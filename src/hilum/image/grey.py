@@ -75,17 +75,17 @@ def grey_from_colour(samples: NDArray[np.uint8]) -> tuple[NDArray[np.float32], f
     Grey is the luma of ITU-R BT.601 as Pillow rounds it; alpha is composited over black.
     """
     colour = np.ascontiguousarray(samples[..., :3])
-    luma, share = grey_from_picture(Pillow.fromarray(colour))
+    plane, share = luma_of_picture(Pillow.fromarray(colour))
+    luma = unit_from_bytes(plane)
     if samples.shape[-1] == 4:
         luma *= unit_from_bytes(samples[..., 3])
     return luma, share
 
 
-def grey_from_picture(colour: Pillow.Image) -> tuple[NDArray[np.float32], float]:
-    """A Pillow image of mode RGB -> as `grey_from_colour`; the samples are never copied out of Pillow, that is slow."""
-    luma = unit_from_bytes(np.asarray(colour.convert("L")))
+def luma_of_picture(colour: Pillow.Image) -> tuple[NDArray[np.uint8], float]:
+    """A Pillow image of mode RGB -> its luma (H, W) uint8 and share of colour; RGB is not copied out, that is slow."""
     grid = colour.resize((min(colour.width, _GRID), min(colour.height, _GRID)), Pillow.Resampling.NEAREST)
-    return luma, colour_share(np.asarray(grid))
+    return np.asarray(colour.convert("L")), colour_share(np.asarray(grid))
 
 
 def colour_share(grid: NDArray[np.uint8]) -> float:

@@ -109,7 +109,10 @@ def _grey_la(image: Pillow.Image) -> Grey:
 
 def _grey_rgb(image: Pillow.Image) -> Grey:
     colour = image if image.mode == "RGB" else image.convert("RGB")
-    return grey.grey_from_picture(colour)
+    luma, share = grey.luma_of_picture(colour)
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):  # whose next page needs the file
+        image.close()  # 4 bytes a pixel, before 4 more are asked for
+    return grey.unit_from_bytes(luma), share
 
 
 def _grey_rgba(image: Pillow.Image) -> Grey:

@@ -55,6 +55,8 @@ def _jpeg(data: bytes, name: str, limits: Limits) -> None:
             raise UnreadableImage(name, "the JPEG header is broken: export or send the file again")
         marker = data[start + 1]
         position, parts = start + 1, parts + 1
+        if parts > _MOST_PARTS or position > _MOST_HEADER:
+            raise ImageTooLarge(name, "its header is longer than any camera's")
         if marker in (0, 0xFF) or marker in _JPEG_BARE:
             continue
         if marker in (0xDA, 0xD9):
@@ -65,8 +67,6 @@ def _jpeg(data: bytes, name: str, limits: Limits) -> None:
             height, width = struct.unpack_from(">HH", data, start + 5)
             limits.check_size(name, width, height)
             pixels = width * height
-        if parts > _MOST_PARTS or position > _MOST_HEADER:
-            raise ImageTooLarge(name, "its header is longer than any camera's")
     scans = data.count(b"\xff\xda", position - 1)
     if scans > _MOST_SCANS or scans * pixels > _MOST_SCANNED:
         raise ImageTooLarge(name, f"it holds {scans:,} scans")

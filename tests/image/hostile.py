@@ -1,0 +1,345 @@
+"""Hostile files, each named for what it does. As a program: decode every file of a folder and print what it cost."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pickle
+import resource
+import struct
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from tests.image.made import (
+    UNDEFINED,
+    dicom_bytes,
+    dicom_set,
+    element,
+    encapsulated,
+    encoded,
+    item,
+    picture,
+    pixel_module,
+    raw_dicom,
+)
+
+MEBI = 1024 * 1024
+J2K, JPEG, JPEG_LS, RLE, FRAME_DEFLATE, DEFLATE = (
+    b"1.2.840.10008.1.2." + tail for tail in (b"4.90", b"4.50", b"4.80", b"5", b"8.1", b"1.99")
+)
+PIXELS = 0x7FE00010
+ZLIB = b"\x78\x9c"
+
+
+def png_chunk(name: bytes, value: bytes) -> bytes:
+    return struct.pack(">I", len(value)) + name + value + struct.pack(">I", zlib.crc32(name + value))
+
+
+def png(width: int, height: int, *chunks: bytes, depth: int = 8, kind: int = 0, data: bytes = b"") -> bytes:
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
+    body = b"".join(chunks) + png_chunk(b"IDAT", data or zlib.compress(bytes(64)))
+    return b"\x89PNG\r\n\x1a\n" + head + body + png_chunk(b"IEND", b"")
+
+
+def jpeg_with(*segments: bytes) -> bytes:
+    whole = encoded(picture(), "JPEG")
+    return whole[:2] + b"".join(segments) + whole[2:]
+
+
+def segment(marker: int, value: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(value) + 2) + value
+
+
+def jpeg_sized(width: int, height: int) -> bytes:
+    whole = bytearray(encoded(picture(), "JPEG"))
+    place = whole.index(b"\xff\xc0")
+    whole[place + 5 : place + 9] = struct.pack(">HH", height, width)
+    return bytes(whole)
+
+
+def progressive_with_scans(scans: int) -> bytes:
+    whole = encoded(np.zeros((2000, 2000), np.uint8), "JPEG", progressive=True)
+    start = whole.rindex(b"\xff\xda")
+    return whole[:-2] + whole[start:-2] * scans + whole[-2:]
+
+
+def tiff(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:
+    body = b"".join(struct.pack("<HHII", *entry) for entry in sorted(entries))
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + struct.pack("<I", following)
+
+
+SHORT, LONG = 3, 4
+PLAIN_TIFF = (
+    (256, SHORT, 1, 8),
+    (257, SHORT, 1, 8),
+    (258, SHORT, 1, 8),
+    (259, SHORT, 1, 1),
+    (262, SHORT, 1, 1),
+    (273, LONG, 1, 8),
+    (279, LONG, 1, 64),
+)
+
+
+def tiff_many_pages(pages: int) -> bytes:
+    page = 2 + 12 * len(PLAIN_TIFF) + 4
+    parts = [b"II*\0\x08\0\0\0"]
+    for index in range(pages):
+        body = b"".join(struct.pack("<HHII", *entry) for entry in PLAIN_TIFF)
+        following = 8 + (index + 1) * page if index + 1 < pages else 0
+        parts.append(struct.pack("<H", len(PLAIN_TIFF)) + body + struct.pack("<I", following))
+    return b"".join(parts)
+
+
+def tiff_tag_bomb() -> bytes:
+    """Thousands of tags that all claim the same 20 MB."""
+    entries = [*PLAIN_TIFF, *((40000 + place, 1, 20 * MEBI, 100_000) for place in range(4000))]
+    return tiff(*entries).ljust(21 * MEBI, b"\0")
+
+
+def bmp(width: int, height: int, compression: int = 0) -> bytes:
+    head = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, compression, 0, 0, 0, 256, 0)
+    return b"BM" + struct.pack("<IHHI", 1078 + 64, 0, 0, 1078) + head + bytes(1024) + bytes(64)
+
+
+def webp_canvas(width: int, height: int) -> bytes:
+    body = struct.pack("<I", 0)[:4] + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    chunks = b"VP8X" + struct.pack("<I", 10) + body + encoded(picture(), "WEBP")[12:]
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def nested(depth: int, *, defined: bool) -> bytes:
+    """Sequences in sequences."""
+    inner = b""
+    if not defined:
+        opening = element(0x00283010, b"SQ", item(b"", claims=UNDEFINED), claims=UNDEFINED)
+        closing = struct.pack("<HHI", 0xFFFE, 0xE00D, 0) + struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
+        return opening * depth + closing * depth
+    for _ in range(depth):
+        inner = element(0x00283010, b"SQ", item(inner))
+    return inner
+
+
+def deflated(plain: bytes) -> bytes:
+    engine = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return engine.compress(plain) + engine.flush()
+
+
+def deflate_bomb(mebibytes: int) -> bytes:
+    """Zeros that inflate to so many MiB: one independent block, repeated (RFC 1951), never ended."""
+    engine = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return (engine.compress(bytes(MEBI)) + engine.flush(zlib.Z_FULL_FLUSH)) * mebibytes
+
+
+def j2k_siz(width: int, height: int, tile_width: int, tile_height: int, samples: int = 1) -> bytes:
+    body = struct.pack(">H8IH", 0, width, height, 0, 0, tile_width, tile_height, 0, 0, samples)
+    return b"\xff\x4f\xff\x51" + struct.pack(">H", len(body) + 2 + 3 * samples) + body + b"\x07\x01\x01" * samples
+
+
+def j2k_bomb(side: int, tile: int) -> bytes:
+    """A codestream whose every tile part is empty."""
+    cod = b"\xff\x52" + struct.pack(">HBBHBBBBBB", 12, 0, 0, 1, 0, 5, 4, 4, 0, 1)
+    qcd = b"\xff\x5c" + struct.pack(">HB", 19, 0x40) + b"\x48" * 16
+    tiles = (-(-side // tile)) ** 2
+    parts = b"".join(
+        b"\xff\x90" + struct.pack(">HHIBB", 10, index, 14, 0, 1) + b"\xff\x93" for index in range(min(tiles, 65535))
+    )
+    return j2k_siz(side, side, tile, tile) + cod + qcd + parts + b"\xff\xd9"
+
+
+def rle_bomb(planes: int, size: int) -> bytes:
+    """Segments of runs, each two bytes becoming 128."""
+    runs = b"\x81\0" * (size // 2)
+    offsets = [64 + index * len(runs) for index in range(planes)]
+    return struct.pack("<16I", planes, *offsets, *([0] * (15 - planes))) + runs * planes
+
+
+def palette(*, segments: bytes) -> bytes:
+    head = b"".join(element(tag, b"US", struct.pack("<HHH", 0, 0, 16)) for tag in (0x00281101, 0x00281102, 0x00281103))
+    body = b"".join(element(tag, b"OW", segments) for tag in (0x00281221, 0x00281222, 0x00281223))
+    module = pixel_module(8, 8, photometric=b"PALETTE COLOR ")
+    return raw_dicom(module, head, body, element(PIXELS, b"OW", bytes(64)))
+
+
+def _text(raw: bytes) -> Callable[[], bytes]:
+    return lambda: raw
+
+
+def _zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.png", encoded(picture(), "PNG"))
+    return buffer.getvalue()
+
+
+def _cut(data: bytes, share: float) -> bytes:
+    return data[: int(len(data) * share)]
+
+
+def _good_dicom() -> bytes:
+    return dicom_bytes(dicom_set(picture()))
+
+
+# name -> how it is made; every one must be refused by name
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "empty": _text(b""),
+    "one-byte": _text(b"\x89"),
+    "text": _text(b"patient;label\n1;glioma\n" * 50),
+    "pickle": lambda: pickle.dumps({"weights": [1.0] * 100}),
+    "zip": _zip,
+    "gif-of-65535": _text(b"GIF89a" + struct.pack("<HH", 65535, 65535) + bytes(64)),
+    "postscript": _text(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n"),
+    "jpeg2000-file": _text(b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64)),
+    "png-30k-1bit": lambda: png(30_000, 30_000, depth=1, data=zlib.compress(bytes(MEBI))),
+    "png-2g": lambda: png(2**31 - 1, 2**31 - 1),
+    "png-0": lambda: png(0, 8),
+    "png-signature-only": _text(b"\x89PNG\r\n\x1a\n"),
+    "png-no-pixels": lambda: png(64, 64, data=zlib.compress(b"")),
+    "png-many-chunks": lambda: png(8, 8, png_chunk(b"abCd", b"") * 100_000),
+    "png-ztxt-bombs": lambda: png(8, 8, *[png_chunk(b"zTXt", b"a\0\0" + ZLIB + deflate_bomb(40))] * 200),
+    "png-itxt-bombs": lambda: png(8, 8, *[png_chunk(b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(900_000)))] * 5000),
+    "png-iccp-bomb": lambda: png(8, 8, png_chunk(b"iCCP", b"a\0\0" + ZLIB + deflate_bomb(4000))),
+    "png-cut": lambda: _cut(encoded(picture(), "PNG"), 0.6),
+    "png-crc": lambda: encoded(picture(), "PNG").replace(b"IHDR\0\0\0", b"IHDR\0\0\1", 1),
+    "jpeg-cut": lambda: _cut(encoded(picture(), "JPEG"), 0.6),
+    "jpeg-65535": lambda: jpeg_sized(65535, 65535),
+    "jpeg-junk": _text(b"\xff\xd8\xff" + b"\0" * (8 * MEBI)),
+    "jpeg-fill": _text(b"\xff\xd8" + b"\xff" * (8 * MEBI)),
+    "jpeg-many-segments": lambda: jpeg_with(segment(0xFE, b"") * 100_000),
+    "jpeg-growing-exif": lambda: jpeg_with(segment(0xE1, b"Exif\0\0" + bytes(60_000)) * 300),
+    "jpeg-many-scans": lambda: progressive_with_scans(300),
+    "tiff-tiny": _text(b"II*\0"),
+    "tiff-many-pages": lambda: tiff_many_pages(2000),
+    "tiff-4g-wide": lambda: tiff((256, 4, 1, 2**32 - 1), *PLAIN_TIFF[1:]).ljust(400, b"\0"),
+    "tiff-4g-tile": lambda: tiff(
+        *PLAIN_TIFF[:5], (322, 4, 1, 2**31), (323, 4, 1, 2**31), (324, 4, 1, 8), (325, 4, 1, 64)
+    ).ljust(400, b"\0"),
+    "tiff-many-strips": lambda: tiff(*PLAIN_TIFF[:5], (273, 4, 2**24, 200), (279, 4, 2**24, 200)).ljust(MEBI, b"\0"),
+    "tiff-no-pixels": lambda: tiff(*PLAIN_TIFF[:5], (273, 4, 1, 2**30), (279, 4, 1, 64)).ljust(400, b"\0"),
+    "bmp-run-lengths": lambda: bmp(5000, 5000, compression=1),
+    "bmp-2g": lambda: bmp(2**31 - 1, 2**31 - 1),
+    "bmp-cut": lambda: bmp(100, 100),
+    "webp-16k": lambda: webp_canvas(16_384, 16_384),
+    "webp-cut": lambda: _cut(encoded(picture(), "WEBP"), 0.5),
+    "webp-empty": _text(b"RIFF\x04\0\0\0WEBP"),
+    "dicom-preamble-only": _text(bytes(128) + b"DICM"),
+    "dicom-meta-only": raw_dicom,
+    "dicom-no-pixels": lambda: raw_dicom(pixel_module(8, 8)),
+    "dicom-65535": lambda: raw_dicom(pixel_module(65535, 65535), element(PIXELS, b"OW", bytes(64))),
+    "dicom-rows-lie": lambda: raw_dicom(pixel_module(4000, 4000), element(PIXELS, b"OW", bytes(64))),
+    "dicom-frames-lie": lambda: raw_dicom(pixel_module(512, 512, frames=999_999), element(PIXELS, b"OW", bytes(64))),
+    "dicom-many-tiny-frames": lambda: raw_dicom(
+        pixel_module(1, 1, frames=900_000), element(PIXELS, b"OW", bytes(900_000))
+    ),
+    "dicom-0-rows": lambda: raw_dicom(pixel_module(0, 8), element(PIXELS, b"OW", bytes(64))),
+    "dicom-12-bits": lambda: raw_dicom(pixel_module(8, 8, bits=12), element(PIXELS, b"OW", bytes(96))),
+    "dicom-0-bits": lambda: raw_dicom(pixel_module(8, 8, bits=0), element(PIXELS, b"OW", bytes(96))),
+    "dicom-2-samples": lambda: raw_dicom(pixel_module(8, 8, samples=2), element(PIXELS, b"OW", bytes(128))),
+    "dicom-2gib-element": lambda: raw_dicom(element(0x00100010, b"UN", b"x", claims=2**31)),
+    "dicom-2gib-pixels": lambda: raw_dicom(pixel_module(512, 512), element(PIXELS, b"OW", b"x", claims=2**31)),
+    "dicom-endless-unknown": lambda: raw_dicom(element(0x00091010, b"UN", b"x" * 64, claims=UNDEFINED)),
+    "dicom-nested-10000": lambda: raw_dicom(nested(10_000, defined=False), pixel_module(8, 8)),
+    "dicom-nested-defined": lambda: raw_dicom(nested(4_000, defined=True), pixel_module(8, 8)),
+    "dicom-many-elements": lambda: raw_dicom(element(0x00091010, b"LO", b"") * 400_000),
+    "dicom-many-items": lambda: raw_dicom(element(0x00283010, b"SQ", item(b"") * 400_000), pixel_module(8, 8)),
+    "dicom-huge-value": lambda: raw_dicom(
+        element(0x00281050, b"UN", b"1\\" * (2 * MEBI)), pixel_module(8, 8), element(PIXELS, b"OW", bytes(64))
+    ),
+    "dicom-deflate-bomb": lambda: raw_dicom(deflate_bomb(4000), syntax=DEFLATE),
+    "dicom-deflate-cut": lambda: raw_dicom(_cut(deflated(_good_dicom()[300:]), 0.5), syntax=DEFLATE),
+    "dicom-frame-deflate-bomb": lambda: raw_dicom(
+        pixel_module(512, 512), encapsulated(deflate_bomb(4000)), syntax=FRAME_DEFLATE
+    ),
+    "dicom-rle-short": lambda: raw_dicom(pixel_module(512, 512), encapsulated(rle_bomb(1, 64)), syntax=RLE),
+    "dicom-rle-wrong-planes": lambda: raw_dicom(pixel_module(64, 64), encapsulated(rle_bomb(15, 64)), syntax=RLE),
+    "dicom-j2k-size": lambda: raw_dicom(pixel_module(512, 512), encapsulated(j2k_bomb(60_000, 60_000)), syntax=J2K),
+    "dicom-j2k-tiles": lambda: raw_dicom(pixel_module(4000, 4000), encapsulated(j2k_bomb(4000, 1)), syntax=J2K),
+    "dicom-j2k-cut": lambda: raw_dicom(pixel_module(512, 512), encapsulated(j2k_siz(512, 512, 512, 512)), syntax=J2K),
+    "dicom-jpeg-size": lambda: raw_dicom(pixel_module(96, 112), encapsulated(jpeg_sized(65000, 65000)), syntax=JPEG),
+    "dicom-jpeg-text": lambda: raw_dicom(pixel_module(96, 112), encapsulated(b"hello " * 9), syntax=JPEG),
+    "dicom-jpegls-empty": lambda: raw_dicom(pixel_module(96, 112), encapsulated(b""), syntax=JPEG_LS),
+    "dicom-not-encapsulated": lambda: raw_dicom(pixel_module(8, 8), element(PIXELS, b"OW", bytes(64)), syntax=J2K),
+    "dicom-frames-missing": lambda: raw_dicom(
+        pixel_module(96, 112, frames=200), encapsulated(encoded(picture(), "JPEG")), syntax=JPEG
+    ),
+    "dicom-mpeg": lambda: raw_dicom(pixel_module(8, 8), encapsulated(b"x"), syntax=b"1.2.840.10008.1.2.4.100"),
+    "dicom-segment-bomb": lambda: palette(segments=struct.pack("<4H", 2, 65535, 0, 0) * 9000),
+    "dicom-no-palette": lambda: raw_dicom(
+        pixel_module(8, 8, photometric=b"PALETTE COLOR "), element(PIXELS, b"OW", bytes(64))
+    ),
+    "dicom-cut": lambda: _cut(_good_dicom(), 0.7),
+}
+
+# Odd, and read all the same
+ODD: dict[str, Callable[[], bytes]] = {
+    "tiff-loop": lambda: tiff(*PLAIN_TIFF, following=8).ljust(400, b"\0"),
+    "tiff-tag-bomb": tiff_tag_bomb,
+    "png-with-zip-tail": lambda: encoded(picture(), "PNG") + _zip(),
+    "dicom-with-program-preamble": lambda: b"MZ" + _good_dicom()[2:],
+    "dicom-with-tiff-preamble": lambda: tiff(*PLAIN_TIFF)[:126].ljust(128, b"\0") + _good_dicom()[128:],
+}
+
+# Within the limits: read, and no dearer than the others
+BIG: dict[str, Callable[[], bytes]] = {
+    "big-png-1bit": lambda: encoded(np.zeros((5700, 5800), bool), "PNG"),
+    "big-jpeg-rgb": lambda: encoded(np.zeros((5700, 5800, 3), np.uint8), "JPEG"),
+    "big-tiff-16bit": lambda: encoded(np.zeros((5700, 5800), np.uint16), "TIFF", compression="tiff_adobe_deflate"),
+    "big-dicom-deflate": lambda: raw_dicom(
+        deflated(pixel_module(5700, 5800) + element(PIXELS, b"OW", bytes(5700 * 5800))), syntax=DEFLATE
+    ),
+    "big-dicom-rle": lambda: raw_dicom(pixel_module(5700, 5800), encapsulated(rle_bomb(1, 520_000)), syntax=RLE),
+}
+
+
+def cost(folder: Path) -> dict[str, dict[str, object]]:
+    """Decode every file of `folder`, each in a child of its own.
+
+    Returns by file name: the outcome in words, the seconds of processor time and by how much peak memory rose (MiB).
+    """
+    from hilum.image.decode import decode
+
+    for data in (_good_dicom(), encoded(picture(), "PNG")):
+        decode(data, name="warm")
+    return {path.name: _in_child(path) for path in sorted(folder.iterdir())}
+
+
+def _in_child(path: Path) -> dict[str, object]:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, json.dumps(_decoded(path)).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        told = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return json.loads(told) if told else {"outcome": f"DIED {status}", "seconds": 0.0, "mebibytes": 0.0}
+
+
+def _decoded(path: Path) -> dict[str, object]:
+    from hilum.errors import HilumError
+    from hilum.image.decode import decode
+
+    data = path.read_bytes()
+    before, start = _peak_mib(), time.process_time()
+    try:
+        outcome = f"{len(decode(data, name=path.name))} frames"
+    except HilumError as error:
+        outcome = f"{type(error).__name__}: {error}"
+    except BaseException as error:  # noqa: BLE001  (the finding this program exists for)
+        outcome = f"ESCAPED {type(error).__name__}: {error}"
+    return {"outcome": outcome, "seconds": time.process_time() - start, "mebibytes": _peak_mib() - before}
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    print(json.dumps(cost(Path(sys.argv[1]))))
