@@ -22,7 +22,8 @@ from hilum.image.prepare import Preparation, prepare
 from hilum.task import Task
 
 SIZE = 64  # pixels
-PREPARATION = Preparation(size=SIZE, geometry="whole", squash=True, low=0.5, high=99.5)
+FRAMED = Preparation(size=SIZE, geometry="foreground", keep=0.2, margin=0.03, squash=False)
+WHOLE = Preparation(size=SIZE, geometry="whole", squash=True)
 OUTPUTS = ("good", "inverted", "rotated", "other")
 FAULTS = OUTPUTS[1:]
 _NO_MODEL = (
@@ -33,6 +34,11 @@ _NO_MODEL = (
     ort_errors.NotImplemented,
     ort_errors.RuntimeException,
 )
+
+
+def preparation_of(task: Task) -> Preparation:
+    """How an image is shown to the admission network: the foreground at its own aspect, or else the whole frame."""
+    return FRAMED if task.geometry == "foreground" else WHOLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +76,18 @@ class Admission:
         self._least = self.thresholds.as_array()
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Pixels (N, 1, 64, 64) uint8 as made by `PREPARATION` -> (N, 4) float32 in the order of OUTPUTS."""
+        """Pixels (N, 1, 64, 64) uint8, prepared -> (N, 4) float32 in the order of OUTPUTS."""
         (found,) = self._session.run(["logits"], {"pixels": pixels})
         return np.asarray(found, dtype=np.float32)
 
-    def log_odds(self, image: Image) -> NDArray[np.float64]:
+    def log_odds(self, image: Image, task: Task) -> NDArray[np.float64]:
         """(3,) log-odds of good against inverted, rotated, other."""
-        row = self.logits(prepare(image, PREPARATION)[None])[0].astype(np.float64)
+        row = self.logits(prepare(image, preparation_of(task))[None])[0].astype(np.float64)
         return np.asarray(row[0] - row[1:], dtype=np.float64)
 
     def check(self, image: Image, task: Task) -> Reasons:
         """The worst fault of the image as a reason, () where it is admitted."""
-        lacking = self.log_odds(image) - self._least
+        lacking = self.log_odds(image, task) - self._least
         worst = int(np.argmin(lacking))
         if lacking[worst] >= 0.0:
             return ()

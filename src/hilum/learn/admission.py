@@ -17,24 +17,24 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hilum.errors import DataError
-from hilum.gate.admission import FAULTS, Thresholds
+from hilum.gate.admission import FAULTS, Thresholds, preparation_of
 from hilum.image.image import Image
 from hilum.learn.admission_network import AdmissionNetwork, to_onnx
 from hilum.learn.spoiled import make_outlier
 from hilum.learn.views import MILD, WIDE, plain, view
 from hilum.task import Task
 
-FRAME = 96  # pixels of a frame's side
+FRAME = 128  # pixels of a frame's side
 
 
 @dataclass(frozen=True, eq=False)
 class Material:
     """What the admission network learns from.
 
-    good: (N, 96, 96) uint8, the task's own training images as `frame` makes them.
+    good: (N, 128, 128) uint8, the task's own training images as `frame` makes them.
     groups: (N,) int, images of one patient or copies of one another share a number.
     sources: (N,) int, where each came from; no source may lose more good images than the budget.
-    others: (M, 96, 96) uint8, images of other tasks; M may be 0.
+    others: (M, 128, 128) uint8, images of other tasks; M may be 0.
     """
 
     good: NDArray[np.uint8]
@@ -59,9 +59,9 @@ class AdmissionSettings:
     strictest: log-odds above which no threshold is set, however well the good images are known.
     """
 
-    steps: int = 600
+    steps: int = 1000
     batch: int = 96
-    rate: float = 6e-3
+    rate: float = 5e-3
     pool: int = 4000
     aside: float = 0.2
     views: int = 3
@@ -70,12 +70,18 @@ class AdmissionSettings:
     seed: int = 0
 
 
-def frame(image: Image) -> NDArray[np.uint8]:
-    """The whole image at (96, 96) uint8, as `Material` wants it."""
-    shrinks = min(image.pixels.shape) >= FRAME
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    small = cv2.resize(np.ascontiguousarray(image.pixels), (FRAME, FRAME), interpolation=how)
-    return np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8)
+def frame(image: Image, task: Task) -> NDArray[np.uint8]:
+    """The whole image at (128, 128) uint8 for `Material`: squashed, or with black beside it, as the task asks."""
+    pixels = image.pixels
+    if not preparation_of(task).squash:
+        side = max(pixels.shape)
+        square = np.zeros((side, side), dtype=np.float32)
+        top, left = (side - pixels.shape[0]) // 2, (side - pixels.shape[1]) // 2
+        square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+        pixels = square
+    how = cv2.INTER_AREA if min(pixels.shape) >= FRAME else cv2.INTER_LINEAR
+    small = cv2.resize(np.ascontiguousarray(pixels), (FRAME, FRAME), interpolation=how)
+    return np.asarray(np.rint(np.clip(small, 0, 1) * 255), dtype=np.uint8)
 
 
 def train_admission(material: Material, task: Task, settings: AdmissionSettings | None = None) -> bytes:
@@ -120,6 +126,7 @@ class _Draw:
         self.frames = material.good[learn]
         self.weights = _shares(material.groups[learn], material.sources[learn])
         self.generator, self.task, self.batch = generator, task, settings.batch
+        self.preparation = preparation_of(task)
         self.outliers = np.stack([make_outlier(self.frames, generator) for _ in range(settings.pool)])
         self.others = material.others
 
@@ -130,21 +137,22 @@ class _Draw:
         return torch.from_numpy(np.stack(views)[:, None]), torch.from_numpy(targets)
 
     def _mix(self) -> tuple[float, float, float, float]:
-        return (0.4, 0.15, 0.0, 0.45) if self.task.flip_vertical else (0.38, 0.12, 0.14, 0.36)
+        return (0.45, 0.1, 0.0, 0.45) if self.task.flip_vertical else (0.38, 0.09, 0.2, 0.33)
 
     def _one(self, target: int, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if target == 3:
             taken = self.others if len(self.others) and self.generator.random() < 0.3 else self.outliers
             picture = taken[self.generator.integers(len(taken))]
             turned = np.rot90(picture, int(self.generator.integers(4)))
-            return view(np.ascontiguousarray(turned), self.generator, WIDE if self.generator.random() < 0.5 else MILD)
+            reach = WIDE if self.generator.random() < 0.5 else MILD
+            return view(np.ascontiguousarray(turned), self.preparation, self.generator, reach)
         if target == 2:
-            picture = np.rot90(picture, int(self.generator.choice([1, 2, 3], p=[0.4, 0.2, 0.4])))
+            picture = np.rot90(picture, int(self.generator.choice([1, 2, 3], p=[0.42, 0.16, 0.42])))
         if self.task.flip_horizontal and self.generator.random() < 0.5:
             picture = picture[:, ::-1]
         if self.task.flip_vertical and self.generator.random() < 0.5:
             picture = picture[::-1]
-        seen = view(np.ascontiguousarray(picture), self.generator)
+        seen = view(np.ascontiguousarray(picture), self.preparation, self.generator)
         return 255 - seen if target == 1 else seen
 
 
@@ -185,12 +193,12 @@ def log_odds(network: AdmissionNetwork, pixels: NDArray[np.uint8]) -> NDArray[np
 def _thresholds(
     network: AdmissionNetwork, material: Material, aside: NDArray[np.int64], task: Task, settings: AdmissionSettings
 ) -> Thresholds:
-    generator = np.random.default_rng(settings.seed + 1)
+    generator, preparation = np.random.default_rng(settings.seed + 1), preparation_of(task)
     least = np.full(len(FAULTS), settings.strictest)
     for source in np.unique(material.sources[aside]):
         frames = material.good[aside[material.sources[aside] == source]]
-        plain_views = [plain(picture) for picture in frames]
-        stressed = [view(picture, generator, MILD) for picture in frames for _ in range(settings.views)]
+        plain_views = [plain(picture, preparation) for picture in frames]
+        stressed = [view(picture, preparation, generator, MILD) for picture in frames for _ in range(settings.views)]
         for views in (plain_views, stressed):
             found = np.quantile(log_odds(network, np.stack(views)), settings.budget, axis=0, method="lower")
             least = np.minimum(least, found)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from hilum.learn.outliers import MADE, Maker, Picture, fitted, pick, smooth, stretch
+from hilum.learn.outliers import MADE, Maker, Picture, body, clouds, fitted, leaves, noise, pick, smooth, stretch
 
-SHARE_MADE = 0.6
+SHARE_MADE = 0.5
 
 
 def jigsaw(good: NDArray[np.uint8], generator: Generator) -> Picture:
@@ -70,7 +70,7 @@ def sheet(good: NDArray[np.uint8], generator: Generator) -> Picture:
     """A contact sheet of 4 to 16 good frames, or one lost in an empty frame."""
     side = good.shape[1]
     if generator.random() < 0.25:
-        page = np.full((side, side), generator.integers(0, 256), dtype=np.uint8)
+        page = np.full((side, side), generator.integers(40, 256), dtype=np.uint8)
         inner = int(side * generator.uniform(0.12, 0.28))
         row, column = generator.integers(0, side - inner, size=2)
         page[row : row + inner, column : column + inner] = cv2.resize(pick(good, generator), (inner, inner))
@@ -91,7 +91,22 @@ def swirl(good: NDArray[np.uint8], generator: Generator) -> Picture:
     return np.asarray(torn, dtype=np.uint8)
 
 
-SPOILED: tuple[Maker, ...] = (jigsaw, halves, crop, scrambled, sheet, swirl)
+def filled(good: NDArray[np.uint8], generator: Generator) -> Picture:
+    """The outline of a good frame, or an ellipse, filled with something else on black."""
+    side = good.shape[1]
+    soft = cv2.GaussianBlur(pick(good, generator), (0, 0), 2.0)
+    mask = (soft > 0.15 * float(soft.max())).astype(np.uint8)
+    if generator.random() < 0.4:
+        mask, middle = np.zeros_like(mask), (side // 2, side // 2)
+        axes = tuple(int(v) for v in generator.uniform(0.25, 0.5, 2) * side)
+        cv2.ellipse(mask, middle, axes, generator.uniform(0, 180), 0, 360, 1, -1)
+    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((15, 15), np.uint8))
+    makers = (clouds, leaves, body, noise, crop, jigsaw, scrambled)
+    inside = makers[generator.integers(len(makers))](good, generator)
+    return np.asarray(closed * np.maximum(inside, 25), dtype=np.uint8)
+
+
+SPOILED: tuple[Maker, ...] = (jigsaw, halves, crop, scrambled, sheet, swirl, filled, filled)
 
 
 def make_outlier(good: NDArray[np.uint8], generator: Generator) -> Picture:
