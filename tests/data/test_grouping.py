@@ -1,0 +1,64 @@
+"""Groups chain only as far as they may, and what is tightened is said."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hilum.data.grouping import Link, connect, group_cases, groups_of_many, renumber
+from hilum.data.neighbours import likely_neighbours
+
+
+def test_connected_cases_share_a_number_in_the_order_of_their_first() -> None:
+    """0-3-4 and 1-2."""
+    groups = connect(6, [(3, 4), (2, 1), (0, 3)])
+    assert groups.tolist() == [0, 1, 1, 0, 0, 2]
+    assert groups_of_many(groups) == ((0, 3, 4), (1, 2))
+    assert renumber(np.array([7, 3, 7])).tolist() == [0, 1, 0]
+
+
+def test_patients_copies_and_neighbours_bind_in_three_steps() -> None:
+    """Each grouping holds the one before it."""
+    found = group_cases(
+        ["a"] * 6, (["p", None, "p", None, None, None],), [Link(0, 1, 0.96)], [Link(2, 3, 0.97), Link(4, 5, 0.99)]
+    )
+    assert found.copies.tolist() == [0, 0, 1, 2, 3, 4]
+    assert found.bound.tolist() == [0, 0, 0, 1, 2, 3]
+    assert found.together.tolist() == [0, 0, 0, 0, 1, 1]
+    assert found.notes == ()
+
+
+def test_a_chain_through_a_fifth_of_a_class_is_tightened_step_by_step_and_said() -> None:
+    """100 cases linked in a row at 0.955; pairs at 0.99 and exact copies stay."""
+    chain = [Link(i, i + 1, 0.955) for i in range(99)]
+    strong = [Link(0, 50, 0.99), Link(1, 60, 0.1, firm=True)]
+    found = group_cases(["a"] * 100, (), chain + strong, ())
+    assert groups_of_many(found.copies) == ((0, 50), (1, 60))
+    assert "100% of class 'a'" in found.notes[0]
+    assert "above 0.96" in found.notes[0]
+    loose = group_cases(["a"] * 100, (), strong, chain)
+    assert groups_of_many(loose.together) == ((0, 50), (1, 60))
+    assert "neighbours" in loose.notes[0]
+
+
+def test_a_small_class_and_a_large_patient_are_not_tightened() -> None:
+    """A patient is a patient; ten images are no chain."""
+    small = group_cases(["a"] * 10, (), [Link(i, i + 1, 0.955) for i in range(9)], ())
+    assert small.copies.max() == 0
+    patient = group_cases(["a"] * 100, (["p"] * 60 + [None] * 40,), [], [])
+    assert len(groups_of_many(patient.bound)[0]) == 60
+    assert "patient patterns" in patient.notes[0]
+
+
+def test_neighbours_in_a_volume_are_linked_and_strangers_are_not() -> None:
+    """Slices that drift slowly, among noise."""
+    chance = np.random.default_rng(0)
+    slices = [chance.standard_normal((32, 32))]
+    for _ in range(5):
+        slices.append(slices[-1] + 0.2 * chance.standard_normal((32, 32)))
+    others = [chance.standard_normal((32, 32)) for _ in range(20)]
+    stack = np.stack(slices + others)
+    stack = ((stack - stack.min()) / np.ptp(stack) * 255).astype(np.uint8)
+    links = likely_neighbours(stack, np.arange(100, 126))
+    assert {(link.a, link.b) for link in links} >= {(100 + i, 101 + i) for i in range(5)}
+    assert all(link.b < 106 for link in links)
+    assert likely_neighbours(stack[:1], np.array([3])) == ()

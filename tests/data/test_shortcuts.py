@@ -1,0 +1,78 @@
+"""Cues that tell the class are found, and cues that do not are not, however many values they have."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hilum.data.shortcuts import CUES, shortcuts
+from hilum.data.survey import Reading, measure
+from hilum.image.decode import from_array
+
+
+def reading(seed: int, border: int = 0) -> Reading:
+    """A reading of noise with a border of one grey."""
+    pixels = np.random.default_rng(seed).integers(40, 200, (64, 64), dtype=np.uint8)
+    pixels[:6] = pixels[-6:] = pixels[:, :6] = pixels[:, -6:] = border
+    return measure(from_array(pixels, "made"), str(seed).encode())
+
+
+@pytest.fixture(scope="module")
+def readings() -> list[Reading]:
+    """400 of them."""
+    return [reading(seed) for seed in range(400)]
+
+
+LABELS = np.arange(400) % 2
+GROUPS = np.arange(400)
+
+
+def test_nothing_is_found_where_nothing_is(readings: list[Reading]) -> None:
+    """The border probe sees 348 pixels and may still not learn the noise by heart."""
+    found = shortcuts(readings, LABELS, GROUPS)
+    assert set(found) == set(CUES)
+    assert max(found.values()) < 0.65
+
+
+@pytest.mark.parametrize(
+    ("cue", "changes"),
+    [
+        ("file_size", {"bytes": 10_000}),
+        ("format", {"format": "PNG"}),
+        ("mode", {"mode": "RGB"}),
+        ("brightness", {"brightness": 0.99}),
+        ("border_brightness", {"border_brightness": 0.9}),
+        ("dimensions", {"width": 63, "height": 65}),
+        ("aspect", {"width": 100}),
+    ],
+)
+def test_a_planted_cue_is_found(readings: list[Reading], cue: str, changes: dict[str, object]) -> None:
+    """Given to one class only it tells that class for certain, whichever class it is."""
+    for number in (0, 1):
+        changed = [
+            replace(each, **changes) if label == number else each  # type: ignore[arg-type]
+            for each, label in zip(readings, LABELS, strict=True)
+        ]
+        found = shortcuts(changed, LABELS, GROUPS)
+        assert found[cue] > 0.99
+        assert next(iter(found.values())) == max(found.values())
+
+
+def test_the_border_alone_can_tell(readings: list[Reading]) -> None:
+    """Marks in a corner, as on X-rays: no single number shows them, the probe does."""
+    marked = []
+    for seed, label in enumerate(LABELS):
+        thumbnail = readings[seed].thumbnail.copy()
+        thumbnail[:3, slice(0, 6) if label else slice(26, 32)] = 200
+        marked.append(replace(readings[seed], thumbnail=thumbnail))
+    assert shortcuts(marked, LABELS, GROUPS)["border_pixels"] > 0.99
+
+
+def test_values_of_their_own_cannot_be_learned_by_heart(readings: list[Reading]) -> None:
+    """Every image has its own width: an honest measure says nothing."""
+    chance = np.random.default_rng(0)
+    sizes = chance.permutation(400) + 100
+    changed = [replace(each, width=int(w), height=10**6 // int(w)) for each, w in zip(readings, sizes, strict=True)]
+    assert shortcuts(changed, LABELS, GROUPS)["dimensions"] < 0.65
