@@ -1,7 +1,7 @@
-"""Pairs of thumbnails -> the small affine map that lays the second over the first; knows no data set and no verdict.
+"""Pairs of small images -> the affine map that lays the second over the first; knows no data set and no verdict.
 
-Inverse-compositional Gauss-Newton (Baker and Matthews, IJCV 2004) for a whole batch at once, from coarse to fine.
-Coordinates run from -1 to 1 over the thumbnail whatever its side, so one map serves every level of the pyramid.
+Inverse-compositional Gauss-Newton (Baker and Matthews, IJCV 2004) for a whole batch at once. Coordinates run
+from -1 to 1 over an image whatever its side, so one map serves every level of a pyramid.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 LARGEST_STEP = 0.15  # of one update, in half sides
+DAMPING = 0.01  # of the mean curvature
 OUTSIDE = 0.75  # pixels beyond the border that still count as inside
 ATLAS_ROWS = 32_000  # OpenCV's remap addresses fewer than 32,768 rows
 
@@ -29,20 +30,33 @@ class Template(NamedTuple):
     inverse: Floats  # (n, 6, 6)
 
 
-def register(first: Floats, second: Floats, iterations: tuple[int, ...] = (4, 3, 2)) -> Floats:
-    """Find for every pair the affine map from the first image's coordinates to the second's.
+def reduced(images: NDArray[np.uint8] | Floats, side: int, sigma: float) -> Floats:
+    """(n, s, s) -> (n, side, side) float32: a Gaussian of `sigma` pixels of the given images, sampled side by side.
 
-    first, second: (n, s, s) float32, any range; s divisible by 2 ** (len(iterations) - 1).
-    iterations: steps per level, coarsest first.
-    Returns (n, 2, 3) float32; columns x, y, 1; identity where nothing could be gained.
+    The Gaussian keeps what the smaller grid cannot hold from turning into false structure that no map can align.
     """
-    levels = [(first, second)]
-    for _ in iterations[1:]:
-        levels.insert(0, (halve(levels[0][0]), halve(levels[0][1])))
-    maps = np.tile(np.array([[[1, 0, 0], [0, 1, 0]]], np.float32), (len(first), 1, 1))
-    for (one, other), steps in zip(levels, iterations, strict=True):
-        if steps:
-            maps = _refine(_template(one), other, maps, steps)
+    given = images.shape[1]
+    centres = (np.arange(side) + 0.5) * given / side - 0.5
+    window = np.exp(-0.5 * ((np.arange(given)[None] - centres[:, None]) / sigma) ** 2)
+    window = (window / window.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(window @ (images.astype(np.float32) @ window.T), np.float32)
+
+
+def refine(first: Floats, second: Floats, maps: Floats, steps: int) -> Floats:
+    """Better maps from the first images' coordinates to the second's.
+
+    first, second: (n, s, s) float32, smooth; brightness and contrast of a pair may differ.
+    maps: (n, 2, 3) float32, columns x, y, 1: where to start.
+    """
+    template = _template(first)
+    basis = _basis(first.shape[1])
+    for _ in range(steps):
+        values, inside = warp(second, maps)
+        weights = inside.astype(np.float32)
+        error = (_standardised(values, weights) - template.pixels) * weights
+        slope = np.concatenate([(template.across * error) @ basis, (template.down * error) @ basis], axis=1)
+        update = np.einsum("nij,nj->ni", template.inverse, slope)
+        maps = _composed(maps, np.clip(update, -LARGEST_STEP, LARGEST_STEP))
     return maps
 
 
@@ -65,13 +79,7 @@ def warp(images: Floats, maps: Floats) -> tuple[Floats, Bools]:
     return values, inside
 
 
-def halve(images: Floats) -> Floats:
-    """(n, s, s) -> (n, s/2, s/2) by the mean of 2x2 pixels."""
-    n, side, _ = images.shape
-    return np.ascontiguousarray(images.reshape(n, side // 2, 2, side // 2, 2).mean(axis=(2, 4), dtype=np.float32))
-
-
-def standardise(values: Floats, weights: Floats) -> Floats:
+def _standardised(values: Floats, weights: Floats) -> Floats:
     """(n, p) values -> zero mean and unit variance under (n, p) weights, 0 where the weight is 0."""
     total = weights.sum(axis=1, keepdims=True) + 1e-6
     centred = (values - (values * weights).sum(axis=1, keepdims=True) / total) * weights
@@ -89,12 +97,12 @@ def _basis(side: int) -> Floats:
 
 def _template(images: Floats) -> Template:
     n, side, _ = images.shape
-    flat = standardise(images.reshape(n, -1), np.ones((n, side * side), np.float32))
+    flat = _standardised(images.reshape(n, side * side), np.ones((n, side * side), np.float32))
     square = flat.reshape(n, side, side)
     across, down = np.zeros(square.shape, np.float32), np.zeros(square.shape, np.float32)
     across[:, :, 1:-1] = (square[:, :, 2:] - square[:, :, :-2]) * (side / 4)
     down[:, 1:-1] = (square[:, 2:] - square[:, :-2]) * (side / 4)
-    flat_across, flat_down = across.reshape(n, -1), down.reshape(n, -1)
+    flat_across, flat_down = across.reshape(n, side * side), down.reshape(n, side * side)
     return Template(flat, flat_across, flat_down, _inverse_hessian(flat_across, flat_down, _basis(side)))
 
 
@@ -106,33 +114,18 @@ def _inverse_hessian(across: Floats, down: Floats, basis: Floats) -> Floats:
     hessian[:, :3, :3] = ((across * across) @ products).reshape(n, 3, 3)
     hessian[:, 3:, 3:] = ((down * down) @ products).reshape(n, 3, 3)
     hessian[:, :3, 3:] = hessian[:, 3:, :3] = ((across * down) @ products).reshape(n, 3, 3)
-    damping = np.trace(hessian, axis1=1, axis2=2)[:, None, None] * (0.01 / 6) + 1e-3
+    damping = np.trace(hessian, axis1=1, axis2=2)[:, None, None] * (DAMPING / 6) + 1e-3
     inverse: Floats = np.linalg.inv(hessian + damping * np.eye(6, dtype=np.float32))
     return inverse
 
 
-def _refine(template: Template, images: Floats, maps: Floats, steps: int) -> Floats:
-    basis = _basis(images.shape[1])
-    for _ in range(steps):
-        values, inside = warp(images, maps)
-        weights = inside.astype(np.float32)
-        error = (standardise(values, weights) - template.pixels) * weights
-        slope = np.concatenate([(template.across * error) @ basis, (template.down * error) @ basis], axis=1)
-        update = np.einsum("nij,nj->ni", template.inverse, slope)
-        maps = _compose(maps, np.clip(update, -LARGEST_STEP, LARGEST_STEP))
-    return maps
-
-
-def _compose(maps: Floats, update: Floats) -> Floats:
-    """Apply the inverse of the template's update after the present maps."""
+def _composed(maps: Floats, update: Floats) -> Floats:
+    """The maps after the inverse of the template's update."""
     step = np.zeros((len(maps), 3, 3), np.float32)
     step[:, :2] = update.reshape(-1, 2, 3)
     step += np.eye(3, dtype=np.float32)
-    composed: Floats = np.ascontiguousarray(_square(maps) @ np.linalg.inv(step))[:, :2].astype(np.float32)
+    square = np.zeros((len(maps), 3, 3), np.float32)
+    square[:, :2] = maps
+    square[:, 2, 2] = 1
+    composed: Floats = np.ascontiguousarray((square @ np.linalg.inv(step))[:, :2], np.float32)
     return composed
-
-
-def _square(maps: Floats) -> Floats:
-    last = np.zeros((len(maps), 1, 3), np.float32)
-    last[:, 0, 2] = 1
-    return np.concatenate([maps, last], axis=1)

@@ -53,7 +53,7 @@ def find_copies(
     if len(digests) != len(fingerprints):
         raise ValueError(f"{len(digests)} digests for {len(fingerprints)} fingerprints")
     firsts, exact = _exact(digests)
-    found = matches(fingerprints.take(firsts).thumbs, None, threshold, progress)
+    found = matches(fingerprints.take(firsts).prints, None, threshold, progress)
     near = [
         Copy(firsts[m.first], firsts[m.second], "mirrored" if m.mirrored else "near", m.similarity, m.quarter_turns)
         for m in found

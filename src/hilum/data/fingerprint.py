@@ -1,4 +1,4 @@
-"""One grey image -> a small thumbnail of what is in it, many of them -> a value to store, search and ship.
+"""One grey image -> a thumbnail of what is in it; many of them -> a value to store, search and ship.
 
 The frame is cut to what is brighter than the background and the contrast is stretched, so that borders, size
 and brightness do not count. Holds no name. Knows no label and no verdict on a pair.
@@ -15,57 +15,80 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.data.matching import Match, matches
+from hilum.data.views import Prints
 from hilum.errors import PackageDamaged
 from hilum.image.image import Image
 
-SIDE = 48
-THRESHOLD = 0.90  # see docs/explanation/copies.md
-FORMAT = 1
+SIDE = 64  # of a thumb
+FRAME = 16  # side of the picture of the whole frame
+THRESHOLD = 0.95  # see docs/explanation/copies.md
+FORMAT = 2
 
-_LOOK = 64  # side at which the foreground is looked for
 _BACKGROUND, _BRIGHT = 0.02, 0.98  # quantiles that stand for background and foreground
 _RISE = 0.1  # of the way from background to foreground
 _SHARE = 0.03  # of a row or column that must be foreground
+_LEAST = 0.1  # of the frame's side that a box must span, else the whole side is taken
 _LOW, _HIGH = 0.005, 0.995  # quantiles that become 0 and 255
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fingerprint:
-    """thumb: (SIDE, SIDE) uint8, the foreground box of the image, stretched to the full range."""
+    """thumb: (64, 64) uint8, the foreground box, stretched to the full range. frame: (16, 16) uint8, the whole frame.
+
+    box: (4,) float32: x and y of the box's centre, half its width and height; the frame runs from -1 to 1.
+    """
 
     thumb: NDArray[np.uint8]
+    frame: NDArray[np.uint8]
+    box: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fingerprints:
-    """thumbs: (n, SIDE, SIDE) uint8, one an image, in the order given."""
+    """Fingerprints of n images in the order given.
+
+    thumbs: (n, 64, 64) uint8; frames: (n, 16, 16) uint8; boxes: (n, 4) float32, as in Fingerprint.
+    """
 
     thumbs: NDArray[np.uint8]
+    frames: NDArray[np.uint8]
+    boxes: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        if self.thumbs.ndim != 3 or self.thumbs.dtype != np.uint8 or self.thumbs.shape[1:] != (SIDE, SIDE):
-            raise ValueError(f"thumbs must be (n, {SIDE}, {SIDE}) uint8, not {self.thumbs.shape} {self.thumbs.dtype}")
+        n = len(self.thumbs)
+        shapes = (self.thumbs.shape, self.frames.shape, self.boxes.shape)
+        if shapes != ((n, SIDE, SIDE), (n, FRAME, FRAME), (n, 4)):
+            raise ValueError(f"fingerprints must be (n, {SIDE}, {SIDE}), (n, {FRAME}, {FRAME}), (n, 4), not {shapes}")
 
     @classmethod
     def of(cls, fingerprints: Iterable[Fingerprint]) -> Fingerprints:
         """Stack single fingerprints."""
-        thumbs = [one.thumb for one in fingerprints]
-        return cls(np.stack(thumbs) if thumbs else np.empty((0, SIDE, SIDE), np.uint8))
+        each = list(fingerprints)
+        return cls(
+            np.array([one.thumb for one in each], np.uint8).reshape(-1, SIDE, SIDE),
+            np.array([one.frame for one in each], np.uint8).reshape(-1, FRAME, FRAME),
+            np.array([one.box for one in each], np.float32).reshape(-1, 4),
+        )
 
     def __len__(self) -> int:
         return len(self.thumbs)
 
+    @property
+    def prints(self) -> Prints:
+        """The arrays as the search takes them."""
+        return Prints(self.thumbs, self.frames, self.boxes)
+
     def take(self, positions: Iterable[int]) -> Fingerprints:
         """The fingerprints at these positions, in this order."""
-        return Fingerprints(self.thumbs[np.fromiter(positions, np.int64)])
+        return Fingerprints(*self.prints.take(np.fromiter(positions, np.int64)))
 
     def match(self, other: Fingerprints, threshold: float = THRESHOLD) -> tuple[Match, ...]:
         """Which of `other`'s images are copies of ours: `first` counts in self, `second` in other."""
-        return matches(self.thumbs, other.thumbs, threshold)
+        return matches(self.prints, other.prints, threshold)
 
     def save(self, path: Path) -> None:
         """Write to `path` (.npz, no pickle)."""
-        np.savez_compressed(path, format=np.int64(FORMAT), thumbs=self.thumbs)
+        np.savez_compressed(path, format=np.int64(FORMAT), thumbs=self.thumbs, frames=self.frames, boxes=self.boxes)
 
     @classmethod
     def load(cls, path: Path) -> Fingerprints:
@@ -76,35 +99,32 @@ class Fingerprints:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 if int(archive["format"]) != FORMAT:
-                    raise PackageDamaged(
-                        f"{path}: fingerprints of format {int(archive['format'])}, this Hilum reads {FORMAT}"
-                    )
-                return cls(archive["thumbs"])
+                    raise PackageDamaged(f"{path}: fingerprints of another format than {FORMAT}")
+                return cls(archive["thumbs"], archive["frames"], archive["boxes"])
         except (OSError, ValueError, KeyError, EOFError) as broken:
             raise PackageDamaged(f"{path}: no readable fingerprints ({broken})") from broken
 
 
 def fingerprint(image: Image) -> Fingerprint:
-    """Fingerprint one image; costs about 0.1 ms at 224x224."""
-    thumb = _resized(_foreground(image.pixels), SIDE)
-    low, high = _quantiles(thumb, _LOW, _HIGH)
-    stretched = np.clip((thumb - low) * (255 / max(high - low, 1e-6)) + 0.5, 0, 255)
-    return Fingerprint(stretched.astype(np.uint8))
-
-
-def _foreground(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    small = _resized(pixels, _LOOK)
+    """Fingerprint one image."""
+    height, width = image.pixels.shape
+    small = _resized(image.pixels, SIDE)
     low, high = _quantiles(small, _BACKGROUND, _BRIGHT)
     mask = small > low + _RISE * (high - low)
-    top, bottom = _span(mask.mean(axis=1), pixels.shape[0])
-    left, right = _span(mask.mean(axis=0), pixels.shape[1])
-    return pixels[top:bottom, left:right]
+    top, bottom = _span(mask.mean(axis=1), height)
+    left, right = _span(mask.mean(axis=0), width)
+    box = ((left + right) / width - 1, (top + bottom) / height - 1, (right - left) / width, (bottom - top) / height)
+    return Fingerprint(
+        _stretched(_resized(image.pixels[top:bottom, left:right], SIDE), _LOW, _HIGH),
+        _stretched(_resized(small, FRAME), 0, 1),
+        np.array(box, np.float32),
+    )
 
 
 def _span(share: NDArray[np.floating], side: int) -> tuple[int, int]:
-    """First and last pixel of `side` that are foreground; all of it where nothing stands out."""
+    """First and last pixel of `side` that are foreground; all of it where too little stands out."""
     inside = np.flatnonzero(share > _SHARE)
-    if inside.size == 0:
+    if inside.size == 0 or inside[-1] + 1 - inside[0] < _LEAST * share.size:
         return 0, side
     start = int(inside[0]) * side // share.size
     return start, max(start + 1, int(inside[-1] + 1) * side // share.size)
@@ -115,6 +135,12 @@ def _resized(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=how), np.float32)
 
 
+def _stretched(pixels: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
+    black, white = _quantiles(pixels, low, high)
+    return np.clip((pixels - black) * (255 / max(white - black, 1e-6)) + 0.5, 0, 255).astype(np.uint8)
+
+
 def _quantiles(pixels: NDArray[np.float32], low: float, high: float) -> tuple[float, float]:
     ordered = np.sort(pixels, axis=None)
-    return float(ordered[int(low * ordered.size)]), float(ordered[int(high * ordered.size)])
+    last = ordered.size - 1
+    return float(ordered[int(low * last)]), float(ordered[int(high * last)])

@@ -1,46 +1,51 @@
 """Aligned thumbnails -> one number for how surely they show the same picture; knows no index and no threshold.
 
-Large shapes are alike in all chest films and in all slices of a head, so only the fine structure is compared (a
-band-pass), piece by piece: a piece with more structure weighs more, and the gain and offset of each piece are free.
+Large shapes are alike in all chest films and in all slices of a head, so only structure of a few pixels is compared,
+piece by piece, with the gain and offset of each piece free. The worst pieces are left out: a cropped edge, a black
+wedge or a burnt-in letter spoils a few pieces of a copy, another picture differs nearly everywhere.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from hilum.data.align import reduced
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-PIECES = 6  # a side
-COARSE_SIGMA = 2.5  # pixels: what is smoother than this is taken away
+PIECES = 8  # a side
+FINE_SIGMA, COARSE_SIGMA = 1.0, 2.5  # pixels: the band that is compared lies between
 SHARE_INSIDE = 0.6  # of a piece, else it is left out
 QUIET = 2.0  # grey levels: pieces with less structure than this in both images say nothing
+WORST = 0.15  # share of the pieces that is left out
+
+
+def fine_structure(images: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """(n, s, s) uint8 -> smooth images and their fine structure (difference of Gaussians), both (n, s, s) float32."""
+    side = images.shape[1]
+    smooth = reduced(images, side, FINE_SIGMA)
+    return smooth, smooth - reduced(images, side, COARSE_SIGMA)
 
 
 def similarity(first: Floats, second: Floats, inside: Bools) -> Floats:
     """Compare pairs that already lie on one another.
 
-    first, second: (n, s, s) float32, 0 to 255; inside: (n, s*s) bool, True where `second` has pixels of its own.
+    first, second: (n, s, s) fine structure; inside: (n, s*s) bool, True where `second` has pixels of its own.
     Returns (n,) float32 in [-1, 1]: 1 for the same picture, 0 where no piece can be compared.
     """
     weights = _pieces(inside.reshape(first.shape).astype(np.float32))
-    one, other = _pieces(_fine(first)), _pieces(_fine(second))
-    shared, energy_one, energy_other = _moments(one, other, weights)
+    shared, energy_one, energy_other = _moments(_pieces(first), _pieces(second), weights)
     energy = np.maximum(energy_one, energy_other)
     usable = (weights.mean(axis=2) > SHARE_INSIDE) & (energy > QUIET**2 * weights.shape[2])
-    correlation = shared / np.sqrt(energy_one * energy_other + 1e-3)
-    weight = np.where(usable, np.sqrt(energy), 0)
-    total = weight.sum(axis=1)
-    mean: Floats = ((correlation * weight).sum(axis=1) / np.maximum(total, 1e-6)).astype(np.float32)
+    correlation = np.where(usable, shared / np.sqrt(energy_one * energy_other + 1e-3), np.inf)
+    rank = np.argsort(np.argsort(correlation, axis=1), axis=1)
+    kept = usable & (rank >= usable.sum(axis=1, keepdims=True) * WORST)
+    weight = np.where(kept, np.sqrt(energy), 0)
+    total = np.where(kept, correlation, 0) * weight
+    mean: Floats = (total.sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)).astype(np.float32)
     return mean
-
-
-def _fine(images: Floats) -> Floats:
-    smooth = [cv2.GaussianBlur(image, (0, 0), COARSE_SIGMA, borderType=cv2.BORDER_REPLICATE) for image in images]
-    fine: Floats = images - np.stack(smooth)
-    return fine
 
 
 def _pieces(images: Floats) -> Floats:

@@ -1,0 +1,54 @@
+"""Queries and their nearest neighbours -> the neighbours that small changes of the query can explain; no alignment yet.
+
+A small shift, turn, zoom or change of contrast moves an image along known directions, its tangents (Simard, LeCun and
+Denker, NIPS 1992). What of a neighbour lies outside of them tells strangers from copies and costs little.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.data.descriptor import SMALL, TAPER
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+BATCH = 256  # queries at once
+
+
+def screened(queries: Floats, stored: Floats, neighbours: Integers, limit: float) -> tuple[Integers, Integers, Floats]:
+    """Keep the pairs whose residual is below `limit`.
+
+    queries: (n, 16, 16) small images; stored: (m, 256) unit vectors; neighbours: (n, k) positions in it, -1 for none.
+    Returns rows and columns in `neighbours`, and the residual of each in [0, 1].
+    """
+    residual = np.empty(neighbours.shape, np.float32)
+    for start in range(0, len(queries), BATCH):
+        part = slice(start, start + BATCH)
+        residual[part] = _residual(_tangents(queries[part]), stored[neighbours[part]])
+    row, column = np.nonzero((residual < limit) & (neighbours >= 0))
+    return row, column, residual[row, column]
+
+
+def _residual(tangents: Floats, near: Floats) -> Floats:
+    """(n, 256, 9) and (n, k, 256) -> (n, k): squared distance of each unit vector to the span of the tangents."""
+    gram = tangents.transpose(0, 2, 1) @ tangents
+    gram = gram.astype(np.float64) + 1e-6 * np.eye(gram.shape[1])
+    along = near @ tangents
+    explained = (along * (along @ np.linalg.inv(gram).astype(np.float32))).sum(axis=2)
+    residual: Floats = 1 - explained
+    return residual
+
+
+def _tangents(images: Floats) -> Floats:
+    """(n, 16, 16) -> (n, 256, 9) tapered columns of length 1: offset, gain, curve of greys, six of an affine map."""
+    n = len(images)
+    centres = ((np.arange(SMALL) + 0.5) / SMALL * 2 - 1).astype(np.float32)
+    down, across = np.gradient(images, axis=(1, 2))
+    y, x = centres[:, None], centres[None, :]
+    spread = images - images.mean(axis=(1, 2), keepdims=True)
+    columns = (np.ones_like(images), spread, spread**2, across, across * x, across * y, down, down * x, down * y)
+    stacked = np.stack([column.reshape(n, SMALL**2) for column in columns], axis=2) * np.sqrt(TAPER)[None, :, None]
+    length = np.linalg.norm(stacked, axis=1, keepdims=True) + 1e-6
+    return np.asarray(stacked / length, np.float32)

@@ -1,0 +1,73 @@
+"""Stacks of fingerprint arrays -> the same seen in a mirror or turned by quarters; knows no search and no verdict."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", np.uint8, np.float32)
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+# (mirrored left to right, then quarter turns anticlockwise): all eight ways to lay a square on itself
+VIEWS = tuple((mirrored, turns) for mirrored in (False, True) for turns in range(4))
+UPRIGHT, MIRRORED = 0, 4  # positions in VIEWS
+
+
+class Prints(NamedTuple):
+    """Working arrays of n images.
+
+    thumbs: (n, 64, 64) uint8, the foreground box. frames: (n, 16, 16) uint8, the whole frame.
+    boxes: (n, 4) float32, x and y of the box's centre and its half width and height, in half frames from the middle.
+    """
+
+    thumbs: Bytes
+    frames: Bytes
+    boxes: Floats
+
+    def take(self, positions: NDArray[np.int64] | slice) -> Prints:
+        """Those at `positions`."""
+        return Prints(self.thumbs[positions], self.frames[positions], self.boxes[positions])
+
+
+def seen(prints: Prints, view: int) -> Prints:
+    """All of `prints` through one of VIEWS."""
+    return Prints(turned(prints.thumbs, view), turned(prints.frames, view), _turned_boxes(prints.boxes, view))
+
+
+def turned(images: NDArray[Number], view: int) -> NDArray[Number]:
+    """(n, s, s) images through one of VIEWS, contiguous."""
+    mirrored, turns = VIEWS[view]
+    return np.ascontiguousarray(np.rot90(images[:, :, ::-1] if mirrored else images, turns, (1, 2)))
+
+
+def inverse(view: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions in VIEWS that undo those given: a reflection undoes itself, a turn is turned back."""
+    return np.where(view < MIRRORED, -view % MIRRORED, view)
+
+
+def same_frame(first: Floats, second: Floats) -> Floats:
+    """Boxes (n, 4) twice -> maps (n, 2, 3) from the first box to the second that lay frame on frame."""
+    maps = np.zeros((len(first), 2, 3), np.float32)
+    for axis in (0, 1):
+        maps[:, axis, axis] = first[:, 2 + axis] / second[:, 2 + axis]
+        maps[:, axis, 2] = (first[:, axis] - second[:, axis]) / second[:, 2 + axis]
+    return maps
+
+
+def same_box(n: int) -> Floats:
+    """Maps (n, 2, 3) that lay box on box."""
+    return np.tile(np.array([[[1, 0, 0], [0, 1, 0]]], np.float32), (n, 1, 1))
+
+
+def _turned_boxes(boxes: Floats, view: int) -> Floats:
+    mirrored, turns = VIEWS[view]
+    x, y, half_width, half_height = boxes.T
+    if mirrored:
+        x = -x
+    for _ in range(turns):
+        x, y, half_width, half_height = y, -x, half_height, half_width
+    return np.stack([x, y, half_width, half_height], axis=1)
