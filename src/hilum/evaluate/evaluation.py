@@ -171,7 +171,7 @@ def _class_part(rows: Rows, task: Task, setting: Setting, index: int) -> Part:
         baseline={
             name: {figure: found[figure] for figure in ("precision", "sensitivity")}
             for name, each in trivial.items()
-            for found in [class_figures(each, index, setting.draws, setting.seed)]
+            for found in [class_figures(each, index, setting.draws, setting.seed, with_scores=False)]
         },
     )
 

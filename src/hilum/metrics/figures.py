@@ -57,13 +57,18 @@ def values(answers: Answers, weights: Floats | None) -> dict[str, Floats]:
 
 
 def _some(answers: Answers, weights: Floats, names: tuple[str, ...]) -> dict[str, Floats]:
-    """The same as `values`, without the sorting of scores where no figure asks for it."""
+    """The same as `values`, without the work that no name asks for."""
     found = _of_decisions(answers, weights)
+    if set(names) <= set(found) or not answers.answered.any():
+        return found
+    found |= _areas(answers, weights[..., answers.answered])
     return found if set(names) <= set(found) else {**found, **_of_scores(answers, weights)}
 
 
-def class_figures(answers: Answers, index: int, draws: int = DRAWS, seed: int = 0) -> dict[str, Interval]:
-    """The figures of one class against all others, with their intervals."""
+def class_figures(
+    answers: Answers, index: int, draws: int = DRAWS, seed: int = 0, *, with_scores: bool = True
+) -> dict[str, Interval]:
+    """The figures of one class against all others, with their intervals; areas only `with_scores`."""
     positives = answers.labels == index
 
     def statistics(weights: Floats) -> dict[str, Floats]:
@@ -76,7 +81,7 @@ def class_figures(answers: Answers, index: int, draws: int = DRAWS, seed: int = 
             "f1": decisions.f_scores(table, 1.0)[..., index],
         }
         rows = answers.answered
-        if rows.any():
+        if with_scores and rows.any():
             ranked = ranking.rank(answers.probabilities[rows, index], positives[rows], weights[:, rows])
             found |= {"auroc": ranking.area_under_roc(ranked), "auprc": ranking.area_under_pr(ranked)}
         return found
