@@ -45,7 +45,7 @@ def seal_task(task_name: str, ground: Ground, made_in: Path, models: Path) -> st
     graph = export_graph(network, made.preparation.size)
     references = References(
         novelty=_novelty(network, made, ground, rows).to_arrays(),
-        admission=train_admission(_material(ground, rows, task), task),
+        admission=_admission(folder, ground, rows, task),
         fingerprints=Fingerprints.of(fingerprint(film) for film in _images(ground, rows[_in(ground, rows, "train")])),
     )
     sealing = Sealing(
@@ -97,6 +97,15 @@ def _features(network: Residual, pixels: NDArray[np.uint8]) -> NDArray[np.float3
     with torch.inference_mode():
         parts = [network.outputs(torch.from_numpy(pixels[i : i + 64]))[1].numpy() for i in range(0, len(pixels), 64)]
     return np.concatenate(parts)
+
+
+def _admission(folder: Path, ground: Ground, rows: NDArray[np.int64], task: Task) -> bytes:
+    """Trained once and kept beside the weights: it does not depend on them."""
+    kept = folder / "admission.onnx"
+    if not kept.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(train_admission(_material(ground, rows, task), task))
+    return kept.read_bytes()
 
 
 def _material(ground: Ground, rows: NDArray[np.int64], task: Task) -> Material:
