@@ -63,8 +63,8 @@ def test_a_prefix_is_a_folder(tmp_path, bucket):
 
 
 def test_names_with_spaces_and_accents(tmp_path, bucket):
-    address = bucket(pictures("Brain Tumor/é (1).png", "Healthy/a+b%20c#d.png"))
-    dataset = with_task(opened(tmp_path, address), find_task("brain-tumor-presence-mri"))
+    address = bucket(pictures("é #1 50%20?/Brain Tumor/é (1).png", "é #1 50%20?/Healthy/a+b%20c#d.png"))
+    dataset = with_task(opened(tmp_path, f"{address}/é #1 50%20?"), find_task("brain-tumor-presence-mri"))
     assert dataset.counts == {"healthy": 1, "tumor": 1}
     assert all(dataset.images(case) for case in dataset.cases)
 

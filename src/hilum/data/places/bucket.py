@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import BaseError
@@ -100,8 +101,9 @@ class Bucket:
 
     @cached_property
     def _store(self) -> Any:
+        scheme, _, rest = self.reference.partition("://")
         try:
-            return from_url(self.reference, retry_config=RETRY)
+            return from_url(f"{scheme}://{quote(rest)}", retry_config=RETRY)  # a `#` in a folder's name is no fragment
         except FAULTS as error:
             raise UnreadableSource(self.reference, _reason(error)) from error
 
