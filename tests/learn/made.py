@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.image.prepare import Preparation
 from hilum.learn.calibrate import fit
+from hilum.learn.fitting import Cases
+from hilum.learn.plan import Plan
 from hilum.learn.scores import make_scores
 from hilum.model.calibration import Calibration
 from hilum.task import Task, parse_task
@@ -55,3 +58,18 @@ def calibration(seed: int = 0) -> Calibration:
     labels = np.arange(200) % 2
     logits = rng.normal(size=(200, 2)) + 3 * np.eye(2)[labels]
     return fit(make_scores(logits, labels, np.arange(200)), TASK)
+
+
+TINY = Plan(network="residual", width=8, size=32, epochs=2, batch=16, augmentation="none", mixup=0.0, precision="32")
+
+
+def cases(count: int = 80) -> Cases:
+    """Spots: a half to train on, a fifth to tune on, the rest held out; every image its own group."""
+    _, labels = spots(count)
+    order = np.arange(count)
+    half, more = count // 2, count * 7 // 10
+    return Cases(_at, labels, order.copy(), order[:half], order[half:more])
+
+
+def _at(preparation: Preparation, count: int = 80) -> NDArray[np.uint8]:
+    return spots(count, preparation.size)[0]

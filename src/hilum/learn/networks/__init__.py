@@ -56,6 +56,7 @@ DESIGNS: dict[str, Design] = {
     "residual-m": _residual(32, (1, 2, 2, 1), "residual network, 1.3 M parameters"),
     "residual-l": _residual(48, (1, 2, 2, 1), "wide residual network, 2.9 M parameters"),
     "residual": Design(("residual", "Residual"), "residual network of any width"),
+    "average": Design(("average", "Average"), "several networks of one design that answer together"),
     "cnn-3block": Design(
         ("tutorials", "cnn_3block"), "three convolutions with batch norm, global pooling", {}, 224, TUTORIAL
     ),

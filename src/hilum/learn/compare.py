@@ -1,0 +1,100 @@
+"""Several networks by name, one split -> what each cost and how each answers the same held-out cases.
+
+Every network learns with the settings that were published with it. Draws no page: evaluate/compare_report does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from hilum.learn.fitting import SILENT, Cases, Ears, Ints, fit_network
+from hilum.learn.networks import find_design, origin, parameters
+from hilum.learn.plan import Plan, override
+from hilum.learn.train import logits
+from hilum.metrics.answers import Answers
+from hilum.metrics.figures import figures
+from hilum.metrics.intervals import Interval
+from hilum.task import Task
+
+FIGURES = ("accuracy", "balanced_accuracy", "auroc")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Contender:
+    """One network of a comparison.
+
+    start: "random start", or "pretrained: …" where weights were at hand. seconds: of training. size: input side.
+    answers: for the held-out cases, probabilities uncalibrated, the most probable class as the answer.
+    figures: with their 95% intervals by group.
+    """
+
+    network: str
+    parameters: int
+    start: str
+    size: int
+    seconds: float
+    epochs: int
+    best_epoch: int
+    answers: Answers
+    figures: dict[str, Interval]
+
+    @property
+    def label(self) -> str:
+        """What a table calls it: nothing that started at random is called transfer."""
+        if self.network.endswith("-transfer") and self.start == "random start":
+            return f"{self.network.removesuffix('-transfer')}, from random start"
+        return self.network
+
+
+def compare(
+    names: Sequence[str],
+    plan: Plan,
+    cases: Cases,
+    task: Task,
+    folder: Path,
+    *,
+    held: Ints,
+    ears: Callable[[str], Ears] = lambda _: SILENT,
+) -> tuple[Contender, ...]:
+    """Train each network on the same parts and let it answer the cases `held`, which no training saw.
+
+    plan: of the data; each network takes its published size and settings from its design, the rest from the plan.
+
+    Raises:
+        UsageError: a name is unknown; nothing is trained then.
+        ValueError: a held case belongs to a group that training sees.
+    """
+    for name in names:
+        find_design(name)
+    seen = np.concatenate([cases.groups[cases.train], cases.groups[cases.tune]])
+    if np.intersect1d(seen, cases.groups[held]).size:
+        raise ValueError("a held case belongs to a group that training sees")
+    return tuple(
+        _contender(override(plan, [f"network={name}"]), cases, task, folder / name, (held, ears(name)))
+        for name in names
+    )
+
+
+def _contender(plan: Plan, cases: Cases, task: Task, folder: Path, told: tuple[Ints, Ears]) -> Contender:
+    held, ears = told
+    trained = fit_network(plan, cases, task, folder, ears=ears)
+    pixels: NDArray[np.uint8] = cases.pixels(plan.preparation())[held]
+    rows = softmax(logits(trained.network, pixels).astype(np.float64), axis=1)
+    answers = Answers(rows, rows.argmax(axis=1), cases.labels[held], cases.groups[held], task.negative)
+    return Contender(
+        network=plan.network,
+        parameters=parameters(trained.network),
+        start=origin(trained.network),
+        size=plan.size,
+        seconds=trained.seconds,
+        epochs=len(trained.history),
+        best_epoch=trained.best_epoch,
+        answers=answers,
+        figures=figures(answers, names=FIGURES),
+    )

@@ -1,0 +1,127 @@
+"""A training run's settings, figures and files -> MLflow, if it is there; knows no network and no data.
+
+The store is a local SQLite file unless a tracking server is named. A store that fails never stops a training run.
+MLflow's own usage reports are switched off.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+EXPERIMENT = "hilum"
+_QUIET = {  # read by MLflow when it is first imported or called
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+_LONGEST = 6000  # characters of a parameter that MLflow stores
+
+
+class Run:
+    """One run in the store; every method does nothing once the store has failed, or where there is none."""
+
+    def __init__(self, client: Any = None, run_id: str = "") -> None:
+        self._client, self.id = client, run_id
+
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        """Settings of the run, for example the lines of its plan."""
+        for name, value in values.items():
+            self._tell("log_param", name, str(value)[:_LONGEST])
+
+    def on_epoch(self, epoch: int, row: Mapping[str, float]) -> None:
+        """Figures of one epoch; give this to `train`."""
+        for name, value in row.items():
+            self._tell("log_metric", name, float(value), step=epoch)
+
+    def figures(self, values: Mapping[str, float]) -> None:
+        """Final figures."""
+        for name, value in values.items():
+            self._tell("log_metric", name, float(value))
+
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Words to find the run by: data digest, package digest."""
+        for name, value in values.items():
+            self._tell("set_tag", name, value)
+
+    def artifact(self, path: Path) -> None:
+        """A file or a folder of the run."""
+        self._tell("log_artifacts" if path.is_dir() else "log_artifact", str(path))
+
+    def end(self, status: str) -> None:
+        """Close the run: FINISHED or FAILED."""
+        self._tell("set_terminated", status)
+
+    def _tell(self, verb: str, *arguments: Any, **named: Any) -> None:
+        if self._client is None:
+            return
+        try:
+            getattr(self._client, verb)(self.id, *arguments, **named)
+        except _errors() as error:
+            log.warning("the run is no longer tracked: %s", error)
+            self._client = None
+
+
+def store_uri(home: Path, environment: Mapping[str, str] | None = None) -> str:
+    """MLFLOW_TRACKING_URI if it is set, else a SQLite file in `home`; "" or "off" tracks nothing."""
+    found = os.environ if environment is None else environment
+    return found.get("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'runs' / 'mlflow.db'}")
+
+
+@contextmanager
+def track(uri: str, name: str, *, experiment: str = EXPERIMENT) -> Iterator[Run]:
+    """A run that ends with the block, as failed where the block raises; a silent one where MLflow is not to be had."""
+    run = _start(uri, name, experiment)
+    try:
+        yield run
+    except BaseException:
+        run.end("FAILED")
+        raise
+    run.end("FINISHED")
+
+
+def _start(uri: str, name: str, experiment: str) -> Run:
+    if uri in ("", "off"):
+        return Run()
+    if uri.startswith("sqlite:///"):
+        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    for variable, value in _QUIET.items():
+        os.environ.setdefault(variable, value)
+    try:
+        tracking = importlib.import_module("mlflow.tracking")
+    except ModuleNotFoundError:
+        log.info("MLflow is not installed: the run is not tracked")
+        return Run()
+    for loud in ("alembic", "mlflow"):
+        logging.getLogger(loud).setLevel(logging.ERROR)
+    try:
+        client = tracking.MlflowClient(uri)
+        return Run(client, client.create_run(_experiment(client, uri, experiment), run_name=name).info.run_id)
+    except _errors() as error:
+        log.warning("the run is not tracked: %s", error)
+        return Run()
+
+
+def _experiment(client: Any, uri: str, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = Path(uri.removeprefix("sqlite:///")).parent if uri.startswith("sqlite:///") else None
+    if local is None:
+        return str(client.create_experiment(name))
+    return str(client.create_experiment(name, artifact_location=(local.resolve() / "files").as_uri()))
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    mlflow = importlib.import_module("mlflow.exceptions")
+    database = importlib.import_module("sqlalchemy.exc")
+    transport = importlib.import_module("requests.exceptions")
+    return (mlflow.MlflowException, database.SQLAlchemyError, transport.RequestException, OSError)

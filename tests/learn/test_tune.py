@@ -1,0 +1,69 @@
+"""The search: it finds what an objective prefers, goes on where it stopped, and shows its trials."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hilum.learn.plan import Plan
+from hilum.learn.tune import Search, search_plans, trials_table, tune
+from hilum.learn.tune_plot import draw_trials
+from tests.learn.made import TASK, TINY, cases
+
+
+def preferring(plan: Plan, _: int) -> float:
+    """Best at a learning rate of 0.001 with light augmentation."""
+    return -abs(math.log10(plan.learning_rate) + 3) + (0.5 if plan.augmentation == "light" else 0.0)
+
+
+def test_the_search_never_ends_below_the_plan_and_says_why(tmp_path: Path) -> None:
+    plan = Plan(network="residual-m", dropout=0.1, learning_rate=3e-3)
+    tuned = search_plans(plan, preferring, Search(tmp_path, trials=25))
+    assert tuned.trials[0].score == preferring(plan, 0)
+    assert tuned.best.score > tuned.trials[0].score
+    assert tuned.best.score == max(trial.score for trial in tuned.trials)
+    assert preferring(tuned.plan, 0) == tuned.best.score
+    assert tuned.plan.augmentation == "light"
+    assert "best of 25 trials" in tuned.plan.reasons["learning_rate"]
+
+
+def test_a_stopped_search_goes_on_and_another_plan_starts_anew(tmp_path: Path) -> None:
+    asked = []
+
+    def counted(plan: Plan, number: int) -> float:
+        asked.append(number)
+        if len(asked) == 4:
+            raise KeyboardInterrupt
+        return preferring(plan, number)
+
+    plan = Plan(network="residual-m")
+    with pytest.raises(KeyboardInterrupt):
+        search_plans(plan, counted, Search(tmp_path, trials=6))
+    tuned = search_plans(plan, counted, Search(tmp_path, trials=6))
+    assert len(tuned.trials) == 6
+    assert len(asked) == 7  # the one that was cut off is asked again
+    search_plans(plan, counted, Search(tmp_path, trials=6))
+    assert len(asked) == 7
+    search_plans(replace(plan, size=96), counted, Search(tmp_path, trials=1))
+    assert len(asked) == 8
+
+
+def test_real_training_runs_are_judged_on_the_tune_part(tmp_path: Path) -> None:
+    heard = []
+    tuned = tune(TINY, cases(), TASK, Search(tmp_path, trials=2, epochs=1), told=heard.append)
+    assert [trial.number for trial in heard] == [0, 1]
+    assert all(0.0 <= trial.score <= 1.0 for trial in tuned.trials)
+    assert tuned.plan.epochs == TINY.epochs
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trials.db"]
+
+
+def test_trials_make_a_table_and_a_picture(tmp_path: Path) -> None:
+    tuned = search_plans(Plan(network="residual-m"), preferring, Search(tmp_path, trials=5))
+    table = trials_table(tuned.trials).splitlines()
+    assert len(table) == 6
+    assert table[0].split() == ["trial", "score", "seconds", "learning_rate", "dropout", "width", "augmentation"]
+    assert table[1].split()[0] == str(tuned.best.number)
+    assert draw_trials(tuned.trials, "auroc").startswith(b"\x89PNG")
