@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from hilum.data.neighbours import likely_neighbours
 from hilum.data.owners import patients_of, studies_of
 from hilum.data.shortcuts import shortcuts
 from hilum.data.statistics import statistics
-from hilum.data.survey import Survey, survey
+from hilum.data.survey import Reading, Survey, survey
 
 __all__ = ["Audit", "Pair", "PatientLeak", "audit"]
 
@@ -48,9 +49,7 @@ def audit(
     )
     foreign = _against(dataset, seen, against, _counted(progress, len(dataset), total))
     splits = tuple(case.split for case in dataset.cases)
-    usable = [i for i in seen.readable.tolist() if dataset.labels[i] >= 0]
-    readings = [reading for i in usable if (reading := seen.readings[i]) is not None]
-    numbers, together = dataset.labels[usable], grouping.together[usable]
+    usable = _usable(dataset, seen, grouping.together)
     return Audit(
         name=dataset.name,
         against=_name(against),
@@ -67,9 +66,9 @@ def audit(
         leaked=leaked(splits, grouping.bound),
         unreadable=seen.faults,
         stray=dataset.stray,
-        statistics=statistics(readings, numbers, together, dataset.classes),
-        shortcuts=shortcuts(readings, numbers, together),
-        baseline=_baseline(dataset, usable, seen, together),
+        statistics=statistics(usable.readings, usable.labels, usable.groups, dataset.classes),
+        shortcuts=shortcuts(usable.readings, usable.labels, usable.groups),
+        baseline=_baseline(usable),
         fingerprints=seen.fingerprints,
         notes=(*dataset.notes, *notes, *grouping.notes),
     )
@@ -131,14 +130,28 @@ def _across(one: str | None, other: str | None) -> bool:
     return one is not None and other is not None and one != other
 
 
-def _baseline(dataset: Dataset, usable: Sequence[int], seen: Survey, groups: NDArray[np.int64]) -> Baseline:
-    readings = [reading for i in usable if (reading := seen.readings[i]) is not None]
-    if not readings:
+class _Usable(NamedTuple):
+    """The readable, labelled images: readings, class numbers, groups, and whether the supplied split says test."""
+
+    readings: list[Reading]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    tests: NDArray[np.bool_]
+
+
+def _usable(dataset: Dataset, seen: Survey, groups: NDArray[np.int64]) -> _Usable:
+    indices = [i for i in seen.readable.tolist() if dataset.labels[i] >= 0]
+    readings = [reading for i in indices if (reading := seen.readings[i]) is not None]
+    tests = np.array([dataset.cases[i].split == "test" for i in indices], dtype=bool)
+    return _Usable(readings, dataset.labels[indices], groups[indices], tests)
+
+
+def _baseline(usable: _Usable) -> Baseline:
+    if not usable.readings:
         return Baseline(None, None, 0, 0, "no readable image with a label")
-    tests = np.array([dataset.cases[i].split == "test" for i in usable], dtype=bool)
-    thumbnails = np.stack([reading.thumbnail for reading in readings])
-    digests = [reading.digest for reading in readings]
-    return baseline(thumbnails, dataset.labels[usable], groups, digests, tests)
+    thumbnails = np.stack([reading.thumbnail for reading in usable.readings])
+    digests = [reading.digest for reading in usable.readings]
+    return baseline(thumbnails, usable.labels, usable.groups, digests, usable.tests)
 
 
 def _against(

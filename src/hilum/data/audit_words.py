@@ -70,54 +70,37 @@ def details(audit: Audit) -> tuple[str, ...]:
 
 def figures(audit: Audit) -> tuple[Figure, ...]:
     """The first page's numbers."""
-    groups = audit.copy_groups
-    copied = sum(len(group) for group in groups)
-    images = len(audit.paths)
-    worst = next(iter(audit.shortcuts.items()), None)
-    found = [
-        Figure("Images", f"{images:,}", f"in {_many(len(audit.counts), 'class', 'classes')}"),
-        Figure(
-            "Images that have a copy",
-            _share(copied, images),
-            f"{copied:,} in {len(groups):,} groups",
-            "warn" if copied else "",
-        ),
-        Figure(
-            "Distinct pictures",
-            f"{len(set(audit.grouping.copies.tolist())):,}",
-            f"{int(audit.groups.max(initial=-1)) + 1:,} groups to keep together",
-        ),
-    ]
-    if any(audit.splits):
-        tests = sum(split in ("test", "val") for split in audit.splits)
-        leaked = int(audit.leaked.sum())
-        found.append(
-            Figure(
-                "Held-out images that leak", _share(leaked, tests), f"{leaked:,} of {tests:,}", "bad" if leaked else ""
-            )
-        )
+    found = [Figure("Images", f"{len(audit.paths):,}", f"in {_many(len(audit.counts), 'class', 'classes')}")]
+    found += _copy_figures(audit)
+    conflicts = len(audit.conflicts)
     found.append(
-        Figure(
-            "Conflicting labels",
-            f"{len(audit.conflicts):,}",
-            "pictures under two labels",
-            "bad" if audit.conflicts else "",
-        )
+        Figure("Conflicting labels", f"{conflicts:,}", "pictures under several labels", "bad" if conflicts else "")
     )
     base = audit.baseline
     if base.with_copies is not None:
         rest = "not measurable" if base.without_copies is None else f"{base.without_copies:.1%}"
         found.append(Figure("Nearest neighbour", f"{base.with_copies:.1%}", f"without the copies {rest}"))
-    if worst:
-        found.append(
-            Figure(
-                "Strongest shortcut",
-                f"{worst[1]:.2f}",
-                f"AUROC of the {CUES[worst[0]]} alone",
-                "warn" if worst[1] > WARN_ABOVE else "",
-            )
-        )
+    for cue, area in [*audit.shortcuts.items()][:1]:
+        warn = "warn" if area > WARN_ABOVE else ""
+        found.append(Figure("Strongest shortcut", f"{area:.2f}", f"AUROC of the {CUES[cue]} alone", warn))
     return tuple(found)
+
+
+def _copy_figures(audit: Audit) -> list[Figure]:
+    images, groups = len(audit.paths), audit.copy_groups
+    copied, kept = sum(map(len, groups)), int(audit.groups.max(initial=-1)) + 1
+    beside = f"{copied:,} in {len(groups):,} groups"
+    distinct = len(set(audit.grouping.copies.tolist()))
+    found = [
+        Figure("Images that have a copy", _share(copied, images), beside, "warn" if copied else ""),
+        Figure("Distinct pictures", f"{distinct:,}", f"{kept:,} groups to keep together"),
+    ]
+    held = sum(split in ("test", "val") for split in audit.splits)
+    if held:
+        leaked = int(audit.leaked.sum())
+        of = f"{leaked:,} of {held:,}"
+        found.append(Figure("Held-out images that leak", _share(leaked, held), of, "bad" if leaked else ""))
+    return found
 
 
 def _leaks(audit: Audit) -> str:
