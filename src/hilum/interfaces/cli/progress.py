@@ -1,0 +1,78 @@
+"""Long work -> bars with the time left on stderr; plain lines where stderr is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+class Bars:
+    """A listener of the flows; use as a context manager. Prints one line a stage where nobody looks at a terminal."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self._bars: Progress | None = None
+        if self._console.is_terminal and not quiet:
+            self._bars = Progress(
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=self._console,
+            )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars:
+            self._bars.stop()
+        sys.stderr.flush()
+
+    def stage(self, title: str, total: int | None = None) -> None:
+        """Begin a new bar; the one before is finished."""
+        if self._bars is None:
+            self._console.print(title)
+            return
+        self._finish()
+        self._task = self._bars.add_task(title, total=total, note="")
+
+    def done(self, count: int, total: int | None = None, note: str = "") -> None:
+        """Move the present bar."""
+        if self._bars is not None and self._task is not None:
+            if total is None:
+                self._bars.update(self._task, completed=count, note=note)
+            else:
+                self._bars.update(self._task, completed=count, total=total, note=note)
+
+    def say(self, text: str) -> None:
+        """Print above the bar."""
+        self._console.print(text, markup=False)
+
+    def _finish(self) -> None:
+        if self._bars is None or self._task is None:
+            return
+        task = self._bars.tasks[-1]
+        self._bars.update(self._task, completed=task.total or task.completed, total=task.total or task.completed)
