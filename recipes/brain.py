@@ -7,7 +7,7 @@ Copies weigh as one image; head box, stretch to a square and foreground statisti
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 
 from hilum.image.prepare import Preparation
 from hilum.learn.augment import AugmentPolicy
 from hilum.learn.batches import Head, TrainingData
 from hilum.learn.networks.residual import Residual
 from hilum.learn.settings import TrainSettings
-from hilum.learn.train import train
+from hilum.learn.train import TrainedNetwork, train
 from recipes.chest import show
 from recipes.ground import Ground, prepared, read_ground, write_parts
 from recipes.handover import HELD_OUT, Made, save, save_logits
@@ -35,6 +36,9 @@ POLICY = AugmentPolicy(
 SETTINGS = TrainSettings(
     epochs=54, draws=7000, learning_rate=3e-3, policy=POLICY, keep="last", ema=0.998, check_every=5,
     sizes=((0.34, 96), (0.72, 128), (1.0, SIDE)),
+)  # fmt: skip
+REFINING = replace(
+    SETTINGS, epochs=8, learning_rate=6e-4, mixup=0.0, ema=0.99, check_every=4, sizes=((1.0, SIDE),)
 )  # fmt: skip
 NETWORK = {"width": 32, "blocks": [1, 2, 2, 1], "standardise": "foreground", "dropout": 0.1}
 SOURCES = ("brain-mri-4class", "brain-mri-binary", "brain-mri-csv")
@@ -104,9 +108,24 @@ def make(data: Path, out: Path, settings: TrainSettings = SETTINGS, seed: int = 
         Residual(6, **NETWORK), training_data(ground, rows, pixels), settings, folder=out / "brain-trunk", seed=seed,
         progress=show,
     )  # fmt: skip
-    notes = {"seconds": result.seconds, "computing": result.computing, "epochs": settings.epochs, "seed": seed}
     assert isinstance(result.network, Residual)
-    hand_over(result.network, notes, (ground, rows, pixels), out)
+    save_file(result.network.state_dict(), out / "brain-trunk" / "trunk.safetensors")
+    refined = refine(result.network, (ground, rows, pixels), out, seed)
+    notes = {"seconds": result.seconds + refined.seconds, "computing": result.computing, "seed": seed,
+             "epochs": settings.epochs + REFINING.epochs}  # fmt: skip
+    assert isinstance(refined.network, Residual)
+    hand_over(refined.network, notes, (ground, rows, pixels), out)
+
+
+def refine(
+    trunk: Residual, images: tuple[Ground, NDArray[np.int64], NDArray[np.uint8]], out: Path, seed: int
+) -> TrainedNetwork:
+    """A few calm epochs at full size, healthy slices of the CSV folder drawn twice as often: 4 healthy to 5 tumour."""
+    ground, rows, pixels = images
+    data = training_data(ground, rows, pixels)
+    strata = np.where((data.strata == 5) & (data.groups % 2 == 1), 8, data.strata)
+    folder = out / "brain-trunk" / "refined"
+    return train(trunk, replace(data, strata=strata), REFINING, folder=folder, seed=seed + 100, progress=show)
 
 
 def hand_over(

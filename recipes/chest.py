@@ -31,7 +31,7 @@ POLICY = AugmentPolicy(
     equalise=0.15, bias=0.3, spectrum=0.3, soften=0.6, shrink=0.4, jpeg=0.2, noise=6, frame=0.3, erase=0.2,
 )  # fmt: skip
 SETTINGS = TrainSettings(
-    epochs=88, draws=3600, learning_rate=2e-3, policy=POLICY, keep="last", ema=0.998, check_every=6,
+    epochs=72, draws=3600, learning_rate=2e-3, policy=POLICY, keep="last", ema=0.998, check_every=6,
     sizes=((0.4, 96), (0.76, 128), (1.0, SIDE)),
 )  # fmt: skip
 NETWORK = {"width": 32, "blocks": [1, 2, 2, 1], "standardise": "image", "dropout": 0.1}
