@@ -45,7 +45,7 @@ def seal_task(task_name: str, ground: Ground, made_in: Path, models: Path) -> st
     graph = export_graph(network, made.preparation.size)
     references = References(
         novelty=_novelty(network, made, ground, rows).to_arrays(),
-        admission=_admission(folder, ground, rows, task),
+        admission=_admission(made_in, ground, rows, task),
         fingerprints=Fingerprints.of(fingerprint(film) for film in _images(ground, rows[_in(ground, rows, "train")])),
     )
     sealing = Sealing(
@@ -99,20 +99,20 @@ def _features(network: Residual, pixels: NDArray[np.uint8]) -> NDArray[np.float3
     return np.concatenate(parts)
 
 
-def _admission(folder: Path, ground: Ground, rows: NDArray[np.int64], task: Task) -> bytes:
-    """Trained once and kept beside the weights: it does not depend on them."""
-    kept = folder / "admission.onnx"
+def _admission(made_in: Path, ground: Ground, rows: NDArray[np.int64], task: Task) -> bytes:
+    """Trained once for each kind of image and kept beside the weights, on which it does not depend."""
+    kind = "chest" if ground.source[rows[0]] == "chest-xray" else "brain"
+    kept = made_in / f"admission-{kind}.onnx"
     if not kept.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        kept.write_bytes(train_admission(_material(ground, rows, task), task))
+        kept.write_bytes(train_admission(_material(ground, kind, task), task))
     return kept.read_bytes()
 
 
-def _material(ground: Ground, rows: NDArray[np.int64], task: Task) -> Material:
-    """Good: the training part. Others: images of the tasks of another kind."""
-    train = rows[_in(ground, rows, "train")]
-    brain = ground.source[rows[0]] != "chest-xray"
-    strangers = np.flatnonzero(((ground.source != "chest-xray") != brain) & (ground.part == "train"))
+def _material(ground: Ground, kind: str, task: Task) -> Material:
+    """Good: the training parts of all sources that show this kind. Others: some images of the other kind."""
+    alike = (ground.source == "chest-xray") == (kind == "chest")
+    train = np.flatnonzero(alike & (ground.part == "train"))
+    strangers = np.flatnonzero(~alike & (ground.part == "train"))
     strangers = np.random.default_rng(0).permutation(strangers)[:OTHERS]
     sources = np.unique(ground.source, return_inverse=True)[1].astype(np.int64)
     good = np.stack([frame(film, task) for film in _images(ground, train)])

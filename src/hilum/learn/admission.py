@@ -55,17 +55,19 @@ class AdmissionSettings:
 
     steps, batch, rate: of AdamW with a one-cycle schedule. pool: made outliers to draw from.
     aside: share of the groups kept for the thresholds. views: stressed views of each of them besides the plain one.
-    budget: greatest share of good images that one fault may cost on the worst source.
+    budget, stressed: greatest share of good images, and of stressed views of them, that one fault may cost on the worst
+        source.
     strictest: log-odds above which no threshold is set, however well the good images are known.
     """
 
-    steps: int = 1000
+    steps: int = 1500
     batch: int = 96
     rate: float = 5e-3
-    pool: int = 4000
+    pool: int = 5000
     aside: float = 0.2
     views: int = 3
     budget: float = 0.004
+    stressed: float = 0.012
     strictest: float = 0.0
     seed: int = 0
 
@@ -199,8 +201,8 @@ def _thresholds(
         frames = material.good[aside[material.sources[aside] == source]]
         plain_views = [plain(picture, preparation) for picture in frames]
         stressed = [view(picture, preparation, generator, MILD) for picture in frames for _ in range(settings.views)]
-        for views in (plain_views, stressed):
-            found = np.quantile(log_odds(network, np.stack(views)), settings.budget, axis=0, method="lower")
+        for views, budget in ((plain_views, settings.budget), (stressed, settings.stressed)):
+            found = np.quantile(log_odds(network, np.stack(views)), budget, axis=0, method="lower")
             least = np.minimum(least, found)
     rotated = -np.inf if task.flip_vertical else float(least[1])
     return Thresholds(inverted=float(least[0]), rotated=rotated, other=float(least[2]))

@@ -60,6 +60,18 @@ def noise(good: NDArray[np.uint8], generator: Generator) -> Picture:
     return stretch(values)
 
 
+def points(good: NDArray[np.uint8], generator: Generator) -> Picture:
+    """Soft discs of many sizes on black, as stars or a few lamps."""
+    side = good.shape[1]
+    rows, columns = np.mgrid[0:side, 0:side].astype(np.float32)
+    page = generator.uniform(0, 0.1) * np.abs(generator.normal(0, 1, (side, side)))
+    for _ in range(generator.integers(1, 40)):
+        row, column = generator.uniform(0, side, 2)
+        radius = side * 0.01 / generator.random() ** 0.8
+        page += generator.random() ** 2 * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / radius**2)
+    return stretch(np.minimum(page, generator.uniform(0.5, 2)))
+
+
 def clouds(good: NDArray[np.uint8], generator: Generator) -> Picture:
     """Random phases under a power law, the spectrum of natural pictures at exponent 1 (Field 1987)."""
     side = good.shape[1]
@@ -178,7 +190,7 @@ def body(good: NDArray[np.uint8], generator: Generator) -> Picture:
     return fitted(stretch(page + texture * generator.uniform(0, 0.3)), good)
 
 
-MADE: tuple[Maker, ...] = (noise, clouds, gradient, tiles, text, screen, leaves, leaves, drawing, body, body)
+MADE: tuple[Maker, ...] = (noise, points, clouds, gradient, tiles, text, screen, leaves, leaves, drawing, body, body)
 
 
 def pick(good: NDArray[np.uint8], generator: Generator) -> Picture:
