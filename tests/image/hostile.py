@@ -287,13 +287,13 @@ ODD: dict[str, Callable[[], bytes]] = {
 
 # Within the limits: read, and no dearer than the others
 BIG: dict[str, Callable[[], bytes]] = {
-    "big-png-1bit": lambda: encoded(np.zeros((5700, 5800), bool), "PNG"),
-    "big-jpeg-rgb": lambda: encoded(np.zeros((5700, 5800, 3), np.uint8), "JPEG"),
-    "big-tiff-16bit": lambda: encoded(np.zeros((5700, 5800), np.uint16), "TIFF", compression="tiff_adobe_deflate"),
+    "big-png-1bit": lambda: encoded(np.zeros((5400, 5500), bool), "PNG"),
+    "big-jpeg-rgb": lambda: encoded(np.zeros((5400, 5500, 3), np.uint8), "JPEG"),
+    "big-tiff-16bit": lambda: encoded(np.zeros((5400, 5500), np.uint16), "TIFF", compression="tiff_adobe_deflate"),
     "big-dicom-deflate": lambda: raw_dicom(
-        deflated(pixel_module(5700, 5800) + element(PIXELS, b"OW", bytes(5700 * 5800))), syntax=DEFLATE
+        deflated(pixel_module(5400, 5500) + element(PIXELS, b"OW", bytes(5400 * 5500))), syntax=DEFLATE
     ),
-    "big-dicom-rle": lambda: raw_dicom(pixel_module(5700, 5800), encapsulated(rle_bomb(1, 520_000)), syntax=RLE),
+    "big-dicom-rle": lambda: raw_dicom(pixel_module(5400, 5500), encapsulated(rle_bomb(1, 470_000)), syntax=RLE),
 }
 
 

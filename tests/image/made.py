@@ -53,12 +53,13 @@ def dicom_set(samples: NDArray[Any], **elements: Any) -> Dataset:
     said["PixelData"].VR = "OB" if bits == 8 else "OW"
     for keyword, value in elements.items():
         setattr(said, keyword, value)
+    said.file_meta = FileMetaDataset()
+    said.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return said
 
 
 def dicom_bytes(said: Dataset, syntax: str = ExplicitVRLittleEndian, *, preamble: bool = True) -> bytes:
     """A data set as the bytes of a file; without preamble it is the data set alone."""
-    said.file_meta = FileMetaDataset()
     said.file_meta.TransferSyntaxUID = syntax
     said.file_meta.MediaStorageSOPClassUID = said.SOPClassUID
     said.file_meta.MediaStorageSOPInstanceUID = said.SOPInstanceUID
@@ -66,7 +67,7 @@ def dicom_bytes(said: Dataset, syntax: str = ExplicitVRLittleEndian, *, preamble
     if preamble:
         said.save_as(buffer, enforce_file_format=True)
     else:
-        del said.file_meta
+        said = Dataset(said)
         said.save_as(buffer, implicit_vr=syntax == "1.2.840.10008.1.2", little_endian=True)
     return buffer.getvalue()
 

@@ -15,7 +15,7 @@ class Limits:
 
     max_bytes: length of the file as received.
     max_inflated: length of a deflated DICOM data set once inflated, and of the decoded samples of one DICOM frame.
-    max_pixels: width x height of one frame. The default holds the largest radiographs and mammograms (about 18 M) and
+    max_pixels: width x height of one frame. The default holds the largest radiographs and mammograms (28 M) and
         keeps one decode below 256 MiB.
     max_frames: frames of one file.
     max_total_pixels: width x height x frames; an Image needs 4 bytes a pixel.
@@ -23,7 +23,7 @@ class Limits:
 
     max_bytes: int = 256 * MEBI
     max_inflated: int = 96 * MEBI
-    max_pixels: int = 32 * MEBI
+    max_pixels: int = 30_000_000
     max_frames: int = 512
     max_total_pixels: int = 64 * MEBI
 

@@ -11,6 +11,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 
 from hilum.errors import UnreadableImage, UnsupportedFormat
 from hilum.image.dicom.elements import Elements, Wanted, find_elements
@@ -213,7 +214,7 @@ def groups(said: Dataset, frame: int, keyword: str) -> list[Dataset]:
 def items(said: Dataset, keyword: str) -> list[Dataset]:
     """The items of a sequence; none where it is absent or broken."""
     value = plain(said, keyword)
-    return [item for item in value if isinstance(item, Dataset)] if isinstance(value, (MultiValue, list)) else []
+    return [item for item in value if isinstance(item, Dataset)] if isinstance(value, Sequence) else []
 
 
 def plain(said: Dataset, keyword: str) -> Any:

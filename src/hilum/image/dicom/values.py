@@ -105,8 +105,9 @@ def _shown(values: NDArray[Any], rules: Rules) -> NDArray[np.float32] | None:
         exponent = np.clip(-4 * (values.astype(np.float64) * slope + intercept - centre) / width, -60, 60)
         curve: NDArray[np.float32] = (1 / (1 + np.exp(exponent))).astype(np.float32)
         return np.nan_to_num(curve, copy=False)
-    if function == "LINEAR":  # C.11-2a: of width 1 it is a threshold
-        centre, width = centre - 0.5, max(width - 1, 1e-6)
+    # The half and the one of LINEAR are steps of integers; of floats, or below 1, LINEAR_EXACT is meant.
+    if function == "LINEAR" and width >= 1 and values.dtype.kind in "iu":
+        centre, width = centre - 0.5, max(width - 1, 1e-6)  # C.11-2a; of width 1 it is a threshold
     low, high = ((edge - intercept) / slope for edge in (centre - width / 2, centre + width / 2))
     ramp = grey.ramp(values, min(low, high), max(low, high))
     return np.float32(1.0) - ramp if slope < 0 else ramp

@@ -1,0 +1,208 @@
+"""The value path: what DICOM means to be seen is what the same picture shows as a PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from hilum.image.decode import decode, read_image_file
+from hilum.image.image import Image
+from hilum.image.prepare import Preparation, prepare
+from tests.image.made import dicom_bytes, dicom_set, encoded, picture
+
+# What a network sees of the same picture as PNG and as DICOM may differ by this many of 255 levels.
+MEAN_LEVELS, WORST_LEVELS = 0.25, 2
+PREPARATIONS = (
+    Preparation(size=64),
+    Preparation(size=128, geometry="central", keep=0.9),
+    Preparation(size=128, geometry="foreground"),
+)
+
+
+def wrapped(plane: np.ndarray, bits: int, *, inverted: bool, signed: bool, rescaled: bool, window: bool) -> bytes:
+    """A uint8 picture as a DICOM file of `bits` stored bits that means the same picture."""
+    full = 2**bits - 1
+    values = np.round(plane * (full / 255.0))
+    values = full - values if inverted else values
+    offset = 2 ** (bits - 1) if signed else 0
+    kind = f"{'int' if signed else 'uint'}{8 if bits == 8 else 16}"
+    elements: dict[str, object] = {"BitsStored": bits, "HighBit": bits - 1}
+    if inverted:
+        elements["PhotometricInterpretation"] = "MONOCHROME1"
+    slope, intercept = (2.5, -1000.0) if rescaled else (1.0, 0.0)
+    if rescaled:
+        elements |= {"RescaleSlope": slope, "RescaleIntercept": intercept}
+    if window:
+        low, high = (edge * slope + intercept for edge in (-offset, full - offset))
+        elements |= {"WindowCenter": (low + high) / 2, "WindowWidth": high - low, "VOILUTFunction": "LINEAR_EXACT"}
+    return dicom_bytes(dicom_set((values - offset).astype(kind), **elements))
+
+
+def pixels(said: Dataset) -> np.ndarray:
+    (image,) = decode(dicom_bytes(said), name="made")
+    return image.pixels
+
+
+@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("rescaled", [False, True])
+@pytest.mark.parametrize("window", [False, True])
+def test_a_wrapped_picture_is_the_same_picture(
+    bits: int, *, inverted: bool, signed: bool, rescaled: bool, window: bool
+) -> None:
+    plane = picture(seed=bits)
+    data = wrapped(plane, bits, inverted=inverted, signed=signed, rescaled=rescaled, window=window)
+    (image,) = decode(data, name="wrapped")
+    (original,) = decode(encoded(plane, "PNG"), name="png")
+    if window:
+        np.testing.assert_allclose(image.pixels, original.pixels, atol=0.51 / 255)
+    assert_seen_alike(image, original)
+
+
+def assert_seen_alike(image: Image, original: Image) -> None:
+    for preparation in PREPARATIONS:
+        difference = np.abs(prepare(image, preparation).astype(int) - prepare(original, preparation))
+        assert difference.mean() <= MEAN_LEVELS
+        assert difference.max() <= WORST_LEVELS
+
+
+@pytest.mark.parametrize("folder", ["brain-mri-4class", "brain-mri-binary", "chest-xray"])
+def test_real_images_wrapped_are_seen_alike(real_images: Path, folder: str) -> None:
+    files = sorted(
+        path for path in (real_images / folder).rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png")
+    )
+    for path in files[:: len(files) // 12]:
+        (original,) = read_image_file(path)
+        plane = np.round(original.pixels * 255).astype(np.uint8)
+        data = wrapped(plane, 12, inverted=True, signed=True, rescaled=True, window=False)
+        (image,) = decode(data, name=path.name)
+        assert_seen_alike(image, original)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 999), bits=st.sampled_from([8, 10, 16]))
+def test_monochrome1_and_its_inverse_decode_to_the_same_image(seed: int, bits: int) -> None:
+    generator = np.random.default_rng(seed)
+    plane = generator.integers(0, 2**bits, (17, 23)).astype(np.uint8 if bits == 8 else np.uint16)
+    about = {"BitsStored": bits, "HighBit": bits - 1}
+    one = dicom_set((2**bits - 1 - plane).astype(plane.dtype), PhotometricInterpretation="MONOCHROME1", **about)
+    np.testing.assert_allclose(pixels(one), pixels(dicom_set(plane, **about)), atol=1e-6)
+
+
+def test_the_linear_window_is_the_formula_of_the_standard() -> None:
+    """PS3.3 C.11.2.1.2.1, its note on centre 2048 and width 4096."""
+    values = np.array([[0, 1023, 2047, 2048, 3071, 4095, 5000]], np.uint16)
+    said = dicom_set(values, WindowCenter=2048, WindowWidth=4096)
+    expected = np.clip((values - 2047.5) / 4095 + 0.5, 0, 1)
+    np.testing.assert_allclose(pixels(said), expected, atol=1e-6)
+
+
+def test_a_sigmoid_window_is_half_at_its_centre() -> None:
+    values = np.array([[0, 500, 1000, 1500, 60000]], np.uint16)
+    said = dicom_set(values, WindowCenter=1000, WindowWidth=400, VOILUTFunction="SIGMOID")
+    shown = pixels(said)[0]
+    assert shown[2] == pytest.approx(0.5)
+    assert shown[1] == pytest.approx(1 / (1 + np.exp(5)), abs=1e-6)
+    assert (np.diff(shown) >= 0).all()
+
+
+def test_the_first_of_several_windows_counts() -> None:
+    plane = np.round(picture() * (4095 / 255)).astype(np.uint16)
+    several = dicom_set(plane, WindowCenter=[2048, 40], WindowWidth=[4096, 80])
+    np.testing.assert_array_equal(pixels(several), pixels(dicom_set(plane, WindowCenter=2048, WindowWidth=4096)))
+
+
+@pytest.mark.parametrize("broken", [{"WindowWidth": 0}, {"WindowWidth": -5}, {"WindowCenter": 60000}])
+def test_a_window_that_shows_nothing_is_ignored(broken: dict[str, int]) -> None:
+    plane = np.round(picture() * (4095 / 255)).astype(np.uint16)
+    said = dicom_set(plane, **({"WindowCenter": 2048, "WindowWidth": 10} | broken))
+    np.testing.assert_array_equal(pixels(said), pixels(dicom_set(plane)))
+
+
+@pytest.mark.parametrize("keyword", ["ModalityLUTSequence", "VOILUTSequence"])
+def test_a_look_up_table_maps_and_holds_its_ends(keyword: str) -> None:
+    item = Dataset()
+    item.LUTDescriptor = [3, 10, 16]
+    item.LUTData = [0, 30000, 65535]
+    item["LUTDescriptor"].VR, item["LUTData"].VR = "US", "US"
+    if keyword == "ModalityLUTSequence":
+        item.ModalityLUTType = "US"
+    values = np.array([[0, 10, 11, 12, 200]], np.uint16)
+    said = dicom_set(values, **{keyword: Sequence([item])})
+    np.testing.assert_allclose(pixels(said)[0], np.array([0, 0, 30000, 65535, 65535]) / 65535, atol=0.02)
+
+
+def test_padding_is_black_and_does_not_count() -> None:
+    plane = np.round(picture() * (1000 / 255)).astype(np.int16)
+    plane[:, :30] = -2000
+    said = dicom_set(plane, PixelPaddingValue=-2000, PhotometricInterpretation="MONOCHROME1")
+    said["PixelPaddingValue"].VR = "SS"
+    shown = pixels(said)
+    assert (shown[:, :30] == 0).all()
+    np.testing.assert_allclose(shown[:, 30:], pixels(dicom_set(1000 - plane[:, 30:])), atol=1e-6)
+
+
+def test_the_functional_groups_of_a_frame_come_first() -> None:
+    frames = np.stack([np.round(picture() * (4095 / 255)).astype(np.uint16)] * 2)
+    said = dicom_set(frames, WindowCenter=1, WindowWidth=2)
+    groups = []
+    for centre in (2048, 1024):
+        window, measures, group = Dataset(), Dataset(), Dataset()
+        window.WindowCenter, window.WindowWidth = centre, 4096
+        measures.PixelSpacing = [centre / 1024, 1]
+        group.FrameVOILUTSequence, group.PixelMeasuresSequence = Sequence([window]), Sequence([measures])
+        groups.append(group)
+    said.PerFrameFunctionalGroupsSequence = Sequence(groups)
+    first, second = decode(dicom_bytes(said), name="enhanced")
+    assert (first.spacing_mm, second.spacing_mm) == ((2.0, 1.0), (1.0, 1.0))
+    assert (first.frame, second.frame) == (0, 1)
+    assert second.pixels.mean() > first.pixels.mean() + 0.1
+
+
+def test_colour_is_its_luma_and_its_share() -> None:
+    plane = picture()
+    coloured = np.stack([plane] * 3, axis=-1)
+    coloured[:48, :, 0] = 255
+    (image,) = decode(dicom_bytes(dicom_set(coloured)), name="colour")
+    (original,) = decode(encoded(coloured, "PNG"), name="png")
+    np.testing.assert_array_equal(image.pixels, original.pixels)
+    assert image.colour_share == original.colour_share == pytest.approx(0.5, abs=0.02)
+
+
+def test_metadata_is_what_the_header_says_and_no_name() -> None:
+    about = {
+        "Modality": "DX",
+        "BodyPartExamined": "CHEST",
+        "ViewPosition": "PA",
+        "PatientName": "Doe^Jane",
+        "PatientID": "P-7",
+        "BurnedInAnnotation": "NO",
+        "ImagerPixelSpacing": [0.2, 0.1],
+    }
+    (image,) = decode(dicom_bytes(dicom_set(picture(), **about)), name="made")
+    said = image.metadata
+    assert (said.modality, said.body_part, said.view, said.patient, said.burned_in) == (
+        "DX",
+        "CHEST",
+        "PA",
+        "P-7",
+        False,
+    )
+    assert image.spacing_mm == (0.2, 0.1)
+    assert "P-7" not in repr(image)
+    assert "Doe" not in repr(said)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])
+def test_a_file_without_preamble_is_read(syntax: str) -> None:
+    said = dicom_set(picture())
+    whole = decode(dicom_bytes(said, syntax), name="whole")[0]
+    (bare,) = decode(dicom_bytes(said, syntax, preamble=False), name="bare")
+    np.testing.assert_array_equal(bare.pixels, whole.pixels)
