@@ -38,7 +38,7 @@ SETTINGS = TrainSettings(
     sizes=((0.34, 96), (0.72, 128), (1.0, SIDE)),
 )  # fmt: skip
 REFINING = replace(
-    SETTINGS, epochs=8, learning_rate=6e-4, mixup=0.0, ema=0.99, check_every=4, sizes=((1.0, SIDE),)
+    SETTINGS, epochs=6, learning_rate=6e-4, mixup=0.0, ema=0.99, check_every=3, sizes=((1.0, SIDE),)
 )  # fmt: skip
 NETWORK = {"width": 32, "blocks": [1, 2, 2, 1], "standardise": "foreground", "dropout": 0.1}
 SOURCES = ("brain-mri-4class", "brain-mri-binary", "brain-mri-csv")
