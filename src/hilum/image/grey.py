@@ -61,7 +61,8 @@ def range_of(known: NDArray[Any]) -> tuple[float, float]:
     prepared pixels by up to 6 of 255 levels on average. Only values far outside, a hot pixel or a marker, are cut.
     """
     lowest, highest = float(known.min()), float(known.max())
-    low, high = (float(edge) for edge in np.percentile(known, (LOW, HIGH)))
+    with np.errstate(all="ignore"):  # floats of any size
+        low, high = (float(edge) for edge in np.percentile(known, (LOW, HIGH)))
     if high <= low:  # fewer than one sample in 200 differs
         return lowest, highest
     return max(lowest, low - (high - low)), min(highest, high + (high - low))
@@ -73,8 +74,9 @@ def ramp(samples: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
     if not (np.isfinite(width) and width > 0):
         return np.zeros(samples.shape, np.float32)
     wide = samples.astype(np.float64) if samples.dtype.itemsize > 2 else samples.astype(np.float32)
-    wide -= low
-    wide *= 1.0 / width
+    with np.errstate(all="ignore"):  # infinities are set below
+        wide -= low
+        wide *= 1.0 / width
     if samples.dtype.kind == "f":
         np.nan_to_num(wide, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
     return np.clip(wide, 0.0, 1.0, out=wide).astype(np.float32, copy=False)
