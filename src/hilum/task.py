@@ -127,6 +127,12 @@ def find_task(reference: str) -> Task:
     raise UnknownTask(f"no task '{reference}'; there are: {names}; or give the path of a .toml file")
 
 
+def task_text(reference: str) -> str:
+    """The text of the task file behind a name or a path that `find_task` has found, to be sealed into a package."""
+    path = Path(reference) if Path(reference).suffix == ".toml" else task_folder() / f"{reference}.toml"
+    return path.read_text(encoding="utf-8")
+
+
 def read_task(path: Path) -> Task:
     """Read one task file.
 

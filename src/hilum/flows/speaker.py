@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hilum.flows.prediction import ModelName
 from hilum.gate.admission import Admission
 from hilum.gate.novelty import Novelty
@@ -28,6 +31,10 @@ class Speaker:
     def engine(self) -> Engine:
         """The network."""
         return Engine(self.package.read(GRAPH), size=self.package.preparation.size, threads=self._threads)
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Prepared pixels (N, 1, S, S) uint8 -> (N, C) calibrated probabilities, which explanations ask often."""
+        return self.package.calibration.probabilities(self.engine.run(pixels).logits)
 
     @cached_property
     def admission(self) -> Admission | None:

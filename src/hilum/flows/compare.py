@@ -1,0 +1,85 @@
+"""source -> audit -> split -> each network named -> contenders, measured on the calibration part, never on the test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from hilum.data.audit import audit
+from hilum.data.dataset import Dataset
+from hilum.data.split import make_split
+from hilum.errors import DataError
+from hilum.evaluate.compare_report import Contender
+from hilum.evaluate.evaluation import evaluate
+from hilum.evaluate.rows import Rows, Setting
+from hilum.flows.material import Material, digest_of_data, material
+from hilum.flows.progress import Listener
+from hilum.learn.compare import Candidate, compare
+from hilum.learn.facts import facts_of
+from hilum.learn.fitting import Ears
+from hilum.learn.planning import make_plan
+from hilum.learn.train import Progress
+from hilum.task import Task
+
+
+def compare_networks(
+    dataset: Dataset,
+    task: Task,
+    names: Sequence[str],
+    plan: tuple[Sequence[str], int],
+    places: tuple[Path, Listener],
+) -> tuple[Contender, ...]:
+    """Train each of `names` on one split; plan = (changed lines, seed), places = (folder of the runs, listener).
+
+    Raises:
+        UsageError: a name is unknown. DataError: nothing can be read.
+    """
+    (changes, seed), (runs, listener) = plan, places
+    listener.stage("auditing", len(dataset))
+    found = audit(dataset, progress=listener.done)
+    if found.statistics is None:
+        raise DataError(f"{dataset.name}: no labelled image can be read")
+    split = make_split(dataset, found, seed=seed)
+    planned = replace(make_plan(facts_of(found.statistics, found.shortcuts), task, changes=changes), seed=seed)
+    folder = runs / f"compare-{task.name}-{digest_of_data(dataset, found)[:12]}-{seed}"
+    made = material(dataset, split, folder, listener)
+    held = made.parts["calibrate"]
+    candidates = compare(names, planned, made.cases(), task, folder, held=held, ears=lambda name: _ears(listener, name))
+    neighbour = found.baseline.without_copies
+    baseline = {} if neighbour is None else {"nearest neighbour": neighbour}
+    setting = Setting(dataset.name, baseline=baseline, cues=found.shortcuts, marks=split.marks)
+    return tuple(_contender(each, made, task, setting) for each in candidates)
+
+
+def _contender(candidate: Candidate, made: Material, task: Task, setting: Setting) -> Contender:
+    held = made.parts["calibrate"]
+    answers = candidate.answers
+    rows = Rows(
+        ids=tuple(made.dataset.cases[i].id for i in made.numbers[held]),
+        labels=np.asarray(answers.labels),
+        groups=np.asarray(answers.groups),
+        probabilities=np.asarray(answers.probabilities),
+        predicted=np.asarray(answers.predicted),
+    )
+    return Contender(
+        name=candidate.label,
+        start=candidate.start,
+        parameters=candidate.parameters,
+        size_bytes=candidate.graph_bytes,
+        train_seconds=candidate.seconds,
+        image_seconds=candidate.image_seconds,
+        evaluation=evaluate(rows, task, setting),
+        note=f"{candidate.epochs} epochs, best {candidate.best_epoch + 1}, {candidate.size} px",
+    )
+
+
+def _ears(listener: Listener, name: str) -> Ears:
+    listener.stage(f"training {name}")
+
+    def hear(now: Progress) -> None:
+        listener.done(now.step, now.steps, f"epoch {now.epoch + 1}/{now.epochs}, loss {now.loss:.3f}")
+
+    return Ears(hear)

@@ -1,0 +1,82 @@
+"""A path -> its answers, and a picture beside each that shows where the evidence lies and how faithful that is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.errors import InputError
+from hilum.flows.bulk import Line, Unread, read_limited
+from hilum.flows.predict import Answer, Desk, Options, predict
+from hilum.flows.speaker import Speaker
+from hilum.image.image import Image
+from hilum.image.prepare import prepare
+from hilum.model.explain import Heatmap, fidelity, heatmap, in_frame, occlusion, on_input
+from hilum.model.overlay import outlined, overlay, png
+
+METHODS = ("cam", "occlusion", "lime")
+
+
+def explain_path(path: str, desk: Desk, options: Options, *, folder: Path, method: str) -> list[Line]:
+    """Answer one file; each answer gets a PNG in `folder` and says in `explanation` which one and how faithful it is.
+
+    Raises:
+        MissingExtra: LIME is asked for and not installed.
+    """
+    try:
+        answers = predict(read_limited(Path(path), desk.limits.max_bytes), path, desk, options)
+    except InputError as error:
+        return [Unread(path, error.code, error.reason)]
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_explained(answer, folder, method) for answer in answers]
+
+
+def _explained(answer: Answer, folder: Path, method: str) -> Line:
+    said = answer.prediction
+    if answer.speaker is None or answer.outputs is None or said.label is None:
+        return said
+    speaker, image = answer.speaker, answer.image
+    label = speaker.package.task.classes.index(said.label)
+    heat, picture = _drawn(speaker, answer, label, method)
+    pixels = prepare(image, speaker.package.preparation)
+    inside = on_input(heat.values, image, speaker.package.preparation)
+    faith = fidelity(speaker.probabilities, pixels, inside, label)
+    file = folder / f"{_stem(said.file, said.frame)}-{said.id[:8]}-{method}.png"
+    file.write_bytes(png(picture))
+    explanation = {
+        "method": method,
+        "file": str(file),
+        "deletion": round(faith.deletion, 4),
+        "insertion": round(faith.insertion, 4),
+    }
+    return replace(said, explanation=explanation)
+
+
+def _drawn(speaker: Speaker, answer: Answer, label: int, method: str) -> tuple[Heatmap, NDArray[np.uint8]]:
+    preparation, image = speaker.package.preparation, answer.image
+    if method == "lime":
+        regions = import_module("hilum.learn.lime").Lime(speaker.probabilities, preparation).explain(image, label)
+        return regions.heat, outlined(image, regions.edges)
+    heat = _cam(answer, label) if method == "cam" else _occluded(speaker, image, label)
+    return heat, overlay(image, heat)
+
+
+def _cam(answer: Answer, label: int) -> Heatmap:
+    assert answer.outputs is not None
+    assert answer.speaker is not None
+    return heatmap(answer.outputs.maps[0], label, answer.image, answer.speaker.package.preparation)
+
+
+def _occluded(speaker: Speaker, image: Image, label: int) -> Heatmap:
+    preparation = speaker.package.preparation
+    values = occlusion(speaker.probabilities, prepare(image, preparation), label)
+    return Heatmap(in_frame(values, image, preparation), label, "occlusion")
+
+
+def _stem(file: str | None, frame: int | None) -> str:
+    name = Path(file or "image").stem
+    return name if frame is None else f"{name}-frame{frame}"

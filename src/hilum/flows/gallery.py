@@ -1,0 +1,56 @@
+"""Measured rows -> the pictures and heatmaps of the report, and how faithful the maps are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.data.dataset import Dataset
+from hilum.errors import InputError
+from hilum.evaluate.report import Extras, Shown, notable
+from hilum.flows.evaluate import Measured
+from hilum.flows.speaker import Speaker
+from hilum.image.prepare import prepare
+from hilum.metrics.intervals import Interval
+from hilum.model.explain import Fidelity, fidelity, heatmap, on_input
+from hilum.model.overlay import overlay, png
+
+MOST = 16
+
+
+def gallery(measured: Measured, dataset: Dataset, speaker: Speaker) -> Extras:
+    """Pictures of the rows worth a look, each with the heatmap of the class that was answered."""
+    shown, scores = [], []
+    for row in notable(measured.rows, MOST):
+        try:
+            image = dataset.images(measured.cases[row])[0]
+        except InputError:
+            continue
+        label = int(measured.rows.predicted[row])
+        if label < 0:
+            shown.append(Shown(row, png(_plain(image.pixels)), None))
+            continue
+        pixels = prepare(image, speaker.package.preparation)
+        heat = heatmap(speaker.engine.run(pixels[None]).maps[0], label, image, speaker.package.preparation)
+        inside = on_input(heat.values, image, speaker.package.preparation)
+        scores.append(fidelity(speaker.probabilities, pixels, inside, label))
+        shown.append(Shown(row, png(_plain(image.pixels)), png(overlay(image, heat))))
+    found = {"class-activation map": _means(scores)} if scores else {}
+    return Extras(gallery=tuple(shown), fidelity=found)
+
+
+def _plain(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    grey = np.rint(pixels * 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _means(scores: Sequence[Fidelity]) -> dict[str, Interval]:
+    found = {}
+    for name in ("deletion", "insertion"):
+        values = np.array([getattr(score, name) for score in scores], dtype=np.float64)
+        half = 1.96 * float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("nan")
+        mean = float(values.mean())
+        found[name] = Interval(mean, mean - half, mean + half)
+    return found

@@ -1,0 +1,292 @@
+"""source -> audit -> split -> plan -> train -> calibrate -> seal -> evaluate on the locked test -> a package.
+
+A run that was killed goes on where it was: prepared images, checkpoints and searches lie in its run folder, which is
+named by the task, the data set's digest, the plan's changes and the seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hilum.data.audit import audit
+from hilum.data.dataset import Dataset
+from hilum.data.findings import Audit
+from hilum.data.split import Split, folds, make_split
+from hilum.errors import DataError
+from hilum.evaluate.card import card
+from hilum.flows.evaluate import Known, Measured, evaluate_cases
+from hilum.flows.material import Material, digest_of_data, material
+from hilum.flows.model_card import facts_for_card
+from hilum.flows.predict import Options
+from hilum.flows.progress import Listener
+from hilum.flows.references import Looked, logits_of, references, restyled
+from hilum.flows.speaker import Speaker
+from hilum.image.prepare import prepare
+from hilum.learn.calibrate import fit
+from hilum.learn.facts import facts_of
+from hilum.learn.fitting import Ears, fit_network
+from hilum.learn.folds import train_folds
+from hilum.learn.graph import check_agreement, export_graph
+from hilum.learn.networks import feature_widths, parameters
+from hilum.learn.plan import Plan
+from hilum.learn.planning import make_plan
+from hilum.learn.scores import Scores, make_scores
+from hilum.learn.seal import Sealing, Trained, seal, with_figures
+from hilum.learn.tracking import Run, track
+from hilum.learn.train import Progress
+from hilum.learn.tune import Search, trials_table, tune
+from hilum.learn.tune_plot import draw_trials
+from hilum.model.calibration import Calibration
+from hilum.model.engine import Engine
+from hilum.model.package import Trust, open_package
+from hilum.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asks for beside the data and the task.
+
+    name, version, task_text: of the package. changes: lines of the plan, such as "epochs=3".
+    trials: of a search before training, 0 = none. keep_split: leave a supplied split as it is even where it leaks.
+    runs: folder of the run folders. out: where the package goes. tracking: MLflow store, "" = none.
+    """
+
+    name: str
+    version: str
+    task_text: str
+    runs: Path
+    out: Path
+    changes: tuple[str, ...] = ()
+    trials: int = 0
+    keep_split: bool = False
+    seed: int = 0
+    tracking: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Learned:
+    """What a run gave: the package, its digest, its figures on the locked test, and the run's own folder."""
+
+    package: Path
+    digest: str
+    measured: Measured
+    plan: Plan
+    folder: Path
+    audit: Audit
+    speaker: Speaker
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Bench:
+    """All that the steps of one run share."""
+
+    dataset: Dataset
+    task: Task
+    wishes: Wishes
+    found: Audit
+    split: Split
+    plan: Plan
+    made: Material
+    listener: Listener
+    run: Run
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Fitted:
+    """A trained network, its graph, and what it says of cases it did not learn from."""
+
+    trained: Trained
+    graph: bytes
+    engine: Engine
+    scores: Scores
+    origin: str
+
+
+def learn(dataset: Dataset, task: Task, wishes: Wishes, listener: Listener) -> Learned:
+    """The learn flow.
+
+    Raises:
+        DataError: the data cannot carry a training. TrainingError: the run failed. UsageError: a wish does not fit.
+    """
+    with prepared_bench(dataset, task, wishes, listener) as begun:
+        bench = _searched(begun) if wishes.trials else begun
+        bench.run.parameters({name: value for name, value, _ in bench.plan.lines()})
+        fitted = _fit(bench)
+        calibration = _calibrate(bench, fitted)
+        digest = _seal(bench, fitted, calibration)
+        return _measure(bench, fitted, digest)
+
+
+class prepared_bench:  # noqa: N801 - a context manager, used as a verb
+    """Audit, split, plan and open the run's folder and its track."""
+
+    def __init__(self, dataset: Dataset, task: Task, wishes: Wishes, listener: Listener) -> None:
+        listener.stage("auditing", len(dataset))
+        found = audit(dataset, progress=listener.done)
+        if found.statistics is None:
+            raise DataError(f"{dataset.name}: no labelled image can be read")
+        split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
+        plan = make_plan(facts_of(found.statistics, found.shortcuts), task, changes=wishes.changes)
+        plan = replace(plan, seed=wishes.seed)
+        folder = wishes.runs / _run_name(dataset, task, found, wishes)
+        _tell(listener, found, split, plan)
+        _keep(folder, found, split, plan)
+        self._track = track(wishes.tracking, folder.name)
+        self._make: Callable[[Run], _Bench] = lambda run: _Bench(
+            dataset, task, wishes, found, split, plan, material(dataset, split, folder, listener), listener, run
+        )
+
+    def __enter__(self) -> _Bench:
+        return self._make(self._track.__enter__())
+
+    def __exit__(self, *error: object) -> None:
+        self._track.__exit__(*error)  # type: ignore[arg-type]
+
+
+def _searched(bench: _Bench) -> _Bench:
+    bench.made.pixels(bench.plan.preparation())
+    bench.listener.stage("searching", bench.wishes.trials)
+    search = Search(bench.made.folder / "search", bench.wishes.trials, seed=bench.wishes.seed)
+    tuned = tune(
+        bench.plan, bench.made.cases(), bench.task, search, told=lambda trial: bench.listener.done(trial.number + 1)
+    )
+    bench.listener.say(trials_table(tuned.trials))
+    (bench.made.folder / "trials.txt").write_text(trials_table(tuned.trials), encoding="utf-8")
+    (bench.made.folder / "trials.png").write_bytes(draw_trials(tuned.trials, bench.task.select_by))
+    bench.run.artifact(bench.made.folder / "trials.png")
+    return replace(bench, plan=tuned.plan)
+
+
+def _fit(bench: _Bench) -> _Fitted:
+    plan, made = bench.plan, bench.made
+    pixels = made.pixels(plan.preparation())
+    made.listener.stage("training")
+    ears = Ears(lambda now: _hear(made.listener, now), bench.run.on_epoch)
+    if plan.folds:
+        return _fit_folds(bench, ears)
+    result = fit_network(plan, made.cases(), bench.task, made.folder / "checkpoints", ears=ears)
+    trained = Trained(result.network, plan.network, plan.network_config(len(bench.task.classes)))
+    graph = export_graph(trained.network, plan.size)
+    engine = Engine(graph, size=plan.size, threads=2)
+    held = made.parts["calibrate"]
+    scores = make_scores(logits_of(engine, pixels[held]), made.labels[held], made.groups[held])
+    return _Fitted(trained, graph, engine, scores, "calibration part")
+
+
+def _fit_folds(bench: _Bench, ears: Ears) -> _Fitted:
+    plan, made = bench.plan, bench.made
+    sides = [
+        (np.searchsorted(made.numbers, np.array(kept)), np.searchsorted(made.numbers, np.array(held)))
+        for kept, held in folds(bench.split, plan.folds)
+    ]
+    folded = train_folds(plan, made.cases(), bench.task, sides, made.folder / "folds", ears=ears)
+    classes = len(bench.task.classes)
+    config = {"classes": classes, "member": plan.network, "config": plan.network_config(classes), "count": plan.folds}
+    trained = Trained(folded.average(), "average", config)
+    graph = export_graph(trained.network, plan.size)
+    return _Fitted(trained, graph, Engine(graph, size=plan.size, threads=2), folded.scores, "out of fold")
+
+
+def _calibrate(bench: _Bench, fitted: _Fitted) -> Calibration:
+    made, stress = bench.made, None
+    if fitted.origin == "calibration part":
+        copies = restyled(Looked(made, bench.found, bench.task, bench.plan.preparation()))
+        if copies:
+            held = made.parts["calibrate"]
+            logits = np.concatenate([logits_of(fitted.engine, rows) for rows in copies.values()])
+            times = len(copies)
+            stress = make_scores(logits, np.tile(made.labels[held], times), np.tile(made.groups[held], times))
+    return fit(fitted.scores, bench.task, stress=stress, origin=fitted.origin)
+
+
+def _seal(bench: _Bench, fitted: _Fitted, calibration: Calibration) -> str:
+    plan, made = bench.plan, bench.made
+    widths = feature_widths(fitted.trained.network)
+    looked = Looked(made, bench.found, bench.task, plan.preparation())
+    known = references(fitted.engine, widths, looked)
+    bench.listener.stage("sealing")
+    sealing = Sealing(
+        name=bench.wishes.name,
+        version=bench.wishes.version,
+        trained=fitted.trained,
+        task_text=bench.wishes.task_text,
+        preparation=plan.preparation(),
+        calibration=calibration,
+        plan=plan.to_json(),
+        check=np.asarray(made.pixels(plan.preparation())[made.parts["calibrate"]]),
+        references=known,
+        data={
+            "name": bench.dataset.name,
+            "digest": digest_of_data(bench.dataset, bench.found),
+            "images": len(bench.dataset),
+            "parts": bench.split.sizes,
+        },
+        graph=fitted.graph,
+    )
+    return seal(sealing, bench.wishes.out)
+
+
+def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
+    """Open the locked test for the sealed package, and put its figures and its card into it."""
+    out, split, found = bench.wishes.out, bench.split, bench.found
+    test = np.array(split.open_test(digest), dtype=np.int64)
+    part = bench.dataset.subset(test.tolist())
+    speaker = Speaker(open_package(out, Trust({digest})), threads=1)
+    neighbour = found.baseline.without_copies
+    known = Known(
+        groups=split.groups[test],
+        baseline={} if neighbour is None else {"nearest neighbour": neighbour},
+        cues=found.shortcuts,
+        marks=split.marks,
+    )
+    measured = evaluate_cases(part, speaker, Options(), known, bench.listener)
+    preparation = bench.plan.preparation()
+    pixels = np.stack([prepare(part.images(case)[0], preparation) for case in measured.cases])
+    agreement = check_agreement(fitted.trained.network, fitted.graph, pixels)
+    weights = parameters(fitted.trained.network)
+    facts = facts_for_card(bench.dataset, found, split, bench.plan, (speaker.package, weights))
+    words = card(measured.evaluation, facts, bench.task)
+    digest = with_figures(out, measured.evaluation.to_json(), words, agreement)
+    speaker = Speaker(open_package(out, Trust({digest})), threads=1)
+    bench.run.tags({"package": digest, "data": digest_of_data(bench.dataset, found)})
+    bench.run.figures({name: figure.value for name, figure in measured.evaluation.whole.metrics.items()})
+    return Learned(out, digest, measured, bench.plan, bench.made.folder, found, speaker)
+
+
+def _run_name(dataset: Dataset, task: Task, found: Audit, wishes: Wishes) -> str:
+    asked = json.dumps([wishes.changes, wishes.trials, wishes.keep_split, wishes.seed, wishes.task_text])
+    marks = digest_of_data(dataset, found) + asked
+    return f"{task.name}-{hashlib.sha256(marks.encode()).hexdigest()[:12]}"
+
+
+def _keep(folder: Path, found: Audit, split: Split, plan: Plan) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in (
+        ("audit.json", found.to_json()),
+        ("split.json", split.to_json(found.paths)),
+        ("plan.json", plan.to_json()),
+    ):
+        (folder / name).write_text(json.dumps(value, indent=1), encoding="utf-8")
+
+
+def _tell(listener: Listener, found: Audit, split: Split, plan: Plan) -> None:
+    parts = ", ".join(f"{name} {count}" for name, count in split.sizes.items())
+    listener.say(f"audit: {found.verdict}; {len(found.pairs)} copy pairs, {len(found.unreadable)} unreadable")
+    listener.say(f"split: {parts}; left out {len(split.left_out)}")
+    for note in (*split.notes, *split.marks):
+        listener.say(f"  {note}")
+    listener.say("plan:")
+    for name, value, reason in plan.lines():
+        if reason:
+            listener.say(f"  {name:<18} {value:<12} {reason}")
+
+
+def _hear(listener: Listener, now: Progress) -> None:
+    score = "" if np.isnan(now.score) else f", tune {now.score:.4f}"
+    listener.done(now.step, now.steps, f"epoch {now.epoch + 1}/{now.epochs}, loss {now.loss:.3f}{score}")

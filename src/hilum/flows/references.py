@@ -1,0 +1,114 @@
+"""A trained network and its material -> what the gate and later audits compare new images with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.data.findings import Audit
+from hilum.data.fingerprint import Fingerprints
+from hilum.errors import DataError
+from hilum.flows.material import Material
+from hilum.image.decode import from_array
+from hilum.image.prepare import Preparation, prepare
+from hilum.learn.admission import FRAME, frame, train_admission
+from hilum.learn.admission import Material as GoodAndOther
+from hilum.learn.novelty import Held, fit_novelty
+from hilum.learn.seal import References
+from hilum.learn.stress import stress_copies
+from hilum.model.engine import Engine
+from hilum.task import Task
+
+SHORTCUT = 0.8  # AUROC of a mere property of the file from which thresholds are set on restyled copies too
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Looked:
+    """What references are made from: the material, its audit, the task, and how images become the network's input."""
+
+    made: Material
+    found: Audit
+    task: Task
+    preparation: Preparation
+
+
+def references(engine: Engine, widths: tuple[int, ...], looked: Looked) -> References:
+    """Fit the novelty reference and the admission network; where there are too few images for one, it is left out.
+
+    widths: features of each depth of the network, as they lie side by side in the feature row.
+    """
+    return References(
+        novelty=_novelty(engine, widths, looked),
+        admission=_admission(looked.made, looked.task),
+        fingerprints=_fingerprints(looked.made, looked.found),
+    )
+
+
+def logits_of(engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, C) logits of prepared images through the graph that will be served."""
+    parts = [engine.run(np.ascontiguousarray(pixels[i : i + 64])).logits for i in range(0, len(pixels), 64)]
+    return np.concatenate(parts)
+
+
+def features_of(engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(N, F) features of prepared images through the graph that will be served."""
+    parts = [engine.run(np.ascontiguousarray(pixels[i : i + 64])).features for i in range(0, len(pixels), 64)]
+    return np.concatenate(parts)
+
+
+def restyled(looked: Looked) -> dict[str, NDArray[np.uint8]]:
+    """Stressed copies of the calibration part, prepared: kind -> (n, 1, S, S); {} where no shortcut asks for them.
+
+    Where a mere property of the files tells the classes, clean held-out images cannot show what another machine does.
+    """
+    made, negative = looked.made, looked.task.negative
+    if negative is None or max(looked.found.shortcuts.values(), default=0.0) <= SHORTCUT:
+        return {}
+    films = made.each("calibrate", lambda image: image.pixels, "restyling the calibration part")
+    positive = made.labels[made.parts["calibrate"]] != negative
+    if positive.all() or not positive.any():
+        return {}
+    copies = stress_copies(films, positive)
+    return {
+        kind: np.stack([_prepared(film, looked.preparation) for film in of_kind]) for kind, of_kind in copies.items()
+    }
+
+
+def _prepared(film: NDArray[np.float32], preparation: Preparation) -> NDArray[np.uint8]:
+    return prepare(from_array(film, "restyled"), preparation)
+
+
+def _novelty(engine: Engine, widths: tuple[int, ...], looked: Looked) -> dict[str, NDArray[Any]] | None:
+    made = looked.made
+    pixels, train, held = made.pixels(looked.preparation), made.parts["train"], made.parts["calibrate"]
+    copies = restyled(looked)
+    features = [features_of(engine, pixels[held]), *(features_of(engine, rows) for rows in copies.values())]
+    styles = np.repeat(np.arange(len(features)), [len(rows) for rows in features])
+    known = features_of(engine, pixels[train])
+    try:
+        reference = fit_novelty(known, made.labels[train], widths, Held(np.concatenate(features), styles))
+    except DataError as error:
+        made.listener.say(f"no novelty reference: {error}")
+        return None
+    return reference.to_arrays()
+
+
+def _admission(made: Material, task: Task) -> bytes | None:
+    frames = made.each("train", lambda image: frame(image, task), "looking at whole frames")
+    good = np.stack(frames)
+    groups = made.groups[made.parts["train"]]
+    strangers = np.zeros((0, FRAME, FRAME), dtype=np.uint8)
+    made.listener.stage("training the admission network")
+    try:
+        return train_admission(GoodAndOther(good, groups, np.zeros(len(good), dtype=np.int64), strangers), task)
+    except DataError as error:
+        made.listener.say(f"no admission network: {error}")
+        return None
+
+
+def _fingerprints(made: Material, found: Audit) -> Fingerprints:
+    readable = {case: place for place, case in enumerate(i for i, d in enumerate(found.digests) if d is not None)}
+    return found.fingerprints.take(readable[int(made.numbers[i])] for i in made.parts["train"])

@@ -1,0 +1,20 @@
+"""Measured cases and their package -> the evaluation report as one HTML file, with pictures and heatmaps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hilum.data.dataset import Dataset
+from hilum.evaluate.report import report
+from hilum.flows.evaluate import Measured
+from hilum.flows.gallery import gallery
+from hilum.flows.speaker import Speaker
+
+
+def write_evaluation_report(measured: Measured, dataset: Dataset, speaker: Speaker, folder: Path) -> Path:
+    """Write `folder`/index.html; returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    extras = gallery(measured, dataset, speaker)
+    page = folder / "index.html"
+    page.write_text(report(measured.evaluation, measured.rows, speaker.package.task, extras), encoding="utf-8")
+    return page

@@ -1,0 +1,60 @@
+"""A labelled source and a package -> how good its answers are, as text, JSON and a report with pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from hilum import bootstrap
+from hilum.evaluate.text import text
+from hilum.evaluate.versus import compare, with_versus
+from hilum.flows.evaluate import evaluate_source
+from hilum.flows.predict import Options
+from hilum.flows.report import write_evaluation_report
+from hilum.interfaces.cli.predict import parse_prevalence
+from hilum.interfaces.cli.progress import Bars
+from hilum.interfaces.cli.source import add_source_arguments, open_labelled
+from hilum.registry.pins import champion_for
+from hilum.settings import Settings
+from hilum.task import find_task
+
+DESCRIPTION = "Measure a package on labelled images: exactly what is served, refusals counted as wrong, 95% intervals."
+EXAMPLES = """examples:
+  hilum evaluate test/ --task pneumonia-cxr
+  hilum evaluate images/ --task brain-tumor-mri --report out/     curves, errors with heatmaps: out/index.html
+  hilum evaluate labels.csv --task my.toml --model ./mine --json  the evaluation object
+  hilum evaluate test/ --task pneumonia-cxr --versus other@2      paired test against another model"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_source_arguments(parser)
+    parser.add_argument("--task", required=True, metavar="T", help="a task, or a task file of your own")
+    parser.add_argument("--model", metavar="REF", help="the package to measure (default: the task's champion)")
+    parser.add_argument("--versus", metavar="REF", help="a second package: McNemar and paired bootstrap")
+    parser.add_argument("--operating-point", default="balanced", metavar="NAME", help="balanced (default), screening …")
+    parser.add_argument("--prevalence", metavar="P", help="share with disease where this is used, or one share a class")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write the report into this folder")
+    parser.add_argument("--json", action="store_true", help="the evaluation object on stdout")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Measure; 3 where some case could not be read."""
+    task = find_task(arguments.task)
+    options = Options(arguments.operating_point, parse_prevalence(arguments.prevalence))
+    with Bars(quiet=arguments.json and not arguments.report) as bars:
+        reference = arguments.model or str(champion_for(task.name, settings))
+        speaker = bootstrap.speaker(settings, reference)
+        dataset = open_labelled(arguments, settings, bars, speaker.package.task)
+        measured = evaluate_source(dataset, speaker, options, bars)
+        evaluation = measured.evaluation
+        if arguments.versus:
+            other = bootstrap.speaker(settings, arguments.versus)
+            second = evaluate_source(dataset, other, options, bars)
+            evaluation = with_versus(evaluation, compare(measured.rows, second.rows, task, other.package.reference))
+        if arguments.report:
+            bars.stage("writing the report")
+            bars.say(f"report: {write_evaluation_report(measured, dataset, speaker, arguments.report)}")
+    print(json.dumps(evaluation.to_json()) if arguments.json else text(evaluation, task))
+    return 3 if evaluation.unreadable else 0

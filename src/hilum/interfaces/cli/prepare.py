@@ -1,0 +1,60 @@
+"""A source -> a cleaned copy of it: no copies, no conflicts, no broken files; as a folder or one .npz."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hilum.data.audit import audit
+from hilum.data.export import Wanted, export
+from hilum.data.findings import Audit
+from hilum.image.prepare import Preparation
+from hilum.interfaces.cli.progress import Bars
+from hilum.interfaces.cli.source import add_source_arguments, open_labelled
+from hilum.settings import Settings
+from hilum.task import find_task
+
+DESCRIPTION = "Write a cleaned copy: one of each group of copies, no conflicting labels, no unreadable or stray files."
+EXAMPLES = """examples:
+  hilum prepare images/ --out clean.npz --size 128 --task brain-tumor-mri
+  hilum prepare images/ --out clean/                    the files as they are, in class folders
+  hilum prepare s3://bucket/films/ --out local/ --keep-copies"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_source_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="a folder, or a file ending in .npz")
+    parser.add_argument("--task", help="read labels by this task's words")
+    parser.add_argument("--size", type=int, metavar="S", help="prepare to S x S pixels as networks see them")
+    parser.add_argument("--keep-copies", action="store_true", help="keep every copy")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Write the cleaned copy and say what was left out."""
+    task = find_task(arguments.task) if arguments.task else None
+    with Bars() as bars:
+        dataset = open_labelled(arguments, settings, bars, task)
+        bars.stage("looking at every image", len(dataset))
+        found = audit(dataset, progress=bars.done)
+        keep = sound_cases(found, keep_copies=arguments.keep_copies)
+        geometry = task.geometry if task else "whole"
+        preparation = Preparation(size=arguments.size, geometry=geometry) if arguments.size else None
+        bars.stage("writing", len(keep))
+        made = export(dataset, arguments.out, Wanted(keep, preparation), progress=bars.done)
+    left = len(dataset) - made.images
+    print(f"{made.path}: {made.images} images, {left} left out\ndigest {made.digest}")
+    return 0
+
+
+def sound_cases(found: Audit, *, keep_copies: bool) -> tuple[int, ...]:
+    """Case numbers that are readable and labelled, bear no conflicting label, and (unless asked) are no second copy."""
+    left = set(found.unreadable) | {i for group in found.conflicts for i in group}
+    left |= {i for i, label in enumerate(found.labels) if label is None}
+    kept, seen = [], set()
+    for case, group in enumerate(found.grouping.copies.tolist()):
+        if case in left or (group in seen and not keep_copies):
+            continue
+        seen.add(group)
+        kept.append(case)
+    return tuple(kept)

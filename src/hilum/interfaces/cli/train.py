@@ -1,0 +1,127 @@
+"""A source and a task -> a sealed package with its report; the door of the learn flow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hilum.data.audit import audit
+from hilum.data.audit_report import write_audit_report
+from hilum.data.dataset import Dataset
+from hilum.errors import DataError, UsageError
+from hilum.evaluate.text import text
+from hilum.flows.learn import Learned, Wishes, learn
+from hilum.flows.report import write_evaluation_report
+from hilum.interfaces.cli.progress import Bars
+from hilum.interfaces.cli.source import add_source_arguments, open_labelled
+from hilum.learn.facts import facts_of
+from hilum.learn.planning import make_plan
+from hilum.learn.tracking import store_uri
+from hilum.registry.pins import pin, trained_folder
+from hilum.settings import Settings
+from hilum.task import Task, find_task, task_text
+
+DESCRIPTION = "Audit, split, plan, train, calibrate, seal and measure: from labelled images to a package."
+EXAMPLES = """examples:
+  hilum train chest-xray/ --task pneumonia-cxr
+  hilum train images/ --task ./my-task.toml --set epochs=10 --set network=cnn-3block
+  hilum train images/ --task brain-tumor-mri --tune 20       search learning rate, dropout, head, augmentation first
+  hilum train images/ --task brain-tumor-mri --plan          print the plan and its reasons, train nothing
+
+A run that was stopped goes on where it was when the same command is given again. Training never promotes a model."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_source_arguments(parser)
+    parser.add_argument("--task", required=True, metavar="T", help="a task, or a task file of your own")
+    parser.add_argument("--network", metavar="N", help="a network by name instead of the planned one")
+    parser.add_argument("--set", action="append", default=[], metavar="LINE", help="a line of the plan: epochs=3")
+    parser.add_argument("--tune", type=int, default=0, metavar="N", help="trials of a search before training")
+    parser.add_argument("--folds", type=int, default=0, metavar="K", help="train K networks, average them")
+    parser.add_argument("--seed", type=int, default=0, help="of split and training (default 0)")
+    parser.add_argument("--keep-split", action="store_true", help="keep a split that leaks; figures are marked")
+    parser.add_argument("--plan", action="store_true", help="print the plan with its reasons and stop")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the package goes (default: HILUM_HOME/models)")
+    parser.add_argument("--no-tracking", action="store_true", help="do not record the run in MLflow")
+    parser.add_argument("--json", action="store_true", help="package and evaluation as one JSON object on stdout")
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Train and say what came of it."""
+    quiet_libraries()
+    task = find_task(arguments.task)
+    with Bars() as bars:
+        dataset = open_labelled(arguments, settings, bars, task)
+        if arguments.plan:
+            print(_plan(dataset, task, arguments))
+            return 0
+        wishes = _wishes(arguments, settings, task.name)
+        learned = learn(dataset, task, wishes, bars)
+        pin(settings, learned.package.resolve(), f"trained on {dataset.name}")
+        pages = _reports(learned, dataset, bars)
+    if arguments.json:
+        found = learned.measured.evaluation.to_json()
+        print(json.dumps({"package": str(learned.package), "digest": learned.digest, "evaluation": found}))
+    else:
+        print(text(learned.measured.evaluation, task))
+        print(f"\npackage  {learned.package}\ndigest   {learned.digest}\n{pages}")
+    return 0
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' own chatter off the terminal; what matters is said by us."""
+    warnings.filterwarnings("ignore", module=r"(lightning|torch|monai|mlflow|optuna)")
+    for name in ("lightning", "lightning.pytorch", "mlflow", "alembic", "optuna", "torch.onnx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def changes_of(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The lines of the plan that the command line changes."""
+    named = [f"network={arguments.network}"] if getattr(arguments, "network", None) else []
+    folds = [f"folds={arguments.folds}"] if getattr(arguments, "folds", 0) else []
+    return (*named, *folds, *arguments.set)
+
+
+def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wishes:
+    version = datetime.now(UTC).strftime("%Y%m%d.%H%M%S")
+    out = arguments.out or trained_folder(settings) / name / version
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out}: exists already; a sealed package is never written over")
+    if out.is_dir():
+        out.rmdir()
+    return Wishes(
+        name=name,
+        version=version,
+        task_text=task_text(arguments.task),
+        runs=settings.home / "runs",
+        out=out,
+        changes=changes_of(arguments),
+        trials=arguments.tune,
+        keep_split=arguments.keep_split,
+        seed=arguments.seed,
+        tracking="" if arguments.no_tracking else store_uri(settings.home),
+    )
+
+
+def _plan(dataset: Dataset, task: Task, arguments: argparse.Namespace) -> str:
+    found = audit(dataset)
+    if found.statistics is None:
+        raise DataError(f"{dataset.name}: no labelled image can be read")
+    plan = make_plan(facts_of(found.statistics, found.shortcuts), task, changes=changes_of(arguments))
+    return "\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines())
+
+
+def _reports(learned: Learned, dataset: Dataset, bars: Bars) -> str:
+    bars.stage("writing the reports")
+    audited = write_audit_report(learned.audit, dataset, learned.folder / "audit")
+    evaluated = write_evaluation_report(learned.measured, dataset, learned.speaker, learned.folder / "report")
+    for prepared in learned.folder.glob("prepared-*.npy"):
+        prepared.unlink()
+    return f"report   {evaluated}\naudit    {audited}"
