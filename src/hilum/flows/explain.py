@@ -43,7 +43,7 @@ def _explained(answer: Answer, folder: Path, method: str) -> Line:
     label = speaker.package.task.classes.index(said.label)
     heat, picture = _drawn(speaker, answer, label, method)
     pixels = prepare(image, speaker.package.preparation)
-    inside = on_input(heat.values, image, speaker.package.preparation)
+    inside = on_input(heat, image, speaker.package.preparation)
     faith = fidelity(speaker.probabilities, pixels, inside, label)
     file = folder / f"{_stem(said.file, said.frame)}-{said.id[:8]}-{method}.png"
     file.write_bytes(png(picture))

@@ -34,7 +34,7 @@ def gallery(measured: Measured, dataset: Dataset, speaker: Speaker) -> Extras:
             continue
         pixels = prepare(image, speaker.package.preparation)
         heat = heatmap(speaker.engine.run(pixels[None]).maps[0], label, image, speaker.package.preparation)
-        inside = on_input(heat.values, image, speaker.package.preparation)
+        inside = on_input(heat, image, speaker.package.preparation)
         scores.append(fidelity(speaker.probabilities, pixels, inside, label))
         shown.append(Shown(row, png(_plain(image.pixels)), png(overlay(image, heat))))
     found = {"class-activation map": _means(scores)} if scores else {}

@@ -11,7 +11,7 @@ from hilum.flows.compare import compare_networks
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
 from hilum.interfaces.cli.train import changes_of, quiet_libraries
-from hilum.learn.networks import names
+from hilum.learn.networks import DESIGNS
 from hilum.settings import Settings
 from hilum.task import find_task
 
@@ -20,7 +20,7 @@ EXAMPLES = f"""examples:
   hilum compare images/ --task pneumonia-cxr --networks residual-m,cnn-3block,cnn-2block
   hilum compare images/ --task my.toml --networks residual-s,resnet50-transfer --report out/ --set epochs=5
 
-networks: {", ".join(names())}"""
+networks: {", ".join(DESIGNS)}"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

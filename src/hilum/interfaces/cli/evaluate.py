@@ -52,9 +52,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         if arguments.versus:
             other = bootstrap.speaker(settings, arguments.versus)
             second = evaluate_source(dataset, other, options, bars)
-            evaluation = with_versus(evaluation, compare(measured.rows, second.rows, task, other.package.reference))
+            evaluation = with_versus(evaluation, compare(measured.rows, second.rows, task, second.evaluation.setting))
         if arguments.report:
             bars.stage("writing the report")
             bars.say(f"report: {write_evaluation_report(measured, dataset, speaker, arguments.report)}")
     print(json.dumps(evaluation.to_json()) if arguments.json else text(evaluation, task))
-    return 3 if evaluation.unreadable else 0
+    return 3 if evaluation.setting.unreadable else 0
