@@ -30,7 +30,8 @@ def fit(scores: Scores, task: Task, *, stress: Scores | None = None, origin: str
 
     scores: of the calibration part, or out of fold; columns in the order of `task.classes`.
     stress: of disturbed copies of the same images (same group numbers). Pooled with equal total weight for everything
-        but the prevalence, so that neither confidence nor threshold rests on undisturbed images alone.
+        but the prevalence, so that neither confidence nor threshold rests on undisturbed images alone. Where they are
+        given a shift is expected, and the temperature is fitted alone: a bias would carry this place's odds elsewhere.
     origin: stored and shown: where the scores come from.
 
     Raises:
@@ -42,7 +43,7 @@ def fit(scores: Scores, task: Task, *, stress: Scores | None = None, origin: str
     if missing:
         raise DataError(f"the calibration part holds no image of: {', '.join(missing)}")
     pooled = scores if stress is None else pool(scores, stress)
-    temperature, bias = _scaling(pooled, min(counts))
+    temperature, bias = _scaling(pooled, min(counts)) if stress is None else _fit_scaling(pooled, with_bias=False)
     scaled = Scores(pooled.logits / temperature + bias, pooled.labels, pooled.groups, pooled.weights)
     shares = np.bincount(scores.labels, weights=scores.weights, minlength=size) / scores.weights.sum()
     return Calibration(
