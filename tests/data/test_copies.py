@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from hilum.data.copies import Copy, find_copies, group_copies
 from hilum.data.fingerprint import Fingerprints, fingerprint
+from hilum.errors import PackageDamaged
 from hilum.image.image import Image, Metadata
 
 Pixels = NDArray[np.float32]
@@ -66,9 +68,35 @@ def test_a_changed_copy_is_found_among_strangers(change: str) -> None:
     assert copies[0].kind == ("mirrored" if change == "mirrored" else "near")
 
 
-def test_equal_digests_are_exact_copies_of_the_first() -> None:
-    pictures = [picture(0), picture(1), picture(0), picture(0)]
-    assert [(c.a, c.b, c.kind, c.similarity) for c in found(pictures)] == [(0, 2, "exact", 1.0), (0, 3, "exact", 1.0)]
+@pytest.mark.parametrize(("turns", "mirrored"), [(1, False), (2, False), (0, True), (1, True), (2, True)])
+def test_a_turned_or_mirrored_copy_says_how_it_lies(turns: int, mirrored: bool) -> None:
+    pictures = [picture(seed) for seed in range(6)]
+    laid = np.rot90(pictures[2][:, ::-1] if mirrored else pictures[2], turns)
+    (copy,) = found([*pictures, laid])
+    assert (copy.a, copy.b, copy.kind) == (2, 6, "mirrored" if mirrored else "near")
+    back = np.rot90(laid[:, ::-1] if mirrored else laid, copy.quarter_turns)
+    assert np.array_equal(back, pictures[2])
+
+
+def test_a_wide_margin_and_another_shape_of_the_frame_do_not_hide_a_copy() -> None:
+    pictures = [picture(seed) for seed in range(6)]
+    framed = cv2.resize(np.pad(pictures[4], ((30, 10), (60, 20)), constant_values=0.02), (150, 224))
+    assert [(c.a, c.b) for c in found([*pictures, framed])] == [(4, 6)]
+
+
+def test_blank_images_are_no_near_copies_of_one_another() -> None:
+    assert found([np.full((40, 40), grey, np.float32) for grey in (0.0, 0.2, 0.9)]) == ()
+
+
+def test_equal_digests_are_exact_copies_and_share_their_near_ones() -> None:
+    copies = found([picture(0), picture(1), picture(0), jpeg(picture(0)), picture(0)])
+    assert [(c.a, c.b) for c in copies if c.kind == "exact"] == [(0, 2), (0, 4), (2, 4)]
+    assert [(c.a, c.b) for c in copies if c.kind == "near"] == [(0, 3), (2, 3), (3, 4)]
+
+
+def test_a_large_group_of_exact_copies_is_tied_to_its_first() -> None:
+    pairs = find_copies(Fingerprints.of([fingerprint(as_image(picture(0)))] * 40), ["same"] * 40)
+    assert [(c.a, c.b) for c in pairs] == [(0, n) for n in range(1, 40)]
 
 
 def test_groups_tie_what_is_tied_through_others() -> None:
@@ -82,12 +110,27 @@ def test_the_same_input_gives_the_same_pairs() -> None:
     assert found(pictures) == found(pictures)
 
 
-def test_a_foreign_set_is_matched(tmp_path) -> None:
+def test_a_foreign_set_is_matched(tmp_path: Path) -> None:
     ours = Fingerprints.of(fingerprint(as_image(picture(seed))) for seed in range(10))
     ours.save(tmp_path / "fingerprints.npz")
     theirs = Fingerprints.of(fingerprint(as_image(p)) for p in (picture(50), jpeg(picture(3)), picture(51)))
     (match,) = Fingerprints.load(tmp_path / "fingerprints.npz").match(theirs)
     assert (match.first, match.second, match.mirrored) == (3, 1, False)
+
+
+def test_what_is_shipped_is_small_and_matches_as_before(tmp_path: Path) -> None:
+    prints = Fingerprints.of(fingerprint(as_image(picture(seed))) for seed in range(60))
+    prints.save(tmp_path / "fingerprints.npz")
+    assert (tmp_path / "fingerprints.npz").stat().st_size < 60 * 300  # of which the archive itself is 1 KB
+    shipped = Fingerprints.load(tmp_path / "fingerprints.npz")
+    assert [(m.first, m.second) for m in shipped.match(prints)] == [(n, n) for n in range(60)]
+
+
+def test_a_damaged_file_of_fingerprints_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "fingerprints.npz"
+    path.write_bytes(b"PK no archive")
+    with pytest.raises(PackageDamaged, match=r"fingerprints\.npz"):
+        Fingerprints.load(path)
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -6,17 +6,20 @@ How it works, what it finds and what it misses: docs/explanation/copies.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.data.fingerprint import THRESHOLD, Fingerprints
-from hilum.data.matching import matches
+from hilum.data.matching import Match, matches
 
 Kind = Literal["exact", "near", "mirrored"]
+
+LISTED = 200  # pairs that one group of exact copies, or one match between two, may add
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,15 @@ def find_copies(
     digests: one content hash an image (of the file's bytes or of its pixels): equal hashes are exact copies.
     progress: called with (done, all) pairs verified.
 
-    Of several exact copies the first stands for all: the others are tied to it alone, and near copies are sought
-    among the first ones.
+    Of several exact copies only the first is searched for near ones; what is found holds for the others too. Where that
+    makes more than LISTED pairs, only those with the first are listed; the groups they make are the same.
     """
     if len(digests) != len(fingerprints):
         raise ValueError(f"{len(digests)} digests for {len(fingerprints)} fingerprints")
-    firsts, exact = _exact(digests)
-    found = matches(fingerprints.take(firsts).prints, None, threshold, progress)
-    near = [
-        Copy(firsts[m.first], firsts[m.second], "mirrored" if m.mirrored else "near", m.similarity, m.quarter_turns)
-        for m in found
-    ]
+    same = _same_content(digests)
+    exact = [Copy(a, b, "exact", 1.0) for members in same for a, b in _listed(combinations(members, 2), members)]
+    found = matches(fingerprints.take(members[0] for members in same).prints, None, threshold, progress)
+    near = [copy for match in found for copy in _near(match, same[match.first], same[match.second])]
     return tuple(sorted([*exact, *near], key=lambda copy: (copy.a, copy.b)))
 
 
@@ -83,14 +84,23 @@ def group_copies(n: int, copies: Iterable[Copy], threshold: float = -1.0) -> NDA
     return np.array([numbers.setdefault(root(i), len(numbers)) for i in range(n)], np.int64)
 
 
-def _exact(digests: Sequence[str]) -> tuple[list[int], list[Copy]]:
-    """Positions of the first image of every content, and the exact copies of each as pairs with it."""
+def _same_content(digests: Sequence[str]) -> list[list[int]]:
+    """Positions by content, in the order in which each content first appears."""
     members: dict[str, list[int]] = defaultdict(list)
     for position, digest in enumerate(digests):
         members[digest].append(position)
-    pairs = [Copy(a, b, "exact", 1.0) for group in members.values() for a, b in _with_first(group)]
-    return [group[0] for group in members.values()], pairs
+    return list(members.values())
 
 
-def _with_first(group: list[int]) -> Iterable[tuple[int, int]]:
-    return ((group[0], other) for other in group[1:])
+def _near(match: Match, ones: list[int], others: list[int]) -> Iterator[Copy]:
+    """The pairs that one match stands for; a turn is undone where the pair changes places."""
+    kind: Kind = "mirrored" if match.mirrored else "near"
+    pairs = list(product(ones, others))
+    for one, other in pairs if len(pairs) <= LISTED else pairs[:1]:
+        turns = match.quarter_turns if one < other or match.mirrored else -match.quarter_turns % 4
+        yield Copy(min(one, other), max(one, other), kind, match.similarity, turns)
+
+
+def _listed(pairs: Iterable[tuple[int, int]], members: list[int]) -> Iterable[tuple[int, int]]:
+    few = len(members) * (len(members) - 1) // 2 <= LISTED
+    return pairs if few else ((members[0], other) for other in members[1:])
