@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.gate import made
 
 from hilum.errors import PackageDamaged
 from hilum.gate.admission import Admission, open_admission
+from tests.gate import made
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.gate import made
 
 from hilum.gate.admission import Admission
 from hilum.gate.gate import GATE_VERSION, before
 from hilum.gate.reason import CODES, Reason, no_task
+from tests.gate import made
 
 ADMITS = Admission(made.network((5.0, 0.0, 0.0, 0.0)))
 REFUSES = Admission(made.network((0.0, 0.0, 0.0, 5.0)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.gate import made
 
 from hilum.gate.metadata import check_metadata
+from tests.gate import made
 
 BLANK = np.zeros((8, 8))
 

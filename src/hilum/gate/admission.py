@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from hilum.errors import PackageDamaged
-from hilum.gate.reason import Reason, Reasons, unlike
+from hilum.gate.reason import Reason, Reasons, inverted, unlike
 from hilum.image.image import Image
 from hilum.image.prepare import Preparation, prepare
 from hilum.task import Task
@@ -101,9 +101,7 @@ def open_admission(path: Path) -> Admission | None:
 
 def _reason(fault: str, task: Task) -> Reason:
     if fault == "inverted":
-        return Reason(
-            "inverted", f"The grey values look inverted for {task.image_words}: send it with black and white exchanged."
-        )
+        return inverted(task)
     if fault == "rotated":
         return Reason("rotated", f"The image looks turned for {task.image_words}: send it upright.")
     return unlike(task, "its content is of another kind than the images that the model learned from")

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.gate.reason import Reason, Reasons, unlike
+from hilum.gate.reason import Reason, Reasons, inverted, unlike
 from hilum.image.image import Image
 from hilum.task import Task
 
@@ -26,6 +26,7 @@ class Rules:
     white, black: greatest share of pixels at the end of the range, of the whole and of the box around the foreground.
     neighbours: least correlation of neighbouring pixels (0 is white noise).
     foreground: least share of pixels brighter than the background, where the task is framed by its foreground.
+    corner: grey of three corners above which, if the middle is darker by `step`, such an image is inverted.
     """
 
     side: int = 64
@@ -36,13 +37,15 @@ class Rules:
     black: float = 0.85
     neighbours: float = 0.35
     foreground: float = 0.001
+    corner: float = 0.7
+    step: float = 0.1
 
 
 RULES = Rules()
 
 
 def check_frame(image: Image, task: Task, rules: Rules = RULES) -> Reasons:
-    """What makes any further look useless: too small, blank, in colour, a strip."""
+    """What makes any further look useless: too small, blank, in colour, a strip, a bright background."""
     height, width = image.pixels.shape
     if min(height, width) < rules.side:
         text = f"The image is {width} x {height} pixels; its short side must be {rules.side} or more."
@@ -53,6 +56,8 @@ def check_frame(image: Image, task: Task, rules: Rules = RULES) -> Reasons:
         return (unlike(task, f"{image.colour_share:.0%} of it is in colour"),)
     if max(height, width) > rules.shape * min(height, width):
         return (unlike(task, f"it is a strip of {width} x {height} pixels"),)
+    if task.geometry == "foreground" and _bright_around(image.pixels, rules):
+        return (inverted(task),)
     return ()
 
 
@@ -67,6 +72,18 @@ def check_quality(image: Image, task: Task, rules: Rules = RULES) -> Reasons:
     if task.geometry == "foreground" and foreground < rules.foreground:
         return (Reason("low_quality", "Almost all of the image is background; too little is left to look at."),)
     return ()
+
+
+def _bright_around(pixels: NDArray[np.float32], rules: Rules) -> bool:
+    """Whether three corners (a twelfth of the short side each) are bright and brighter than the middle half."""
+    height, width = pixels.shape
+    part = max(2, min(height, width) // 12)
+    ends = (slice(None, part), slice(-part, None))
+    corners = sorted(float(np.median(pixels[rows, columns])) for rows in ends for columns in ends)
+    if corners[1] <= rules.corner:
+        return False
+    middle = pixels[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4]
+    return corners[1] > float(np.median(middle)) + rules.step
 
 
 def _ends(pixels: NDArray[np.float32]) -> tuple[float, float, float]:

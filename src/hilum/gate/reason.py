@@ -41,6 +41,12 @@ def unlike(task: Task, because: str) -> Reason:
     return Reason("not_this_kind_of_image", f"This does not look like {task.image_words}: {because}.")
 
 
+def inverted(task: Task) -> Reason:
+    """Black and white are exchanged."""
+    text = f"The grey values look inverted for {task.image_words}: send it with black and white exchanged."
+    return Reason("inverted", text)
+
+
 def no_task(titles: tuple[str, ...]) -> Reason:
     """No task admits the image; titles: what was asked of it."""
     asked = "; ".join(titles) if titles else "none is installed"

@@ -35,7 +35,7 @@ class Held:
 class NoveltySettings:
     """How it is fitted: kept directions a depth, and the greatest share of good images refused on the worst source."""
 
-    kept: int = 64
+    kept: int = 32
     budget: float = 0.005
 
 
