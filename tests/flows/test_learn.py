@@ -1,0 +1,42 @@
+"""The learn flow end to end on made images: a folder in, a measured package out that answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from hilum.data.labels import with_task
+from hilum.data.source import open_source
+from hilum.flows.learn import Wishes, learn
+from hilum.flows.predict import Desk, Options, predict
+from hilum.flows.progress import Silent
+from hilum.flows.report import write_evaluation_report
+from tests.flows.made import write_spots
+from tests.learn.made import TASK, TASK_TEXT
+
+CHANGES = ("network=residual", "width=8", "size=32", "epochs=2", "batch=16", "augmentation=none", "mixup=0")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_from_a_folder_to_a_package_that_answers(tmp_path: Path) -> None:
+    paths = write_spots(tmp_path / "images", 120)
+    dataset = with_task(open_source(str(tmp_path / "images")), TASK)
+    wishes = Wishes("spot", "1", TASK_TEXT, tmp_path / "runs", tmp_path / "package", changes=CHANGES)
+    learned = learn(dataset, TASK, wishes, Silent())
+
+    manifest = json.loads((learned.package / "manifest.json").read_text())
+    figures = json.loads((learned.package / "metrics.json").read_text())
+    split = json.loads((learned.folder / "split.json").read_text())
+    assert figures["n"] == split["test"]["cases"] == learned.measured.evaluation.whole.n
+    assert manifest["agreement"]["flips"] == 0
+    assert "Not for diagnosis" in (learned.package / "README.md").read_text()
+    assert "test" not in split["parts"]
+
+    (answer,) = predict(paths[0].read_bytes(), "a", Desk((learned.speaker,)), Options())
+    assert answer.prediction.model is not None
+    assert answer.prediction.model.digest == learned.digest
+
+    page = write_evaluation_report(learned.measured, dataset, learned.speaker, tmp_path / "report")
+    assert "http://" not in page.read_text().replace("http://www.w3.org", "")

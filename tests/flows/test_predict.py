@@ -1,0 +1,150 @@
+"""The predict flow end to end on a real package: answers, refusals, broken files, many files."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from hilum.errors import PackageDamaged, PackageNotTrusted, UnreadableImage, UsageError
+from hilum.flows.bulk import IN_PROCESS, Unread, predict_paths
+from hilum.flows.predict import Desk, Options, predict
+from hilum.flows.prediction import Prediction
+from hilum.flows.speaker import Speaker
+from hilum.model.package import Trust, open_package
+from tests.flows.made import write_spots
+
+PUBLIC = {
+    "id", "file", "task", "model", "prediction", "probabilities", "operating_point", "conformal_set", "gate",
+    "explanation", "timings",
+}  # fmt: skip
+
+
+def open_desk(folder: Path, digest: str) -> Desk:
+    return Desk((Speaker(open_package(folder, Trust({digest}))),))
+
+
+@pytest.fixture(scope="module")
+def desk(package: tuple[Path, str]) -> Desk:
+    return open_desk(*package)
+
+
+def test_an_answer_is_the_public_object(desk: Desk, tmp_path: Path) -> None:
+    path = write_spots(tmp_path, 2)[1]
+    (answer,) = predict(path.read_bytes(), "a.png", desk, Options())
+    told = json.loads(json.dumps(answer.prediction.to_json()))
+    assert set(told) == PUBLIC
+    assert sum(told["probabilities"].values()) == pytest.approx(1)
+    assert told["prediction"]["class"] in told["conformal_set"]
+    assert told["gate"]["admitted"] is True
+    assert set(told["timings"]) >= {"decode", "gate", "prepare", "compute"}
+
+
+def test_a_blank_image_is_refused_with_its_reason_and_no_score(desk: Desk) -> None:
+    _, blank = cv2.imencode(".png", np.full((80, 80), 7, np.uint8))
+    (answer,) = predict(blank.tobytes(), "blank.png", desk, Options())
+    told = answer.prediction.to_json()
+    assert told["prediction"] is None
+    assert told["probabilities"] == {}
+    assert told["conformal_set"] == []
+    assert told["gate"]["reasons"] == ["blank"]
+
+
+def test_the_class_does_not_depend_on_the_prevalence_but_the_probability_does(desk: Desk, tmp_path: Path) -> None:
+    data = write_spots(tmp_path, 2)[1].read_bytes()
+    (usual,), (rare,) = (predict(data, "a", desk, Options(prevalence=p)) for p in (None, 0.01))
+    assert usual.prediction.label == rare.prediction.label
+    assert usual.prediction.probabilities["spot"] > rare.prediction.probabilities["spot"]
+
+
+def test_an_unknown_operating_point_lists_those_there_are(desk: Desk, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="balanced"):
+        predict(write_spots(tmp_path, 1)[0].read_bytes(), "a", desk, Options(operating_point="lucky"))
+
+
+def test_broken_bytes_name_the_file(desk: Desk) -> None:
+    with pytest.raises(UnreadableImage, match=r"broken\.png"):
+        predict(b"\x89PNG\r\n\x1a\n nothing", "broken.png", desk, Options())
+
+
+def test_no_task_admits_a_blank_image_when_the_task_is_found_out(desk: Desk) -> None:
+    _, blank = cv2.imencode(".png", np.zeros((80, 80), np.uint8))
+    (answer,) = predict(blank.tobytes(), "b", Desk(desk.speakers, automatic=True), Options())
+    assert [reason.code for reason in answer.prediction.reasons] == ["no_task"]
+    assert answer.prediction.task is None
+
+
+def test_an_answer_is_the_same_whenever_it_is_asked_for(desk: Desk, package: tuple[Path, str], tmp_path: Path) -> None:
+    data = write_spots(tmp_path, 2)[1].read_bytes()
+    first = predict(data, "a", desk, Options())[0].prediction
+    second = predict(data, "a", open_desk(*package), Options())[0].prediction
+    assert first.probabilities == second.probabilities
+
+
+def test_many_files_are_answered_in_order_on_all_cores(package: tuple[Path, str], tmp_path: Path) -> None:
+    paths = [str(path) for path in write_spots(tmp_path, IN_PROCESS + 20)]
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image at all")
+    paths.insert(7, str(broken))
+    lines = list(predict_paths(paths, functools.partial(open_desk, *package), Options(), workers=2))
+    assert [line.file for line in lines] == paths
+    assert isinstance(lines[7], Unread)
+    assert sum(isinstance(line, Prediction) for line in lines) == len(paths) - 1
+
+
+def dying_desk(folder: Path, digest: str) -> Desk:
+    """A desk whose reader dies on one file, as a crash inside a native decoder would."""
+    import hilum.flows.bulk as bulk
+
+    whole = bulk.predict_path
+
+    def predict_path(path: str, desk: Desk, options: Options) -> list[bulk.Line]:
+        if path.endswith("deadly.png"):
+            os._exit(139)
+        return whole(path, desk, options)
+
+    bulk.predict_path = predict_path
+    return open_desk(folder, digest)
+
+
+def test_a_file_that_kills_its_worker_costs_no_other_file_its_answer(package: tuple[Path, str], tmp_path: Path) -> None:
+    paths = [str(path) for path in write_spots(tmp_path, IN_PROCESS + 4)]
+    deadly = tmp_path / "deadly.png"
+    deadly.write_bytes(Path(paths[0]).read_bytes())
+    paths.insert(20, str(deadly))
+    lines = list(predict_paths(paths, functools.partial(dying_desk, *package), Options(), workers=2))
+    assert [line.file for line in lines] == paths
+    assert [line.file for line in lines if isinstance(line, Unread)] == [str(deadly)]
+
+
+def test_an_unpinned_package_is_refused(package: tuple[Path, str]) -> None:
+    with pytest.raises(PackageNotTrusted, match="hilum models --pin"):
+        open_package(package[0], Trust())
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "calibration.json", "README.md"])
+def test_a_changed_file_is_refused(package: tuple[Path, str], tmp_path: Path, file: str) -> None:
+    folder, digest = package
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (copy / file).write_bytes((copy / file).read_bytes() + b" ")
+    with pytest.raises(PackageDamaged, match=file):
+        open_package(copy, Trust({digest}))
+
+
+def test_a_pickle_laid_beside_the_files_is_refused(package: tuple[Path, str], tmp_path: Path) -> None:
+    folder, digest = package
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in folder.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    (copy / "model.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    with pytest.raises(PackageDamaged, match=r"model\.pkl"):
+        open_package(copy, Trust({digest}))
