@@ -104,8 +104,9 @@ def test_a_comparison_sets_networks_side_by_side(tmp_path: Path) -> None:
         assert row.answers.labels.tolist() == cases().labels[held].tolist()
         interval = row.figures["accuracy"]
         assert interval.low <= interval.value <= interval.high
-        assert row.start == "random start"
-        assert row.seconds > 0
+        assert row.start == "from random start"
+        assert min(row.seconds, row.image_seconds) > 0
+        assert row.graph_bytes > 4 * row.parameters
         assert replace(row, network="resnet50-transfer").label == "resnet50, from random start"
 
 

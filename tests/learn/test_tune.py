@@ -21,13 +21,13 @@ def preferring(plan: Plan, _: int) -> float:
 
 def test_the_search_never_ends_below_the_plan_and_says_why(tmp_path: Path) -> None:
     plan = Plan(network="residual-m", dropout=0.1, learning_rate=3e-3)
-    tuned = search_plans(plan, preferring, Search(tmp_path, trials=25))
+    tuned = search_plans(plan, preferring, Search(tmp_path, trials=12))
     assert tuned.trials[0].score == preferring(plan, 0)
     assert tuned.best.score > tuned.trials[0].score
     assert tuned.best.score == max(trial.score for trial in tuned.trials)
     assert preferring(tuned.plan, 0) == tuned.best.score
     assert tuned.plan.augmentation == "light"
-    assert "best of 25 trials" in tuned.plan.reasons["learning_rate"]
+    assert "best of 12 trials" in tuned.plan.reasons["learning_rate"]
 
 
 def test_a_stopped_search_goes_on_and_another_plan_starts_anew(tmp_path: Path) -> None:

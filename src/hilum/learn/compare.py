@@ -5,6 +5,7 @@ Every network learns with the settings that were published with it. Draws no pag
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,22 +15,27 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from hilum.learn.fitting import SILENT, Cases, Ears, Ints, fit_network
+from hilum.learn.graph import export_graph
 from hilum.learn.networks import find_design, origin, parameters
 from hilum.learn.plan import Plan, override
 from hilum.learn.train import logits
 from hilum.metrics.answers import Answers
 from hilum.metrics.figures import figures
 from hilum.metrics.intervals import Interval
+from hilum.model.engine import Engine
 from hilum.task import Task
 
+RANDOM = "from random start"
+TIMED = 15  # passes of one image, of which the median counts
 FIGURES = ("accuracy", "balanced_accuracy", "auroc")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Contender:
+class Candidate:
     """One network of a comparison.
 
-    start: "random start", or "pretrained: …" where weights were at hand. seconds: of training. size: input side.
+    start: "from random start", or "pretrained: …" where weights were at hand. size: input side in pixels.
+    seconds: of training. graph_bytes: of the ONNX graph. image_seconds: one image, one core, the engine alone.
     answers: for the held-out cases, probabilities uncalibrated, the most probable class as the answer.
     figures: with their 95% intervals by group.
     """
@@ -41,13 +47,15 @@ class Contender:
     seconds: float
     epochs: int
     best_epoch: int
+    graph_bytes: int
+    image_seconds: float
     answers: Answers
     figures: dict[str, Interval]
 
     @property
     def label(self) -> str:
         """What a table calls it: nothing that started at random is called transfer."""
-        if self.network.endswith("-transfer") and self.start == "random start":
+        if self.network.endswith("-transfer") and self.start == RANDOM:
             return f"{self.network.removesuffix('-transfer')}, from random start"
         return self.network
 
@@ -61,7 +69,7 @@ def compare(
     *,
     held: Ints,
     ears: Callable[[str], Ears] = lambda _: SILENT,
-) -> tuple[Contender, ...]:
+) -> tuple[Candidate, ...]:
     """Train each network on the same parts and let it answer the cases `held`, which no training saw.
 
     plan: of the data; each network takes its published size and settings from its design, the rest from the plan.
@@ -81,20 +89,34 @@ def compare(
     )
 
 
-def _contender(plan: Plan, cases: Cases, task: Task, folder: Path, told: tuple[Ints, Ears]) -> Contender:
+def _contender(plan: Plan, cases: Cases, task: Task, folder: Path, told: tuple[Ints, Ears]) -> Candidate:
     held, ears = told
     trained = fit_network(plan, cases, task, folder, ears=ears)
     pixels: NDArray[np.uint8] = cases.pixels(plan.preparation())[held]
     rows = softmax(logits(trained.network, pixels).astype(np.float64), axis=1)
+    graph = export_graph(trained.network, plan.size)
     answers = Answers(rows, rows.argmax(axis=1), cases.labels[held], cases.groups[held], task.negative)
-    return Contender(
+    return Candidate(
         network=plan.network,
         parameters=parameters(trained.network),
-        start=origin(trained.network),
+        start=RANDOM if origin(trained.network) == "random start" else origin(trained.network),
         size=plan.size,
         seconds=trained.seconds,
         epochs=len(trained.history),
         best_epoch=trained.best_epoch,
+        graph_bytes=len(graph),
+        image_seconds=_image_seconds(graph, pixels[:1]),
         answers=answers,
         figures=figures(answers, names=FIGURES),
     )
+
+
+def _image_seconds(graph: bytes, pixels: NDArray[np.uint8]) -> float:
+    engine = Engine(graph, size=pixels.shape[-1])
+    engine.run(pixels)
+    times = []
+    for _ in range(TIMED):
+        began = time.perf_counter()
+        engine.run(pixels)
+        times.append(time.perf_counter() - began)
+    return float(np.median(times))

@@ -95,8 +95,7 @@ def bundle_metadata(package: Package) -> dict[str, Any]:
         "monai_version": metadata.version("monai"),
         "pytorch_version": runtime["torch"],
         "numpy_version": runtime["numpy"],
-        "required_packages_version": {"hilum": runtime["hilum"]},
-        "optional_packages_version": {"onnxruntime": runtime["onnxruntime"]},
+        "required_packages_version": {"hilum": runtime["hilum"], "onnxruntime": runtime["onnxruntime"]},
         "name": package.name,
         "task": task.title,
         "description": f"{task.title}. Gives logits; probabilities = softmax(logits / temperature + bias).",
@@ -149,7 +148,7 @@ def _mlflow(package: Package, out: Path) -> None:
         models, types = import_module("mlflow.models"), import_module("mlflow.types")
     except ModuleNotFoundError as error:
         raise MissingExtra("an MLflow model", "learn") from error
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    logging.getLogger("mlflow").setLevel(logging.ERROR)  # it asks for pip requirements that we have named
     size = package.preparation.size
     signature = models.ModelSignature(
         inputs=types.Schema([types.TensorSpec(np.dtype("uint8"), (-1, 1, size, size), "pixels")]),

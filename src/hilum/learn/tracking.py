@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,8 +104,10 @@ def _start(uri: str, name: str, experiment: str) -> Run:
     for loud in ("alembic", "mlflow"):
         logging.getLogger(loud).setLevel(logging.ERROR)
     try:
-        client = tracking.MlflowClient(uri)
-        return Run(client, client.create_run(_experiment(client, uri, experiment), run_name=name).info.run_id)
+        with warnings.catch_warnings():  # MLflow's models of its tables warn about SQLAlchemy's future
+            warnings.simplefilter("ignore")
+            client = tracking.MlflowClient(uri)
+            return Run(client, client.create_run(_experiment(client, uri, experiment), run_name=name).info.run_id)
     except _errors() as error:
         log.warning("the run is not tracked: %s", error)
         return Run()

@@ -46,7 +46,7 @@ def _from_hub(repository: str) -> Path | None:
         errors = importlib.import_module("huggingface_hub.errors")
         transport = importlib.import_module("httpx")
     except ModuleNotFoundError:
-        log.warning("pretrained weights need the extra 'sources' (huggingface-hub): starting at random")
+        log.warning("pretrained weights need the extra 'backbones': starting at random")
         return None
     known = (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, transport.HTTPError, OSError)
     try:

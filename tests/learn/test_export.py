@@ -1,0 +1,96 @@
+"""Exports: every form answers as the package does, and other tools accept it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from monai.bundle import ConfigParser, verify_metadata, verify_net_in_out
+
+from hilum.errors import UsageError
+from hilum.image.prepare import Preparation
+from hilum.learn.export import export
+from hilum.learn.networks import build
+from hilum.learn.seal import Sealing, Trained, seal
+from hilum.model.engine import Engine
+from hilum.model.package import Package, Trust, open_package
+from tests.learn.made import TASK_TEXT, calibration, spots
+
+CONFIG = {"classes": 2, "width": 8}
+PIXELS = spots(6)[0]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    torch.manual_seed(0)
+    network = build("residual", CONFIG).eval()
+    folder = tmp_path_factory.mktemp("package") / "spot"
+    sealing = Sealing(
+        name="spot",
+        version="1.0.0",
+        trained=Trained(network, "residual", CONFIG),
+        task_text=TASK_TEXT,
+        preparation=Preparation(size=32),
+        calibration=calibration(),
+        plan={},
+        check=PIXELS,
+        card="# Spot\n",
+    )
+    return open_package(folder, Trust(pinned=(seal(sealing, folder),)))
+
+
+@pytest.fixture(scope="module")
+def served(package: Package) -> np.ndarray:
+    return Engine(package.read("model.onnx"), size=32).run(PIXELS).logits
+
+
+def test_plain_onnx_answers_alike_and_explains_itself(package: Package, served: np.ndarray, tmp_path: Path) -> None:
+    path = export(package, "onnx", tmp_path / "spot.onnx")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    np.testing.assert_array_equal(session.run(["logits"], {"pixels": PIXELS})[0], served)
+    facts = session.get_modelmeta().custom_metadata_map
+    assert json.loads(facts["hilum.classes"]) == ["plain", "spot"]
+    assert float(facts["hilum.temperature"]) == package.calibration.temperature
+    onnx.checker.check_model(str(path))
+
+
+def test_a_monai_bundle_passes_monais_own_checks(package: Package, served: np.ndarray, tmp_path: Path) -> None:
+    bundle = export(package, "monai-bundle", tmp_path / "spot_classification")
+    meta, config = str(bundle / "configs" / "metadata.json"), str(bundle / "configs" / "inference.json")
+    schema = tmp_path / "schema.json"  # the mandatory keys of the specification; the real file needs a network
+    required = ["version", "monai_version", "pytorch_version", "numpy_version", "task", "description", "authors"]
+    schema.write_text(json.dumps({"type": "object", "required": [*required, "copyright", "network_data_format"]}))
+    md5 = hashlib.md5(schema.read_bytes(), usedforsecurity=False).hexdigest()
+    verify_metadata(meta_file=meta, filepath=str(schema), hash_val=md5)
+    verify_net_in_out(net_id="network_def", meta_file=meta, config_file=config, device="cpu")
+    parser = ConfigParser()
+    parser.read_config(config)
+    parser["bundle_root"] = str(bundle)
+    with torch.inference_mode():
+        logits = parser.get_parsed_content("network")(torch.from_numpy(PIXELS)).numpy()
+    np.testing.assert_allclose(logits, served, atol=1e-4)
+    assert {path.name for path in (bundle / "models").iterdir()} == {"model.pt", "model.onnx"}
+    assert {path.name for path in (bundle / "docs").iterdir()} == {"README.md", "license.txt"}
+
+
+@pytest.mark.filterwarnings("ignore")  # MLflow warns about its own type hints when it is imported
+def test_an_mlflow_model_loads_and_predicts(package: Package, served: np.ndarray, tmp_path: Path) -> None:
+    folder = export(package, "mlflow", tmp_path / "spot-mlflow")
+    model = importlib.import_module("mlflow.pyfunc").load_model(str(folder))
+    np.testing.assert_array_equal(model.predict({"pixels": PIXELS})["logits"], served)
+    assert model.metadata.metadata["classes"] == ["plain", "spot"]
+    assert model.metadata.metadata["digest"] == package.digest
+
+
+def test_an_unknown_kind_or_a_taken_place_is_refused(package: Package, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="onnx, monai-bundle, mlflow"):
+        export(package, "pickle", tmp_path / "x")
+    with pytest.raises(UsageError, match="exists already"):
+        export(package, "onnx", tmp_path)

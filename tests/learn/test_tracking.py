@@ -1,0 +1,58 @@
+"""Runs in MLflow: what is stored, where, and that a store out of reach never stops a run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from hilum.learn.tracking import store_uri, track
+
+
+def test_a_run_is_kept_in_a_local_file(tmp_path: Path) -> None:
+    uri = store_uri(tmp_path, {})
+    note = tmp_path / "note.txt"
+    note.write_text("kept")
+    with track(uri, "first") as run:
+        run.parameters({"epochs": 3, "network": "residual-m"})
+        for epoch in range(2):
+            run.on_epoch(epoch, {"tune_score": 0.5 + epoch / 4})
+        run.figures({"accuracy": 0.9})
+        run.tags({"data": "ab"})
+        run.artifact(note)
+    with pytest.raises(ZeroDivisionError), track(uri, "second"):
+        raise ZeroDivisionError
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("hilum")
+    assert experiment is not None
+    runs = {found.info.run_name: found for found in client.search_runs([experiment.experiment_id])}
+    assert runs["first"].info.status == "FINISHED"
+    assert runs["second"].info.status == "FAILED"
+    assert runs["first"].data.params == {"epochs": "3", "network": "residual-m"}
+    assert runs["first"].data.metrics["accuracy"] == 0.9
+    assert [point.value for point in client.get_metric_history(runs["first"].info.run_id, "tune_score")] == [0.5, 0.75]
+    kept = [path for path in tmp_path.rglob("note.txt") if path != note]
+    assert len(kept) == 1
+    assert tmp_path in kept[0].parents
+
+
+def test_a_named_server_wins_over_the_file(tmp_path: Path) -> None:
+    assert store_uri(tmp_path, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}) == "http://127.0.0.1:9"
+
+
+def test_a_store_out_of_reach_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with track(f"sqlite:///{tmp_path}/absent.db?mode=ro&uri=true", "lost") as run:
+        run.on_epoch(0, {"tune_score": 1.0})
+    with track("off", "silent") as run:
+        run.parameters({"epochs": 3})
+    assert run.id == ""
+
+
+def test_without_mlflow_a_run_is_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow.tracking", None)
+    with track(store_uri(tmp_path, {}), "silent") as run:
+        run.on_epoch(0, {"tune_score": 1.0})
+    assert run.id == ""
