@@ -27,16 +27,17 @@ class Standardise(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:  # (N, 1, S, S) -> (N, 1, S, S) float32
         x = pixels.float() * (1.0 / 255.0)
         if self.over == "image":
-            mean = x.mean(dim=(2, 3), keepdim=True)
-            centred = x - mean
-            deviation = (centred * centred).mean(dim=(2, 3), keepdim=True).sqrt()
-            return centred / (deviation + 1e-3)
+            centred = x - _mean(x)
+            return centred / (_mean(centred * centred).sqrt() + 1e-3)
         inside = (x > BACKGROUND / 255.0).float()
-        count = inside.sum(dim=(2, 3), keepdim=True) + 1.0
-        mean = (x * inside).sum(dim=(2, 3), keepdim=True) / count
-        centred = x - mean
-        deviation = ((centred * centred * inside).sum(dim=(2, 3), keepdim=True) / count).sqrt()
-        return centred / (deviation + 1e-3)
+        share = _mean(inside) + 1.0 / (x.shape[2] * x.shape[3])
+        centred = x - _mean(x * inside) / share
+        return centred / ((_mean(centred * centred * inside) / share).sqrt() + 1e-3)
+
+
+def _mean(x: Tensor) -> Tensor:
+    """(N, 1, S, S) -> (N, 1, 1, 1), by rows first: one long float32 sum loses four digits in some runtimes."""
+    return x.mean(dim=3, keepdim=True).mean(dim=2, keepdim=True)
 
 
 class Excite(nn.Module):
