@@ -1,0 +1,70 @@
+"""The code -> docs/reference/{cli,settings,errors}.md; tests/house checks that the pages are what this writes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from hilum import errors
+from hilum.interfaces.cli.main import COMMANDS, overview, parser_of
+from hilum.settings import SETTINGS
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+HEAD = "<!-- Written by `make docs` from the code. Do not edit. -->\n\n"
+
+
+def cli() -> str:
+    """Every command's help."""
+    os.environ["COLUMNS"] = "100"
+    parts = [f"## hilum {name}\n\n```\n{parser_of(name).format_help()}```\n" for name in COMMANDS]
+    return f"{HEAD}# The command line\n\n```\n{overview()}```\n\n" + "\n".join(parts)
+
+
+def settings() -> str:
+    """Every setting."""
+    rows = [f"| `HILUM_{s.name}` | {f'`{s.default}`' if s.default else '–'} | {s.help} |" for s in SETTINGS]
+    return (
+        f"{HEAD}# Settings\n\nEnvironment variables, read once at the start.\n\n| name | default | what for |\n|---|---|---|\n"
+        + ("\n".join(rows) + "\n")
+    )
+
+
+def error_table() -> str:
+    """Every error with its code and what it means."""
+    kinds = sorted(_tree(errors.HilumError), key=lambda kind: kind.code)
+    rows = [f"| `{kind.code}` | {kind.__name__} | {_exit(kind)} | {(kind.__doc__ or '').strip()} |" for kind in kinds]
+    return (
+        f"{HEAD}# Errors\n\n| code | name | exit code | what it means |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+PAGES = {"cli.md": cli, "settings.md": settings, "errors.md": error_table}
+
+
+def _tree(kind: type[errors.HilumError]) -> set[type[errors.HilumError]]:
+    return {kind}.union(*(_tree(below) for below in kind.__subclasses__()))
+
+
+def _exit(kind: type[errors.HilumError]) -> int:
+    return 3 if issubclass(kind, errors.InputError) else 2 if issubclass(kind, errors.UsageError) else 1
+
+
+def main() -> int:
+    """Write the pages; with --check only say whether they are up to date."""
+    stale = [name for name, page in PAGES.items() if not _same(FOLDER / name, page())]
+    if "--check" in sys.argv:
+        print(f"stale: {stale}; run `make docs`" if stale else "up to date")
+        return bool(stale)
+    for name in stale:
+        (FOLDER / name).write_text(PAGES[name](), encoding="utf-8")
+    print(f"wrote {', '.join(stale) or 'nothing'}")
+    return 0
+
+
+def _same(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
