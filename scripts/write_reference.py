@@ -24,10 +24,9 @@ def cli() -> str:
 def settings() -> str:
     """Every setting."""
     rows = [f"| `HILUM_{s.name}` | {f'`{s.default}`' if s.default else '–'} | {s.help} |" for s in SETTINGS]
-    return (
-        f"{HEAD}# Settings\n\nEnvironment variables, read once at the start.\n\n| name | default | what for |\n|---|---|---|\n"
-        + ("\n".join(rows) + "\n")
-    )
+    words = "Environment variables, read once at the start."
+    head = f"# Settings\n\n{words}\n\n| name | default | what for |\n|---|---|---|\n"
+    return HEAD + head + "\n".join(rows) + "\n"
 
 
 def error_table() -> str:

@@ -10,12 +10,28 @@ from pathlib import Path
 from hilum.errors import UsageError
 
 STRAY = {".ds_store", "thumbs.db", "desktop.ini"}
+TEXT = {
+    ".py",
+    ".md",
+    ".txt",
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".xml",
+    ".html",
+    ".toml",
+    ".yaml",
+    ".yml",
+    ".ini",
+    ".log",
+}
 
 
 def expand(arguments: Sequence[str]) -> Iterator[str]:
     """Files as they are given, folders walked in sorted order, `-` as a list of paths on stdin.
 
-    Stray files of the system (.DS_Store, Thumbs.db, hidden ones) in folders are left out.
+    In folders, stray files of the system (.DS_Store, Thumbs.db, hidden ones) and text files are left out.
 
     Raises:
         UsageError: a path does not exist.
@@ -45,5 +61,5 @@ def _files(folder: str) -> Iterator[str]:
     for root, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
         for name in sorted(names):
-            if not name.startswith(".") and name.lower() not in STRAY:
+            if not name.startswith(".") and name.lower() not in STRAY and Path(name).suffix.lower() not in TEXT:
                 yield str(Path(root) / name)
