@@ -97,6 +97,12 @@ def test_many_files_are_answered_in_order_on_all_cores(package: tuple[Path, str]
     assert sum(isinstance(line, Prediction) for line in lines) == len(paths) - 1
 
 
+def test_a_package_that_must_not_be_used_is_said_once(package: tuple[Path, str], tmp_path: Path) -> None:
+    paths = [str(path) for path in write_spots(tmp_path, IN_PROCESS + 4)]
+    with pytest.raises(PackageNotTrusted):
+        list(predict_paths(paths, functools.partial(open_desk, package[0], "another digest"), Options(), workers=2))
+
+
 def dying_desk(folder: Path, digest: str) -> Desk:
     """A desk whose reader dies on one file, as a crash inside a native decoder would."""
     import hilum.flows.bulk as bulk

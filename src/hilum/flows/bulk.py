@@ -43,10 +43,10 @@ def predict_paths(paths: Iterable[str], open_desk: OpenDesk, options: Options, *
 
     `open_desk` must be picklable: it is called once in every worker process.
     """
+    desk = open_desk()  # here first, so that a package that must not be used is said once, not by every worker
     stream = iter(paths)
     first = list(itertools.islice(stream, IN_PROCESS))
     if len(first) < IN_PROCESS or workers < 2:
-        desk = open_desk()
         for path in itertools.chain(first, stream):
             yield from predict_path(path, desk, options)
         return
