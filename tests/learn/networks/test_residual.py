@@ -37,6 +37,13 @@ def test_outputs_have_the_declared_shapes_and_agree_with_forward() -> None:
     assert torch.allclose(maps.mean(dim=(2, 3)), logits, atol=1e-5)
 
 
+@pytest.mark.parametrize("side", [33, 50, 64])
+def test_any_side_will_do(side: int) -> None:
+    logits, _, maps = small().outputs(pixels(2, side))
+    assert logits.shape == (2, 3)
+    assert maps.shape[-1] == -(-side // 16)
+
+
 def test_one_image_gives_what_it_gives_in_a_batch() -> None:
     network = small()
     assert torch.allclose(network(pixels())[2:3], network(pixels()[2:3]), atol=1e-5)

@@ -66,7 +66,7 @@ class Block(nn.Module):
         self.excite = Excite(outputs) if excite else nn.Identity()
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            pool: nn.Module = nn.AvgPool2d(2) if stride == 2 else nn.Identity()
+            pool: nn.Module = nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False) if stride == 2 else nn.Identity()
             self.shortcut = nn.Sequential(pool, nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
