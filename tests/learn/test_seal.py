@@ -12,8 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from hilum.data.fingerprint import Fingerprints
+from hilum.data.fingerprint import Fingerprints, fingerprint
 from hilum.errors import PackageDamaged, TrainingError, UsageError
+from hilum.image.image import Image, Metadata
 from hilum.image.prepare import Preparation
 from hilum.learn.graph import check_agreement, export_graph
 from hilum.learn.networks import build
@@ -33,6 +34,11 @@ def network(seed: int = 0) -> torch.nn.Module:
     return made.eval()
 
 
+def _noise(seed: int) -> Image:
+    pixels = np.random.default_rng(seed).random((80, 80), dtype=np.float32)
+    return Image(pixels, Metadata("PNG", "L", 8, 80, 80))
+
+
 @pytest.fixture(scope="module")
 def graph() -> bytes:
     return export_graph(network(), 32)
@@ -43,7 +49,7 @@ def sealing(graph: bytes) -> Sealing:
     references = References(
         novelty={"centre": np.arange(4, dtype=np.float32)},
         admission=b"a graph",
-        fingerprints=Fingerprints(np.zeros((3, 48, 48), np.uint8)),
+        fingerprints=Fingerprints.of(fingerprint(_noise(seed)) for seed in range(3)),
     )
     return Sealing(
         name="spot",
