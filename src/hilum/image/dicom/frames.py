@@ -1,7 +1,7 @@
 """A checked DICOM header and its pixel bytes -> arrays as stored, frame by frame; knows no window and no grey.
 
 Native, run-length and deflated frames are read here, bounded by the size the header declares. JPEG, JPEG-LS and
-JPEG 2000 go through pydicom to GDCM and OpenJPEG, after their own header was held against DICOM's.
+JPEG 2000 go through pydicom to native decoders in a child process, after their own header was held against DICOM's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 
 from hilum.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
+from hilum.image.dicom.codecs import Job, decode_apart
 from hilum.image.dicom.codestream import FrameSize, frame_size
 from hilum.image.dicom.elements import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, inflate
 from hilum.image.dicom.header import Header, Layout
@@ -27,7 +28,7 @@ RLE = _UID + "5"
 DEFLATED_FRAME = _UID + "8.1"
 # One decoder a syntax, so that an answer does not depend on what else is installed.
 COMPRESSED = {
-    _UID + "4.50": "gdcm",  # JPEG baseline
+    _UID + "4.50": "pillow",  # JPEG baseline
     _UID + "4.57": "gdcm",  # JPEG lossless
     _UID + "4.70": "gdcm",  # JPEG lossless, first order
     _UID + "4.80": "gdcm",  # JPEG-LS lossless
@@ -119,12 +120,11 @@ def _compressed(header: Header, name: str) -> Iterator[tuple[NDArray[Any], str]]
     # T.87 knows no sign; pydicom's own correction writes into read-only memory.
     signed_jpeg_ls = layout.signed and syntax in _JPEG_LS
     options = _options(layout) | ({"apply_jls_sign_correction": False} if signed_jpeg_ls else {})
-    decoded = get_decoder(syntax).iter_array(pixels, raw=True, decoding_plugin=COMPRESSED[syntax], **options)
+    decoded = decode_apart(Job(syntax, COMPRESSED[syntax], options, layout.frames), pixels, name)
     count = 0
-    for size, (stored, properties) in zip(sizes, decoded, strict=False):
+    for stored, photometric in decoded:
+        yield _sign_extended(stored, sizes[count].bits) if signed_jpeg_ls else stored, photometric
         count += 1
-        signed = _sign_extended(stored, size.bits) if signed_jpeg_ls else stored
-        yield signed, str(properties["photometric_interpretation"])
     _check_count(count, layout, name)
 
 

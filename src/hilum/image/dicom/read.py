@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-import gdcm
 import numpy as np
 
 from hilum.image.dicom.frames import read_frames
@@ -21,8 +20,6 @@ from hilum.image.limits import Limits
 
 # Their remarks quote values of the header: nothing of a patient goes to a log.
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-gdcm.Trace.WarningOff()
-gdcm.Trace.ErrorOff()
 
 
 def read_dicom(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
