@@ -42,8 +42,10 @@ LICENCES = {
 }
 LIMITS = (
     "Single slices or films without their series; one answer an image.",
-    ("Trained from scratch on public images without patient identities (brain) or with those of file names (chest): "
-    "images of one patient can lie in training and test where no copy gives them away."),
+    (
+        "Trained from scratch on public images without patient identities (brain) or with those of file names (chest): "
+        "images of one patient can lie in training and test where no copy gives them away."
+    ),
     "Brain classes come from different sources and sequences; another scanner's images may look different to it.",
     "The chest model knows frontal films of children aged one to five from one hospital.",
 )
