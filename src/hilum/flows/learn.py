@@ -196,7 +196,7 @@ def _fit_folds(bench: _Bench, ears: Ears) -> _Fitted:
 def _calibrate(bench: _Bench, fitted: _Fitted) -> Calibration:
     made, stress = bench.made, None
     if fitted.origin == "calibration part":
-        copies = restyled(Looked(made, bench.found, bench.task, bench.plan.preparation()))
+        copies = restyled(Looked(made, bench.found, bench.task, bench.plan.preparation(), bench.plan.epochs))
         if copies:
             held = made.parts["calibrate"]
             logits = np.concatenate([logits_of(fitted.engine, rows) for rows in copies.values()])
@@ -208,7 +208,7 @@ def _calibrate(bench: _Bench, fitted: _Fitted) -> Calibration:
 def _seal(bench: _Bench, fitted: _Fitted, calibration: Calibration) -> str:
     plan, made = bench.plan, bench.made
     widths = feature_widths(fitted.trained.network)
-    looked = Looked(made, bench.found, bench.task, plan.preparation())
+    looked = Looked(made, bench.found, bench.task, plan.preparation(), plan.epochs)
     known = references(fitted.engine, widths, looked)
     bench.listener.stage("sealing")
     sealing = Sealing(

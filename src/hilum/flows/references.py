@@ -14,7 +14,7 @@ from hilum.errors import DataError
 from hilum.flows.material import Material
 from hilum.image.decode import from_array
 from hilum.image.prepare import Preparation, prepare
-from hilum.learn.admission import FRAME, frame, train_admission
+from hilum.learn.admission import FRAME, AdmissionSettings, frame, train_admission
 from hilum.learn.admission import Material as GoodAndOther
 from hilum.learn.novelty import Held, fit_novelty
 from hilum.learn.seal import References
@@ -22,17 +22,22 @@ from hilum.learn.stress import stress_copies
 from hilum.model.engine import Engine
 from hilum.task import Task
 
+STEPS_AN_EPOCH = 40  # of the admission network, for each epoch of the plan
 SHORTCUT = 0.8  # AUROC of a mere property of the file from which thresholds are set on restyled copies too
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Looked:
-    """What references are made from: the material, its audit, the task, and how images become the network's input."""
+    """What references are made from: the material, its audit, the task, how images become the network's input.
+
+    epochs: of the plan; a short trial run trains a short-lived admission network too.
+    """
 
     made: Material
     found: Audit
     task: Task
     preparation: Preparation
+    epochs: int
 
 
 def references(engine: Engine, widths: tuple[int, ...], looked: Looked) -> References:
@@ -42,7 +47,7 @@ def references(engine: Engine, widths: tuple[int, ...], looked: Looked) -> Refer
     """
     return References(
         novelty=_novelty(engine, widths, looked),
-        admission=_admission(looked.made, looked.task),
+        admission=_admission(looked),
         fingerprints=_fingerprints(looked.made, looked.found),
     )
 
@@ -96,14 +101,18 @@ def _novelty(engine: Engine, widths: tuple[int, ...], looked: Looked) -> dict[st
     return reference.to_arrays()
 
 
-def _admission(made: Material, task: Task) -> bytes | None:
+def _admission(looked: Looked) -> bytes | None:
+    made, task = looked.made, looked.task
+    settings = AdmissionSettings(steps=int(np.clip(STEPS_AN_EPOCH * looked.epochs, 100, AdmissionSettings.steps)))
     frames = made.each("train", lambda image: frame(image, task), "looking at whole frames")
     good = np.stack(frames)
     groups = made.groups[made.parts["train"]]
     strangers = np.zeros((0, FRAME, FRAME), dtype=np.uint8)
     made.listener.stage("training the admission network")
     try:
-        return train_admission(GoodAndOther(good, groups, np.zeros(len(good), dtype=np.int64), strangers), task)
+        return train_admission(
+            GoodAndOther(good, groups, np.zeros(len(good), dtype=np.int64), strangers), task, settings
+        )
     except DataError as error:
         made.listener.say(f"no admission network: {error}")
         return None

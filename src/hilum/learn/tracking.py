@@ -81,12 +81,12 @@ def store_uri(home: Path, environment: Mapping[str, str] | None = None) -> str:
 def track(uri: str, name: str, *, experiment: str = EXPERIMENT) -> Iterator[Run]:
     """A run that ends with the block, as failed where the block raises; a silent one where MLflow is not to be had."""
     run = _start(uri, name, experiment)
+    status = "FAILED"
     try:
         yield run
-    except BaseException:
-        run.end("FAILED")
-        raise
-    run.end("FINISHED")
+        status = "FINISHED"
+    finally:
+        run.end(status)
 
 
 def _start(uri: str, name: str, experiment: str) -> Run:
