@@ -107,7 +107,7 @@ def _next(
         return pool, future.result()
     except BrokenProcessPool:
         pool.shutdown(wait=False, cancel_futures=True)
-        lines = [line for path in batch for line in _alone(path, open_desk, options)]
+        lines = list(_one_by_one(batch, open_desk, options))
         pool = _pool(open_desk, workers)
         again = [(b, pool.submit(_answer, b, options)) for b, _ in waiting]
         waiting.clear()
@@ -115,12 +115,17 @@ def _next(
         return pool, lines
 
 
-def _alone(path: str, open_desk: OpenDesk, options: Options) -> list[Line]:
-    with _pool(open_desk, 1) as pool:
+def _one_by_one(batch: list[str], open_desk: OpenDesk, options: Options) -> Iterator[Line]:
+    """The files of a batch that killed its worker; only the one that does it again becomes an error."""
+    pool = _pool(open_desk, 1)
+    for path in batch:
         try:
-            return pool.submit(_answer, [path], options).result()
+            yield from pool.submit(_answer, [path], options).result()
         except BrokenProcessPool:
-            return [Unread(path, "unreadable_image", "a decoder crashed on this file")]
+            pool.shutdown(wait=False, cancel_futures=True)
+            pool = _pool(open_desk, 1)
+            yield Unread(path, "unreadable_image", "a decoder crashed on this file")
+    pool.shutdown(wait=False)
 
 
 def _pool(open_desk: OpenDesk, workers: int) -> ProcessPoolExecutor:
