@@ -37,7 +37,7 @@ def main() -> None:
     images = sorted(str(path) for path in (options.data / "brain-mri-4class").rglob("*.jpg"))[: options.images]
     if not images:
         sys.exit(f"no images under {options.data}/brain-mri-4class: set HILUM_DATA or --data")
-    model = next((ROOT / "models").glob("*/manifest.json")).parent
+    model = ROOT / "models" / "brain-tumor-mri"
     rows = [
         ("hilum --help / bare python", *_start_up(), 3.0),
         ("hilum predict ONE / import numpy, onnxruntime", *_one_image(images[0]), 2.0),

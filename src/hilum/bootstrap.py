@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from hilum.errors import UnknownModel
 from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
@@ -39,5 +41,6 @@ def desk(settings: Settings, *, task: str = "auto", model: str | None = None, th
 
 
 def speaker(settings: Settings, reference: str, *, threads: int = 1) -> Speaker:
-    """Open one package, checked, ready to answer."""
-    return Speaker(open_package(find_package(reference, settings), trust(settings)), threads=threads)
+    """One package that is opened, and checked, when it is first asked."""
+    folder, whom = find_package(reference, settings), trust(settings)
+    return Speaker(functools.partial(open_package, folder, whom), threads=threads)

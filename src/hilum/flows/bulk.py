@@ -43,13 +43,15 @@ def predict_paths(paths: Iterable[str], open_desk: OpenDesk, options: Options, *
 
     `open_desk` must be picklable: it is called once in every worker process.
     """
-    desk = open_desk()  # here first, so that a package that must not be used is said once, not by every worker
+    desk = open_desk()
     stream = iter(paths)
     first = list(itertools.islice(stream, IN_PROCESS))
     if len(first) < IN_PROCESS or workers < 2:
         for path in itertools.chain(first, stream):
             yield from predict_path(path, desk, options)
         return
+    for speaker in desk.speakers:  # a package that must not be used is said once, here, not by every worker
+        _ = speaker.package
     yield from _on_all_cores(_batches(itertools.chain(first, stream)), open_desk, options, workers)
 
 

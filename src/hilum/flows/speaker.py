@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
@@ -17,10 +18,19 @@ from hilum.model.package import ADMISSION, GRAPH, NOVELTY, Package, read_arrays
 class Speaker:
     """One package ready to answer; opening it costs nothing until it is asked."""
 
-    def __init__(self, package: Package, *, threads: int = 1) -> None:
-        """Wrap `package`; its graphs run with `threads` threads a pass."""
-        self.package = package
+    def __init__(self, package: Package | Callable[[], Package], *, threads: int = 1) -> None:
+        """Wrap a package, or what opens one when it is first asked; its graphs run with `threads` threads a pass."""
+        self._package = package
         self._threads = threads
+
+    @cached_property
+    def package(self) -> Package:
+        """The sealed model.
+
+        Raises:
+            PackageError: it must not be used.
+        """
+        return self._package if isinstance(self._package, Package) else self._package()
 
     @property
     def name(self) -> ModelName:
