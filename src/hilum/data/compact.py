@@ -37,7 +37,7 @@ def packed(prints: Prints) -> Compact:
 
 def unpacked(compact: Compact) -> Prints:
     """Working arrays again: smoother thumbs, and frames in which all outside the box is black."""
-    boxes = np.ascontiguousarray(compact.boxes.T, np.float32) / 32767
+    boxes = np.asarray(np.ascontiguousarray(compact.boxes.T, np.float32) / 32767, np.float32)
     boxes[:, 2:] = np.maximum(boxes[:, 2:], 1 / SIDE)  # a box without width could not be laid on another
     thumbs = np.empty((len(boxes), SIDE, SIDE), np.uint8)
     for start in range(0, len(boxes), BATCH):
@@ -52,7 +52,7 @@ def _cosines() -> NDArray[np.float32]:
     wave, place = np.arange(SIDE)[:, None], np.arange(SIDE)[None]
     basis = np.sqrt(2 / SIDE) * np.cos(np.pi * wave * (place + 0.5) / SIDE)
     basis[0] /= np.sqrt(2)
-    return basis.astype(np.float32)
+    return np.asarray(basis, np.float32)
 
 
 _COSINES = _cosines()
@@ -62,7 +62,7 @@ _KEPT = np.add.outer(np.arange(SIDE), np.arange(SIDE)) < ZONE
 def _coefficients(thumbs: NDArray[np.uint8]) -> NDArray[np.int8]:
     kept = (_COSINES @ (thumbs.astype(np.float32) - 128) @ _COSINES.T)[:, _KEPT]
     roots = np.sign(kept) * np.sqrt(np.abs(kept) / STEP)
-    return np.clip(np.rint(roots), -127, 127).astype(np.int8)
+    return np.asarray(np.clip(np.rint(roots), -127, 127), np.int8)
 
 
 def _thumbs(rows: NDArray[np.int8]) -> NDArray[np.uint8]:

@@ -149,7 +149,7 @@ def _resized(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
 
 def _stretched(pixels: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
     black, white = _quantiles(pixels, low, high)
-    return np.clip((pixels - black) * (255 / max(white - black, 1e-6)) + 0.5, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((pixels - black) * (255 / max(white - black, 1e-6)) + 0.5, 0, 255), np.uint8)
 
 
 def _quantiles(pixels: NDArray[np.float32], low: float, high: float) -> tuple[float, float]:

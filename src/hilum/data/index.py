@@ -15,15 +15,25 @@ from numpy.typing import NDArray
 
 from hilum.data.align import reduced
 from hilum.data.descriptor import SMALL, Projection, invariant, unit
-from hilum.data.screen import screened
-from hilum.data.views import MIRRORED, UPRIGHT, VIEWS, Floats, Prints, inverse, same_box, same_frame, seen, turned
+from hilum.data.screen import laid_residual, screened
+from hilum.data.views import (
+    MIRRORED,
+    UPRIGHT,
+    VIEWS,
+    Floats,
+    Prints,
+    inverse,
+    same_box,
+    same_frame,
+    turned,
+    turned_boxes,
+)
 
 NEIGHBOURS = 16
-NEIGHBOURS_TURNED = 8
-RESIDUAL = 0.05  # share of a neighbour's energy that small changes of the query may leave unexplained
-LIKE_TURNED = 0.95  # correlation of two small images, one of them turned, below which the pair is dropped
-BOXES_APART = 0.08  # half box sides
-WHOLE = 0.9  # boxes that cover this share of the frame are not looked for by the frame as well
+NEIGHBOURS_TURNED = 24
+RESIDUAL = 0.06  # share of a neighbour's energy that small changes of the query may leave unexplained
+LIKE_TURNED = 0.98  # correlation of two small images, one of them turned, below which the pair is dropped
+BOXES_APART = 0.04  # half box sides
 BOX_SIGMA, FRAME_SIGMA = 2.5, 0.6  # pixels of the thumb and of the frame image
 CHUNK = 2048  # queries at once
 LIST_SIZE = 64  # images in a list of the index
@@ -43,79 +53,123 @@ class Candidates(NamedTuple):
     by_frame: NDArray[np.bool_]
     residual: Floats
 
+    def at(self, places: NDArray[np.int64]) -> Candidates:
+        """Those at these places."""
+        first, second, view = self.first[places], self.second[places], self.view[places]
+        return Candidates(first, second, view, self.by_frame[places], self.residual[places])
+
 
 def candidates(ours: Prints, theirs: Prints | None = None) -> Candidates:
-    """Pairs (ours, theirs), or pairs within ours (first < second) where `theirs` is None; each pair once."""
-    queries = ours if theirs is None else theirs
-    parts = [
-        *_by_route(ours, queries, by_frame=False),
-        *_by_route(ours, queries, by_frame=True),
-        *_by_turn(ours, queries),
-    ]
+    """Pairs (ours, theirs), or pairs within ours (first < second) where `theirs` is None.
+
+    A pair may come up once for every view, and once more for the frame.
+    """
+    stored = Small.of(ours)
+    queries = stored if theirs is None else Small.of(theirs)
+    parts = [*_by_box(stored, queries), *_by_frame(stored, queries), *_by_turn(stored, queries)]
     first, second, view, by_frame, residual = (np.concatenate(column) for column in zip(*parts, strict=True))
     if theirs is None:
         swapped = first > second
         first, second = np.where(swapped, second, first), np.where(swapped, first, second)
         view = np.where(swapped, inverse(view), view)
-    best = np.lexsort((by_frame, view, residual, second, first))
-    best = best[first[best] != second[best]] if theirs is None else best
-    keep = np.ones(len(best), bool)
-    keep[1:] = (np.diff(first[best]) != 0) | (np.diff(second[best]) != 0)
-    best = best[keep]
-    return Candidates(first[best], second[best], view[best], by_frame[best].astype(bool), residual[best])
+    order = np.lexsort((residual, by_frame, view, second, first))
+    order = order[first[order] != second[order]] if theirs is None else order
+    key = np.stack([first[order], second[order], view[order], by_frame[order]])
+    keep = np.ones(len(order), bool)
+    keep[1:] = (np.diff(key, axis=1) != 0).any(axis=0)
+    order = order[keep]
+    return Candidates(first[order], second[order], view[order], by_frame[order].astype(bool), residual[order])
+
+
+class Small(NamedTuple):
+    """box, frame: (n, 16, 16) float32, the foreground box and the whole frame, smoothed. boxes: as in Prints."""
+
+    box: Floats
+    frame: Floats
+    boxes: Floats
+
+    @classmethod
+    def of(cls, prints: Prints) -> Small:
+        """Of full fingerprints."""
+        return cls(reduced(prints.thumbs, SMALL, BOX_SIGMA), reduced(prints.frames, SMALL, FRAME_SIGMA), prints.boxes)
+
+    def seen(self, part: slice, view: int) -> Small:
+        """Some of them through one of VIEWS."""
+        boxes = turned_boxes(self.boxes[part], view)
+        return Small(turned(self.box[part], view), turned(self.frame[part], view), boxes)
 
 
 Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Floats]
 
 
-def _by_route(ours: Prints, queries: Prints, *, by_frame: bool) -> Iterator[Found]:
-    """(ours, query, view, by_frame, residual) of neighbours that small changes explain, upright and mirrored."""
-    stored = unit(_small(ours, by_frame=by_frame))
-    projection = Projection.fit(_small(ours, by_frame=by_frame))
-    index = _index(projection(stored))
-    asked = np.arange(len(queries.boxes))
-    if by_frame:
-        asked = asked[queries.boxes[:, 2] * queries.boxes[:, 3] < WHOLE]
-    for start in range(0, len(asked), CHUNK):
-        positions = asked[start : start + CHUNK]
-        part = queries.take(positions)
+def _by_box(stored: Small, queries: Small) -> Iterator[Found]:
+    """(ours, query, view, by_frame, residual) of neighbours whose foregrounds agree but for small changes."""
+    search = Search(stored.box)
+    for part in _parts(len(queries.box)):
         for view in (UPRIGHT, MIRRORED):
-            shown = seen(part, view)
-            small = _small(shown, by_frame=by_frame)
-            _, neighbours = index.search(projection(unit(small)), min(NEIGHBOURS, len(stored)))
-            row, column, residual = screened(small, stored, neighbours, RESIDUAL)
-            near = neighbours[row, column]
-            if by_frame:
-                apart = _boxes_apart(ours.boxes[near], shown.boxes[row])
-                row, near, residual = row[apart], near[apart], residual[apart]
+            row, near, residual = search(queries.seen(part, view).box)
             n = len(row)
-            yield near, positions[row], np.full(n, view), np.full(n, int(by_frame)), residual
+            yield near, row + part.start, np.full(n, view), np.zeros(n, np.int64), residual
 
 
-def _by_turn(ours: Prints, queries: Prints) -> Iterator[Found]:
+def _by_frame(stored: Small, queries: Small) -> Iterator[Found]:
+    """Of the neighbours whose frames agree (a small foreground says little there) those whose foregrounds agree too.
+
+    Where laying frame on frame is the same as laying box on box the search by box is the sharper one.
+    """
+    search = Search(stored.frame)
+    for part in _parts(len(queries.frame)):
+        for view in (UPRIGHT, MIRRORED):
+            shown = queries.seen(part, view)
+            row, near, _ = search(shown.frame)
+            maps = same_frame(shown.boxes[row], stored.boxes[near])
+            apart = np.flatnonzero(np.abs(maps - same_box(len(row))).max(axis=(1, 2)) > BOXES_APART)
+            row, near = row[apart], near[apart]
+            residual = laid_residual(shown.box, row, stored.box[near], maps[apart])
+            keep = residual < RESIDUAL
+            n = int(keep.sum())
+            yield near[keep], row[keep] + part.start, np.full(n, view), np.ones(n, np.int64), residual[keep]
+
+
+def _by_turn(stored: Small, queries: Small) -> Iterator[Found]:
     """The same for the six views that are neither upright nor mirrored."""
-    stored = unit(_small(ours, by_frame=False))
-    index = _index(invariant(stored))
+    vectors = unit(stored.box)
+    index = _index(invariant(vectors))
     views = [view for view in range(len(VIEWS)) if view not in (UPRIGHT, MIRRORED)]
-    for start in range(0, len(queries.boxes), CHUNK):
-        small = _small(queries.take(slice(start, start + CHUNK)), by_frame=False)
-        _, neighbours = index.search(invariant(unit(small)), min(NEIGHBOURS_TURNED, len(stored)))
-        near = stored[neighbours]
-        likeness = np.stack([np.einsum("nkp,np->nk", near, unit(turned(small, view))) for view in views])
-        row, column = np.nonzero((likeness.max(axis=0) > LIKE_TURNED) & (neighbours >= 0))
-        view = np.array(views)[likeness.argmax(axis=0)[row, column]]
-        rest = 1 - likeness.max(axis=0)[row, column]
-        yield neighbours[row, column], row + start, view, np.zeros(len(row), np.int64), rest.astype(np.float32)
+    for part in _parts(len(queries.box)):
+        small = queries.box[part]
+        _, neighbours = index.search(invariant(unit(small)), min(NEIGHBOURS_TURNED, len(vectors)))
+        laid = np.stack([unit(turned(small, view)) for view in views], axis=2)
+        likeness = vectors[neighbours] @ laid
+        row, column = np.nonzero((likeness.max(axis=2) > LIKE_TURNED) & (neighbours >= 0))
+        best = likeness[row, column]
+        yield (
+            neighbours[row, column],
+            row + part.start,
+            np.array(views)[best.argmax(axis=1)],
+            np.zeros(len(row), np.int64),
+            (1 - best.max(axis=1)).astype(np.float32),
+        )
 
 
-def _boxes_apart(first: Floats, second: Floats) -> NDArray[np.bool_]:
-    """Where laying frame on frame differs from laying box on box: elsewhere the search by box is the sharper one."""
-    return np.asarray(np.abs(same_frame(first, second) - same_box(len(first))).max(axis=(1, 2)) > BOXES_APART)
+class Search:
+    """Finds the stored images that small changes of a query explain."""
+
+    def __init__(self, stored: Floats) -> None:
+        self._units = unit(stored)
+        self._projection = Projection.fit(stored)
+        self._index = _index(self._projection(self._units))
+
+    def __call__(self, queries: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+        """(n, 16, 16) -> positions in queries, positions in stored, residuals."""
+        vectors = self._projection(unit(queries))
+        _, neighbours = self._index.search(vectors, min(NEIGHBOURS, len(self._units)))
+        row, column, residual = screened(queries, self._units, neighbours, RESIDUAL)
+        return row, neighbours[row, column], residual
 
 
-def _small(prints: Prints, *, by_frame: bool) -> Floats:
-    images, sigma = (prints.frames, FRAME_SIGMA) if by_frame else (prints.thumbs, BOX_SIGMA)
-    return reduced(images, SMALL, sigma)
+def _parts(n: int) -> Iterator[slice]:
+    return (slice(start, min(n, start + CHUNK)) for start in range(0, n, CHUNK))
 
 
 def _index(vectors: Floats) -> faiss.Index:

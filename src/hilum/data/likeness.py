@@ -10,23 +10,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.align import reduced
-
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 PIECES = 8  # a side
-FINE_SIGMA, COARSE_SIGMA = 1.0, 2.5  # pixels: the band that is compared lies between
 SHARE_INSIDE = 0.6  # of a piece, else it is left out
 QUIET = 2.0  # grey levels: pieces with less structure than this in both images say nothing
 WORST = 0.15  # share of the pieces that is left out
-
-
-def fine_structure(images: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-    """(n, s, s) uint8 -> smooth images and their fine structure (difference of Gaussians), both (n, s, s) float32."""
-    side = images.shape[1]
-    smooth = reduced(images, side, FINE_SIGMA)
-    return smooth, smooth - reduced(images, side, COARSE_SIGMA)
 
 
 def similarity(first: Floats, second: Floats, inside: Bools) -> Floats:

@@ -9,21 +9,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.align import Floats, reduced, refine, warp
+from hilum.data.align import Floats, refine, warp
 from hilum.data.index import Candidates, candidates
-from hilum.data.likeness import fine_structure, similarity
-from hilum.data.views import VIEWS, Prints, same_box, same_frame, seen
+from hilum.data.levels import Levels, structure
+from hilum.data.likeness import similarity
+from hilum.data.views import VIEWS, Prints, same_box, same_frame
 
 Progress = Callable[[int, int], None]
 
 BATCH = 128  # pairs verified at once
 WORKERS = 2
-LEVELS = ((16, 2.5, 4), (32, 1.2, 3))  # side, sigma in pixels of the thumb, steps; coarsest first
-LAST_STEPS = 1  # at full size
+STEPS = (4, 3, 1)  # of the alignment at 16, 32 and 64 pixels
 FITS_AT_ONCE = 0.01  # residual below which a pair is first compared as it lies
 ALIKE = 0.97  # likeness at which no alignment is needed
-COARSE = 1.5  # sigma that is taken away at the last coarse level
-PROMISING = 0.88  # likeness at the last coarse level below which a pair is given up
+PROMISING = 0.88  # likeness at the middle level below which a pair is given up
 
 
 class Match(NamedTuple):
@@ -46,35 +45,33 @@ def matches(
     if len(ours.boxes) == 0 or (theirs is not None and len(theirs.boxes) == 0):
         return ()
     pairs = candidates(ours, theirs)
-    likeness = verify(ours, ours if theirs is None else theirs, pairs, progress)
+    likeness = verify(ours, theirs, pairs, progress)
     found = np.flatnonzero(likeness >= threshold)
-    return tuple(
-        Match(first, second, *VIEWS[view], value)
-        for first, second, view, value in zip(
-            pairs.first[found].tolist(),
-            pairs.second[found].tolist(),
-            pairs.view[found].tolist(),
-            likeness[found].tolist(),
-            strict=True,
-        )
-    )
+    found = found[np.lexsort((-likeness[found], pairs.second[found], pairs.first[found]))]
+    best: dict[tuple[int, int], Match] = {}
+    for position in found.tolist():
+        ends = int(pairs.first[position]), int(pairs.second[position])
+        if ends not in best:
+            mirrored, turns = VIEWS[int(pairs.view[position])]
+            best[ends] = Match(*ends, mirrored, turns, float(likeness[position]))
+    return tuple(best.values())
 
 
-def verify(ours: Prints, theirs: Prints, pairs: Candidates, progress: Progress | None = None) -> Floats:
+def verify(ours: Prints, theirs: Prints | None, pairs: Candidates, progress: Progress | None = None) -> Floats:
     """Align every pair and measure its likeness: (pairs,) float32 in [-1, 1]."""
     result = np.empty(len(pairs.first), np.float32)
+    one_set = Levels.of(ours)
+    other_set = one_set if theirs is None else Levels.of(theirs)
     order = np.argsort(pairs.view, kind="stable")
     bounds = np.flatnonzero(np.diff(pairs.view[order])) + 1
     parts = [part[s : s + BATCH] for part in np.split(order, bounds) for s in range(0, len(part), BATCH)]
 
-    def one(part: NDArray[np.int64]) -> Floats:
-        view = int(pairs.view[part[0]])
-        chosen = Candidates(*(column[part] for column in pairs))
-        return _likeness(ours.take(chosen.first), seen(theirs.take(chosen.second), view), chosen)
+    def likeness(part: NDArray[np.int64]) -> Floats:
+        return _likeness(one_set, other_set, pairs.at(part))
 
     done = 0
     with ThreadPoolExecutor(WORKERS) as pool:
-        for part, values in zip(parts, pool.map(one, parts), strict=True):
+        for part, values in zip(parts, pool.map(likeness, parts), strict=True):
             result[part] = values
             done += len(part)
             if progress:
@@ -82,35 +79,29 @@ def verify(ours: Prints, theirs: Prints, pairs: Candidates, progress: Progress |
     return result
 
 
-def _likeness(one: Prints, other: Prints, pairs: Candidates) -> Floats:
+def _likeness(ours: Levels, theirs: Levels, pairs: Candidates) -> Floats:
     """Pairs that fit as they lie are done; the others are aligned, and given up when still unlike at a coarse level."""
+    one, other = ours.take(pairs.first), theirs.seen(pairs.second, int(pairs.view[0]))
     start = np.where(pairs.by_frame[:, None, None], same_frame(one.boxes, other.boxes), same_box(len(one.boxes)))
     result = np.zeros(len(start), np.float32)
     easy = np.flatnonzero(pairs.residual < FITS_AT_ONCE)
-    result[easy] = _compared(one.take(easy), other.take(easy), start[easy], steps=0)
+    result[easy] = _compared(one.structure[easy], other.structure[easy], start[easy])
     hard = np.flatnonzero(result < ALIKE)
     one, other = one.take(hard), other.take(hard)
-    maps, promising = _aligned(one, other, start[hard])
-    kept = np.flatnonzero(promising)
-    likeness = _compared(one.take(kept), other.take(kept), maps[kept], steps=LAST_STEPS)
+    maps = refine(_floats(one.coarse), _floats(other.coarse), start[hard], STEPS[0])
+    maps = refine(_floats(one.middle), _floats(other.middle), maps, STEPS[1])
+    kept = np.flatnonzero(_compared(one.middle_structure, other.middle_structure, maps) > PROMISING)
+    maps = refine(_floats(one.full[kept]), _floats(other.full[kept]), maps[kept], STEPS[2])
+    likeness = _compared(one.structure[kept], other.structure[kept], maps)
     result[hard[kept]] = np.maximum(result[hard[kept]], likeness)
     return result
 
 
-def _aligned(one: Prints, other: Prints, maps: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """Maps after the coarse levels, and whether the pair is alike enough there to go on."""
-    for side, sigma, steps in LEVELS:
-        first, second = reduced(one.thumbs, side, sigma), reduced(other.thumbs, side, sigma)
-        maps = refine(first, second, maps, steps)
-    first, second = (level - reduced(level, level.shape[1], COARSE) for level in (first, second))
-    values, inside = warp(second, maps)
-    return maps, similarity(first, values.reshape(first.shape), inside) > PROMISING
+def _compared(one: NDArray[np.int8], other: NDArray[np.int8], maps: Floats) -> Floats:
+    first = structure(one)
+    values, inside = warp(structure(other), maps)
+    return similarity(first, values.reshape(first.shape), inside)
 
 
-def _compared(one: Prints, other: Prints, maps: Floats, *, steps: int) -> Floats:
-    smooth_one, fine_one = fine_structure(one.thumbs)
-    smooth_other, fine_other = fine_structure(other.thumbs)
-    if steps:
-        maps = refine(smooth_one, smooth_other, maps, steps)
-    values, inside = warp(fine_other, maps)
-    return similarity(fine_one, values.reshape(fine_one.shape), inside)
+def _floats(images: NDArray[np.uint8]) -> Floats:
+    return images.astype(np.float32)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.descriptor import SMALL, TAPER
+from hilum.data.align import warp
+from hilum.data.descriptor import SMALL, TAPER, unit
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -29,6 +30,21 @@ def screened(queries: Floats, stored: Floats, neighbours: Integers, limit: float
         residual[part] = _residual(_tangents(queries[part]), stored[neighbours[part]])
     row, column = np.nonzero((residual < limit) & (neighbours >= 0))
     return row, column, residual[row, column]
+
+
+def laid_residual(queries: Floats, row: Integers, near: Floats, maps: Floats) -> Floats:
+    """Residuals (pairs,) of single pairs, the neighbour first laid over its query.
+
+    queries: (n, 16, 16); row: (pairs,) positions in it; near: (pairs, 16, 16) small images, one a pair.
+    maps: (pairs, 2, 3) from the query's coordinates to the neighbour's.
+    """
+    residual = np.empty(len(row), np.float32)
+    tangents = _tangents(queries)
+    for start in range(0, len(row), BATCH):
+        part = slice(start, start + BATCH)
+        laid, _ = warp(near[part], maps[part])
+        residual[part] = _residual(tangents[row[part]], unit(laid.reshape(-1, SMALL, SMALL))[:, None])[:, 0]
+    return residual
 
 
 def _residual(tangents: Floats, near: Floats) -> Floats:

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Number = TypeVar("Number", np.uint8, np.float32)
+Number = TypeVar("Number", np.uint8, np.int8, np.float32)
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -35,13 +35,24 @@ class Prints(NamedTuple):
 
 def seen(prints: Prints, view: int) -> Prints:
     """All of `prints` through one of VIEWS."""
-    return Prints(turned(prints.thumbs, view), turned(prints.frames, view), _turned_boxes(prints.boxes, view))
+    return Prints(turned(prints.thumbs, view), turned(prints.frames, view), turned_boxes(prints.boxes, view))
 
 
 def turned(images: NDArray[Number], view: int) -> NDArray[Number]:
     """(n, s, s) images through one of VIEWS, contiguous."""
     mirrored, turns = VIEWS[view]
     return np.ascontiguousarray(np.rot90(images[:, :, ::-1] if mirrored else images, turns, (1, 2)))
+
+
+def turned_boxes(boxes: Floats, view: int) -> Floats:
+    """Boxes (n, 4) of frames that are seen through one of VIEWS."""
+    mirrored, turns = VIEWS[view]
+    x, y, half_width, half_height = boxes.T
+    if mirrored:
+        x = -x
+    for _ in range(turns):
+        x, y, half_width, half_height = y, -x, half_height, half_width
+    return np.stack([x, y, half_width, half_height], axis=1)
 
 
 def inverse(view: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -61,13 +72,3 @@ def same_frame(first: Floats, second: Floats) -> Floats:
 def same_box(n: int) -> Floats:
     """Maps (n, 2, 3) that lay box on box."""
     return np.tile(np.array([[[1, 0, 0], [0, 1, 0]]], np.float32), (n, 1, 1))
-
-
-def _turned_boxes(boxes: Floats, view: int) -> Floats:
-    mirrored, turns = VIEWS[view]
-    x, y, half_width, half_height = boxes.T
-    if mirrored:
-        x = -x
-    for _ in range(turns):
-        x, y, half_width, half_height = y, -x, half_height, half_width
-    return np.stack([x, y, half_width, half_height], axis=1)
