@@ -25,13 +25,15 @@ from hilum.data.views import (
     inverse,
     same_box,
     same_frame,
+    smaller_box,
     turned,
     turned_boxes,
 )
 
 NEIGHBOURS = 16
 NEIGHBOURS_TURNED = 24
-RESIDUAL = 0.06  # share of a neighbour's energy that small changes of the query may leave unexplained
+RESIDUAL = 0.07  # share of a neighbour's energy that small changes of the query may leave unexplained
+RESIDUAL_LAID = 0.10  # the same of foregrounds that lie as their frames do
 LIKE_TURNED = 0.98  # correlation of two small images, one of them turned, below which the pair is dropped
 BOXES_APART = 0.04  # half box sides
 BOX_SIGMA, FRAME_SIGMA = 2.5, 0.6  # pixels of the thumb and of the frame image
@@ -113,22 +115,28 @@ def _by_box(stored: Small, queries: Small) -> Iterator[Found]:
 
 
 def _by_frame(stored: Small, queries: Small) -> Iterator[Found]:
-    """Of the neighbours whose frames agree (a small foreground says little there) those whose foregrounds agree too.
-
-    Where laying frame on frame is the same as laying box on box the search by box is the sharper one.
-    """
+    """Of the neighbours whose frames agree (a small foreground says little there) those whose foregrounds agree too."""
     search = Search(stored.frame)
     for part in _parts(len(queries.frame)):
         for view in (UPRIGHT, MIRRORED):
             shown = queries.seen(part, view)
             row, near, _ = search(shown.frame)
+            residual = _laid(shown, row, stored, near)
+            keep = residual < RESIDUAL_LAID
+            row, near, residual = row[keep], near[keep], residual[keep]
             maps = same_frame(shown.boxes[row], stored.boxes[near])
-            apart = np.flatnonzero(np.abs(maps - same_box(len(row))).max(axis=(1, 2)) > BOXES_APART)
-            row, near = row[apart], near[apart]
-            residual = laid_residual(shown.box, row, stored.box[near], maps[apart])
-            keep = residual < RESIDUAL
-            n = int(keep.sum())
-            yield near[keep], row[keep] + part.start, np.full(n, view), np.ones(n, np.int64), residual[keep]
+            apart = np.abs(maps - same_box(len(row))).max(axis=(1, 2)) > BOXES_APART
+            yield near, row + part.start, np.full(len(row), view), apart.astype(np.int64), residual
+
+
+def _laid(shown: Small, row: NDArray[np.int64], stored: Small, near: NDArray[np.int64]) -> Floats:
+    """(pairs,) residuals of the foregrounds when frame lies on frame, judged inside the smaller box."""
+    residual = np.empty(len(row), np.float32)
+    smaller = smaller_box(shown.boxes[row], stored.boxes[near])
+    for own, one, ones, other, others in ((smaller, shown, row, stored, near), (~smaller, stored, near, shown, row)):
+        a, b = ones[own], others[own]
+        residual[own] = laid_residual(one.box, a, other.box, b, same_frame(one.boxes[a], other.boxes[b]))
+    return residual
 
 
 def _by_turn(stored: Small, queries: Small) -> Iterator[Found]:

@@ -71,6 +71,18 @@ class Levels(NamedTuple):
             self.boxes[positions],
         )
 
+    def mixed(self, other: Levels, swap: NDArray[np.bool_]) -> Levels:
+        """Those of `other` where `swap` (n,) is True, else these."""
+        square = swap[:, None, None]
+        return Levels(
+            np.where(square, other.coarse, self.coarse),
+            np.where(square, other.middle, self.middle),
+            np.where(square, other.full, self.full),
+            np.where(square, other.middle_structure, self.middle_structure),
+            np.where(square, other.structure, self.structure),
+            np.where(swap[:, None], other.boxes, self.boxes),
+        )
+
 
 def structure(stored: NDArray[np.int8]) -> Floats:
     """int8 as stored -> float32 in grey levels."""

@@ -13,7 +13,7 @@ from hilum.data.align import Floats, refine, warp
 from hilum.data.index import Candidates, candidates
 from hilum.data.levels import Levels, structure
 from hilum.data.likeness import similarity
-from hilum.data.views import VIEWS, Prints, same_box, same_frame
+from hilum.data.views import VIEWS, Prints, same_box, same_frame, smaller_box
 
 Progress = Callable[[int, int], None]
 
@@ -82,6 +82,8 @@ def verify(ours: Prints, theirs: Prints | None, pairs: Candidates, progress: Pro
 def _likeness(ours: Levels, theirs: Levels, pairs: Candidates) -> Floats:
     """Pairs that fit as they lie are done; the others are aligned, and given up when still unlike at a coarse level."""
     one, other = ours.take(pairs.first), theirs.seen(pairs.second, int(pairs.view[0]))
+    swap = pairs.by_frame & ~smaller_box(one.boxes, other.boxes)  # what is laid must cover what it is laid on
+    one, other = one.mixed(other, swap), other.mixed(one, swap)
     start = np.where(pairs.by_frame[:, None, None], same_frame(one.boxes, other.boxes), same_box(len(one.boxes)))
     result = np.zeros(len(start), np.float32)
     easy = np.flatnonzero(pairs.residual < FITS_AT_ONCE)

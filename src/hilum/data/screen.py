@@ -32,18 +32,18 @@ def screened(queries: Floats, stored: Floats, neighbours: Integers, limit: float
     return row, column, residual[row, column]
 
 
-def laid_residual(queries: Floats, row: Integers, near: Floats, maps: Floats) -> Floats:
-    """Residuals (pairs,) of single pairs, the neighbour first laid over its query.
+def laid_residual(templates: Floats, one: Integers, images: Floats, other: Integers, maps: Floats) -> Floats:
+    """Residuals (pairs,) of single pairs, the other image first laid over the template.
 
-    queries: (n, 16, 16); row: (pairs,) positions in it; near: (pairs, 16, 16) small images, one a pair.
-    maps: (pairs, 2, 3) from the query's coordinates to the neighbour's.
+    templates: (n, 16, 16), one: (pairs,) positions in it; images: (m, 16, 16), other: (pairs,) positions in it.
+    maps: (pairs, 2, 3) from the template's coordinates to the image's.
     """
-    residual = np.empty(len(row), np.float32)
-    tangents = _tangents(queries)
-    for start in range(0, len(row), BATCH):
+    residual = np.empty(len(one), np.float32)
+    for start in range(0, len(one), BATCH):
         part = slice(start, start + BATCH)
-        laid, _ = warp(near[part], maps[part])
-        residual[part] = _residual(tangents[row[part]], unit(laid.reshape(-1, SMALL, SMALL))[:, None])[:, 0]
+        laid, _ = warp(images[other[part]], maps[part])
+        near = unit(laid.reshape(-1, SMALL, SMALL))[:, None]
+        residual[part] = _residual(_tangents(templates[one[part]]), near)[:, 0]
     return residual
 
 

@@ -69,6 +69,11 @@ def same_frame(first: Floats, second: Floats) -> Floats:
     return maps
 
 
+def smaller_box(first: Floats, second: Floats) -> NDArray[np.bool_]:
+    """(n,) True where the first box covers no more of its frame than the second of its own; boxes (n, 4)."""
+    return np.asarray(first[:, 2] * first[:, 3] <= second[:, 2] * second[:, 3])
+
+
 def same_box(n: int) -> Floats:
     """Maps (n, 2, 3) that lay box on box."""
     return np.tile(np.array([[[1, 0, 0], [0, 1, 0]]], np.float32), (n, 1, 1))
