@@ -21,7 +21,7 @@ BATCH = 4096
 
 
 class Compact(NamedTuple):
-    """coefficients: (300, n) int8; boxes: (4, n) int16, 32767 for 1."""
+    """coefficients: (300, n) int8; boxes: (6, n) int16, 32767 for 1."""
 
     coefficients: NDArray[np.int8]
     boxes: NDArray[np.int16]
@@ -38,7 +38,7 @@ def packed(prints: Prints) -> Compact:
 def unpacked(compact: Compact) -> Prints:
     """Working arrays again: smoother thumbs, and frames in which all outside the box is black."""
     boxes = np.asarray(np.ascontiguousarray(compact.boxes.T, np.float32) / 32767, np.float32)
-    boxes[:, 2:] = np.maximum(boxes[:, 2:], 1 / SIDE)  # a box without width could not be laid on another
+    boxes[:, 2:4] = np.maximum(boxes[:, 2:4], 1 / SIDE)  # a box without width could not be laid on another
     thumbs = np.empty((len(boxes), SIDE, SIDE), np.uint8)
     for start in range(0, len(boxes), BATCH):
         part = slice(start, start + BATCH)
@@ -73,7 +73,7 @@ def _thumbs(rows: NDArray[np.int8]) -> NDArray[np.uint8]:
 
 
 def _frame(thumb: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.uint8]:
-    x, y, half_width, half_height = (box + np.array([1, 1, 0, 0], np.float32)) * (SIDE / 2)
+    x, y, half_width, half_height = (box[:4] + np.array([1, 1, 0, 0], np.float32)) * (SIDE / 2)
     left, top = max(0, round(float(x - half_width))), max(0, round(float(y - half_height)))
     width, height = max(1, round(float(2 * half_width))), max(1, round(float(2 * half_height)))
     canvas = np.zeros((SIDE, SIDE), np.uint8)

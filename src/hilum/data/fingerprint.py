@@ -24,7 +24,7 @@ from hilum.image.image import Image
 SIDE = 64  # of a thumb
 FRAME = 16  # side of the picture of the whole frame
 THRESHOLD = 0.95  # see docs/explanation/copies.md
-FORMAT = 3
+FORMAT = 4
 
 _BACKGROUND, _BRIGHT = 0.02, 0.98  # quantiles that stand for background and foreground
 _RISE = 0.1  # of the way from background to foreground
@@ -37,7 +37,8 @@ _LOW, _HIGH = 0.005, 0.995  # quantiles that become 0 and 255
 class Fingerprint:
     """thumb: (64, 64) uint8, the foreground box, stretched to the full range. frame: (16, 16) uint8, the whole frame.
 
-    box: (4,) float32: x and y of the box's centre, half its width and height; the frame runs from -1 to 1.
+    box: (6,) float32: x and y of the box's centre, half its width and height; the frame runs from -1 to 1. Then the
+    grey values in [0, 1] that became 0 and 255 in the thumb.
     """
 
     thumb: NDArray[np.uint8]
@@ -49,7 +50,7 @@ class Fingerprint:
 class Fingerprints:
     """Fingerprints of n images in the order given.
 
-    thumbs: (n, 64, 64) uint8; frames: (n, 16, 16) uint8; boxes: (n, 4) float32, as in Fingerprint.
+    thumbs: (n, 64, 64) uint8; frames: (n, 16, 16) uint8; boxes: (n, 6) float32, as in Fingerprint.
     shipped: True when they come from a package, with less detail than fresh ones.
     """
 
@@ -61,8 +62,8 @@ class Fingerprints:
     def __post_init__(self) -> None:
         n = len(self.thumbs)
         shapes = (self.thumbs.shape, self.frames.shape, self.boxes.shape)
-        if shapes != ((n, SIDE, SIDE), (n, FRAME, FRAME), (n, 4)):
-            raise ValueError(f"fingerprints must be (n, {SIDE}, {SIDE}), (n, {FRAME}, {FRAME}), (n, 4), not {shapes}")
+        if shapes != ((n, SIDE, SIDE), (n, FRAME, FRAME), (n, 6)):
+            raise ValueError(f"fingerprints must be (n, {SIDE}, {SIDE}), (n, {FRAME}, {FRAME}), (n, 6), not {shapes}")
 
     @classmethod
     def of(cls, fingerprints: Iterable[Fingerprint]) -> Fingerprints:
@@ -71,7 +72,7 @@ class Fingerprints:
         return cls(
             np.array([one.thumb for one in each], np.uint8).reshape(-1, SIDE, SIDE),
             np.array([one.frame for one in each], np.uint8).reshape(-1, FRAME, FRAME),
-            np.array([one.box for one in each], np.float32).reshape(-1, 4),
+            np.array([one.box for one in each], np.float32).reshape(-1, 6),
         )
 
     def __len__(self) -> int:
@@ -125,11 +126,16 @@ def fingerprint(image: Image) -> Fingerprint:
     mask = small > low + _RISE * (high - low)
     top, bottom = _span(mask.mean(axis=1), height)
     left, right = _span(mask.mean(axis=0), width)
-    box = ((left + right) / width - 1, (top + bottom) / height - 1, (right - left) / width, (bottom - top) / height)
+    thumb = _resized(image.pixels[top:bottom, left:right], SIDE)
+    black, white = _quantiles(thumb, _LOW, _HIGH)
+    centre, half = (
+        ((left + right) / width - 1, (top + bottom) / height - 1),
+        ((right - left) / width, (bottom - top) / height),
+    )
     return Fingerprint(
-        _stretched(_resized(image.pixels[top:bottom, left:right], SIDE), _LOW, _HIGH),
-        _stretched(_resized(small, FRAME), 0, 1),
-        np.array(box, np.float32),
+        _stretched(thumb, black, white),
+        _stretched(_resized(small, FRAME), *_quantiles(small, 0, 1)),
+        np.array((*centre, *half, black, white), np.float32),
     )
 
 
@@ -147,8 +153,7 @@ def _resized(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=how), np.float32)
 
 
-def _stretched(pixels: NDArray[np.float32], low: float, high: float) -> NDArray[np.uint8]:
-    black, white = _quantiles(pixels, low, high)
+def _stretched(pixels: NDArray[np.float32], black: float, white: float) -> NDArray[np.uint8]:
     return np.asarray(np.clip((pixels - black) * (255 / max(white - black, 1e-6)) + 0.5, 0, 255), np.uint8)
 
 

@@ -32,7 +32,7 @@ from hilum.data.views import (
 
 NEIGHBOURS = 16
 NEIGHBOURS_TURNED = 24
-RESIDUAL = 0.07  # share of a neighbour's energy that small changes of the query may leave unexplained
+RESIDUAL = 0.065  # share of a neighbour's energy that small changes of the query may leave unexplained
 RESIDUAL_LAID = 0.10  # the same of foregrounds that lie as their frames do
 LIKE_TURNED = 0.98  # correlation of two small images, one of them turned, below which the pair is dropped
 BOXES_APART = 0.04  # half box sides

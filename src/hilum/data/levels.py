@@ -14,6 +14,8 @@ MADE_AT_ONCE = 1024  # images
 COARSE_SIGMA, MIDDLE_SIGMA = 2.5, 1.2  # pixels of the thumb: what the coarser levels cannot hold is smoothed away
 BAND = (1.0, 2.5)  # pixels: structure between these two sizes is compared
 MIDDLE_BAND = 1.5  # pixels at the middle level: what is smoother is taken away
+ENDS_MOVED = 0.06  # of the range of grey values: a smaller change of its ends is none
+MEAN_MOVED = 0.04  # of that range: a smaller change of the mean is none
 STRUCTURE_STEPS = 2  # a grey level
 
 
@@ -82,6 +84,14 @@ class Levels(NamedTuple):
             np.where(square, other.structure, self.structure),
             np.where(swap[:, None], other.boxes, self.boxes),
         )
+
+
+def as_bright(one: Levels, other: Levels) -> NDArray[np.bool_]:
+    """(n,) True where neither the ends of the grey values nor, between them, their mean differ much."""
+    ends, others = one.boxes[:, 4:], other.boxes[:, 4:]
+    moved = np.abs(ends - others).max(axis=1) / np.maximum(ends[:, 1] - ends[:, 0], 1e-3)
+    shifted = np.abs(one.coarse.mean(axis=(1, 2)) - other.coarse.mean(axis=(1, 2))) / 255
+    return np.asarray((moved < ENDS_MOVED) & (shifted < MEAN_MOVED))
 
 
 def structure(stored: NDArray[np.int8]) -> Floats:

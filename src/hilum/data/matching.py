@@ -11,18 +11,26 @@ from numpy.typing import NDArray
 
 from hilum.data.align import Floats, refine, warp
 from hilum.data.index import Candidates, candidates
-from hilum.data.levels import Levels, structure
+from hilum.data.levels import Levels, as_bright, structure
 from hilum.data.likeness import similarity
-from hilum.data.views import VIEWS, Prints, same_box, same_frame, smaller_box
+from hilum.data.views import UPRIGHT, VIEWS, Prints, same_box, same_frame, smaller_box, unmoved
 
 Progress = Callable[[int, int], None]
 
 BATCH = 128  # pairs verified at once
 WORKERS = 2
-STEPS = (4, 3, 1)  # of the alignment at 16, 32 and 64 pixels
+STEPS = (4, 3, 1, 2)  # of the alignment at 16, 32 and 64 pixels, and once more at 64 where it is worth more
 FITS_AT_ONCE = 0.01  # residual below which a pair is first compared as it lies
-ALIKE = 0.97  # likeness at which no alignment is needed
-PROMISING = 0.88  # likeness at the middle level below which a pair is given up
+ALIKE = 0.985  # likeness at which no better alignment is looked for
+PROMISING = 0.84  # likeness at the middle level below which a pair is given up
+WORTH_MORE = 0.85  # likeness from which a second round at full size may still make a copy of it
+
+
+class Likeness(NamedTuple):
+    """share: (n,) float32, structure in common, in [-1, 1]. untouched: (n,) bool, neither moved nor re-contrasted."""
+
+    share: Floats
+    untouched: NDArray[np.bool_]
 
 
 class Match(NamedTuple):
@@ -41,62 +49,77 @@ def matches(
     """Pairs with likeness >= threshold, each once, sorted by position.
 
     theirs None: pairs within ours. progress: called with (done, all) pairs.
+    A copy that lies where the original lies, and as bright, has less excuse to differ: it needs half the way from the
+    threshold to 1. So most neighbouring slices of one volume are not taken for copies.
     """
     if len(ours.boxes) == 0 or (theirs is not None and len(theirs.boxes) == 0):
         return ()
     pairs = candidates(ours, theirs)
     likeness = verify(ours, theirs, pairs, progress)
-    found = np.flatnonzero(likeness >= threshold)
-    found = found[np.lexsort((-likeness[found], pairs.second[found], pairs.first[found]))]
+    needed = np.where(likeness.untouched, (1 + threshold) / 2, threshold)
+    found = np.flatnonzero(likeness.share >= needed)
+    found = found[np.lexsort((-likeness.share[found], pairs.second[found], pairs.first[found]))]
     best: dict[tuple[int, int], Match] = {}
     for position in found.tolist():
         ends = int(pairs.first[position]), int(pairs.second[position])
         if ends not in best:
             mirrored, turns = VIEWS[int(pairs.view[position])]
-            best[ends] = Match(*ends, mirrored, turns, float(likeness[position]))
+            best[ends] = Match(*ends, mirrored, turns, float(likeness.share[position]))
     return tuple(best.values())
 
 
-def verify(ours: Prints, theirs: Prints | None, pairs: Candidates, progress: Progress | None = None) -> Floats:
-    """Align every pair and measure its likeness: (pairs,) float32 in [-1, 1]."""
-    result = np.empty(len(pairs.first), np.float32)
+def verify(ours: Prints, theirs: Prints | None, pairs: Candidates, progress: Progress | None = None) -> Likeness:
+    """Align every pair and measure its likeness."""
+    share, untouched = np.empty(len(pairs.first), np.float32), np.empty(len(pairs.first), bool)
     one_set = Levels.of(ours)
     other_set = one_set if theirs is None else Levels.of(theirs)
     order = np.argsort(pairs.view, kind="stable")
     bounds = np.flatnonzero(np.diff(pairs.view[order])) + 1
     parts = [part[s : s + BATCH] for part in np.split(order, bounds) for s in range(0, len(part), BATCH)]
 
-    def likeness(part: NDArray[np.int64]) -> Floats:
+    def likeness(part: NDArray[np.int64]) -> Likeness:
         return _likeness(one_set, other_set, pairs.at(part))
 
     done = 0
     with ThreadPoolExecutor(WORKERS) as pool:
         for part, values in zip(parts, pool.map(likeness, parts), strict=True):
-            result[part] = values
+            share[part], untouched[part] = values
             done += len(part)
             if progress:
-                progress(done, len(result))
-    return result
+                progress(done, len(share))
+    return Likeness(share, untouched)
 
 
-def _likeness(ours: Levels, theirs: Levels, pairs: Candidates) -> Floats:
+def _likeness(ours: Levels, theirs: Levels, pairs: Candidates) -> Likeness:
     """Pairs that fit as they lie are done; the others are aligned, and given up when still unlike at a coarse level."""
-    one, other = ours.take(pairs.first), theirs.seen(pairs.second, int(pairs.view[0]))
+    view = int(pairs.view[0])
+    one, other = ours.take(pairs.first), theirs.seen(pairs.second, view)
     swap = pairs.by_frame & ~smaller_box(one.boxes, other.boxes)  # what is laid must cover what it is laid on
     one, other = one.mixed(other, swap), other.mixed(one, swap)
-    start = np.where(pairs.by_frame[:, None, None], same_frame(one.boxes, other.boxes), same_box(len(one.boxes)))
-    result = np.zeros(len(start), np.float32)
+    maps = np.where(pairs.by_frame[:, None, None], same_frame(one.boxes, other.boxes), same_box(len(one.boxes)))
+    share = np.zeros(len(maps), np.float32)
     easy = np.flatnonzero(pairs.residual < FITS_AT_ONCE)
-    result[easy] = _compared(one.structure[easy], other.structure[easy], start[easy])
-    hard = np.flatnonzero(result < ALIKE)
-    one, other = one.take(hard), other.take(hard)
-    maps = refine(_floats(one.coarse), _floats(other.coarse), start[hard], STEPS[0])
+    share[easy] = _compared(one.structure[easy], other.structure[easy], maps[easy])
+    hard = np.flatnonzero(share < ALIKE)
+    maps[hard], share[hard] = _aligned(one.take(hard), other.take(hard), maps[hard])
+    untouched = unmoved(one.boxes, other.boxes, maps) & as_bright(one, other) & (view == UPRIGHT)
+    return Likeness(share, untouched)
+
+
+def _aligned(one: Levels, other: Levels, maps: Floats) -> tuple[Floats, Floats]:
+    """Better maps, and the shares of structure under them; 0 where the pair was given up."""
+    share = np.zeros(len(maps), np.float32)
+    maps = refine(_floats(one.coarse), _floats(other.coarse), maps, STEPS[0])
     maps = refine(_floats(one.middle), _floats(other.middle), maps, STEPS[1])
-    kept = np.flatnonzero(_compared(one.middle_structure, other.middle_structure, maps) > PROMISING)
-    maps = refine(_floats(one.full[kept]), _floats(other.full[kept]), maps[kept], STEPS[2])
-    likeness = _compared(one.structure[kept], other.structure[kept], maps)
-    result[hard[kept]] = np.maximum(result[hard[kept]], likeness)
-    return result
+    go_on = np.flatnonzero(_compared(one.middle_structure, other.middle_structure, maps) > PROMISING)
+    for steps in STEPS[2:]:
+        one_now, other_now = one.take(go_on), other.take(go_on)
+        refined = refine(_floats(one_now.full), _floats(other_now.full), maps[go_on], steps)
+        found = _compared(one_now.structure, other_now.structure, refined)
+        better = found > share[go_on]
+        maps[go_on[better]], share[go_on[better]] = refined[better], found[better]
+        go_on = go_on[(share[go_on] > WORTH_MORE) & (share[go_on] < ALIKE)]
+    return maps, share
 
 
 def _compared(one: NDArray[np.int8], other: NDArray[np.int8], maps: Floats) -> Floats:
