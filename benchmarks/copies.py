@@ -199,7 +199,7 @@ def scaling(options: argparse.Namespace) -> dict[str, object]:
 
 def _made(real: Fingerprints, size: int, rng: np.random.Generator) -> Fingerprints:
     thumbs, frames = np.empty((size, 64, 64), np.uint8), np.empty((size, 16, 16), np.uint8)
-    boxes = np.empty((size, 6), np.float32)
+    boxes = np.empty((size, 8), np.float32)
     for start in range(0, size, 4096):
         n = min(4096, size - start)
         one, other = rng.integers(len(real), size=(2, n))

@@ -30,6 +30,24 @@ SETTINGS = (
     Setting("MAX_PIXELS", "33554432", "Largest number of pixels of one image that is decoded."),
     Setting("MAX_BYTES", "268435456", "Largest file in bytes that is read."),
     Setting("MAX_FRAMES", "512", "Largest number of frames of one file that are read."),
+    Setting("DATABASE_URL", "", "Records: sqlite:///FILE or postgresql://…. Empty: HOME/hilum.db."),
+    Setting("IMAGES_URL", "", "Kept images: a folder, s3://, gs:// or az://. Empty: HOME/images."),
+    Setting("CACHE_URL", "", "Answers that are asked for again: redis://…. Empty: in this process."),
+    Setting("CACHE_BYTES", "67108864", "Largest size of the cache in this process."),
+    Setting(
+        "SECRET_FILE", "", "File with the secret that records, images and sessions hang on. Empty: HOME/secret.key."
+    ),
+    Setting(
+        "KEEP_IMAGES", "yes", "Keep received images: yes (unless the caller says no), ask (only if it says yes), no."
+    ),
+    Setting("RETENTION_DAYS", "0", "Days after which kept images are erased. 0: never."),
+    Setting("AUTH", "off", "Who may ask: off (anyone on this machine; loopback only) or on (users and keys)."),
+    Setting("SERVE_THREADS", "0", "Threads that answer. 0: one for each core."),
+    Setting("QUEUE", "256", "Requests that may wait; one more is refused with 503."),
+    Setting("DEADLINE_MS", "10000", "Longest wait in milliseconds before the work begins; later is refused with 504."),
+    Setting("UPLOAD_BYTES", "67108864", "Largest body of a request in bytes."),
+    Setting("IMAGE_URL_HOSTS", "", "Hosts that image_url may name, with commas. Empty: image_url is off."),
+    Setting("DATA_ROOTS", "", "Folders that requests may name, separated like PATH. Empty: none."),
     Setting("SIGNING_KEY", "", "Public key (PEM) that signatures of packages are checked against."),
 )
 
@@ -47,6 +65,20 @@ class Settings:
     max_bytes: int
     max_frames: int
     signing_key: Path | None
+    database_url: str
+    images_url: str
+    cache_url: str
+    cache_bytes: int
+    secret_file: Path
+    keep_images: str
+    retention_days: int
+    auth: str
+    serve_threads: int
+    queue: int
+    deadline_ms: int
+    upload_bytes: int
+    image_url_hosts: tuple[str, ...]
+    data_roots: tuple[Path, ...]
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -58,8 +90,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     found = os.environ if environment is None else environment
     raw = {s.name: found.get(f"HILUM_{s.name}", s.default) or s.default for s in SETTINGS}
     cores = os.cpu_count() or 1
+    home = Path(raw["HOME"]) if raw["HOME"] else Path(platformdirs.user_data_dir("hilum", appauthor=False))
     return Settings(
-        home=Path(raw["HOME"] or platformdirs.user_data_dir("hilum", appauthor=False)),
+        home=home,
         models=Path(raw["MODELS"]) if raw["MODELS"] else shipped_models(),
         data=Path(raw["DATA"]),
         threads=_number("THREADS", raw) or min(cores, 4),
@@ -68,6 +101,20 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_bytes=_number("MAX_BYTES", raw),
         max_frames=_number("MAX_FRAMES", raw),
         signing_key=Path(raw["SIGNING_KEY"]) if raw["SIGNING_KEY"] else None,
+        database_url=raw["DATABASE_URL"] or f"sqlite:///{home / 'hilum.db'}",
+        images_url=raw["IMAGES_URL"] or str(home / "images"),
+        cache_url=raw["CACHE_URL"],
+        cache_bytes=_number("CACHE_BYTES", raw),
+        secret_file=Path(raw["SECRET_FILE"]) if raw["SECRET_FILE"] else home / "secret.key",
+        keep_images=_choice("KEEP_IMAGES", raw, ("yes", "ask", "no")),
+        retention_days=_number("RETENTION_DAYS", raw),
+        auth=_choice("AUTH", raw, ("off", "on")),
+        serve_threads=_number("SERVE_THREADS", raw) or cores,
+        queue=_number("QUEUE", raw),
+        deadline_ms=_number("DEADLINE_MS", raw),
+        upload_bytes=_number("UPLOAD_BYTES", raw),
+        image_url_hosts=tuple(host.strip().lower() for host in raw["IMAGE_URL_HOSTS"].split(",") if host.strip()),
+        data_roots=tuple(Path(part) for part in raw["DATA_ROOTS"].split(os.pathsep) if part),
     )
 
 
@@ -85,3 +132,9 @@ def _number(name: str, raw: Mapping[str, str]) -> int:
     if value < 0:
         raise UsageError(f"HILUM_{name}={value}: must not be negative")
     return value
+
+
+def _choice(name: str, raw: Mapping[str, str], choices: tuple[str, ...]) -> str:
+    if raw[name] not in choices:
+        raise UsageError(f"HILUM_{name}={raw[name]!r}: must be one of {', '.join(choices)}")
+    return raw[name]

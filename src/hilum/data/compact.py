@@ -21,7 +21,7 @@ BATCH = 4096
 
 
 class Compact(NamedTuple):
-    """coefficients: (300, n) int8; boxes: (6, n) int16, 32767 for 1."""
+    """coefficients: (300, n) int8; boxes: (8, n) int16, 32767 for 1."""
 
     coefficients: NDArray[np.int8]
     boxes: NDArray[np.int16]

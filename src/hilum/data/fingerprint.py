@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from hilum.data.compact import Compact, packed, unpacked
 from hilum.data.matching import Match, matches
-from hilum.data.views import Prints
+from hilum.data.views import PIXELS, Prints
 from hilum.errors import PackageDamaged
 from hilum.image.image import Image
 
 SIDE = 64  # of a thumb
 FRAME = 16  # side of the picture of the whole frame
 THRESHOLD = 0.95  # see docs/explanation/copies.md
-FORMAT = 4
+FORMAT = 5
 
 _BACKGROUND, _BRIGHT = 0.02, 0.98  # quantiles that stand for background and foreground
 _RISE = 0.1  # of the way from background to foreground
@@ -37,8 +37,8 @@ _LOW, _HIGH = 0.005, 0.995  # quantiles that become 0 and 255
 class Fingerprint:
     """thumb: (64, 64) uint8, the foreground box, stretched to the full range. frame: (16, 16) uint8, the whole frame.
 
-    box: (6,) float32: x and y of the box's centre, half its width and height; the frame runs from -1 to 1. Then the
-    grey values in [0, 1] that became 0 and 255 in the thumb.
+    box: (8,) float32: x and y of the box's centre, half its width and height; the frame runs from -1 to 1. Then the
+    grey values in [0, 1] that became 0 and 255 in the thumb; then the frame's width and height, 1 for 16,384 pixels.
     """
 
     thumb: NDArray[np.uint8]
@@ -50,7 +50,7 @@ class Fingerprint:
 class Fingerprints:
     """Fingerprints of n images in the order given.
 
-    thumbs: (n, 64, 64) uint8; frames: (n, 16, 16) uint8; boxes: (n, 6) float32, as in Fingerprint.
+    thumbs: (n, 64, 64) uint8; frames: (n, 16, 16) uint8; boxes: (n, 8) float32, as in Fingerprint.
     shipped: True when they come from a package, with less detail than fresh ones.
     """
 
@@ -62,8 +62,8 @@ class Fingerprints:
     def __post_init__(self) -> None:
         n = len(self.thumbs)
         shapes = (self.thumbs.shape, self.frames.shape, self.boxes.shape)
-        if shapes != ((n, SIDE, SIDE), (n, FRAME, FRAME), (n, 6)):
-            raise ValueError(f"fingerprints must be (n, {SIDE}, {SIDE}), (n, {FRAME}, {FRAME}), (n, 6), not {shapes}")
+        if shapes != ((n, SIDE, SIDE), (n, FRAME, FRAME), (n, 8)):
+            raise ValueError(f"fingerprints must be (n, {SIDE}, {SIDE}), (n, {FRAME}, {FRAME}), (n, 8), not {shapes}")
 
     @classmethod
     def of(cls, fingerprints: Iterable[Fingerprint]) -> Fingerprints:
@@ -72,7 +72,7 @@ class Fingerprints:
         return cls(
             np.array([one.thumb for one in each], np.uint8).reshape(-1, SIDE, SIDE),
             np.array([one.frame for one in each], np.uint8).reshape(-1, FRAME, FRAME),
-            np.array([one.box for one in each], np.float32).reshape(-1, 6),
+            np.array([one.box for one in each], np.float32).reshape(-1, 8),
         )
 
     def __len__(self) -> int:
@@ -132,10 +132,11 @@ def fingerprint(image: Image) -> Fingerprint:
         ((left + right) / width - 1, (top + bottom) / height - 1),
         ((right - left) / width, (bottom - top) / height),
     )
+    size = min(width / PIXELS, 1), min(height / PIXELS, 1)
     return Fingerprint(
         _stretched(thumb, black, white),
         _stretched(_resized(small, FRAME), *_quantiles(small, 0, 1)),
-        np.array((*centre, *half, black, white), np.float32),
+        np.array((*centre, *half, black, white, *size), np.float32),
     )
 
 

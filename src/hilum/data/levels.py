@@ -16,6 +16,7 @@ BAND = (1.0, 2.5)  # pixels: structure between these two sizes is compared
 MIDDLE_BAND = 1.5  # pixels at the middle level: what is smoother is taken away
 ENDS_MOVED = 0.06  # of the range of grey values: a smaller change of its ends is none
 MEAN_MOVED = 0.04  # of that range: a smaller change of the mean is none
+RESIZED = 0.02  # a smaller change of width and height is none
 STRUCTURE_STEPS = 2  # a grey level
 
 
@@ -86,12 +87,13 @@ class Levels(NamedTuple):
         )
 
 
-def as_bright(one: Levels, other: Levels) -> NDArray[np.bool_]:
-    """(n,) True where neither the ends of the grey values nor, between them, their mean differ much."""
-    ends, others = one.boxes[:, 4:], other.boxes[:, 4:]
+def as_given(one: Levels, other: Levels) -> NDArray[np.bool_]:
+    """(n,) True where the frames are of one size and neither the ends of the grey values nor their mean differ much."""
+    ends, others = one.boxes[:, 4:6], other.boxes[:, 4:6]
     moved = np.abs(ends - others).max(axis=1) / np.maximum(ends[:, 1] - ends[:, 0], 1e-3)
     shifted = np.abs(one.coarse.mean(axis=(1, 2)) - other.coarse.mean(axis=(1, 2))) / 255
-    return np.asarray((moved < ENDS_MOVED) & (shifted < MEAN_MOVED))
+    resized = np.abs(one.boxes[:, 6:] / np.maximum(other.boxes[:, 6:], 1e-6) - 1).max(axis=1)
+    return np.asarray((moved < ENDS_MOVED) & (shifted < MEAN_MOVED) & (resized < RESIZED))
 
 
 def structure(stored: NDArray[np.int8]) -> Floats:

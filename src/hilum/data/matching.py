@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.data.align import Floats, refine, warp
 from hilum.data.index import Candidates, candidates
-from hilum.data.levels import Levels, as_bright, structure
+from hilum.data.levels import Levels, as_given, structure
 from hilum.data.likeness import similarity
 from hilum.data.views import UPRIGHT, VIEWS, Prints, same_box, same_frame, smaller_box, unmoved
 
@@ -27,7 +27,7 @@ WORTH_MORE = 0.85  # likeness from which a second round at full size may still m
 
 
 class Likeness(NamedTuple):
-    """share: (n,) float32, structure in common, in [-1, 1]. untouched: (n,) bool, neither moved nor re-contrasted."""
+    """share: (n,) float32, structure in common, in [-1, 1]. untouched: (n,) bool, neither moved nor re-sized nor re-contrasted."""
 
     share: Floats
     untouched: NDArray[np.bool_]
@@ -49,14 +49,14 @@ def matches(
     """Pairs with likeness >= threshold, each once, sorted by position.
 
     theirs None: pairs within ours. progress: called with (done, all) pairs.
-    A copy that lies where the original lies, and as bright, has less excuse to differ: it needs half the way from the
-    threshold to 1. So most neighbouring slices of one volume are not taken for copies.
+    A copy that lies where the original lies, of its size and as bright, has less excuse to differ: it needs three
+    quarters of the way from the threshold to 1. So most neighbouring slices of one volume are not taken for copies.
     """
     if len(ours.boxes) == 0 or (theirs is not None and len(theirs.boxes) == 0):
         return ()
     pairs = candidates(ours, theirs)
     likeness = verify(ours, theirs, pairs, progress)
-    needed = np.where(likeness.untouched, (1 + threshold) / 2, threshold)
+    needed = np.where(likeness.untouched, (3 + threshold) / 4, threshold)
     found = np.flatnonzero(likeness.share >= needed)
     found = found[np.lexsort((-likeness.share[found], pairs.second[found], pairs.first[found]))]
     best: dict[tuple[int, int], Match] = {}
@@ -102,7 +102,7 @@ def _likeness(ours: Levels, theirs: Levels, pairs: Candidates) -> Likeness:
     share[easy] = _compared(one.structure[easy], other.structure[easy], maps[easy])
     hard = np.flatnonzero(share < ALIKE)
     maps[hard], share[hard] = _aligned(one.take(hard), other.take(hard), maps[hard])
-    untouched = unmoved(one.boxes, other.boxes, maps) & as_bright(one, other) & (view == UPRIGHT)
+    untouched = unmoved(one.boxes, other.boxes, maps) & as_given(one, other) & (view == UPRIGHT)
     return Likeness(share, untouched)
 
 

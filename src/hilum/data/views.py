@@ -15,6 +15,7 @@ Floats = NDArray[np.float32]
 # (mirrored left to right, then quarter turns anticlockwise): all eight ways to lay a square on itself
 VIEWS = tuple((mirrored, turns) for mirrored in (False, True) for turns in range(4))
 UPRIGHT, MIRRORED = 0, 4  # positions in VIEWS
+PIXELS = 16_384  # the unit of a frame's width and height; larger ones count as 1
 MOVED = 0.04  # half frames: a smaller shift of every corner is none
 
 
@@ -22,8 +23,8 @@ class Prints(NamedTuple):
     """Working arrays of n images.
 
     thumbs: (n, 64, 64) uint8, the foreground box. frames: (n, 16, 16) uint8, the whole frame.
-    boxes: (n, 6) float32, x and y of the box's centre and its half width and height, in half frames from the middle;
-    then the grey values in [0, 1] that are 0 and 255 in the thumb.
+    boxes: (n, 8) float32, x and y of the box's centre and its half width and height, in half frames from the middle;
+    then the grey values in [0, 1] that are 0 and 255 in the thumb; then the frame's width and height in PIXELS.
     """
 
     thumbs: Bytes
@@ -47,14 +48,14 @@ def turned(images: NDArray[Number], view: int) -> NDArray[Number]:
 
 
 def turned_boxes(boxes: Floats, view: int) -> Floats:
-    """Boxes (n, 6) of frames that are seen through one of VIEWS."""
+    """Boxes (n, 8) of frames that are seen through one of VIEWS."""
     mirrored, turns = VIEWS[view]
-    x, y, half_width, half_height, black, white = boxes.T
+    x, y, half_width, half_height, black, white, width, height = boxes.T
     if mirrored:
         x = -x
     for _ in range(turns):
-        x, y, half_width, half_height = y, -x, half_height, half_width
-    return np.stack([x, y, half_width, half_height, black, white], axis=1)
+        x, y, half_width, half_height, width, height = y, -x, half_height, half_width, height, width
+    return np.stack([x, y, half_width, half_height, black, white, width, height], axis=1)
 
 
 def inverse(view: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -63,7 +64,7 @@ def inverse(view: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def same_frame(first: Floats, second: Floats) -> Floats:
-    """Boxes (n, 6) twice -> maps (n, 2, 3) from the first box to the second that lay frame on frame."""
+    """Boxes (n, 8) twice -> maps (n, 2, 3) from the first box to the second that lay frame on frame."""
     maps = np.zeros((len(first), 2, 3), np.float32)
     for axis in (0, 1):
         maps[:, axis, axis] = first[:, 2 + axis] / second[:, 2 + axis]
@@ -72,12 +73,12 @@ def same_frame(first: Floats, second: Floats) -> Floats:
 
 
 def smaller_box(first: Floats, second: Floats) -> NDArray[np.bool_]:
-    """(n,) True where the first box covers no more of its frame than the second of its own; boxes (n, 6)."""
+    """(n,) True where the first box covers no more of its frame than the second of its own; boxes (n, 8)."""
     return np.asarray(first[:, 2] * first[:, 3] <= second[:, 2] * second[:, 3])
 
 
 def unmoved(first: Floats, second: Floats, maps: Floats) -> NDArray[np.bool_]:
-    """(n,) True where `maps` (n, 2, 3), box to box, leave a picture in its place in the frame; boxes (n, 6)."""
+    """(n,) True where `maps` (n, 2, 3), box to box, leave a picture in its place in the frame; boxes (n, 8)."""
     corners = np.array([[-1, -1, 1, 1], [-1, 1, -1, 1], [1, 1, 1, 1]], np.float32)
     before = first[:, :2, None] + first[:, 2:4, None] * corners[:2]
     after = second[:, :2, None] + second[:, 2:4, None] * (maps @ corners)

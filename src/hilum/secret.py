@@ -1,0 +1,51 @@
+"""The secret of an installation -> one key for each purpose; knows no file format and nobody's password."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from hilum.errors import UsageError
+
+BYTES = 32
+
+
+def derived(secret: bytes, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose: HMAC-SHA256(secret, "hilum " + purpose); no key tells another."""
+    return hmac.digest(secret, b"hilum " + purpose.encode(), hashlib.sha256)
+
+
+def read_secret(file: Path) -> bytes:
+    """The installation's secret, drawn at the first start; the file holds 64 hexadecimal digits, mode 0600.
+
+    Raises:
+        UsageError: the file holds something else or cannot be read or written.
+    """
+    try:
+        if not file.exists():
+            _draw(file)
+        secret = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file}: no usable secret (64 hexadecimal digits): {error}") from error
+    if len(secret) != BYTES:
+        raise UsageError(f"{file}: the secret must be {BYTES} bytes, that is {2 * BYTES} hexadecimal digits")
+    return secret
+
+
+def _draw(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(f"{file.name}.{os.getpid()}.new")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as out:
+        out.write(secrets.token_hex(BYTES) + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    try:
+        os.link(fresh, file)  # whoever is first wins; the others read that one
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
