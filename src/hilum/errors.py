@@ -4,17 +4,32 @@ HilumError
 ├── UsageError            the request itself is wrong: mend the arguments
 │   ├── UnknownTask       no task file of that name
 │   ├── UnknownModel      no package of that reference
+│   ├── NotFound          no record, image or page of that name
 │   └── MissingExtra      the part asked for is not installed: install the extra named
 ├── InputError            one input cannot be used: mend or leave out that file, the others go on
 │   ├── UnreadableImage   bytes that are no image, or a broken one
 │   │   ├── UnsupportedFormat   a format or transfer syntax outside the allow-list
 │   │   └── ImageTooLarge       more pixels or bytes than the limit, read from the header
+│   ├── ForbiddenAddress  an image_url that must not be asked: not on the list, not public, not https
+│   ├── UnreachableAddress  an image_url that was asked and gave no image in time
 │   └── UnreadableSource  a folder, table or archive that holds no labelled images
+├── AccessError           the caller may not: sign in, ask an administrator, or wait
+│   ├── NotSignedIn       credentials that are missing, wrong, expired or revoked
+│   ├── NotAllowed        the caller is known, but the role or the key does not reach that far
+│   └── TooManyAttempts   too many wrong passwords: wait the seconds it names
 ├── DataError             the data set as a whole cannot serve: too few cases, one class only, a leaking split
 ├── PackageError          a model package must not be used: get it again or pin it
 │   ├── PackageDamaged    a hash or a format does not fit
 │   └── PackageNotTrusted neither pinned nor signed
-└── TrainingError         the run failed: look at the run's log
+├── StorageError          a disk, bucket or database does not take or give: what hangs on it is not acknowledged
+│   ├── RecordsError      the records cannot be written or read
+│   │   └── DuplicateRecord   a record of this id exists already
+│   └── ImageGone         no such image is kept (any more)
+├── TrainingError         the run failed: look at the run's log
+└── Busy                  nothing is wrong with the request: try again later
+    ├── Full              too many wait already
+    ├── Late              it waited longer than allowed; nothing was done
+    └── Stopping          the server is shutting down
 """
 
 from __future__ import annotations
@@ -42,6 +57,12 @@ class UnknownModel(UsageError):
     """No package answers to this reference."""
 
     code = "unknown_model"
+
+
+class NotFound(UsageError):
+    """What was named is not there."""
+
+    code = "not_found"
 
 
 class MissingExtra(UsageError):
@@ -89,6 +110,46 @@ class UnreadableSource(InputError):
     code = "unreadable_source"
 
 
+class ForbiddenAddress(InputError):
+    """An image_url that must not be asked: off, not on the list, not public, not https."""
+
+    code = "forbidden_address"
+
+
+class UnreachableAddress(InputError):
+    """An image_url that was asked and gave no image within the limits."""
+
+    code = "unreachable_address"
+
+
+class AccessError(HilumError):
+    """The caller may not."""
+
+    code = "access"
+
+
+class NotSignedIn(AccessError):
+    """Credentials are missing, wrong, expired or revoked."""
+
+    code = "not_signed_in"
+
+
+class NotAllowed(AccessError):
+    """The caller is known, but the role or the key does not reach that far."""
+
+    code = "not_allowed"
+
+
+class TooManyAttempts(AccessError):
+    """Too many wrong passwords; `seconds` says how long to wait."""
+
+    code = "too_many_attempts"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"too many attempts: wait {max(1, round(seconds))} seconds")
+        self.seconds = seconds
+
+
 class DataError(HilumError):
     """The data set as a whole cannot serve the purpose."""
 
@@ -113,7 +174,55 @@ class PackageNotTrusted(PackageError):
     code = "package_not_trusted"
 
 
+class StorageError(HilumError):
+    """A disk, bucket or database does not take or give what it should."""
+
+    code = "storage"
+
+
+class RecordsError(StorageError):
+    """The records cannot be written or read."""
+
+    code = "records"
+
+
+class DuplicateRecord(RecordsError):
+    """A record of this id exists already."""
+
+    code = "duplicate_record"
+
+
+class ImageGone(StorageError):
+    """No such image is kept, or not any more."""
+
+    code = "image_gone"
+
+
 class TrainingError(HilumError):
     """A training run failed."""
 
     code = "training"
+
+
+class Busy(HilumError):
+    """The request was not taken up; the same one may succeed later."""
+
+    code = "busy"
+
+
+class Full(Busy):
+    """Too many requests wait."""
+
+    code = "full"
+
+
+class Late(Busy):
+    """The request waited longer than allowed."""
+
+    code = "late"
+
+
+class Stopping(Busy):
+    """The server takes no more requests."""
+
+    code = "stopping"

@@ -1,0 +1,1 @@
+"""WHO: users, roles, sessions, API keys and one-time links; knows no HTTP and no prediction."""

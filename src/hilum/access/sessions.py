@@ -1,0 +1,94 @@
+"""A browser's random token, kept as a keyed hash -> the caller, until it idles too long or reaches its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from hilum.access.caller import Caller, Via
+from hilum.access.deed import Deed
+from hilum.access.ground import Ground, new_token
+from hilum.access.tables import sessions, users
+from hilum.access.users import User
+from hilum.errors import NotSignedIn
+
+STAMPED = 30.0  # `seen` is written at most once in so many seconds
+EXPIRED = "the session has ended: sign in again"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as the browser keeps it; `csrf` goes into the header X-CSRF-Token; `ends` in seconds since 1970 UTC."""
+
+    token: str
+    csrf: str
+    caller: Caller
+    ends: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sessions:
+    """The sessions of one installation; `idle` and `whole` are seconds."""
+
+    ground: Ground
+    idle: float
+    whole: float
+
+    def start(self, user: User, via: Via, old: str | None = None) -> Session:
+        """A new session; the one the browser came with, and whatever has ended, goes."""
+        token, now = new_token(), self.ground.now()
+        over = sa.or_(sessions.c.ends <= now, sessions.c.seen <= now - self.idle)
+        with self.ground.database.writing() as connection:
+            connection.execute(sa.delete(sessions).where(over))
+            if old:
+                connection.execute(sa.delete(sessions).where(sessions.c.hash == self._hash(old)))
+            row = {"hash": self._hash(token), "user": user.id, "via": via, "seen": now, "ends": now + self.whole}
+            connection.execute(sa.insert(sessions).values(**row))
+        self.ground.recent.clear()
+        self.ground.tell(Deed("signed_in", user.id, user.id, {"via": via}))
+        return Session(token, self.csrf(token), user.caller(via), now + self.whole)
+
+    def known(self, token: str) -> Caller | None:
+        """The caller of a session that was verified a moment ago; never touches the database."""
+        return self.ground.recent.get(self._hash(token))
+
+    def check(self, token: str) -> Caller:
+        """The caller of a session, which is seen thereby.
+
+        Raises:
+            NotSignedIn: no such session, idle for too long, at its end, or its user is shut out.
+        """
+        digest, now, turn = self._hash(token), self.ground.now(), self.ground.recent.turn
+        joined = sa.select(sessions.c.via, sessions.c.seen, sessions.c.ends, users).join(users)
+        with self.ground.database.reading() as connection:
+            row = connection.execute(joined.where(sessions.c.hash == digest)).first()
+        if row is None or row.disabled or row.ends <= now or row.seen + self.idle <= now:
+            raise NotSignedIn(EXPIRED)
+        user = User(row.id, row.name, row.role, bool(row.disabled), row.created, bool(row.password), row.identity)
+        if now - row.seen > min(STAMPED, self.idle / 4):
+            self._see(digest, now)
+        caller = user.caller(row.via)
+        self.ground.recent.put(digest, caller, min(row.ends - now, self.idle / 4), turn)
+        return caller
+
+    def end(self, token: str) -> None:
+        """Sign out; a session that is gone already is no error."""
+        with self.ground.database.writing() as connection:
+            mine = sessions.c.hash == self._hash(token)
+            user = connection.scalar(sa.select(sessions.c.user).where(mine))
+            connection.execute(sa.delete(sessions).where(mine))
+        self.ground.recent.clear()
+        if user:
+            self.ground.tell(Deed("signed_out", user, user))
+
+    def csrf(self, token: str) -> str:
+        """What the page must send along with this session to change anything."""
+        return self.ground.hash("csrf", token).hex()
+
+    def _see(self, digest: bytes, now: float) -> None:
+        with self.ground.database.writing() as connection:
+            connection.execute(sa.update(sessions).where(sessions.c.hash == digest).values(seen=now))
+
+    def _hash(self, token: str) -> bytes:
+        return self.ground.hash("session", token)

@@ -1,0 +1,133 @@
+"""A database URL -> the tables of access in it, made or brought up to date; one kind of turn reads, one writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from hilum.errors import UsageError
+
+LOCK = 0x48494C41  # PostgreSQL: writers of access take turns, as they do in SQLite
+META = sa.MetaData()
+
+users = sa.Table(
+    "access_users", META,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("folded", sa.Text, nullable=False, unique=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("password", sa.Text, nullable=False),  # argon2id; empty: cannot sign in with one
+    sa.Column("identity", sa.Text, unique=True),  # "issuer subject" of OpenID Connect
+    sa.Column("disabled", sa.Boolean, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+)  # fmt: skip
+sessions = sa.Table(
+    "access_sessions", META,
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("user", sa.Text, sa.ForeignKey("access_users.id"), nullable=False, index=True),
+    sa.Column("via", sa.Text, nullable=False),
+    sa.Column("seen", sa.Double, nullable=False),
+    sa.Column("ends", sa.Double, nullable=False),
+)  # fmt: skip
+keys = sa.Table(
+    "access_keys", META,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("user", sa.Text, sa.ForeignKey("access_users.id"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("ends", sa.Double, nullable=False),
+    sa.Column("used", sa.Double),
+    sa.Column("revoked", sa.Boolean, nullable=False),
+)  # fmt: skip
+links = sa.Table(
+    "access_links", META,
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False, index=True),  # empty: the first start
+    sa.Column("ends", sa.Double, nullable=False),
+)  # fmt: skip
+attempts = sa.Table(
+    "access_attempts", META,
+    sa.Column("hash", sa.LargeBinary, primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("last", sa.Double, nullable=False),
+)  # fmt: skip
+version = sa.Table("access_version", sa.MetaData(), sa.Column("version", sa.Integer, nullable=False))
+
+
+def _first(connection: Connection) -> None:
+    META.create_all(connection, checkfirst=False)
+
+
+# Step n brings a database from version n to n + 1; a step that has left the house is never changed.
+STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+
+
+class Database:
+    """The tables of access; safe to use from several threads and processes."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        try:
+            self._bring_up_to_date()
+        except (sa.exc.SQLAlchemyError, UsageError):
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Statements that change nothing; each sees what was committed before it."""
+        with self._engine.connect() as connection:
+            yield connection.execution_options(reads=True)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, the only writing one of access at its time; committed when the block ends well."""
+        with self._engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+            yield connection
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def _bring_up_to_date(self) -> None:
+        with self.writing() as connection:
+            version.create(connection, checkfirst=True)
+            found = connection.scalar(sa.select(version.c.version)) or 0
+            if found > len(STEPS):
+                raise UsageError(f"the database was made by a newer hilum (access version {found}): update hilum")
+            for step in STEPS[found:]:
+                step(connection)
+            if found < len(STEPS):
+                connection.execute(sa.delete(version))
+                connection.execute(sa.insert(version).values(version=len(STEPS)))
+
+
+def _engine(url: str) -> Engine:
+    try:
+        engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
+    except sa.exc.ArgumentError as error:
+        raise UsageError("HILUM_DATABASE_URL: sqlite:///FILE or postgresql://… is needed") from error
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: object, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # transactions are begun below
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if not connection.get_execution_options().get("reads"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,117 @@
+"""API keys: shown once, hashed, scoped, ending; and fast."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from hilum.access.access import open_access
+from hilum.access.caller import LOCAL
+from hilum.access.keys import DAY
+from hilum.errors import NotFound, NotSignedIn, UsageError
+from tests.access.conftest import SECRET, House
+
+
+def test_a_key_stands_for_its_user_within_its_scopes(each_house: House) -> None:
+    user = each_house.access.users.add("scanner", "engineer", LOCAL)
+    key, token = each_house.access.keys.add(user.id, "CT room 2", ("predict", "read"), 30, LOCAL)
+    caller = each_house.access.keys.check(token)
+    assert (caller.id, caller.key, caller.via) == (user.id, key.id, "key")
+    assert caller.acts == {"predict", "read"}
+    assert token.startswith(f"hilum_{key.id}_")
+    assert token not in repr(each_house.access.keys.all())
+    assert each_house.access.keys.all(user.id)[0].used == each_house.clock.seconds
+    assert each_house.deeds[-1].body() == {
+        "act": "key_added", "about": user.id, "key": key.id, "scopes": "predict read"
+    }  # fmt: skip
+
+
+def test_a_key_follows_its_users_role_and_end(each_house: House) -> None:
+    user = each_house.access.users.add("eve", "engineer", LOCAL)
+    _, token = each_house.access.keys.add(user.id, "training", ("predict", "train"), 30, LOCAL)
+    each_house.access.users.set_role("eve", "reader", LOCAL)
+    assert each_house.access.keys.check(token).acts == {"predict"}
+    each_house.access.users.disable("eve", LOCAL)
+    with pytest.raises(NotSignedIn):
+        each_house.access.keys.check(token)
+
+
+def test_a_key_ends_and_is_revoked(each_house: House) -> None:
+    user = each_house.access.users.add("eve", "reader", LOCAL)
+    _, brief = each_house.access.keys.add(user.id, "brief", ("predict",), 1, LOCAL)
+    key, token = each_house.access.keys.add(user.id, "long", ("predict",), 100, LOCAL)
+    each_house.clock.seconds += DAY
+    with pytest.raises(NotSignedIn):
+        each_house.access.keys.check(brief)
+    assert each_house.access.keys.check(token)
+    each_house.access.keys.revoke(key.id, user.caller())
+    assert each_house.access.keys.known(token) is None
+    with pytest.raises(NotSignedIn):
+        each_house.access.keys.check(token)
+
+
+def test_others_keys_are_out_of_reach_but_for_administrators(house: House) -> None:
+    eve, bob = (house.access.users.add(name, "engineer", LOCAL) for name in ("eve", "bob"))
+    key, token = house.access.keys.add(eve.id, "mine", ("predict",), 100, eve.caller())
+    with pytest.raises(NotFound):
+        house.access.keys.revoke(key.id, bob.caller())
+    assert house.access.keys.check(token)
+    assert house.access.keys.revoke(key.id, LOCAL).revoked
+
+
+def test_a_key_asks_for_no_more_than_its_user_may(house: House) -> None:
+    user = house.access.users.add("eve", "reader", LOCAL)
+    for scopes, days in ((("train",), 1), (("users",), 1), ((), 1), (("predict",), 0), (("predict",), 99999)):
+        with pytest.raises(UsageError):
+            house.access.keys.add(user.id, "greedy", scopes, days, LOCAL)
+    with pytest.raises(UsageError):
+        house.access.keys.add(user.id, " ", ("predict",), 1, LOCAL)
+
+
+def test_every_changed_letter_spoils_a_key(house: House) -> None:
+    user = house.access.users.add("eve", "reader", LOCAL)
+    _, token = house.access.keys.add(user.id, "k", ("predict",), 30, LOCAL)
+    for place in range(len(token)):
+        other = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
+        with pytest.raises(NotSignedIn):
+            house.access.keys.check(other)
+    for nonsense in ("", "hilum", "hilum__", "hilum_x_y", token + "x", token[:-1], "x" * 100_000, "hilum_'_\"", "\x00"):
+        with pytest.raises(NotSignedIn):
+            house.access.keys.check(nonsense)
+
+
+def test_another_installation_secret_makes_keys_worthless(house: House) -> None:
+    user = house.access.users.add("eve", "reader", LOCAL)
+    _, token = house.access.keys.add(user.id, "k", ("predict",), 30, LOCAL)
+    stranger = open_access(house.url, b"t" * 32, now=house.clock)
+    with pytest.raises(NotSignedIn):
+        stranger.keys.check(token)
+    stranger.close()
+
+
+def test_what_another_process_revokes_ends_within_seconds(house: House) -> None:
+    user = house.access.users.add("eve", "reader", LOCAL)
+    key, token = house.access.keys.add(user.id, "k", ("predict",), 30, LOCAL)
+    house.access.keys.check(token)
+    other = open_access(house.url, SECRET, now=house.clock)
+    other.keys.revoke(key.id, LOCAL)
+    other.close()
+    caller, until = house.access.ground.recent.get(house.access.ground.hash("key", token)), time.monotonic() + 5.0
+    assert caller is not None
+    ends, _ = house.access.ground.recent._found[house.access.ground.hash("key", token)]
+    assert ends <= until
+
+
+def test_a_verified_key_costs_microseconds(house: House) -> None:
+    user = house.access.users.add("eve", "reader", LOCAL)
+    _, token = house.access.keys.add(user.id, "k", ("predict",), 30, LOCAL)
+    house.access.keys.check(token)
+    known = house.access.keys.known
+    best = 1.0
+    for _ in range(20):
+        start = time.process_time()
+        for _ in range(500):
+            known(token)
+        best = min(best, (time.process_time() - start) / 500)
+    assert best < 20e-6

@@ -1,0 +1,84 @@
+"""Guessing passwords: slow for one, slow for many at once, and no lock-out of the rightful user."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hilum.access.caller import LOCAL
+from hilum.errors import NotSignedIn, TooManyAttempts
+from tests.access.conftest import House
+from tests.access.test_users import WORD
+
+
+def guess(house: House, name: str = "ada", address: str = "6.6.6.6", word: str = "wrong wrong wrong") -> str:
+    try:
+        house.access.sign_in(name, word, address)
+    except TooManyAttempts as wait:
+        return f"wait {wait.seconds:.0f}"
+    except NotSignedIn:
+        return "no"
+    return "in"
+
+
+@pytest.fixture
+def ada(each_house: House) -> House:
+    each_house.access.users.add("ada", "reader", LOCAL, password=WORD)
+    return each_house
+
+
+def test_after_five_tries_the_wait_doubles(ada: House) -> None:
+    assert [guess(ada) for _ in range(6)] == ["no"] * 5 + ["wait 1"]
+    waits = []
+    for _ in range(12):
+        said = guess(ada)
+        waits.append(said)
+        if said != "no":
+            ada.clock.seconds += float(said.split()[1])
+    assert waits == ["wait 1", "no", "wait 2", "no", "wait 4", "no", "wait 8", "no", "wait 16", "no", "wait 32", "no"]
+    assert guess(ada, word=WORD).startswith("wait")  # not even the right one
+    assert "sign_in_throttled" in ada.did()
+
+
+def test_the_rightful_user_elsewhere_is_not_locked_out(ada: House) -> None:
+    for _ in range(10):
+        guess(ada)
+    assert guess(ada, address="1.1.1.1", word=WORD) == "in"
+
+
+def test_an_address_that_tries_many_names_is_slowed(ada: House) -> None:
+    said = [guess(ada, name=f"user{n}") for n in range(31)]
+    assert said == ["no"] * 30 + ["wait 1"]
+
+
+def test_one_name_from_many_addresses_is_slowed(ada: House) -> None:
+    said = [guess(ada, address=f"10.0.0.{n}") for n in range(51)]
+    assert said == ["no"] * 50 + ["wait 1"]
+
+
+def test_success_clears_the_name_and_time_forgets(ada: House) -> None:
+    for _ in range(4):
+        guess(ada)
+    assert guess(ada, word=WORD) == "in"
+    assert [guess(ada) for _ in range(5)] == ["no"] * 5
+    ada.clock.seconds += 3601
+    assert [guess(ada) for _ in range(5)] == ["no"] * 5
+
+
+def test_many_at_once_gain_nothing(ada: House) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(lambda _: guess(ada), range(16)))
+    assert said.count("no") == 5
+
+
+def test_an_unknown_name_says_the_same_and_names_nobody(ada: House) -> None:
+    messages = set()
+    for name in ("ada", "nobody-here"):
+        with pytest.raises(NotSignedIn) as caught:
+            ada.access.sign_in(name, "wrong wrong wrong", "2.2.2.2")
+        messages.add(str(caught.value))
+    assert len(messages) == 1
+    failed = [deed for deed in ada.deeds if deed.what == "sign_in_failed"]
+    assert [deed.about for deed in failed] == [ada.access.users.find("ada").id, ""]
+    assert all("2.2.2.2" not in str(deed.body()) and deed.personal == {"address": "2.2.2.2"} for deed in failed)

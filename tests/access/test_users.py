@@ -1,0 +1,102 @@
+"""Users: names, roles, passwords, and who must stay."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from hilum.access.caller import LOCAL
+from hilum.access.passwords import check_new, fits, hashed
+from hilum.errors import NotFound, NotSignedIn, UsageError
+from tests.access.conftest import House
+
+WORD = "correct horse battery"
+
+
+def test_a_user_is_added_found_and_listed(each_house: House) -> None:
+    user = each_house.access.users.add("Dr.Ada", "reviewer", LOCAL, password=WORD)
+    assert each_house.access.users.find("dr.ada") == user == each_house.access.users.find(user.id)
+    assert each_house.access.users.all() == (user,)
+    assert user.caller().roles == {"reader", "reviewer"}
+    assert (each_house.did(), each_house.deeds[0].caller, each_house.deeds[0].about) == (
+        ["user_added"],
+        "local",
+        user.id,
+    )
+
+
+def test_a_name_is_taken_whatever_its_case_or_form(house: House) -> None:
+    house.access.users.add("ﬁona", "reader", LOCAL)  # a ligature, folded by NFKC
+    for name in ("FIONA", "fiona", " Fiona "):
+        with pytest.raises(UsageError, match="taken"):
+            house.access.users.add(name, "reader", LOCAL)
+
+
+@pytest.mark.parametrize("name", ["", " ", "a b", "a\nb", "-x", "../x", "x" * 65, "<b>", "a\u202eb", "a\x00"])
+def test_a_name_is_a_name(house: House, name: str) -> None:
+    with pytest.raises(UsageError):
+        house.access.users.add(name, "reader", LOCAL)
+
+
+@pytest.mark.parametrize("word", ["short", "aaaaaaaaaaaaaaa", "x" * 300, "ada.lovelace1"])
+def test_weak_passwords_are_refused(word: str) -> None:
+    with pytest.raises(UsageError):
+        check_new(word, "ada.lovelace")
+
+
+def test_a_hash_is_argon2id_and_fits_its_password_only() -> None:
+    stored = hashed(WORD)
+    assert stored.startswith("$argon2id$")
+    assert hashed(WORD) != stored
+    assert fits(WORD, stored)
+    assert fits("p\u00e4ssword pass", hashed("pa\u0308ssword pass"))  # composed and decomposed letters
+    assert not fits("correct horse batterz", stored)
+    assert not fits("\x00 nobody", "")
+    assert not fits(WORD, "no hash")
+    assert not fits("x" * 10_000_000, stored)
+
+
+def test_the_last_administrator_cannot_be_lost(each_house: House) -> None:
+    users = each_house.access.users
+    ada, bob = users.add("ada", "admin", LOCAL), users.add("bob", "admin", LOCAL)
+    users.disable("bob", ada.caller())
+    for lose in (lambda: users.disable("ada", ada.caller()), lambda: users.set_role("ada", "reader", ada.caller())):
+        with pytest.raises(UsageError, match="last administrator"):
+            lose()
+    assert users.find("ada").role == "admin"
+    users.enable(bob.id, ada.caller())
+    assert users.set_role("ada", "reader", bob.caller()).role == "reader"
+    assert each_house.did()[2:] == ["user_disabled", "user_enabled", "role_changed"]
+
+
+def test_a_role_change_ends_the_sessions(house: House) -> None:
+    user = house.access.users.add("ada", "engineer", LOCAL, password=WORD)
+    session = house.access.sign_in("ada", WORD, "1.2.3.4")
+    assert house.access.sessions.check(session.token).may("train")
+    house.access.users.set_role(user.id, "reader", LOCAL)
+    assert house.access.sessions.known(session.token) is None
+    with pytest.raises(NotSignedIn):
+        house.access.sessions.check(session.token)
+
+
+def test_nobody_is_not_found(house: House) -> None:
+    with pytest.raises(NotFound):
+        house.access.users.find("nobody")
+
+
+def test_no_password_token_or_name_of_a_failed_try_is_on_the_disk(house: House) -> None:
+    user = house.access.users.add("ada", "admin", LOCAL, password=WORD)
+    session = house.access.sign_in("ada", WORD, "1.2.3.4")
+    _, key = house.access.keys.add(user.id, "for the scanner", ("predict",), 30, LOCAL)
+    link = house.access.links.invite(user.id, LOCAL)
+    with pytest.raises(NotSignedIn):
+        house.access.sign_in("hunter2-typed-in-the-wrong-box", "x", "203.0.113.77")
+    house.access.close()
+    with sqlite3.connect(house.url.removeprefix("sqlite:///")) as plain:
+        stored = "\n".join(plain.iterdump())
+    plain.close()
+    stored += repr(house.deeds[-1].body())
+    for secret in (WORD, session.token, session.csrf, key, key.rpartition("_")[2], link, "hunter2", "203.0.113.77"):
+        assert secret not in stored
+        assert secret.encode().hex().upper() not in stored
