@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from hilum.data import source
+from hilum.data.places import far
 from hilum.data.source import open_source
 from hilum.errors import MissingExtra
 from tests.data.made import pictures
@@ -82,9 +82,9 @@ def test_a_kaggle_data_set(tmp_path):
 
 @pytest.mark.parametrize("scheme", ["https", "s3", "gs", "az", "kaggle", "hf"])
 def test_a_client_that_is_not_installed_is_named_with_its_extra(scheme, monkeypatch):
-    remote = next(remote for remote in source.REMOTES if scheme in remote.schemes)
+    remote = next(remote for remote in far.REMOTES if scheme in remote.schemes)
     monkeypatch.delitem(sys.modules, remote.module, raising=False)
-    for client in source.CLIENTS:
+    for client in far.CLIENTS:
         monkeypatch.setitem(sys.modules, client, None)
     with pytest.raises(MissingExtra, match=r"hilum\[sources\]"):
         open_source(f"{scheme}://owner/set.zip")

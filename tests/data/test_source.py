@@ -9,8 +9,9 @@ import pytest
 
 from hilum.data.labels import with_task
 from hilum.data.layouts.rows import GROUP_COLUMNS, IMAGE_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS, plain
+from hilum.data.places.far import REMOTES
 from hilum.data.places.tree import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES
-from hilum.data.source import REMOTES, open_source
+from hilum.data.source import open_source
 from hilum.errors import DataError, UnreadableSource
 from hilum.task import find_task
 from tests.data.made import SHARED, lay, needs_data, pictures, png

@@ -107,14 +107,14 @@ def dying_desk(folder: Path, digest: str) -> Desk:
     """A desk whose reader dies on one file, as a crash inside a native decoder would."""
     import hilum.flows.bulk as bulk
 
-    whole = bulk.predict_path
+    whole = bulk.answer_file
 
-    def predict_path(path: str, desk: Desk, options: Options) -> list[bulk.Line]:
+    def answer_file(path: str, data: bytes, desk: Desk, options: Options) -> list[bulk.Line]:
         if path.endswith("deadly.png"):
             os._exit(139)
-        return whole(path, desk, options)
+        return whole(path, data, desk, options)
 
-    bulk.predict_path = predict_path
+    bulk.answer_file = answer_file
     return open_desk(folder, digest)
 
 

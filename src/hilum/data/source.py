@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
 
 from hilum.data.dataset import Dataset, Progress
@@ -13,9 +12,10 @@ from hilum.data.layouts.found import Columns, Found
 from hilum.data.patients import with_patients
 from hilum.data.places.archive import open_archive
 from hilum.data.places.cache import Cache, default_cache
+from hilum.data.places.far import is_far, place_of
 from hilum.data.places.folder import Folder, OneFile
 from hilum.data.places.tree import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, Sorted, Tree, sort_files, suffix_of
-from hilum.errors import MissingExtra, UnreadableSource, UsageError
+from hilum.errors import UnreadableSource
 
 __all__ = ["LAYOUTS", "Columns", "open_source"]
 
@@ -23,23 +23,6 @@ Layout = Callable[[Tree, Sorted, Columns], Found | None]
 
 # Most specific first; the first that recognises the tree reads it.
 LAYOUTS: tuple[Layout, ...] = (manifest.find, arrays.find, table.find, folders.find, plain.find)
-
-
-@dataclass(frozen=True, slots=True)
-class Remote:
-    """A kind of place that is not this disk: its schemes, and the module that is loaded when one is asked for."""
-
-    schemes: tuple[str, ...]
-    module: str
-
-
-REMOTES = (
-    Remote(("https",), "hilum.data.places.web"),
-    Remote(("s3", "gs", "az"), "hilum.data.places.bucket"),
-    Remote(("kaggle",), "hilum.data.places.kaggle"),
-    Remote(("hf",), "hilum.data.places.huggingface"),
-)
-CLIENTS = frozenset(("httpx", "certifi", "obstore", "kagglehub", "requests", "huggingface_hub"))
 
 
 def open_source(
@@ -70,8 +53,9 @@ def open_place(
     Raises:
         UnreadableSource: there is nothing there, or a file of a kind that holds no images.
     """
-    if "://" in reference:
-        return _open_remote(reference, columns, cache, progress)
+    if is_far(reference):
+        opened: tuple[Tree, Columns] = place_of(reference).open_remote(reference, columns, cache, progress)
+        return opened
     path = Path(reference).expanduser()
     if path.is_dir():
         return Folder(reference, str(path), cache, progress), columns
@@ -83,22 +67,6 @@ def open_place(
         folder = reference.rpartition("/")[0] or "."
         return Folder(folder, str(path.parent), cache, progress), replace(columns, table=path.name)
     return OneFile(reference, str(path), cache, path.name), columns
-
-
-def _open_remote(reference: str, columns: Columns, cache: Cache, progress: Progress | None) -> tuple[Tree, Columns]:
-    scheme = reference.partition("://")[0].lower()
-    remote = next((remote for remote in REMOTES if scheme in remote.schemes), None)
-    if remote is None:
-        known = ", ".join(f"{name}://" for each in REMOTES for name in each.schemes)
-        raise UsageError(f"{scheme}:// is not read here; there are: a path, {known}")
-    try:
-        place = import_module(remote.module)
-    except ModuleNotFoundError as error:
-        if error.name not in CLIENTS:
-            raise
-        raise MissingExtra(f"reading {scheme}://", "sources") from error
-    opened: tuple[Tree, Columns] = place.open_remote(reference, columns, cache, progress)
-    return opened
 
 
 def read_layout(tree: Tree, columns: Columns, progress: Progress | None = None) -> Dataset:

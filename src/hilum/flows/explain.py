@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -10,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import InputError
-from hilum.flows.bulk import Line, Unread, read_limited
+from hilum.flows.bulk import Line, Unread
 from hilum.flows.predict import Answer, Desk, Options, predict
+from hilum.flows.reading import Item, readings
 from hilum.flows.speaker import Speaker
 from hilum.image.image import Image
 from hilum.image.prepare import prepare
@@ -21,18 +23,22 @@ from hilum.model.overlay import outlined, overlay, png
 METHODS = ("cam", "occlusion", "lime")
 
 
-def explain_path(path: str, desk: Desk, options: Options, *, folder: Path, method: str) -> list[Line]:
-    """Answer one file; each answer gets a PNG in `folder` and says in `explanation` which one and how faithful it is.
+def explain_paths(paths: Iterable[Item], desk: Desk, options: Options, *, folder: Path, method: str) -> Iterator[Line]:
+    """Answer each file; an answer gets a PNG in `folder` and says in `explanation` which one and how faithful it is.
 
     Raises:
         MissingExtra: LIME is asked for and not installed.
     """
-    try:
-        answers = predict(read_limited(Path(path), desk.limits.max_bytes), path, desk, options)
-    except InputError as error:
-        return [Unread(path, error.code, error.reason)]
     folder.mkdir(parents=True, exist_ok=True)
-    return [_explained(answer, folder, method) for answer in answers]
+    for path, data in readings(paths, desk.limits.max_bytes):
+        try:
+            if isinstance(data, InputError):
+                raise data
+            answers = predict(data, path, desk, options)
+        except InputError as error:
+            yield Unread(path, error.code, error.reason)
+            continue
+        yield from (_explained(answer, folder, method) for answer in answers)
 
 
 def _explained(answer: Answer, folder: Path, method: str) -> Line:

@@ -1,12 +1,14 @@
-"""A folder, archive, .npz or table at s3://, gs:// or az:// -> a tree; credentials come from the environment.
+"""A folder, archive, .npz or table at s3://, gs:// or az:// -> a tree; an object -> its bytes.
 
-What is read is kept in the cache under its ETag. Addresses, regions and keys are the store's own variables
-(AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, ...), never arguments.
+What a tree reads is kept in the cache under its ETag. Addresses, regions and keys come from the store's own variables
+(AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, GOOGLE_SERVICE_ACCOUNT, AZURE_STORAGE_ACCOUNT_NAME, ...), never from arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -23,7 +25,16 @@ from hilum.data.layouts.found import Columns
 from hilum.data.places.archive import open_archive
 from hilum.data.places.cache import Cache
 from hilum.data.places.folder import OneFile, read_file
-from hilum.data.places.tree import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, Entry, Tree, by_path, join, suffix_of
+from hilum.data.places.tree import (
+    ARCHIVE_SUFFIXES,
+    IMAGE_SUFFIXES,
+    TABLE_SUFFIXES,
+    Entry,
+    Tree,
+    by_path,
+    join,
+    suffix_of,
+)
 from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
 
 FAULTS = (BaseError, OSError, ValueError)
@@ -101,11 +112,7 @@ class Bucket:
 
     @cached_property
     def _store(self) -> Any:
-        scheme, _, rest = self.reference.partition("://")
-        try:
-            return from_url(f"{scheme}://{quote(rest)}", retry_config=RETRY)  # a `#` in a folder's name is no fragment
-        except FAULTS as error:
-            raise UnreadableSource(self.reference, _reason(error)) from error
+        return _store_at(self.reference)
 
     @cached_property
     def _objects(self) -> dict[str, tuple[int, str]]:
@@ -130,6 +137,60 @@ class Bucket:
     def __getstate__(self) -> dict[str, Any]:
         kept = {key: value for key, value in self.__dict__.items() if key not in ("_store", "progress")}
         return kept | {"progress": None}
+
+
+def list_files(reference: str) -> Iterator[str]:
+    """The address itself where it names an object, else the objects below it, by one listing that is not kept.
+
+    Raises:
+        UnreadableSource: the store cannot be listed.
+    """
+    if suffix_of(reference.rpartition("/")[2]) in IMAGE_SUFFIXES:
+        yield reference
+        return
+    found = 0
+    try:
+        for chunk in obstore.list(_store_at(reference), chunk_size=CHUNK):
+            for meta in chunk:
+                if meta["size"] or "." in meta["path"].rpartition("/")[2]:  # not the marker of an empty folder
+                    found += 1
+                    yield join(reference, meta["path"])
+    except FAULTS as error:
+        raise UnreadableSource(reference, f"cannot be listed: {_reason(error)}") from error
+    if not found:
+        yield reference
+
+
+def read_one(reference: str, limit: int) -> bytes:
+    """The bytes of one object; nothing is kept on this disk.
+
+    Raises:
+        UnreadableImage: the store does not give it.
+        ImageTooLarge: it is longer than `limit` bytes.
+    """
+    scheme, _, rest = reference.partition("://")
+    bucket, _, path = rest.partition("/")
+    try:
+        got = obstore.get(_open_store(f"{scheme}://{bucket}", os.environ.get("AWS_ENDPOINT_URL")), path)
+        if got.meta["size"] > limit:
+            raise ImageTooLarge(reference, f"larger than the limit of {limit:,} bytes")
+        return bytes(got.bytes())
+    except FAULTS as error:
+        raise UnreadableImage(reference, f"cannot be fetched: {_reason(error)}") from error
+
+
+@functools.cache
+def _open_store(root: str, _address: str | None) -> Any:
+    """One connection a bucket and process."""
+    return from_url(root, retry_config=RETRY)
+
+
+def _store_at(reference: str) -> Any:
+    scheme, _, rest = reference.partition("://")
+    try:
+        return from_url(f"{scheme}://{quote(rest)}", retry_config=RETRY)  # a `#` in a folder's name is no fragment
+    except FAULTS as error:
+        raise UnreadableSource(reference, _reason(error)) from error
 
 
 def _size_and_tag(meta: Mapping[str, Any]) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""An archive, an .npz or a manifest at https:// -> a tree; speaks TLS only, follows redirects to TLS only.
+"""An archive, an .npz or a manifest at https:// -> a tree; an image there -> its bytes. Speaks TLS and nothing else.
 
 `#sha256=HEX` behind the address pins a download. A pinned file that is in the cache is not asked for again; any other
 is asked for with its ETag. Nothing is written but the cache. Not covered: plain http, listings of web folders.
@@ -6,12 +6,16 @@ is asked for with its ETag. Nothing is written but the cache. Not covered: plain
 
 from __future__ import annotations
 
+import atexit
+import functools
+import io
 import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote, urljoin, urlsplit
@@ -146,6 +150,32 @@ def download(address: str, cache: Cache, pin: str | None = None, progress: Progr
     return path
 
 
+def list_files(reference: str) -> Iterator[str]:
+    """The address itself: there is no listing at https://."""
+    yield reference
+
+
+def read_one(reference: str, limit: int) -> bytes:
+    """The bytes at an address, held to its pin; nothing is kept on this disk.
+
+    Raises:
+        UsageError: the address holds a password or a wrong pin.
+        UnreadableImage: the server does not give it, or its bytes do not fit the pin.
+        ImageTooLarge: it is longer than `limit` bytes.
+    """
+    address, pin = _address(reference)
+    shown, file = address.partition("?")[0], io.BytesIO()
+    try:
+        with _asked(_client(os.environ.get("SSL_CERT_FILE")), address, {}) as response:
+            _save(response, file, limit, shown)
+    except FAULTS as error:
+        raise UnreadableImage(shown, f"cannot be fetched: {_reason(error)}") from error
+    data = file.getvalue()
+    if pin and (found := sha256(data).hexdigest()) != pin:
+        raise UnreadableImage(shown, f"its SHA-256 is {found}, not the {pin} behind #sha256=")
+    return data
+
+
 def _address(reference: str) -> tuple[str, str | None]:
     address, _, fragment = reference.partition("#")
     if urlsplit(address).username is not None:
@@ -158,19 +188,34 @@ def _address(reference: str) -> tuple[str, str | None]:
 
 @contextmanager
 def _get(address: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
-    with (
-        httpx.Client(
-            verify=_trust(),
-            follow_redirects=True,
-            max_redirects=5,
-            timeout=TIMEOUT,
-            event_hooks={"request": [_only_tls]},
-        ) as client,
-        client.stream("GET", address, headers={"Accept-Encoding": "identity"} | headers) as response,
-    ):
+    with _new_client() as client, _asked(client, address, headers) as response:
+        yield response
+
+
+@contextmanager
+def _asked(client: httpx.Client, address: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
+    with client.stream("GET", address, headers={"Accept-Encoding": "identity"} | headers) as response:
         if response.status_code != httpx.codes.NOT_MODIFIED:
             response.raise_for_status()
         yield response
+
+
+@functools.cache
+def _client(_authority: str | None) -> httpx.Client:
+    """One client a process, so that its connections are used again."""
+    client = _new_client()
+    atexit.register(client.close)
+    return client
+
+
+def _new_client() -> httpx.Client:
+    return httpx.Client(
+        verify=_trust(),
+        follow_redirects=True,
+        max_redirects=5,
+        timeout=TIMEOUT,
+        event_hooks={"request": [_only_tls]},
+    )
 
 
 def _only_tls(request: httpx.Request) -> None:

@@ -13,6 +13,7 @@ from hilum import bootstrap
 from hilum.errors import UsageError
 from hilum.flows.bulk import Line, Unread, predict_paths
 from hilum.flows.predict import Options
+from hilum.flows.reading import Item
 from hilum.interfaces.cli.inputs import expand
 from hilum.interfaces.cli.table import PredictionTable
 from hilum.settings import Settings
@@ -26,13 +27,19 @@ EXAMPLES = """examples:
   hilum predict film.png --operating-point screening       miss as little as possible
   hilum predict film.png --prevalence 0.02                 probabilities for a place where 2% are ill
   hilum predict film.png --explain why/                    heatmaps into why/
+  hilum predict s3://bucket/films/ https://host/a.dcm      fetched while the first are answered, kept nowhere
 
 exit code: 0 done (a refusal is an answer), 2 wrong use, 3 some input was unreadable (the others were answered)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files or folders; - reads paths from stdin")
+    parser.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="files, folders, addresses; - reads paths from stdin",
+    )
     parser.add_argument("--task", default="auto", help="a task, a task file, or auto (default)")
     parser.add_argument("--model", metavar="REF", help="name, name@version, digest prefix or path of a package")
     parser.add_argument("--operating-point", default="balanced", metavar="NAME", help="balanced (default), screening …")
@@ -93,10 +100,9 @@ def _print_table(lines: Iterator[Line]) -> int:
 
 
 def _explained(
-    paths: Iterator[str], arguments: argparse.Namespace, settings: Settings, options: Options
+    paths: Iterator[Item], arguments: argparse.Namespace, settings: Settings, options: Options
 ) -> Iterator[Line]:
-    from hilum.flows.explain import explain_path  # drawing is opened only where asked for
+    from hilum.flows.explain import explain_paths  # drawing is opened only where asked for
 
     desk = bootstrap.desk(settings, task=arguments.task, model=arguments.model, threads=settings.threads)
-    for path in paths:
-        yield from explain_path(path, desk, options, folder=arguments.explain, method=arguments.method)
+    return explain_paths(paths, desk, options, folder=arguments.explain, method=arguments.method)

@@ -1,0 +1,110 @@
+"""`hilum predict` as a user meets it: near and far files, broken neighbours, exit codes; on the shipped packages."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hilum.interfaces.cli import inputs
+from hilum.interfaces.cli.main import main
+from tests.conftest import ROOT
+from tests.data.servers import Site, make_certificate, s3, serving
+
+FILMS = sorted((ROOT / "samples" / "pneumonia-cxr").glob("*.png"))
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def films(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket with the sample films and what lies around in buckets; yields the address of its folder."""
+    obstore = pytest.importorskip("obstore")
+    pytest.importorskip("moto")
+    with s3("hospital") as server:
+        settings = {
+            "AWS_ENDPOINT_URL": server, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
+        }  # fmt: skip
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        store = obstore.store.from_url("s3://hospital")
+        for film in FILMS:
+            obstore.put(store, f"films/{film.name}", film.read_bytes())
+        for name in ("films/.DS_Store", "films/notes.txt", "films/__MACOSX/1.png"):
+            obstore.put(store, name, b"x")
+        obstore.put(store, "films/broken.png", b"\x89PNG\r\n\x1a\n and no more")
+        yield "s3://hospital/films"
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    pytest.importorskip("httpx")
+    server, authority = make_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    with serving(Site({"/film.png": FILMS[0].read_bytes()}), certificate=server) as port:
+        yield f"https://127.0.0.1:{port}"
+
+
+def test_far_files_are_answered_like_near_ones_and_a_bad_one_stops_nobody(
+    films: str, site: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [f"{films}/", f"{site}/none.png", f"{site}/film.png", "s3://no-such-bucket/films/", str(FILMS[0])]
+    assert main(["predict", "--json", "--task", "pneumonia-cxr", *paths]) == 3
+    lines = told(capsys)
+    below = sorted([f"{films}/{film.name}" for film in FILMS] + [f"{films}/broken.png"])
+    assert [line["file"] for line in lines] == [*below, *paths[1:]]
+    assert {line["file"] for line in lines if "error" in line} == {f"{films}/broken.png", paths[1], paths[3]}
+    near, far = lines[-1], lines[-3]
+    assert near["probabilities"] == far["probabilities"]
+    assert near["prediction"]
+    assert main(["predict", "--json", "--task", "pneumonia-cxr", *map(str, FILMS)]) == 0
+    local = {Path(str(line["file"])).name: line["probabilities"] for line in told(capsys)}
+    assert {
+        str(line["file"]).rpartition("/")[2]: line["probabilities"] for line in lines[:-4] if "error" not in line
+    } == local
+
+
+def test_addresses_come_on_stdin_too(
+    films: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{films}/{FILMS[0].name}\nftp://host/a.png\n{FILMS[1]}\r\n"))
+    assert main(["predict", "--json", "--task", "pneumonia-cxr", "-"]) == 3
+    lines = told(capsys)
+    assert ["error" in line for line in lines] == [False, True, False]
+
+
+def test_a_scheme_that_is_not_read_is_wrong_use_before_anything_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(FILMS[0]), "http://host/a.png"]) == 2
+    said = capsys.readouterr()
+    assert "https://" in said.err
+    assert said.out == ""
+
+
+def test_a_folder_that_may_not_be_listed_is_told_and_the_rest_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "film.png").write_bytes(FILMS[0].read_bytes())
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:  # root may list everything, so a mode cannot show this
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(inputs.os, "scandir", refusing)
+    assert main(["predict", "--json", "--task", "pneumonia-cxr", str(tmp_path)]) == 3
+    answer, refusal = told(capsys)
+    assert answer["prediction"]
+    assert refusal == {
+        "file": str(tmp_path / "shut"),
+        "error": "cannot be listed: Permission denied",
+        "code": "unreadable",
+    }
