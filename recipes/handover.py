@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from hilum.image.prepare import Preparation
-from hilum.learn.networks.residual import Residual
+from hilum.learn.networks import build
 from hilum.learn.train import logits
 from recipes.ground import Ground
 
@@ -29,29 +30,37 @@ class Made:
     config: Mapping[str, Any]  # of the network; `classes` is the number of logits
     preparation: Preparation
     notes: Mapping[str, Any]  # seconds, epochs, seed: for the card
+    name: str = "residual"
 
 
-def save(folder: Path, network: Residual, made: Made) -> None:
+def save(folder: Path, network: nn.Module, made: Made) -> None:
     """weights.safetensors and network.json."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file(
         {name: value.contiguous() for name, value in network.state_dict().items()}, folder / "weights.safetensors"
     )
-    said = asdict(made) | {"name": "residual"}
+    said = asdict(made)
     (folder / "network.json").write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
 
 
-def load(folder: Path) -> tuple[Residual, Made]:
+def load(folder: Path) -> tuple[nn.Module, Made]:
     """What `save` wrote, the network in eval mode."""
     said = json.loads((folder / "network.json").read_text(encoding="utf-8"))
-    network = Residual(**said["config"])
+    network = build(said["name"], said["config"])
     network.load_state_dict(load_file(folder / "weights.safetensors"))
-    made = Made(said["task"], tuple(said["classes"]), said["config"], Preparation(**said["preparation"]), said["notes"])
+    made = Made(
+        said["task"],
+        tuple(said["classes"]),
+        said["config"],
+        Preparation(**said["preparation"]),
+        said["notes"],
+        said["name"],
+    )
     return network.eval(), made
 
 
 def save_logits(
-    file: Path, network: Residual, ground: Ground, rows: NDArray[np.int64], pixels: NDArray[np.uint8], truth: Any,
+    file: Path, network: nn.Module, ground: Ground, rows: NDArray[np.int64], pixels: NDArray[np.uint8], truth: Any,
     copies: Mapping[str, NDArray[np.uint8]] | None = None,
 ) -> None:  # fmt: skip
     """Logits of the held-out rows in full precision.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from hilum.data.fingerprint import Fingerprints, fingerprint
 from hilum.gate.novelty import Novelty
@@ -21,8 +22,8 @@ from hilum.image.image import Image, Metadata
 from hilum.learn.admission import Material, frame, train_admission
 from hilum.learn.calibrate import fit
 from hilum.learn.graph import export_graph
+from hilum.learn.halve import halved
 from hilum.learn.networks import feature_widths
-from hilum.learn.networks.residual import Residual
 from hilum.learn.novelty import Held, fit_novelty
 from hilum.learn.scores import Scores, make_scores, pool
 from hilum.learn.seal import References, Sealing, Trained, seal
@@ -44,7 +45,7 @@ def seal_task(task_name: str, ground: Ground, made_in: Path, models: Path) -> st
     held = np.load(folder / "logits.npz")
     rows = _rows(ground, task_name)
     calibrate = rows[ground.part[rows] == "calibrate"]
-    graph = export_graph(network, made.preparation.size)
+    graph = halved(export_graph(network, made.preparation.size))
     references = References(
         novelty=_novelty(network, made, ground, rows).to_arrays(),
         admission=_admission(made_in, ground, rows, task),
@@ -53,7 +54,7 @@ def seal_task(task_name: str, ground: Ground, made_in: Path, models: Path) -> st
     sealing = Sealing(
         name=task_name,
         version=VERSION,
-        trained=Trained(network, "residual", made.config),
+        trained=Trained(network, made.name, made.config),
         task_text=(task_folder() / f"{task_name}.toml").read_text(encoding="utf-8"),
         preparation=made.preparation,
         calibration=calibration_of(held, task),
@@ -103,7 +104,7 @@ def _at_even_chance(fitted: Calibration, scores: Scores) -> Calibration:
     return replace(fitted, points=points)
 
 
-def _novelty(network: Residual, made: Made, ground: Ground, rows: NDArray[np.int64]) -> Novelty:
+def _novelty(network: nn.Module, made: Made, ground: Ground, rows: NDArray[np.int64]) -> Novelty:
     """Reference of the training features; limits on the calibration part of each source and on stressed copies."""
     task = find_task(made.task)
     train, held = rows[_in(ground, rows, "train")], rows[_in(ground, rows, "calibrate")]
@@ -120,7 +121,7 @@ def _novelty(network: Residual, made: Made, ground: Ground, rows: NDArray[np.int
     return fit_novelty(known, labels, feature_widths(network), Held(np.concatenate(features), np.concatenate(numbers)))
 
 
-def _features(network: Residual, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _features(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     with torch.inference_mode():
         parts = [network.outputs(torch.from_numpy(pixels[i : i + 64]))[1].numpy() for i in range(0, len(pixels), 64)]
     return np.concatenate(parts)
