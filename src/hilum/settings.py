@@ -124,6 +124,12 @@ def shipped_models() -> Path:
     return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "models"
 
 
+def shipped_samples() -> Path:
+    """The folder of the synthetic sample images: inside the wheel, or at the root of a checkout."""
+    inside = Path(__file__).parent / "_samples"
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "samples"
+
+
 def _number(name: str, raw: Mapping[str, str]) -> int:
     try:
         value = int(raw[name])

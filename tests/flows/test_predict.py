@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from hilum.errors import PackageDamaged, PackageNotTrusted, UnreadableImage, UsageError
+from hilum.errors import InputError, PackageDamaged, PackageNotTrusted, UnreadableImage, UsageError
 from hilum.flows.bulk import IN_PROCESS, Unread, predict_paths
-from hilum.flows.predict import Desk, Options, predict
+from hilum.flows.predict import Desk, File, Options, predict, predict_all
 from hilum.flows.prediction import Prediction
 from hilum.flows.speaker import Speaker
 from hilum.model.package import Trust, open_package
@@ -154,3 +154,18 @@ def test_a_pickle_laid_beside_the_files_is_refused(package: tuple[Path, str], tm
     (copy / "model.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(PackageDamaged, match=r"model\.pkl"):
         open_package(copy, Trust({digest}))
+
+
+def test_several_files_get_their_own_answers_from_one_pass(desk: Desk, tmp_path: Path) -> None:
+    paths = write_spots(tmp_path, 5)
+    files = [File(path.read_bytes(), path.name) for path in paths]
+    files.insert(2, File(b"nonsense", "broken.png"))
+    found = predict_all(files, desk)
+    assert isinstance(found[2], InputError)
+    for file, answers in zip(files, found, strict=True):
+        if isinstance(answers, InputError):
+            continue
+        (alone,) = predict(file.data, file.name, desk, Options())
+        assert answers[0].prediction.file == file.name
+        assert answers[0].prediction.label == alone.prediction.label
+        assert answers[0].prediction.probabilities == pytest.approx(alone.prediction.probabilities, abs=1e-6)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
+from hilum.errors import InputError
 from hilum.flows.prediction import Prediction
 from hilum.flows.speaker import Speaker
 from hilum.gate import gate
@@ -48,6 +52,15 @@ class Answer:
     outputs: Outputs | None = None
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class File:
+    """The bytes of one image file, what it is called, and how its sender wants to be answered."""
+
+    data: bytes
+    name: str
+    options: Options = field(default_factory=Options)
+
+
 def predict(data: bytes, name: str, desk: Desk, options: Options) -> tuple[Answer, ...]:
     """Answer every frame of one file.
 
@@ -55,44 +68,119 @@ def predict(data: bytes, name: str, desk: Desk, options: Options) -> tuple[Answe
         InputError: the bytes cannot be read; the message names the file and the reason.
         UsageError: the operating point or the prevalence does not fit.
     """
-    started = time.perf_counter()
-    images = decode(data, name=name, limits=desk.limits)
-    decoded = _milliseconds(started) / len(images)
-    answers = [_at_the_desk(image, desk, options) for image in images]
-    several = len(images) > 1
-    return tuple(_named(a, name, a.image.frame if several else None, decoded) for a in answers)
+    (answers,) = predict_all((File(data, name, options),), desk)
+    if isinstance(answers, InputError):
+        raise answers
+    return answers
 
 
-def _at_the_desk(image: Image, desk: Desk, options: Options) -> Answer:
-    refusals = []
+def predict_all(files: Sequence[File], desk: Desk) -> list[tuple[Answer, ...] | InputError]:
+    """Answer every frame of several files, each network asked once for all of them; one entry a file, in their order.
+
+    A file that cannot be read is the error that says why; the others are answered.
+
+    Raises:
+        UsageError: an operating point or a prevalence does not fit.
+    """
+    read = [_decoded(file, desk.limits) for file in files]
+    frames = [(image, file.options) for file, (found, _) in zip(files, read, strict=True) for image in _frames(found)]
+    answers = iter(_at_the_desk(frames, desk))
+    return [
+        found
+        if isinstance(found, InputError)
+        else tuple(_named(next(answers), file.name, len(found), took) for _ in found)
+        for file, (found, took) in zip(files, read, strict=True)
+    ]
+
+
+def check_options(options: Options, desk: Desk) -> None:
+    """Whether everyone at the desk can answer like this.
+
+    Raises:
+        UsageError: the operating point or the prevalence does not fit a package.
+    """
     for speaker in desk.speakers:
-        answer = ask(image, speaker, options)
-        if not answer.prediction.refused:
-            return answer
-        refusals.append(answer)
-    return _no_task(image, desk, options) if desk.automatic else refusals[0]
+        calibration = speaker.package.calibration
+        calibration.point(options.operating_point)
+        if options.prevalence is not None:
+            calibration.site_prevalence(options.prevalence)
+
+
+def _decoded(file: File, limits: Limits) -> tuple[tuple[Image, ...] | InputError, float]:
+    started = time.perf_counter()
+    try:
+        images = decode(file.data, name=file.name, limits=limits)
+    except InputError as error:
+        return error, 0.0
+    return images, _milliseconds(started) / len(images)
+
+
+def _frames(found: tuple[Image, ...] | InputError) -> tuple[Image, ...]:
+    return () if isinstance(found, InputError) else found
+
+
+def _at_the_desk(frames: Sequence[tuple[Image, Options]], desk: Desk) -> list[Answer]:
+    """Who refuses an image hands it on to the next; where all refuse, the first one's refusal stands."""
+    answers: dict[int, Answer] = {}
+    left = list(range(len(frames)))
+    for speaker in desk.speakers:
+        for i, answer in zip(left, ask_all([frames[i] for i in left], speaker), strict=True):
+            if i not in answers or not answer.prediction.refused:
+                answers[i] = answer
+        left = [i for i in left if answers[i].prediction.refused]
+    if desk.automatic:
+        answers |= {i: _no_task(frames[i][0], desk, frames[i][1]) for i in left}
+    return [answers[i] for i in range(len(frames))]
 
 
 def ask(image: Image, speaker: Speaker, options: Options) -> Answer:
     """The arrow for one image and one package."""
-    package = speaker.package
-    timings: dict[str, float] = {}
+    return ask_all([(image, options)], speaker)[0]
+
+
+def ask_all(frames: Sequence[tuple[Image, Options]], speaker: Speaker) -> list[Answer]:
+    """The arrow for several images and one package: one pass of the network for all that are admitted."""
+    timings: list[dict[str, float]] = [{} for _ in frames]
+    answers: dict[int, Answer] = {}
+    pixels: dict[int, NDArray[np.uint8]] = {}
+    for i, (image, options) in enumerate(frames):
+        clock = time.perf_counter()
+        reasons = gate.before(image, speaker.package.task, speaker.admission)
+        clock = _lap(timings[i], "gate", clock)
+        if reasons:
+            answers[i] = Answer(_refusal(speaker, options, reasons, timings[i]), image, speaker)
+            continue
+        pixels[i] = prepare(image, speaker.package.preparation)
+        _lap(timings[i], "prepare", clock)
+    for i, outputs, took in _passed(pixels, speaker):
+        timings[i]["compute"] = took
+        answers[i] = _afterwards(*frames[i], outputs, speaker, timings[i])
+    return [answers[i] for i in range(len(frames))]
+
+
+def _passed(pixels: Mapping[int, NDArray[np.uint8]], speaker: Speaker) -> Iterator[tuple[int, Outputs, float]]:
+    """Each image's own rows of one pass over all of them, and its share of the milliseconds."""
+    if not pixels:
+        return
+    started = time.perf_counter()
+    outputs = speaker.engine.run(np.stack(list(pixels.values())))
+    share = round(_milliseconds(started) / len(pixels), 3)
+    for row, i in enumerate(pixels):
+        one = slice(row, row + 1)
+        yield i, Outputs(outputs.logits[one], outputs.features[one], outputs.maps[one]), share
+
+
+def _afterwards(
+    image: Image, options: Options, outputs: Outputs, speaker: Speaker, timings: dict[str, float]
+) -> Answer:
     clock = time.perf_counter()
-    reasons = gate.before(image, package.task, speaker.admission)
-    clock = _lap(timings, "gate", clock)
-    if reasons:
-        return Answer(_refusal(speaker, options, reasons, timings), image, speaker)
-    pixels = prepare(image, package.preparation)[None]
-    clock = _lap(timings, "prepare", clock)
-    outputs = speaker.engine.run(pixels)
-    clock = _lap(timings, "compute", clock)
     score, reasons = _after(outputs, speaker)
     if reasons:
-        _lap(timings, "calibrate", clock)
-        return Answer(_refusal(speaker, options, reasons, timings, score), image, speaker, outputs)
-    answer = _calibrated(speaker, options, outputs, score)
+        said = _refusal(speaker, options, reasons, timings, score)
+    else:
+        said = _calibrated(speaker, options, outputs, score, timings)
     _lap(timings, "calibrate", clock)
-    return Answer(replace(answer, timings=timings), image, speaker, outputs)
+    return Answer(said, image, speaker, outputs)
 
 
 def _after(outputs: Outputs, speaker: Speaker) -> tuple[float | None, Reasons]:
@@ -101,7 +189,9 @@ def _after(outputs: Outputs, speaker: Speaker) -> tuple[float | None, Reasons]:
     return gate.after(outputs.features[0], speaker.novelty, speaker.package.task)
 
 
-def _calibrated(speaker: Speaker, options: Options, outputs: Outputs, score: float | None) -> Prediction:
+def _calibrated(
+    speaker: Speaker, options: Options, outputs: Outputs, score: float | None, timings: Mapping[str, float]
+) -> Prediction:
     calibration, classes = speaker.package.calibration, speaker.package.task.classes
     probabilities = calibration.probabilities(outputs.logits, options.prevalence)
     chosen = int(calibration.decide(probabilities, options.operating_point, options.prevalence)[0])
@@ -116,6 +206,7 @@ def _calibrated(speaker: Speaker, options: Options, outputs: Outputs, score: flo
         probabilities={name: float(p) for name, p in zip(classes, row, strict=True)},
         conformal_set=tuple(classes[i] for i in inside),
         novelty=score,
+        timings=timings,
     )
 
 
@@ -141,7 +232,8 @@ def _no_task(image: Image, desk: Desk, options: Options) -> Answer:
     return Answer(Prediction(None, None, options.operating_point, reasons=(no_task(titles),)), image)
 
 
-def _named(answer: Answer, file: str, frame: int | None, decoded: float) -> Answer:
+def _named(answer: Answer, file: str, frames: int, decoded: float) -> Answer:
+    frame = answer.image.frame if frames > 1 else None
     timings = {"decode": round(decoded, 3), **answer.prediction.timings}
     return replace(answer, prediction=replace(answer.prediction, file=file, frame=frame, timings=timings))
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "evaluate": ("hilum.interfaces.cli.evaluate", "measure a package on labelled images"),
     "export": ("hilum.interfaces.cli.export", "write a package as ONNX, MONAI bundle or MLflow model"),
     "models": ("hilum.interfaces.cli.models", "list, show, pin and sign packages"),
+    "serve": ("hilum.interfaces.cli.serve", "answer over HTTP and in the browser; every answer is on record"),
     "tasks": ("hilum.interfaces.cli.tasks", "list and show the clinical questions"),
     "settings": ("hilum.interfaces.cli.settings", "show every setting and where it comes from"),
 }

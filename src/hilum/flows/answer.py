@@ -1,0 +1,234 @@
+"""Received files -> answers that are on record: cache -> predict -> keep the image -> commit the row -> reply.
+
+An answer leaves only after its row is committed. Knows no HTTP; whoever waits holds a future.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from hilum.errors import InputError
+from hilum.flows.predict import Desk, File, Options, predict_all
+from hilum.flows.prediction import Prediction
+from hilum.gate.gate import GATE_VERSION
+from hilum.monitor.meters import Meters
+from hilum.records.entry import Columns, Entry
+from hilum.records.store import Records
+from hilum.secret import derived
+from hilum.storage.cache import Cache
+from hilum.storage.images import Images
+
+CACHED_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ask:
+    """One file and how it is to be answered.
+
+    keep: whether the image may be kept. caller: who asks. first_id: the id of the first answer, where the caller's
+    key decides it (the next ones follow from it); None draws one. since: monotonic seconds when the request arrived.
+    """
+
+    data: bytes
+    name: str
+    desk: Desk
+    task: str
+    options: Options = field(default_factory=Options)
+    caller: str = "local"
+    keep: bool = True
+    first_id: str | None = None
+    since: float = field(default_factory=time.perf_counter)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Reply:
+    """The public answers of one file, one JSON object a frame, and whether the cache knew them."""
+
+    bodies: tuple[bytes, ...]
+    cached: bool
+    etag: str  # the same for the same bytes, asked in the same way of the same packages
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Told:
+    """One answer as it is stored and sent: the object's bytes between the id and the timings, and what is searched."""
+
+    middle: str
+    columns: Columns
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Places:
+    """Where answers go: records, kept images, cache, counters; `clean` makes of a received file what may be kept."""
+
+    records: Records
+    images: Images
+    cache: Cache
+    meters: Meters
+    secret: bytes
+    clean: Callable[[bytes], bytes]
+
+
+@dataclass(eq=False, slots=True)
+class _Draft:
+    """One file's answers on their way to the record."""
+
+    ask: Ask
+    content: str
+    key: bytes
+    reply: Future[Reply] = field(default_factory=Future)
+    told: Sequence[Told] = ()
+    timings: Sequence[Mapping[str, float]] = ()
+    cached: bool = False
+
+
+class Clerk:
+    """Answers questions in batches and puts each answer on record before it is told."""
+
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self._content = derived(places.secret, "content")
+        self._cache = derived(places.secret, "cache")
+
+    def answer(self, asks: Sequence[Ask]) -> list[Future[Reply]]:
+        """One future an ask, in their order; it holds an InputError where the file cannot be read."""
+        drafts = [self._draft(ask) for ask in asks]
+        missed: dict[Desk, list[_Draft]] = {}
+        for draft in drafts:
+            if self._from_cache(draft):
+                self._keep(draft)
+            else:
+                missed.setdefault(draft.ask.desk, []).append(draft)
+        for desk, together in missed.items():
+            self._predict(desk, together)
+        return [draft.reply for draft in drafts]
+
+    def content_of(self, data: bytes) -> str:
+        """What a received file is known by: an HMAC, which nobody without the secret can guess from the file."""
+        return hmac.digest(self._content, data, "sha256").hex()
+
+    def _draft(self, ask: Ask) -> _Draft:
+        content = self.content_of(ask.data)
+        digests = ",".join(speaker.package.digest for speaker in ask.desk.speakers)
+        options = (
+            f"{content}|{ask.task}|{digests}|{ask.options.operating_point}|{ask.options.prevalence}|{GATE_VERSION}"
+        )
+        return _Draft(ask, content, hmac.digest(self._cache, options.encode(), "sha256"))
+
+    def _from_cache(self, draft: _Draft) -> bool:
+        found = self._places.cache.get(draft.key)
+        told = None if found is None else _unpacked(found)
+        self._places.meters.cached(told is not None)
+        if told is None:
+            return False
+        draft.told, draft.cached = told, True
+        draft.timings = [{"cache": round((time.perf_counter() - draft.ask.since) * 1000, 3)} for _ in told]
+        return True
+
+    def _predict(self, desk: Desk, drafts: Sequence[_Draft]) -> None:
+        files = [File(draft.ask.data, draft.ask.name, draft.ask.options) for draft in drafts]
+        for draft, answers in zip(drafts, predict_all(files, desk), strict=True):
+            if isinstance(answers, InputError):
+                draft.reply.set_exception(answers)
+                continue
+            said = [answer.prediction for answer in answers]
+            draft.told = [told_of(prediction) for prediction in said]
+            draft.timings = [prediction.timings for prediction in said]
+            self._places.cache.put(draft.key, _packed(draft.told), CACHED_SECONDS)
+            self._keep(draft)
+
+    def _keep(self, draft: _Draft) -> None:
+        """Keep the image, then commit the rows, then reply; whatever fails on the way fails the reply."""
+        if not draft.ask.keep:
+            self._commit(draft, None)
+            return
+
+        started = time.perf_counter()
+        kept = self._places.images.keep(self._places.clean(draft.ask.data))
+
+        def saved(done: Future[None]) -> None:
+            self._places.meters.stage("store", time.perf_counter() - started)
+            error = done.exception()
+            if error is not None:
+                draft.reply.set_exception(error)
+            else:
+                self._commit(draft, kept.key)
+
+        kept.saved.add_done_callback(saved)
+
+    def _commit(self, draft: _Draft, image: str | None) -> None:
+        rows, bodies = self._rows(draft, image)
+        started = time.perf_counter()
+
+        def committed(done: Future[None]) -> None:
+            error = done.exception()
+            self._places.meters.stage("record", time.perf_counter() - started)
+            if error is not None:
+                draft.reply.set_exception(error)
+            else:
+                draft.reply.set_result(Reply(bodies, draft.cached, draft.key.hex()[:32]))
+
+        self._places.records.append(rows).add_done_callback(committed)
+
+    def _rows(self, draft: _Draft, image: str | None) -> tuple[list[Entry], tuple[bytes, ...]]:
+        """The rows, whose bodies name no file, and what the caller is told, which does."""
+        now, ask = time.time_ns() // 1000, draft.ask
+        rows, bodies = [], []
+        for one, took, name in zip(draft.told, draft.timings, answer_ids(ask.first_id, len(draft.told)), strict=True):
+            self._places.meters.answer(one.columns, one.reasons, took)
+            rest = f'{one.middle}"timings":{_json(dict(took))}}}'
+            columns = replace(one.columns, image=image, content=draft.content)
+            body = f'{{"id":"{name}",{rest}'.encode()
+            rows.append(Entry("prediction", name, now, ask.caller, None, body, columns, {"file": ask.name}))
+            bodies.append(f'{{"id":"{name}","file":{json.dumps(ask.name)},{rest}'.encode())
+        return rows, tuple(bodies)
+
+
+def told_of(prediction: Prediction) -> Told:
+    """What of a prediction is the same whenever it is asked again."""
+    said = prediction.to_json()
+    for name in ("id", "file", "timings"):
+        said.pop(name, None)
+    middle = _json(said)[1:-1] + ","
+    model = prediction.model
+    columns = Columns(
+        task=prediction.task,
+        model=None if model is None else f"{model.name}@{model.version}",
+        digest=None if model is None else model.digest,
+        label=prediction.label,
+        probability=prediction.probability,
+        refused=prediction.refused,
+    )
+    return Told(middle, columns, tuple(reason.code for reason in prediction.reasons))
+
+
+def answer_ids(first: str | None, count: int) -> list[str]:
+    """Ids of the answers of one file; what follows a given id follows from it."""
+    if first is None:
+        return [str(uuid.uuid4()) for _ in range(count)]
+    base = uuid.UUID(first)
+    return [first, *(str(uuid.uuid5(base, str(i))) for i in range(1, count))]
+
+
+def _packed(told: Sequence[Told]) -> bytes:
+    return _json([asdict(one) for one in told]).encode()
+
+
+def _unpacked(data: bytes) -> list[Told] | None:
+    try:
+        rows = [(row["middle"], Columns(**row["columns"]), tuple(row["reasons"])) for row in json.loads(data)]
+    except (ValueError, KeyError, TypeError):
+        return None  # written by another version: as if it were not there
+    return [Told(*row) for row in rows]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)

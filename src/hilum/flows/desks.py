@@ -1,0 +1,57 @@
+"""A task or a model asked for -> the desk that answers; switches to another package without losing a question.
+
+A desk, once handed out, stays as it is: who holds it goes on with the packages it was opened with.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from hilum.flows.predict import Desk
+
+OpenDesk = Callable[[str, str | None], Desk]
+
+
+class Desks:
+    """Opened desks by what was asked for."""
+
+    def __init__(self, opening: OpenDesk, most: int = 32) -> None:
+        """`opening` makes a desk for (task, model reference or None); at most `most` are kept open."""
+        self._opening = opening
+        self._most = most
+        self._open: dict[tuple[str, str | None], Desk] = {}
+        self._lock = threading.Lock()
+
+    def desk(self, task: str = "auto", model: str | None = None) -> Desk:
+        """Who answers.
+
+        Raises:
+            UnknownTask, UnknownModel: nothing answers to the name.
+            PackageError: the package must not be used.
+        """
+        known = self._open.get((task, model))
+        if known is not None:
+            return known
+        with self._lock:
+            if (task, model) not in self._open:
+                desk = self._opening(task, model)
+                warm(desk)
+                if len(self._open) >= self._most:
+                    self._open.pop(next(key for key in self._open if key != ("auto", None)))
+                self._open[task, model] = desk
+            return self._open[task, model]
+
+    def switch(self) -> None:
+        """Open anew, and only then put in place, every desk that is open: a champion may have changed."""
+        with self._lock:
+            fresh = {key: self._opening(*key) for key in self._open}
+            for desk in fresh.values():
+                warm(desk)
+            self._open = fresh
+
+
+def warm(desk: Desk) -> None:
+    """Open everything a first question would have to wait for."""
+    for speaker in desk.speakers:
+        _ = speaker.engine, speaker.admission, speaker.novelty

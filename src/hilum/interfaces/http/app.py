@@ -1,0 +1,44 @@
+"""The wired parts -> one ASGI application: answers, records, catalogue, probes, pages; every error a problem."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import Route
+
+from hilum import __version__
+from hilum.interfaces.http import catalogue, documented, probes, problems, recorded
+from hilum.interfaces.http.measured import Measured
+from hilum.interfaces.http.predict import Predict
+from hilum.parts import Parts
+
+DESCRIPTION = """Calibrated answers to clinical questions about single images, each on record before it is told.
+Research software, not a medical device. Every path answers under `/v1` too. Errors are RFC 9457 problems."""
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application; it closes the parts when the server stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await run_in_threadpool(parts.close)
+
+    app = FastAPI(
+        title="Hilum", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.parts = parts
+    problems.install(app)
+    predict = Predict(parts)
+    for prefix in ("", "/v1"):
+        app.router.routes.append(Route(f"{prefix}/predict", predict, methods=["POST"], include_in_schema=False))
+    for prefix in ("", "/v1"):
+        for router in (recorded.router, catalogue.router):
+            app.include_router(router, prefix=prefix, include_in_schema=not prefix)
+    for router in (documented.router, probes.router):
+        app.include_router(router)
+    app.add_middleware(Measured, meters=parts.meters)
+    return app

@@ -1,0 +1,123 @@
+"""The body of a request -> uploaded files and fields, within limits that are checked before anything is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
+from starlette.types import Receive
+
+from hilum.interfaces.http.problems import Problem
+
+FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
+NAME_LENGTH = 255
+IMAGE_TYPES = ("image/", "application/dicom", "application/octet-stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One received file; its name is for people, never for the disk."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a request brought."""
+
+    files: tuple[Upload, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    said: Any = None  # the JSON value, where that is what was sent
+
+
+async def read_bytes(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        Problem: more than `most` bytes are declared or sent (413), the length is nonsense or the sender went away (400).
+    """
+    declared = headers.get(b"content-length")
+    if declared is not None and (not declared.isdigit() or len(declared) > 15):
+        raise Problem(400, "bad_length", "Content-Length must be a number")
+    if declared is not None and int(declared) > most:
+        raise Problem(413, "too_large", f"{int(declared):,} bytes; the limit is {most:,}", {"Connection": "close"})
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "gone", "the sender went away before the body was complete")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise Problem(413, "too_large", f"more than {most:,} bytes", {"Connection": "close"})
+        parts.append(part)
+        if not message.get("more_body", False):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def parse(data: bytes, content_type: str) -> Body:
+    """Files and fields of a multipart form, one raw image, or a JSON value.
+
+    Raises:
+        Problem: 400 where the body is not what its type says, 413 beyond the limits, 415 for any other type.
+    """
+    kind, options = parse_options_header(content_type)
+    if kind == "multipart/form-data":
+        return _multipart(data, options.get("boundary", ""))
+    if kind == "application/json" or kind.endswith("+json"):
+        return Body(said=_json(data))
+    if kind.startswith(IMAGE_TYPES) or not kind:
+        if not data:
+            raise Problem(400, "empty", "the body is empty: send an image")
+        return Body(files=(Upload("body", data),))
+    raise Problem(415, "unsupported_type", f"{kind!r}: send multipart/form-data, an image, DICOM or JSON")
+
+
+def _multipart(data: bytes, boundary: str) -> Body:
+    if not boundary or len(boundary) > 200:
+        raise Problem(400, "bad_multipart", "multipart/form-data without a usable boundary")
+    files: list[Upload] = []
+    fields: dict[str, str] = {}
+    segment, pieces = None, []
+    try:
+        with PushMultipartParser(boundary, max_segment_count=FILES + FIELDS, strict=False) as parser:
+            for event in parser.parse(data):
+                if event is None:
+                    _finished(segment, b"".join(pieces), files, fields)
+                elif isinstance(event, bytes | bytearray):
+                    pieces.append(event)
+                else:
+                    segment, pieces = event, []
+    except ParserLimitReached as error:
+        raise Problem(413, "bad_multipart", f"the form is beyond a limit: {error}") from error
+    except (MultipartError, ValueError, LookupError) as error:
+        raise Problem(400, "bad_multipart", f"the form cannot be read: {error}") from error
+    return Body(tuple(files), fields)
+
+
+def _finished(segment: Any, data: bytes, files: list[Upload], fields: dict[str, str]) -> None:
+    if segment.filename is not None:
+        if len(files) >= FILES:
+            raise Problem(413, "too_many_files", f"more than {FILES} files in one request: send a job")
+        files.append(Upload(clean_name(segment.filename), data))
+        return
+    if len(fields) >= FIELDS or len(data) > FIELD_BYTES:
+        raise Problem(413, "bad_multipart", f"more than {FIELDS} fields, or one of more than {FIELD_BYTES:,} bytes")
+    fields[segment.name] = data.decode("utf-8", "replace")
+
+
+def clean_name(name: str) -> str:
+    """A file's name without folders and control characters; it is shown and stored, never opened."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(c if c.isprintable() else "�" for c in last)[:NAME_LENGTH] or "file"
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "bad_json", f"the body is not JSON: {str(error)[:120]}") from error

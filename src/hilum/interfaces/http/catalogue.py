@@ -1,0 +1,161 @@
+"""What can be asked, and who answers: tasks, models with their figures, samples, the welcome."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import FileResponse, Response
+
+from hilum import __version__
+from hilum.errors import NotFound
+from hilum.interfaces.http.problems import answer
+from hilum.model.package import CARD, Package, open_package
+from hilum.parts import Parts
+from hilum.registry.pins import champion_for, find_package, known_packages, trust
+from hilum.settings import Settings, shipped_samples
+from hilum.task import Task, find_task, shipped_tasks
+
+router = APIRouter(tags=["catalogue"])
+
+
+@router.get("/tasks", summary="The clinical questions that can be answered")
+def tasks(request: Request) -> Response:
+    """Each with its classes, operating points, intended use and the model that speaks for it."""
+    settings = _parts(request).settings
+    champions = {known.folder: known for known in known_packages(settings)}
+    names = {known.task for known in champions.values()}
+    told = []
+    for task in shipped_tasks():
+        speaks = champions.get(champion_for(task.name, settings)) if task.name in names else None
+        told.append({**_task(task), "model": speaks.reference if speaks else None})
+    return tagged(request, {"tasks": told})
+
+
+@router.get("/tasks/{name}", summary="One clinical question")
+def task(name: str) -> Response:
+    """404 where there is no such task."""
+    return answer(_task(find_task(Path(name).name)))
+
+
+@router.get("/models", summary="The packages that are installed")
+def models(request: Request) -> Response:
+    """Each with its task, digest, where it came from and whether it is the one that answers."""
+    settings = _parts(request).settings
+    known = known_packages(settings)
+    speaking = {champion_for(task, settings) for task in {one.task for one in known}}
+    told = [
+        {
+            "name": one.name,
+            "version": one.version,
+            "digest": one.digest,
+            "task": one.task,
+            "origin": one.origin,
+            "champion": one.folder in speaking,
+            "metrics": _metrics(one.folder),
+        }
+        for one in known
+    ]
+    return tagged(request, {"models": told})
+
+
+@router.get("/models/{reference}", summary="One package: figures, calibration, card")
+def model(request: Request, reference: str) -> Response:
+    """`reference`: name, name@version, name@champion, or the start of a digest; never a path."""
+    settings = _parts(request).settings
+    package = open_package(find_package(_no_path(reference), settings), trust(settings))
+    return tagged(request, described(package))
+
+
+@router.get("/models/{reference}/card", summary="The model card, Markdown")
+def card(request: Request, reference: str) -> Response:
+    """As it was sealed."""
+    settings = _parts(request).settings
+    package = open_package(find_package(_no_path(reference), settings), trust(settings))
+    return Response(package.read(CARD), media_type="text/markdown; charset=utf-8")
+
+
+@router.get("/samples", summary="Synthetic images to try the server with")
+def samples() -> Response:
+    """They show no real patient."""
+    folder = shipped_samples()
+    names = sorted(path.name for path in folder.glob("*.png")) if folder.is_dir() else []
+    return answer({"samples": [{"name": name, "url": f"/samples/{name}"} for name in names]})
+
+
+@router.get("/samples/{name}", summary="One synthetic image")
+def sample(name: str) -> Response:
+    """A PNG."""
+    folder = shipped_samples()
+    if name not in {path.name for path in folder.glob("*.png")}:
+        raise NotFound(f"no sample {name!r}")
+    return FileResponse(folder / name, media_type="image/png")
+
+
+def welcome(settings: Settings) -> dict[str, Any]:
+    """What a program sees at the root."""
+    return {
+        "name": "Hilum",
+        "version": __version__,
+        "notice": "Research software, not a medical device.",
+        "models": [one.reference for one in known_packages(settings)],
+        "links": {
+            name: f"/{name}"
+            for name in ("predict", "predictions", "feedback", "models", "tasks", "samples", "docs", "v2", "metrics")
+        },
+    }
+
+
+def described(package: Package) -> dict[str, Any]:
+    """A package as JSON."""
+    return {
+        "name": package.name,
+        "version": package.version,
+        "digest": package.digest,
+        "task": _task(package.task),
+        "calibration": package.calibration.to_json(),
+        "plan": package.plan,
+        "metrics": package.metrics,
+    }
+
+
+def tagged(request: Request, value: object) -> Response:
+    """JSON with an ETag; 304 where the caller has it already."""
+    etag = f'"{hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]}"'
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={"ETag": etag})
+    return answer(value, headers={"ETag": etag, "Cache-Control": "no-cache"})
+
+
+def _task(task: Task) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "title": task.title,
+        "classes": list(task.classes),
+        "operating_points": [point.name for point in task.operating_points],
+        "intended_use": task.intended_use,
+        "auto_priority": task.auto_priority,
+    }
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    """The headline figures of a package, for lists; the full ones are behind its own address."""
+    try:
+        said = json.loads((folder / "metrics.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {"n": said.get("n"), "metrics": said.get("metrics", {}), "baseline": said.get("baseline", {})}
+
+
+def _no_path(reference: str) -> str:
+    if "/" in reference or "\\" in reference or reference.startswith("."):
+        raise NotFound(f"no model {reference!r}")
+    return reference
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts

@@ -1,0 +1,161 @@
+"""POST /predict: files in, recorded answers out. A plain ASGI endpoint, because every request's cost starts here."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from hilum.errors import Full, HilumError, InputError, UsageError
+from hilum.flows.answer import Ask, Reply
+from hilum.flows.predict import Options, check_options
+from hilum.interfaces.http import problems
+from hilum.interfaces.http.again import Again
+from hilum.interfaces.http.body import Body, Upload, parse, read_bytes
+from hilum.interfaces.http.problems import Problem
+from hilum.parts import Parts
+
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+JSON_TYPE = b"application/json"
+Sent = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
+
+
+class Predict:
+    """The endpoint; one for each application."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._again = Again(parts)
+        self._options: dict[tuple[str, str | None, str, str | None], Options] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; every failure is a problem."""
+        since = time.perf_counter()
+        try:
+            status, headers, body = await self._answer(scope, receive, since)
+        except Exception as error:
+            response = problems.from_error(error)
+            self._parts.meters.request("/predict", response.status_code, time.perf_counter() - since)
+            await response(scope, receive, send)
+            return
+        raw = [(b"content-type", JSON_TYPE), (b"content-length", b"%d" % len(body)), *headers]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+        self._parts.meters.request("/predict", status, time.perf_counter() - since)
+
+    async def _answer(self, scope: Scope, receive: Receive, since: float) -> Sent:
+        headers = dict(scope["headers"])
+        if self._parts.line.full:
+            self._parts.meters.away("full")
+            raise Full("too many requests wait already: try again in a moment")
+        data = await read_bytes(receive, headers, self._parts.settings.upload_bytes)
+        body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
+        given = {**dict(parse_qsl(scope["query_string"].decode("latin-1"))), **body.fields}
+        files = body.files or (await self._fetched(body, given),)
+        asks = self._asks(files, given, caller_of(scope), since)
+        key = headers.get(b"idempotency-key")
+        if key is None:
+            replies = await self._replies(asks)
+            again = False
+        else:
+            replies, again = await self._again.answer(asks, key, self._replies)
+        return _response(files, replies, again=again)
+
+    async def _replies(self, asks: Sequence[Ask]) -> list[Reply | HilumError]:
+        """All at once into the line; one file that fails does not stop the others."""
+        waiting = [asyncio.wrap_future(self._parts.line.enter(ask)) for ask in asks]
+        if len(waiting) == 1:
+            return [await waiting[0]]
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+        unexpected = next((one for one in found if not isinstance(one, Reply | InputError)), None)
+        if unexpected is not None:
+            raise unexpected  # type: ignore[misc]
+        return found  # type: ignore[return-value]
+
+    def _asks(self, files: Sequence[Upload], given: Mapping[str, str], caller: str, since: float) -> list[Ask]:
+        task, model = given.get("task") or "auto", given.get("model") or None
+        desk = self._parts.desks.desk(task, model)
+        known = (task, model, given.get("operating_point") or "balanced", given.get("prevalence") or None)
+        options = self._options.get(known)
+        if options is None:
+            options = Options(known[2], prevalence_of(known[3]))
+            check_options(options, desk)
+            if len(self._options) < 256:
+                self._options[known] = options
+        keep = keeps(self._parts.settings.keep_images, given.get("keep"))
+        named = task if model is None else f"{task} {model}"
+        return [Ask(one.data, one.name, desk, named, options, caller, keep, None, since) for one in files]
+
+    async def _fetched(self, body: Body, given: dict[str, str]) -> Upload:
+        """The image a JSON body points at; other members of the object are read as fields."""
+        said = body.said
+        if not isinstance(said, dict) or not isinstance(said.get("image_url"), str):
+            raise Problem(
+                400, "no_image", "send a file in the field 'file', an image as the body, or {\"image_url\": …}"
+            )
+        given.update({key: str(value) for key, value in said.items() if isinstance(value, str | int | float | bool)})
+        if self._parts.fetch is None:
+            raise Problem(
+                403, "image_url_off", "image_url is off here: the operator allows hosts in HILUM_IMAGE_URL_HOSTS"
+            )
+        url = said["image_url"]
+        return Upload(url.rsplit("/", 1)[-1][:255] or "image", await self._parts.fetch(url))
+
+
+def caller_of(scope: Scope) -> str:
+    """Who asks, as the record names them."""
+    caller = scope.get("state", {}).get("caller")
+    return "local" if caller is None else str(caller.id)
+
+
+def keeps(setting: str, said: str | None) -> bool:
+    """Whether the image may be kept: what the operator set, and what the caller said.
+
+    Raises:
+        UsageError: neither yes nor no was said.
+    """
+    word = (said or "").lower()
+    if word and word not in (*YES, *NO):
+        raise UsageError(f"keep={said!r}: say true or false")
+    return setting != "no" and (word in YES if setting == "ask" else word not in NO)
+
+
+def prevalence_of(text: str | None) -> float | tuple[float, ...] | None:
+    """One share, or several with commas.
+
+    Raises:
+        UsageError: no number.
+    """
+    if text is None:
+        return None
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"prevalence={text!r}: give a number between 0 and 1, or one a class with commas") from error
+    return shares[0] if len(shares) == 1 else shares
+
+
+def _response(files: Sequence[Upload], replies: Sequence[Reply | HilumError], *, again: bool) -> Sent:
+    answered = [reply for reply in replies if isinstance(reply, Reply)]
+    hit = bool(answered) and all(reply.cached for reply in answered)
+    headers = [(b"x-cache", b"hit" if hit else b"miss"), (b"cache-control", b"no-store")]
+    if again:
+        headers.append((b"idempotent-replayed", b"true"))
+    if len(replies) == 1 and len(answered) == 1:
+        headers.append((b"etag", b'"%s"' % answered[0].etag.encode()))
+        if len(answered[0].bodies) == 1:
+            return 200, headers, answered[0].bodies[0]
+    parts: list[bytes] = []
+    for file, reply in zip(files, replies, strict=True):
+        parts.extend(reply.bodies if isinstance(reply, Reply) else [_unread(file, reply)])
+    return 200, headers, b'{"predictions":[' + b",".join(parts) + b"]}"
+
+
+def _unread(file: Upload, error: HilumError) -> bytes:
+    said: dict[str, Any] = {"file": file.name, "error": getattr(error, "reason", str(error)), "code": error.code}
+    return json.dumps(said).encode()

@@ -1,0 +1,209 @@
+"""What was answered: the record of predictions, their images and heatmaps, and what people say to them."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from fastapi import APIRouter, Body, Query, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from hilum.errors import NotFound, UsageError
+from hilum.flows.shown import Shown, grey_png, heatmap_of, shown
+from hilum.interfaces.http.predict import caller_of
+from hilum.interfaces.http.problems import answer
+from hilum.parts import Parts
+from hilum.records.entry import Columns, Entry
+from hilum.records.store import Query as Wanted
+from hilum.records.store import Record
+from hilum.task import find_task
+
+router = APIRouter(tags=["record"])
+NOTE = 2000
+
+
+class Feedback(BaseModel):
+    """What a reader says to an answer."""
+
+    id: str = Field(description="id of the prediction")
+    label: str | None = Field(None, description="the right class, in the task's words or a synonym")
+    agree: bool | None = Field(None, description="true: the answer is right")
+    note: str = Field("", max_length=NOTE, description="for people; kept apart from the record and erasable")
+
+
+class Filters(BaseModel):
+    """What of the record is wanted."""
+
+    task: str | None = None
+    class_: str | None = Field(None, alias="class")
+    model: str | None = None
+    since: datetime | None = Field(None, description="ISO 8601; without a zone it is UTC")
+    until: datetime | None = None
+    refused: bool | None = None
+    disagreed: bool | None = None
+    caller: str | None = None
+    text: str | None = Field(None, description="part of an id or of a file name", max_length=200)
+    order: Literal["newest", "uncertain", "priority"] = "newest"
+    limit: int = Field(50, ge=1, le=500)
+    cursor: str | None = None
+
+
+@router.get("/predictions", summary="The record of answers, newest first")
+def predictions(request: Request, filters: Annotated[Filters, Query()]) -> Response:
+    """With filters and paging: follow `next` as `cursor`."""
+    parts = _parts(request)
+    page = parts.records.find(wanted(filters))
+    found = [told(record) for record in page.records]
+    return answer({"predictions": found, "next": page.next_cursor, "total": page.total})
+
+
+@router.get("/predictions/{name}", summary="One answer and what was said to it")
+def prediction(request: Request, name: str) -> Response:
+    """404 where there is no such record."""
+    parts = _parts(request)
+    record = found(parts, name)
+    return answer({**told(record), "feedback": feedback_on(parts, record.id)})
+
+
+@router.get("/predictions/{name}/image", summary="The kept picture as PNG", response_class=Response)
+def image(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """The grey values that were judged, 8 bit; 404 where the image was not kept or was erased."""
+    picture = _shown(request, name, frame)
+    return Response(grey_png(picture.pixels), media_type="image/png", headers=_private())
+
+
+@router.get("/predictions/{name}/pixels", summary="The grey plane for a viewer", response_class=Response)
+def pixels(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """uint16, little endian, rows first; size and frames in the headers X-Width, X-Height, X-Frames."""
+    picture = _shown(request, name, frame)
+    plane = np.rint(picture.pixels * 65535).astype("<u2")
+    height, width = plane.shape
+    headers = {"X-Width": str(width), "X-Height": str(height), "X-Frames": str(picture.frames), "X-Max": "65535"}
+    return Response(plane.tobytes(), media_type="application/octet-stream", headers={**headers, **_private()})
+
+
+@router.get("/predictions/{name}/heatmap", summary="Where the evidence lies, as a grey PNG", response_class=Response)
+def heatmap(
+    request: Request, name: str, method: Literal["cam", "occlusion"] = "cam", label: str | None = None
+) -> Response:
+    """Size of the image; black 0, white 1. `label`: evidence for another class than the one answered."""
+    parts = _parts(request)
+    record = found(parts, name)
+    values = heatmap_of(record, parts, method=method, label=label)
+    return Response(grey_png(values), media_type="image/png", headers=_private())
+
+
+@router.post("/feedback", status_code=201, summary="Say whether an answer was right")
+def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
+    """Put on record beside the answer, never in its place."""
+    parts = _parts(request)
+    record = found(parts, said.id)
+    label = label_of(record, said)
+    body = {"prediction": record.id, "class": label, "agrees": label == record.columns.label}
+    columns = Columns(task=record.columns.task, model=record.columns.model, digest=record.columns.digest, label=label)
+    name = str(uuid.uuid4())
+    raw = json.dumps({"id": name, **body}, separators=(",", ":")).encode()
+    personal = {"note": said.note} if said.note else {}
+    now = time.time_ns() // 1000
+    caller = caller_of(request.scope)
+    parts.records.append([Entry("feedback", name, now, caller, record.id, raw, columns, personal)]).result()
+    return answer({"id": name, **body}, 201)
+
+
+def label_of(record: Record, said: Feedback) -> str:
+    """The class that a reader named.
+
+    Raises:
+        UsageError: neither or both of label and agree, or no class of the task.
+    """
+    if (said.label is None) == (said.agree is None):
+        raise UsageError("say either 'label' (the right class) or 'agree' (true)")
+    if record.columns.task is None:
+        raise UsageError("no task took this image, so there is no class to name")
+    if said.label is None:
+        if not said.agree or record.columns.label is None:
+            raise UsageError("say which class is right: 'label'")
+        return record.columns.label
+    task = find_task(record.columns.task)
+    label = task.label_for(said.label)
+    if label is None:
+        raise UsageError(f"{said.label!r} is no class of {task.name}; there are: {', '.join(task.classes)}")
+    return label
+
+
+def wanted(filters: Filters) -> Wanted:
+    """The filters as the record understands them; times in microseconds since 1970."""
+    return Wanted(
+        kind="prediction",
+        task=filters.task,
+        label=filters.class_,
+        model=filters.model,
+        since=_micros(filters.since),
+        until=_micros(filters.until),
+        refused=filters.refused,
+        disagreed=filters.disagreed,
+        caller=filters.caller,
+        text=filters.text,
+        order=filters.order,
+        limit=filters.limit,
+        cursor=filters.cursor,
+    )
+
+
+def told(record: Record) -> dict[str, Any]:
+    """A record as the public object, with the time, the caller and what of it can be looked at."""
+    said = json.loads(record.body)
+    file = record.personal.get("file")
+    at = datetime.fromtimestamp(record.at / 1e6).astimezone().isoformat(timespec="milliseconds")
+    named = {"file": file} if file else {}
+    return {
+        "id": said.pop("id"),
+        **named,
+        **said,
+        "at": at,
+        "caller": record.caller,
+        "image": record.columns.image is not None,
+    }
+
+
+def feedback_on(parts: Parts, name: str) -> list[dict[str, Any]]:
+    """What people said to one answer, oldest first."""
+    return [
+        {**json.loads(record.body), "caller": record.caller, "note": record.personal.get("note", ""), "at": record.at}
+        for record in parts.records.about(name, "feedback")
+    ]
+
+
+def found(parts: Parts, name: str) -> Record:
+    """The record of a prediction.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    record = parts.records.get(name)
+    if record is None or record.kind != "prediction":
+        raise NotFound(f"no prediction {name[:64]!r}")
+    return record
+
+
+def _shown(request: Request, name: str, frame: int) -> Shown:
+    parts = _parts(request)
+    return shown(found(parts, name), parts, frame)
+
+
+def _private() -> dict[str, str]:
+    return {"Cache-Control": "private, no-store"}
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1e6)
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts

@@ -1,0 +1,61 @@
+"""Settings and an address -> a listening server that drains when it is told to stop."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TextIO
+
+import uvicorn
+
+from hilum.errors import UsageError
+from hilum.interfaces.http.app import create_app
+from hilum.parts import Parts, assemble
+from hilum.settings import Settings
+
+DRAIN_SECONDS = 25
+
+
+def serve(settings: Settings, host: str, port: int, log_level: str, *, said: TextIO) -> int:
+    """Serve until SIGTERM or SIGINT; returns the exit code.
+
+    Raises:
+        UsageError: the address cannot be listened on, or must not without authentication.
+    """
+    listening = _listen(host, port)
+    address = listening.getsockname()
+    parts = assemble(settings)
+    threading.Thread(target=_open_models, args=(parts, said), daemon=True).start()
+    shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+    print(f"Hilum serves on http://{shown}:{address[1]} (Ctrl+C stops). Research use only.", file=said, flush=True)
+    config = uvicorn.Config(
+        create_app(parts),
+        log_level=log_level,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=30,
+        lifespan="on",
+    )
+    uvicorn.Server(config).run(sockets=[listening])
+    return 0
+
+
+def _open_models(parts: Parts, said: TextIO) -> None:
+    """Open the models while the first browser connects; what is wrong with them is said and shown by /readyz."""
+    for fault in parts.lacking():
+        print(f"hilum serve: {fault}", file=said, flush=True)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
+    listening.listen(1024)
+    return listening

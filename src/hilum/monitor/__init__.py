@@ -1,0 +1,1 @@
+"""WHAT CHANGED: what the server counts, and what changes with time."""

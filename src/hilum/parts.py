@@ -1,0 +1,82 @@
+"""Settings -> the wired parts of the server: records, kept images, cache, desks and the waiting line."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from hilum import bootstrap
+from hilum.errors import PackageError, UnknownModel
+from hilum.flows.answer import Clerk, Places
+from hilum.flows.desks import Desks
+from hilum.flows.line import Length, Line
+from hilum.flows.predict import Desk
+from hilum.image.deidentify import deidentified
+from hilum.monitor.meters import Meters
+from hilum.records.store import Records, open_records
+from hilum.secret import read_secret
+from hilum.settings import Settings
+from hilum.storage.cache import Cache, open_cache
+from hilum.storage.images import Images, open_images
+
+HEAD = "journal.heads"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Parts:
+    """Everything an endpoint may need."""
+
+    settings: Settings
+    secret: bytes
+    records: Records
+    images: Images
+    cache: Cache
+    meters: Meters
+    desks: Desks
+    clerk: Clerk
+    line: Line
+    fetch: Callable[[str], Awaitable[bytes]] | None = None
+    faults: list[str] = field(default_factory=list)
+
+    def lacking(self) -> list[str]:
+        """What keeps the server from answering now, in words; [] when nothing does."""
+        found = list(self.faults)
+        if not self.line.is_open:
+            found.append("shutting down")
+        if not self.records.is_writable():
+            found.append("the record cannot be written")
+        try:
+            self.desks.desk()
+        except (UnknownModel, PackageError) as error:
+            found.append(str(error))
+        return found
+
+    def close(self) -> bool:
+        """Answer who waits, commit, then let go; True when nobody was left without an answer."""
+        served = self.line.close()
+        self.images.close()
+        self.records.close()
+        return served
+
+
+def assemble(settings: Settings) -> Parts:
+    """Open everything; first start makes the folder, the secret and the database.
+
+    Raises:
+        UsageError: a setting does not fit, or something it names cannot be opened.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    secret = read_secret(settings.secret_file)
+    records = open_records(settings.database_url, secret, settings.home / HEAD)
+    images = open_images(settings.images_url, secret)
+    cache, meters = open_cache(settings.cache_url, settings.cache_bytes), Meters()
+    desks = Desks(functools.partial(_desk, settings))
+    clean = functools.partial(deidentified, secret=secret)
+    clerk = Clerk(Places(records, images, cache, meters, secret, clean))
+    length = Length(settings.queue, settings.deadline_ms / 1000, settings.serve_threads)
+    return Parts(settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters))
+
+
+def _desk(settings: Settings, task: str, model: str | None) -> Desk:
+    return bootstrap.desk(settings, task=task, model=model)
