@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 
 from hilum import bootstrap
 from hilum.errors import PackageError, UnknownModel
@@ -12,7 +13,7 @@ from hilum.flows.answer import Clerk, Places
 from hilum.flows.desks import Desks
 from hilum.flows.line import Length, Line
 from hilum.flows.predict import Desk
-from hilum.image.deidentify import deidentified
+from hilum.image.decode import is_dicom
 from hilum.monitor.meters import Meters
 from hilum.records.store import Records, open_records
 from hilum.secret import read_secret
@@ -44,7 +45,7 @@ class Parts:
         found = list(self.faults)
         if not self.line.is_open:
             found.append("shutting down")
-        if not self.records.is_writable():
+        if not self.records.ready():
             found.append("the record cannot be written")
         try:
             self.desks.desk()
@@ -72,7 +73,7 @@ def assemble(settings: Settings) -> Parts:
     images = open_images(settings.images_url, secret)
     cache, meters = open_cache(settings.cache_url, settings.cache_bytes), Meters()
     desks = Desks(functools.partial(_desk, settings))
-    clean = functools.partial(deidentified, secret=secret)
+    clean = functools.partial(_clean, secret=secret)
     clerk = Clerk(Places(records, images, cache, meters, secret, clean))
     length = Length(settings.queue, settings.deadline_ms / 1000, settings.serve_threads)
     return Parts(settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters))
@@ -80,3 +81,11 @@ def assemble(settings: Settings) -> Parts:
 
 def _desk(settings: Settings, task: str, model: str | None) -> Desk:
     return bootstrap.desk(settings, task=task, model=model)
+
+
+def _clean(data: bytes, secret: bytes) -> bytes:
+    """What of a received file may be kept: DICOM only de-identified."""
+    if not is_dicom(data):
+        return data
+    cleaned: bytes = import_module("hilum.image.deidentify").deidentify(data, secret)  # pydicom, for DICOM only
+    return cleaned

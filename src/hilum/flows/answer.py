@@ -146,27 +146,10 @@ class Clerk:
             self._keep(draft)
 
     def _keep(self, draft: _Draft) -> None:
-        """Keep the image, then commit the rows, then reply; whatever fails on the way fails the reply."""
-        if not draft.ask.keep:
-            self._commit(draft, None)
-            return
-
+        """Keep the image, commit the rows once it is safe, then reply; whatever fails on the way fails the reply."""
         started = time.perf_counter()
-        kept = self._places.images.keep(self._places.clean(draft.ask.data))
-
-        def saved(done: Future[None]) -> None:
-            self._places.meters.stage("store", time.perf_counter() - started)
-            error = done.exception()
-            if error is not None:
-                draft.reply.set_exception(error)
-            else:
-                self._commit(draft, kept.key)
-
-        kept.saved.add_done_callback(saved)
-
-    def _commit(self, draft: _Draft, image: str | None) -> None:
-        rows, bodies = self._rows(draft, image)
-        started = time.perf_counter()
+        kept = self._places.images.keep(self._places.clean(draft.ask.data)) if draft.ask.keep else None
+        rows, bodies = self._rows(draft, kept and kept.key)
 
         def committed(done: Future[None]) -> None:
             error = done.exception()
@@ -176,18 +159,19 @@ class Clerk:
             else:
                 draft.reply.set_result(Reply(bodies, draft.cached, draft.key.hex()[:32]))
 
-        self._places.records.append(rows).add_done_callback(committed)
+        self._places.records.append(rows, after=kept and kept.saved).add_done_callback(committed)
 
     def _rows(self, draft: _Draft, image: str | None) -> tuple[list[Entry], tuple[bytes, ...]]:
         """The rows, whose bodies name no file, and what the caller is told, which does."""
         now, ask = time.time_ns() // 1000, draft.ask
+        took_all = round((time.perf_counter() - ask.since) * 1000, 3)
         rows, bodies = [], []
         for one, took, name in zip(draft.told, draft.timings, answer_ids(ask.first_id, len(draft.told)), strict=True):
             self._places.meters.answer(one.columns, one.reasons, took)
             rest = f'{one.middle}"timings":{_json(dict(took))}}}'
-            columns = replace(one.columns, image=image, content=draft.content)
+            columns = replace(one.columns, image=image, content=draft.content, took=took_all)
             body = f'{{"id":"{name}",{rest}'.encode()
-            rows.append(Entry("prediction", name, now, ask.caller, None, body, columns, {"file": ask.name}))
+            rows.append(Entry("prediction", body, ask.caller, None, columns, {"file": ask.name}, name, now))
             bodies.append(f'{{"id":"{name}","file":{json.dumps(ask.name)},{rest}'.encode())
         return rows, tuple(bodies)
 

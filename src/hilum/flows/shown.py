@@ -16,7 +16,7 @@ from hilum.image.decode import decode
 from hilum.image.image import Image
 from hilum.image.prepare import prepare
 from hilum.model.explain import heatmap, in_frame, occlusion
-from hilum.records.store import Record
+from hilum.records.entry import Record
 from hilum.storage.images import Images
 
 
@@ -56,10 +56,10 @@ def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) 
         NotFound: the image is gone. UsageError: the image was refused, or there is no such class.
         UnknownModel: the package is not installed any more.
     """
-    wanted = label or record.columns.label
-    if record.columns.digest is None or wanted is None:
+    wanted = label or record.entry.columns.label
+    if record.entry.columns.digest is None or wanted is None:
         raise UsageError("the image was refused: there is no evidence to show")
-    (speaker,) = where.desks.desk("auto", record.columns.digest).speakers
+    (speaker,) = where.desks.desk("auto", record.entry.columns.digest).speakers
     classes = speaker.package.task.classes
     if wanted not in classes:
         raise UsageError(f"{wanted!r} is no class of {speaker.package.task.name}; there are: {', '.join(classes)}")
@@ -75,14 +75,14 @@ def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) 
 def frame_of(record: Record, where: Where) -> Image:
     """The very frame that the record speaks of."""
     images = frames_of(record, where)
-    return images[min(int(json.loads(record.body).get("frame") or 0), len(images) - 1)]
+    return images[min(int(json.loads(record.entry.body).get("frame") or 0), len(images) - 1)]
 
 
 def frames_of(record: Record, where: Where) -> tuple[Image, ...]:
     """All frames of the kept file."""
-    if record.columns.image is None:
+    if record.entry.columns.image is None:
         raise NotFound("the image was not kept: whoever sent it, or the operator, chose so")
-    return decode(where.images.get(record.columns.image), name="kept image")
+    return decode(where.images.get(record.entry.columns.image), name="kept image")
 
 
 def grey_png(values: NDArray[np.float32]) -> bytes:

@@ -17,7 +17,7 @@ from hilum.image.image import Image, Metadata
 from hilum.image.limits import DEFAULT_LIMITS, Limits
 from hilum.image.raster import read_raster
 
-__all__ = ["FORMATS", "Limits", "decode", "from_array", "read_image_file"]
+__all__ = ["FORMATS", "Limits", "decode", "from_array", "is_dicom", "read_image_file"]
 
 
 class Reader(Protocol):
@@ -80,6 +80,12 @@ def decode(data: bytes, *, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[
         if form.accepts(head):
             return form.read(data, form.name, name, limits)
     raise UnsupportedFormat(name, "not an image that is read here: use PNG, JPEG, TIFF, BMP, WebP or DICOM")
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether `decode` would read the bytes as DICOM."""
+    head = bytes(data[:160])
+    return next((form.name == "DICOM" for form in FORMATS if form.accepts(head)), False)
 
 
 def read_image_file(path: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Image, ...]:

@@ -17,7 +17,7 @@ from hilum.errors import HilumError
 from hilum.flows.answer import Ask, Reply, answer_ids
 from hilum.interfaces.http.problems import Problem
 from hilum.parts import Parts
-from hilum.records.store import Record
+from hilum.records.entry import Record
 from hilum.secret import derived
 
 Ask_ = Callable[[Sequence[Ask]], Awaitable[list[Reply | HilumError]]]
@@ -55,7 +55,7 @@ class Again:
         first = self._parts.records.get(ask.first_id or "")
         if first is None:
             return None
-        if first.columns.content != self._parts.clerk.content_of(ask.data):
+        if first.entry.columns.content != self._parts.clerk.content_of(ask.data):
             raise Problem(422, "key_reused", "this Idempotency-Key was used for another file")
         found, count = [first], 2
         while (more := self._parts.records.get(answer_ids(ask.first_id, count)[-1])) is not None:
@@ -64,10 +64,10 @@ class Again:
         return Reply(
             tuple(_with_name(record, ask.name) for record in found),
             cached=True,
-            etag=(first.columns.content or "")[:32],
+            etag=(first.entry.columns.content or "")[:32],
         )
 
 
 def _with_name(record: Record, name: str) -> bytes:
-    said = json.loads(record.body)
+    said = json.loads(record.entry.body)
     return json.dumps({"id": said.pop("id"), "file": name, **said}, separators=(",", ":")).encode()

@@ -81,18 +81,17 @@ def card(request: Request, reference: str) -> Response:
 @router.get("/samples", summary="Synthetic images to try the server with")
 def samples() -> Response:
     """They show no real patient."""
-    folder = shipped_samples()
-    names = sorted(path.name for path in folder.glob("*.png")) if folder.is_dir() else []
+    names = sorted(_samples())
     return answer({"samples": [{"name": name, "url": f"/samples/{name}"} for name in names]})
 
 
-@router.get("/samples/{name}", summary="One synthetic image")
-def sample(name: str) -> Response:
+@router.get("/samples/{task}/{name}", summary="One synthetic image", response_class=FileResponse)
+def sample(task: str, name: str) -> Response:
     """A PNG."""
-    folder = shipped_samples()
-    if name not in {path.name for path in folder.glob("*.png")}:
-        raise NotFound(f"no sample {name!r}")
-    return FileResponse(folder / name, media_type="image/png")
+    path = _samples().get(f"{task}/{name}")
+    if path is None:
+        raise NotFound(f"no sample {task}/{name}")
+    return FileResponse(path, media_type="image/png")
 
 
 def welcome(settings: Settings) -> dict[str, Any]:
@@ -148,6 +147,11 @@ def _metrics(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return {"n": said.get("n"), "metrics": said.get("metrics", {}), "baseline": said.get("baseline", {})}
+
+
+def _samples() -> dict[str, Path]:
+    folder = shipped_samples()
+    return {path.relative_to(folder).as_posix(): path for path in folder.glob("*/*.png")}
 
 
 def _no_path(reference: str) -> str:

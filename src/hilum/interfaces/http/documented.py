@@ -99,7 +99,7 @@ def predict(
     keep: Annotated[bool | None, Query()] = None,
     model: Annotated[str | None, Query(description="name, name@version or digest prefix")] = None,
 ) -> None:
-    """One or many files (`file`), a raw image or DICOM body, or `{"image_url": …}`; the answer is on record when it arrives.
+    """One or many files (`file`), a raw image or DICOM body, or `{"image_url": …}`; when an answer arrives it is on record.
 
     Header `Idempotency-Key`: the same key and file get the recorded answer again. Answers carry `X-Cache` and `ETag`.
     """

@@ -18,10 +18,9 @@ from hilum.flows.shown import Shown, grey_png, heatmap_of, shown
 from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
 from hilum.parts import Parts
-from hilum.records.entry import Columns, Entry
-from hilum.records.store import Query as Wanted
-from hilum.records.store import Record
-from hilum.task import find_task
+from hilum.records.entry import Columns, Entry, Record
+from hilum.records.query import Query as Wanted
+from hilum.task import find_task, shipped_tasks
 
 router = APIRouter(tags=["record"])
 NOTE = 2000
@@ -104,14 +103,19 @@ def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     parts = _parts(request)
     record = found(parts, said.id)
     label = label_of(record, said)
-    body = {"prediction": record.id, "class": label, "agrees": label == record.columns.label}
-    columns = Columns(task=record.columns.task, model=record.columns.model, digest=record.columns.digest, label=label)
+    body = {"prediction": record.id, "class": label, "agrees": label == record.entry.columns.label}
+    columns = Columns(
+        task=record.entry.columns.task,
+        model=record.entry.columns.model,
+        digest=record.entry.columns.digest,
+        label=label,
+    )
     name = str(uuid.uuid4())
     raw = json.dumps({"id": name, **body}, separators=(",", ":")).encode()
     personal = {"note": said.note} if said.note else {}
     now = time.time_ns() // 1000
     caller = caller_of(request.scope)
-    parts.records.append([Entry("feedback", name, now, caller, record.id, raw, columns, personal)]).result()
+    parts.records.append([Entry("feedback", raw, caller, record.id, columns, personal, name, now)]).result()
     return answer({"id": name, **body}, 201)
 
 
@@ -123,13 +127,13 @@ def label_of(record: Record, said: Feedback) -> str:
     """
     if (said.label is None) == (said.agree is None):
         raise UsageError("say either 'label' (the right class) or 'agree' (true)")
-    if record.columns.task is None:
+    if record.entry.columns.task is None:
         raise UsageError("no task took this image, so there is no class to name")
     if said.label is None:
-        if not said.agree or record.columns.label is None:
+        if not said.agree or record.entry.columns.label is None:
             raise UsageError("say which class is right: 'label'")
-        return record.columns.label
-    task = find_task(record.columns.task)
+        return record.entry.columns.label
+    task = find_task(record.entry.columns.task)
     label = task.label_for(said.label)
     if label is None:
         raise UsageError(f"{said.label!r} is no class of {task.name}; there are: {', '.join(task.classes)}")
@@ -150,6 +154,7 @@ def wanted(filters: Filters) -> Wanted:
         caller=filters.caller,
         text=filters.text,
         order=filters.order,
+        negatives=negatives(),
         limit=filters.limit,
         cursor=filters.cursor,
     )
@@ -157,24 +162,29 @@ def wanted(filters: Filters) -> Wanted:
 
 def told(record: Record) -> dict[str, Any]:
     """A record as the public object, with the time, the caller and what of it can be looked at."""
-    said = json.loads(record.body)
-    file = record.personal.get("file")
-    at = datetime.fromtimestamp(record.at / 1e6).astimezone().isoformat(timespec="milliseconds")
+    said = json.loads(record.entry.body)
+    file = record.entry.personal.get("file")
+    at = datetime.fromtimestamp(record.entry.at / 1e6).astimezone().isoformat(timespec="milliseconds")
     named = {"file": file} if file else {}
     return {
         "id": said.pop("id"),
         **named,
         **said,
         "at": at,
-        "caller": record.caller,
-        "image": record.columns.image is not None,
+        "caller": record.entry.caller,
+        "image": record.entry.columns.image is not None,
     }
 
 
 def feedback_on(parts: Parts, name: str) -> list[dict[str, Any]]:
     """What people said to one answer, oldest first."""
     return [
-        {**json.loads(record.body), "caller": record.caller, "note": record.personal.get("note", ""), "at": record.at}
+        {
+            **json.loads(record.entry.body),
+            "caller": record.entry.caller,
+            "note": record.entry.personal.get("note", ""),
+            "at": record.entry.at,
+        }
         for record in parts.records.about(name, "feedback")
     ]
 
@@ -186,9 +196,14 @@ def found(parts: Parts, name: str) -> Record:
         NotFound: there is none of this id.
     """
     record = parts.records.get(name)
-    if record is None or record.kind != "prediction":
+    if record is None or record.entry.kind != "prediction":
         raise NotFound(f"no prediction {name[:64]!r}")
     return record
+
+
+def negatives() -> tuple[str, ...]:
+    """The classes that mean no disease, which come last where the worklist goes by priority."""
+    return tuple(label.name for task in shipped_tasks() for label in task.labels if label.negative)
 
 
 def _shown(request: Request, name: str, frame: int) -> Shown:
