@@ -1,0 +1,143 @@
+"""Entries from many threads -> chained rows, one transaction for all that wait; knows no query.
+
+Nobody waits for a timer: while one group is committed, the next one gathers. A process that opens the records writes
+a chain of its own, so that several may write into one database without waiting for each other.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from hilum.errors import DuplicateRecord, RecordsError
+from hilum.group import Group, Waiting
+from hilum.records.chain import FIELDS, Row, first_seal, row_of, seal
+from hilum.records.checkpoint import make_checkpoint, note_outside
+from hilum.records.entry import Entry
+
+ROWS_A_CHECKPOINT, SECONDS_A_CHECKPOINT = 1000, 60.0
+Entries = tuple[Entry, ...]
+
+
+class Journal:
+    """One process's chain, and the thread that writes it."""
+
+    def __init__(self, engine: Engine, key: bytes, head: Path | None) -> None:
+        """Wrap an engine; a chain begins with the first entry."""
+        self._engine, self._key, self._file = engine, key, head
+        self._connection: Connection | None = None
+        self._writer, self._seq, self._seal = "", 0, b""
+        self._open_rows, self._checked = 0, 0.0
+        self._group: Group[Entries] = Group(self._write, "hilum-records", idle=(SECONDS_A_CHECKPOINT, self._idle))
+        mark = "?" if engine.dialect.name == "sqlite" else "%s"
+        self._insert = f"INSERT INTO records ({', '.join(FIELDS)}, seal) VALUES ({', '.join([mark] * 18)})"  # noqa: S608
+        self._personal = f"INSERT INTO personal (id, name, value) VALUES ({mark}, {mark}, {mark})"  # noqa: S608
+
+    def append(self, entries: Entries, after: Future[None] | None = None) -> Future[None]:
+        """Resolved once the entries are committed, all or none; written after `after`, and not where that failed."""
+        if after is None or (after.done() and after.exception() is None):
+            return self._group.hand_in(entries)
+        done: Future[None] = Future()
+        after.add_done_callback(lambda earlier: self._follow(earlier, entries, done))
+        return done
+
+    def close(self) -> None:
+        """Write what waits, then a last checkpoint."""
+        self._group.close()
+        try:
+            if self._open_rows:
+                self._checkpoint()
+        finally:
+            self._let_go()
+
+    def _follow(self, earlier: Future[None], entries: Entries, done: Future[None]) -> None:
+        error = earlier.exception()
+        if error is not None:
+            done.set_exception(error)
+        else:
+            self._group.hand_in(entries, done)
+
+    def _write(self, group: Sequence[Waiting[Entries]]) -> None:
+        if len(group) > 1 and self._tried([entry for entries, _ in group for entry in entries]) is None:
+            self._check_when_due()
+            return
+        for entries, future in group:  # one by one, so that what fails fails alone
+            error = self._tried(entries)
+            if error is not None:
+                future.set_exception(error)
+        self._check_when_due()
+
+    def _tried(self, entries: Sequence[Entry]) -> RecordsError | None:
+        try:
+            self._commit(entries)
+        except RecordsError as error:
+            return error
+        except IntegrityError:
+            return DuplicateRecord("a record of this id exists already")
+        except SQLAlchemyError as error:  # whether it was committed is not known: another chain begins
+            self._let_go()
+            return RecordsError(f"the records cannot be written ({_reason(error)})")
+        return None
+
+    def _commit(self, entries: Sequence[Entry]) -> None:
+        connection = self._opened()
+        seq, before = self._seq, self._seal
+        rows: list[Row] = []
+        for entry in entries:
+            seq += 1
+            row = row_of(self._writer, seq, entry)
+            before = seal(self._key, before, row)
+            rows.append((*row, before))
+        personal = [(entry.id, name, value) for entry in entries for name, value in entry.personal.items()]
+        with connection.begin():
+            connection.exec_driver_sql(self._insert, rows)
+            if personal:
+                connection.exec_driver_sql(self._personal, personal)
+        self._seq, self._seal = seq, before
+        self._open_rows += len(rows)
+
+    def _opened(self) -> Connection:
+        """The connection; with a new one a new chain begins, known to the checkpoints before its first row."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(writes=True)
+            self._writer = secrets.token_hex(8)
+            self._seq, self._seal = 0, first_seal(self._key, self._writer)
+            self._checkpoint()
+        return self._connection
+
+    def _let_go(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+    def _check_when_due(self) -> None:
+        if self._open_rows >= ROWS_A_CHECKPOINT or time.monotonic() - self._checked >= SECONDS_A_CHECKPOINT:
+            self._idle()
+
+    def _idle(self) -> None:
+        if self._open_rows and self._connection is not None:
+            try:
+                self._checkpoint()
+            except (RecordsError, SQLAlchemyError):  # what is committed stays so; the next group says what is wrong
+                self._let_go()
+
+    def _checkpoint(self) -> None:
+        if self._connection is None:
+            return
+        with self._connection.begin():
+            made = make_checkpoint(self._connection, self._key, self._writer, (self._seq, self._seal))
+        if self._file is not None:
+            note_outside(self._file, made)
+        self._open_rows, self._checked = 0, time.monotonic()
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """The driver's own first line: what follows may hold values."""
+    return str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]

@@ -1,0 +1,145 @@
+"""The tables of the records and an engine for them; knows no row. Tables are made by migrations/, never from here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Double,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+    text,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import QueuePool
+
+from hilum.errors import MissingExtra, RecordsError, UsageError
+
+METADATA = MetaData()
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
+RECORDS = Table(
+    "records",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True, autoincrement=True),
+    Column("writer", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("caller", Text, nullable=False),
+    Column("subject", Text),
+    Column("task", Text),
+    Column("model", Text),
+    Column("digest", Text),
+    Column("label", Text),
+    Column("probability", Double),
+    Column("refused", SmallInteger),
+    Column("image", Text),
+    Column("content", Text),
+    Column("took", Double),
+    Column("body", Text, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+    UniqueConstraint("id", name="records_id"),
+    Index("records_kind_at", "kind", "at"),
+)
+SUBJECT = text("subject IS NOT NULL")
+Index("records_subject", RECORDS.c.subject, sqlite_where=SUBJECT, postgresql_where=SUBJECT)
+
+PERSONAL = Table(
+    "personal",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# upto: the highest number of a record that was seen.
+# heads: JSON {writer: [seq, seal in hexadecimal digits]} of every chain that grew since the checkpoint before.
+CHECKPOINTS = Table(
+    "checkpoints",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("writer", Text, nullable=False),
+    Column("upto", BigInteger, nullable=False),
+    Column("heads", Text, nullable=False),
+    Column("seal", LargeBinary, nullable=False),
+)
+
+SQLITE_OPENING = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=30000",
+                  "PRAGMA secure_delete=ON", "PRAGMA cache_size=-8192")  # fmt: skip
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for sqlite:///FILE or postgresql://…; `connect().execution_options(writes=True)` takes SQLite's lock.
+
+    Raises:
+        UsageError: an address of neither kind.
+        MissingExtra: PostgreSQL needs its driver.
+    """
+    address = _address(url)
+    try:
+        if address.get_backend_name() != "sqlite":
+            return create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=10)
+        engine = create_engine(
+            address,
+            poolclass=QueuePool,
+            connect_args={"timeout": 30, "isolation_level": None, "check_same_thread": False},
+        )
+    except ModuleNotFoundError as error:
+        raise MissingExtra("PostgreSQL", "postgres") from error
+    event.listen(engine, "connect", _open_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise UsageError(
+            "HILUM_DATABASE_URL: must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+        ) from error
+    kind = address.get_backend_name()
+    if kind not in ("sqlite", "postgresql") or (kind == "sqlite" and address.database in (None, "", ":memory:")):
+        raise UsageError("HILUM_DATABASE_URL: must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    if kind == "postgresql":
+        return address.set(drivername="postgresql+psycopg")
+    _make_file(Path(str(address.database)))
+    return address
+
+
+def _make_file(file: Path) -> None:
+    """Readable by its owner only, and so are the neighbours that SQLite makes."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise RecordsError(f"{file}: the records cannot be kept here ({error.strerror})") from error
+
+
+def _open_sqlite(connection: Any, _record: Any) -> None:
+    for statement in SQLITE_OPENING:
+        connection.execute(statement)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

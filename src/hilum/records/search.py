@@ -1,0 +1,144 @@
+"""A query -> one page of records; knows no chain."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select
+from sqlalchemy.engine import RowMapping
+
+from hilum.errors import UsageError
+from hilum.records.chain import entry_of
+from hilum.records.entry import Record
+from hilum.records.query import Page, Query
+from hilum.records.schema import PERSONAL, RECORDS
+
+COLUMNS = RECORDS.c
+Key = tuple[ColumnElement[Any], bool]  # what is sorted by, and whether downwards
+
+
+def find(connection: Connection, query: Query) -> Page:
+    """One page.
+
+    Raises:
+        UsageError: the cursor is none of ours.
+    """
+    conditions, keys = _conditions(query), _keys(query)
+    chosen = select(RECORDS, *(key.label(f"key{i}") for i, (key, _) in enumerate(keys))).where(*conditions)
+    if query.cursor is not None:
+        chosen = chosen.where(_beyond(keys, _read_cursor(query.cursor, len(keys))))
+    ordered = chosen.order_by(*(key.desc() if down else key.asc() for key, down in keys)).limit(query.limit + 1)
+    rows = connection.execute(ordered).mappings().all()
+    total = connection.execute(select(func.count()).select_from(RECORDS).where(*conditions)).scalar_one()
+    shown = rows[: query.limit]
+    more = len(rows) > query.limit
+    cursor = _cursor([shown[-1][f"key{i}"] for i in range(len(keys))]) if more else None
+    return Page(records_of(connection, shown), cursor, total)
+
+
+def by_id(connection: Connection, identity: str) -> Record | None:
+    """One record."""
+    rows = connection.execute(select(RECORDS).where(COLUMNS.id == identity)).mappings().all()
+    found = records_of(connection, rows)
+    return found[0] if found else None
+
+
+def about(connection: Connection, subject: str, kind: str | None) -> tuple[Record, ...]:
+    """What speaks of a record, oldest first."""
+    chosen = select(RECORDS).where(COLUMNS.subject == subject).order_by(COLUMNS.number)
+    if kind is not None:
+        chosen = chosen.where(COLUMNS.kind == kind)
+    return records_of(connection, connection.execute(chosen).mappings().all())
+
+
+def records_of(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Record, ...]:
+    """Rows with what is personal about them."""
+    personal: dict[str, dict[str, str]] = {}
+    if rows:
+        asked = select(PERSONAL).where(PERSONAL.c.id.in_([row["id"] for row in rows]))
+        for row in connection.execute(asked):
+            personal.setdefault(row.id, {})[row.name] = row.value
+    return tuple(
+        Record(entry_of(row, personal.get(row["id"], {})), row["number"], row["writer"], row["seq"]) for row in rows
+    )
+
+
+def _conditions(query: Query) -> list[ColumnElement[bool]]:
+    equal = {"kind": query.kind, "task": query.task, "label": query.label, "caller": query.caller,
+             "image": query.image}  # fmt: skip
+    found = [COLUMNS[name] == value for name, value in equal.items() if value is not None]
+    if query.model is not None:
+        found.append(or_(COLUMNS.model == query.model, COLUMNS.digest.startswith(query.model, autoescape=True)))
+    if query.since is not None:
+        found.append(COLUMNS.at >= query.since)
+    if query.until is not None:
+        found.append(COLUMNS.at < query.until)
+    if query.refused is not None:
+        found.append(COLUMNS.refused == int(query.refused))
+    if query.disagreed is not None:
+        found.append(_disagreed() if query.disagreed else ~_disagreed())
+    if query.text:
+        found.append(_holds(query.text))
+    if query.order in ("uncertain", "priority"):
+        found.append(COLUMNS.probability.is_not(None))
+    return found
+
+
+def _disagreed() -> ColumnElement[bool]:
+    """Whether any feedback names another class."""
+    said = RECORDS.alias("said")
+    about_it = (said.c.subject == COLUMNS.id) & (said.c.kind == "feedback")
+    return exists(select(said.c.number).where(about_it, said.c.label != COLUMNS.label))
+
+
+def _holds(text: str) -> ColumnElement[bool]:
+    personal = exists(
+        select(PERSONAL.c.id).where(PERSONAL.c.id == COLUMNS.id, PERSONAL.c.value.icontains(text, autoescape=True))
+    )
+    return or_(
+        COLUMNS.id.startswith(text.lower(), autoescape=True),
+        COLUMNS.label.icontains(text, autoescape=True),
+        COLUMNS.model.icontains(text, autoescape=True),
+        personal,
+    )
+
+
+def _keys(query: Query) -> list[Key]:
+    if query.order == "uncertain":
+        return [(COLUMNS.probability, False), (COLUMNS.number, True)]
+    if query.order == "priority":
+        calm = case((COLUMNS.label.in_(query.negatives), 1), else_=0)
+        return [(calm, False), (COLUMNS.probability, True), (COLUMNS.number, True)]
+    down = query.order == "newest"
+    return [(COLUMNS.at, down), (COLUMNS.number, down)]
+
+
+def _beyond(keys: Sequence[Key], last: Sequence[Any]) -> ColumnElement[bool]:
+    """Strictly after the last row shown, in the order of the keys."""
+    steps = []
+    for i, (key, down) in enumerate(keys):
+        same = [before == value for (before, _), value in zip(keys[:i], last[:i], strict=True)]
+        steps.append(and_(*same, key < last[i] if down else key > last[i]))
+    return or_(*steps)
+
+
+def _cursor(values: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str, many: int) -> list[float]:
+    try:
+        values = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise UsageError("cursor: not one that a page named") from error
+    if not isinstance(values, list) or len(values) != many or not all(_number(value) for value in values):
+        raise UsageError("cursor: not one that a page named for this order")
+    return values
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool) and abs(value) < 2**63

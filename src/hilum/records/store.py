@@ -1,0 +1,146 @@
+"""The address of a database -> the records in it: append, read, count, verify; knows no image and no HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from hilum.errors import RecordsError
+from hilum.records import search, tallies, verification
+from hilum.records.chain import journal_key
+from hilum.records.entry import Entry, Record
+from hilum.records.journal import Journal
+from hilum.records.query import Page, Query
+from hilum.records.schema import PERSONAL, open_engine
+from hilum.records.tallies import Tallies
+from hilum.records.verification import Verification
+
+VERSION = "0001"  # the newest revision in migrations/versions
+
+
+class Records:
+    """Everything that happened; safe to use from many threads."""
+
+    def __init__(self, engine: Engine, secret: bytes, head: Path | None) -> None:
+        """Wrap an engine whose tables are up to date.
+
+        head: the file outside the database in which checkpoints are noted; None: nowhere.
+        """
+        self._engine, self._key, self._head = engine, journal_key(secret), head
+        self._journal = Journal(engine, self._key, head)
+
+    def append(self, entries: Sequence[Entry], after: Future[None] | None = None) -> Future[None]:
+        """Add entries, all or none.
+
+        after: what must have happened before, as the durable keeping of the image that an entry names; where it
+        fails, nothing is added.
+        The future is resolved once they are committed and would survive a loss of power; it holds DuplicateRecord
+        where an id exists already, RecordsError where the database does not take them.
+        """
+        return self._journal.append(tuple(entries), after)
+
+    def get(self, identity: str) -> Record | None:
+        """The record of this id.
+
+        Raises:
+            RecordsError: the database cannot be read; so do all below.
+        """
+        with self._reading() as connection:
+            return search.by_id(connection, identity)
+
+    def find(self, query: Query) -> Page:
+        """One page of records.
+
+        Raises:
+            UsageError: the cursor is none of ours.
+        """
+        with self._reading() as connection:
+            return search.find(connection, query)
+
+    def about(self, identity: str, kind: str | None = None) -> tuple[Record, ...]:
+        """What speaks of a record (feedback, erasures …), oldest first."""
+        with self._reading() as connection:
+            return search.about(connection, identity, kind)
+
+    def tallies(self, since: int, until: int, step: int = tallies.HOUR, task: str | None = None) -> Tallies:
+        """Counts by stretch of `step` microseconds between two moments (microseconds since 1970 UTC)."""
+        with self._reading() as connection:
+            return tallies.count(connection, since, until, step, task)
+
+    def verify(self) -> Verification:
+        """Whether every row and checkpoint is as it was written."""
+        with self._reading(whole=True) as connection:
+            return verification.verify(connection, self._key, self._head)
+
+    def forget(self, identities: Sequence[str]) -> int:
+        """Erase what is personal about these records; returns how many values there were."""
+        erased = 0
+        with self._reading(writes=True) as connection:
+            for start in range(0, len(identities), 500):
+                part = identities[start : start + 500]
+                erased += connection.execute(delete(PERSONAL).where(PERSONAL.c.id.in_(part))).rowcount
+        if self._engine.dialect.name == "sqlite":  # no copy stays in the write-ahead file
+            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return erased
+
+    def ready(self) -> bool:
+        """Whether the database answers."""
+        try:
+            with self._reading() as connection:
+                return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
+        except RecordsError:
+            return False
+
+    def close(self) -> None:
+        """Write what waits and a last checkpoint, then let go."""
+        self._journal.close()
+        self._engine.dispose()
+
+    @contextmanager
+    def _reading(self, *, writes: bool = False, whole: bool = False) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                if writes:
+                    connection = connection.execution_options(writes=True)  # noqa: PLW2901
+                if whole and self._engine.dialect.name != "sqlite":
+                    connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
+                with connection.begin():
+                    yield connection
+        except SQLAlchemyError as error:
+            reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
+            raise RecordsError(f"the records cannot be read ({str(reason).splitlines()[0]})") from error
+
+
+def open_records(url: str, secret: bytes, head: Path | None = None) -> Records:
+    """Open the records at sqlite:///FILE or postgresql://…; tables are made or brought up to date where needed.
+
+    Raises:
+        UsageError: an address of neither kind.
+        MissingExtra: PostgreSQL needs its driver.
+        RecordsError: the database cannot be opened.
+    """
+    engine = open_engine(url)
+    try:
+        if not _up_to_date(engine):
+            import_module("hilum.records.migrate").upgrade(engine)  # Alembic is slow to import and seldom needed
+    except SQLAlchemyError as error:
+        reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
+        raise RecordsError(f"the records cannot be opened ({str(reason).splitlines()[0]})") from error
+    return Records(engine, secret, head)
+
+
+def _up_to_date(engine: Engine) -> bool:
+    try:
+        with engine.connect() as connection:
+            return connection.execute(text("SELECT version_num FROM records_version")).scalar() == VERSION
+    except DBAPIError as error:
+        if error.connection_invalidated or "records_version" not in str(error.orig):
+            raise
+        return False

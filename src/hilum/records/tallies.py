@@ -1,0 +1,100 @@
+"""Records of a stretch of time -> how many of what, hour by hour; knows no page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Integer, case, cast, func, select
+
+from hilum.records.schema import RECORDS
+
+HOUR = 3_600_000_000  # microseconds
+MILLISECONDS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # upper edges of the latency bins; the last bin is open
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Predictions of one stretch, task, model and class (None: refused).
+
+    since: microseconds since 1970 UTC, when the stretch begins. count: predictions. probability: their mean, in
+    [0, 1]. took: bins of milliseconds by MILLISECONDS, one more than edges.
+    """
+
+    since: int
+    task: str | None
+    model: str | None
+    label: str | None
+    refused: bool
+    count: int
+    probability: float | None
+    took: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Feedback on the predictions of one stretch, task and model."""
+
+    since: int
+    task: str | None
+    model: str | None
+    agreed: int
+    disagreed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tallies:
+    """What the monitoring page draws. step: microseconds of one stretch."""
+
+    step: int
+    predictions: tuple[Tally, ...]
+    agreement: tuple[Agreement, ...]
+
+
+def count(connection: Connection, since: int, until: int, step: int = HOUR, task: str | None = None) -> Tallies:
+    """Count the predictions between two moments (microseconds since 1970 UTC, `until` excluded) and their feedback."""
+    return Tallies(step, _predictions(connection, since, until, step, task),
+                   _agreement(connection, since, until, step, task))  # fmt: skip
+
+
+def _predictions(connection: Connection, since: int, until: int, step: int, task: str | None) -> tuple[Tally, ...]:
+    at = RECORDS.c
+    stretch = (at.at - at.at % step).label("since")
+    bins = [
+        func.sum(case(((at.took >= low) & (at.took < high), 1), else_=0))
+        for low, high in zip((-1.0, *MILLISECONDS), (*MILLISECONDS, 1e18), strict=True)
+    ]
+    groups = [stretch, at.task, at.model, at.label, at.refused]
+    asked = (
+        select(*groups, func.count(), func.avg(at.probability), *bins)
+        .where(at.kind == "prediction", at.at >= since, at.at < until)
+        .group_by(*groups)
+        .order_by(stretch)
+    )
+    if task is not None:
+        asked = asked.where(at.task == task)
+    return tuple(
+        Tally(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6], tuple(int(n) for n in row[7:]))
+        for row in connection.execute(asked)
+    )
+
+
+def _agreement(connection: Connection, since: int, until: int, step: int, task: str | None) -> tuple[Agreement, ...]:
+    """By the newest feedback on each prediction."""
+    at, said = RECORDS.c, RECORDS.alias("said")
+    newest = select(func.max(said.c.number)).where(said.c.subject == at.id, said.c.kind == "feedback").scalar_subquery()
+    word = RECORDS.alias("word")
+    stretch = (at.at - at.at % step).label("since")
+    same = func.sum(cast(case((word.c.label == at.label, 1), else_=0), Integer))
+    asked = (
+        select(stretch, at.task, at.model, func.count(), same)
+        .select_from(RECORDS)
+        .join(word, (word.c.subject == at.id) & (word.c.number == newest))
+        .where(at.kind == "prediction", at.at >= since, at.at < until)
+        .group_by(stretch, at.task, at.model)
+        .order_by(stretch)
+    )
+    if task is not None:
+        asked = asked.where(at.task == task)
+    return tuple(
+        Agreement(row[0], row[1], row[2], int(row[4]), int(row[3] - row[4])) for row in connection.execute(asked)
+    )

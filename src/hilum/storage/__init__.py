@@ -1,0 +1,1 @@
+"""BYTES: kept images and cached answers; knows no record, no caller and no model."""

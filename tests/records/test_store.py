@@ -1,0 +1,238 @@
+"""What is appended is found again as it was; nothing twice, nothing half, nothing before its image."""
+
+from __future__ import annotations
+
+import math
+import threading
+from concurrent.futures import Future
+from dataclasses import replace
+
+import pytest
+
+from hilum.errors import DuplicateRecord, RecordsError, StorageError, UsageError
+from hilum.records.entry import Columns, Entry
+from hilum.records.query import ORDERS, Query
+from hilum.records.store import open_records
+from tests.records.made import HOUR, SECRET, START, feedback, prediction
+
+
+def add(records, *entries):
+    records.append(entries).result(timeout=30)
+
+
+def test_an_entry_comes_back_as_it_was(records):
+    entry = prediction(7, personal={"file": "Müller %.png", "note": "x\ny"})
+    bare = Entry("act", b'{"what":"sign in"}', caller="key-1")
+    add(records, entry, bare)
+    assert records.get(entry.id).entry == entry
+    assert records.get(bare.id).entry == bare
+    assert records.get("no such id") is None
+
+
+def test_what_speaks_of_a_record_is_found_in_order(records):
+    entry = prediction(1)
+    first, second = feedback(entry, "normal"), feedback(entry, "pneumonia")
+    add(records, entry, first)
+    add(records, second, Entry("erasure", subject=entry.id))
+    assert [found.id for found in records.about(entry.id, "feedback")] == [first.id, second.id]
+    assert len(records.about(entry.id)) == 3
+    assert records.about("another") == ()
+
+
+def test_an_id_is_taken_once_and_the_neighbours_in_the_group_are_kept(records):
+    add(records, prediction(1))
+    futures = [records.append([prediction(number)]) for number in (2, 1, 3)]
+    assert futures[0].result(timeout=30) is None
+    with pytest.raises(DuplicateRecord):
+        futures[1].result(timeout=30)
+    assert futures[2].result(timeout=30) is None
+    assert records.find(Query()).total == 3
+    assert records.verify().sound
+
+
+def test_entries_of_one_append_are_kept_all_or_none(records):
+    with pytest.raises(DuplicateRecord):
+        add(records, prediction(1), prediction(2), prediction(1))
+    assert records.find(Query()).total == 0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        replace(prediction(1), body="é".encode()),
+        replace(prediction(1), columns=Columns(probability=math.nan)),
+        replace(prediction(1), columns=Columns(took="soon")),
+    ],
+    ids=["not ASCII", "not a number", "text"],
+)
+def test_what_no_record_may_hold_is_refused_alone(records, bad):
+    futures = [records.append([prediction(5)]), records.append([bad]), records.append([prediction(6)])]
+    with pytest.raises(RecordsError, match="cannot be recorded"):
+        futures[1].result(timeout=30)
+    assert futures[0].result(timeout=30) is futures[2].result(timeout=30) is None
+    assert records.verify().sound
+
+
+def test_an_entry_waits_for_its_image_and_fails_with_it(records):
+    saved, failed = Future(), Future()
+    waiting, hopeless = records.append([prediction(1)], saved), records.append([prediction(2)], failed)
+    add(records, prediction(3))
+    assert not waiting.done()
+    saved.set_result(None)
+    failed.set_exception(StorageError("disk full"))
+    assert waiting.result(timeout=30) is None
+    with pytest.raises(StorageError, match="disk full"):
+        hopeless.result(timeout=30)
+    assert {found.id for found in records.find(Query())} == {prediction(1).id, prediction(3).id}
+
+
+def test_many_threads_append_and_every_acknowledged_row_is_there(records):
+    def some(start):
+        for number in range(start, start + 25):
+            add(records, prediction(number))
+
+    threads = [threading.Thread(target=some, args=(start,)) for start in range(0, 400, 25)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seen = records.verify()
+    assert (seen.rows, seen.faults) == (400, ())
+
+
+def test_closing_writes_what_waits(opening):
+    records = opening()
+    futures = [records.append([prediction(number)]) for number in range(50)]
+    records.close()
+    assert all(future.result(timeout=0) is None for future in futures)
+    again = opening()
+    seen = again.verify()
+    assert (seen.rows, seen.sound) == (50, True)
+    with pytest.raises(StorageError, match="closed"):
+        records.append([prediction(51)]).result(timeout=0)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_pages_show_everything_once_and_in_order(records, order):
+    entries = [
+        prediction(number, ("normal", "pneumonia")[number % 2], probability=number % 4 / 4) for number in range(23)
+    ]
+    add(records, *entries)
+    query, shown = Query(order=order, limit=5, negatives=("normal",)), []
+    while True:
+        page = records.find(query)
+        assert page.total == 23
+        shown += page.records
+        if page.next_cursor is None:
+            break
+        query = replace(query, cursor=page.next_cursor)
+    assert sorted(found.id for found in shown) == sorted(entry.id for entry in entries)
+    keys = {
+        "newest": lambda e: -e.at,
+        "oldest": lambda e: e.at,
+        "uncertain": lambda e: (e.columns.probability, -e.at),
+        "priority": lambda e: (e.columns.label == "normal", -e.columns.probability, -e.at),
+    }
+    assert [found.entry for found in shown] == sorted(entries, key=keys[order])
+
+
+def test_each_filter_finds_its_own(records):
+    ill, well, refused = prediction(1), prediction(2, "normal", caller="anna"), prediction(3, None, task="brain")
+    named = prediction(4, personal={"file": "Scan_100%.png"})
+    add(records, ill, well, refused, named, feedback(ill, "normal"), feedback(well, "normal"))
+    cases = {
+        Query(): [ill, well, refused, named],
+        Query(label="normal"): [well],
+        Query(task="brain"): [refused],
+        Query(refused=True): [refused],
+        Query(refused=False): [ill, well, named],
+        Query(disagreed=True): [ill],
+        Query(disagreed=False): [well, refused, named],
+        Query(caller="anna"): [well],
+        Query(model="pneumonia-cxr", label="normal"): [well],
+        Query(model="dddd"): [ill, well, refused, named],
+        Query(model="eeee"): [],
+        Query(since=START + 2000, until=START + 4000): [well, refused],
+        Query(text="scan_100%"): [named],
+        Query(text="SCAN%PNG"): [],
+        Query(text="norm"): [well],
+        Query(text=refused.id[:36]): [refused],
+        Query(image=ill.columns.image): [ill],
+        Query(order="uncertain"): [ill, well, named],
+    }
+    for query, expected in cases.items():
+        found = records.find(query)
+        assert {record.id for record in found} == {entry.id for entry in expected}, query
+        assert found.total == len(expected)
+    assert records.find(Query(kind="feedback")).total == 2
+    assert records.find(Query(kind=None)).total == 6
+
+
+@pytest.mark.parametrize("cursor", ["x", "%%%", "W10", "WyJhIiwgImIiXQ", "bnVsbA", "é"])
+def test_a_cursor_of_somebody_else_is_wrong_use(records, cursor):
+    with pytest.raises(UsageError, match="cursor"):
+        records.find(Query(cursor=cursor))
+
+
+@pytest.mark.parametrize("wrong", [{"order": "best"}, {"limit": 0}, {"limit": 1001}])
+def test_a_query_outside_its_bounds_is_wrong_use(wrong):
+    with pytest.raises(UsageError):
+        Query(**wrong)
+
+
+def test_tallies_count_by_hour_class_and_agreement(records):
+    early = [prediction(i, took=5 + i * 10) for i in range(3)]
+    late = [prediction(10 + i, "normal", at=START + HOUR, probability=0.5) for i in range(2)]
+    no = prediction(20, None, at=START + HOUR)
+    add(records, *early, *late, no)
+    add(records, feedback(early[0], "normal"), feedback(early[1], "pneumonia"), feedback(late[0], "pneumonia"))
+    add(records, feedback(late[0], "normal"))  # a second opinion counts instead of the first
+    found = records.tallies(START, START + 2 * HOUR)
+    rows = {(tally.since, tally.label): tally for tally in found.predictions}
+    assert {key: tally.count for key, tally in rows.items()} == {
+        (START, "pneumonia"): 3, (START + HOUR, "normal"): 2, (START + HOUR, None): 1,
+    }  # fmt: skip
+    assert rows[START, "pneumonia"].took == (1, 1, 1, 0, 0, 0, 0, 0, 0, 0)
+    assert rows[START + HOUR, "normal"].probability == 0.5
+    assert rows[START + HOUR, None].refused
+    assert [(row.since, row.agreed, row.disagreed) for row in found.agreement] == [(START, 1, 1), (START + HOUR, 1, 0)]
+    assert records.tallies(START, START + HOUR).predictions == (rows[START, "pneumonia"],)
+    assert records.tallies(START, START + 2 * HOUR, task="brain").predictions == ()
+
+
+def test_what_is_personal_is_erased_and_the_chain_still_fits(records):
+    kept, gone = prediction(1, personal={"file": "a.png"}), prediction(2, personal={"file": "b.png", "note": "n"})
+    add(records, kept, gone)
+    assert records.forget([gone.id, "unknown"]) == 2
+    assert records.get(gone.id).entry == replace(gone, personal={})
+    assert records.get(kept.id).entry == kept
+    assert records.verify().sound
+
+
+@pytest.mark.parametrize("address", ["mysql://x/y", "nonsense", "sqlite://", "sqlite:///:memory:"])
+def test_another_address_is_wrong_use(address):
+    with pytest.raises(UsageError, match="HILUM_DATABASE_URL"):
+        open_records(address, SECRET)
+
+
+def test_a_file_that_is_no_database_is_said(tmp_path):
+    (tmp_path / "x.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(RecordsError, match="cannot be opened"):
+        open_records(f"sqlite:///{tmp_path / 'x.db'}", SECRET)
+    with pytest.raises(RecordsError, match="cannot be kept here"):
+        open_records(f"sqlite:///{tmp_path / 'x.db' / 'y.db'}", SECRET)
+
+
+def test_only_the_owner_may_look(tmp_path):
+    records = open_records(f"sqlite:///{tmp_path / 'x.db'}", SECRET, tmp_path / "head")
+    add(records, prediction(1))
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
+    records.close()
+
+
+def test_erased_words_lie_nowhere_in_the_folder(tmp_path):
+    records = open_records(f"sqlite:///{tmp_path / 'x.db'}", SECRET)
+    add(records, *(prediction(i, personal={"file": f"CANARY-{i}.png"}) for i in range(300)))
+    records.forget([prediction(i).id for i in range(300)])
+    assert all(b"CANARY" not in path.read_bytes() for path in tmp_path.iterdir())
+    records.close()

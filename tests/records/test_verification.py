@@ -1,0 +1,180 @@
+"""Whatever is changed, taken out, put in, reordered or cut off behind our back is found and named."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from hilum.records.journal import ROWS_A_CHECKPOINT
+from hilum.records.schema import CHECKPOINTS, RECORDS
+from tests.records.made import feedback, prediction
+
+ROWS = 40
+REST = ", ".join(column.name for column in RECORDS.columns if column.name not in ("number", "writer", "seq", "id"))
+
+
+@pytest.fixture
+def sealed(opening):
+    """Two chains of one database, closed; gives the file."""
+    for start in (0, ROWS // 2):
+        records = opening()
+        for number in range(start, start + ROWS // 2):
+            records.append([prediction(number, personal={"file": "x"})])
+        records.append([feedback(prediction(start), "normal")]).result(timeout=30)
+        records.close()
+    return opening
+
+
+def tamper(tmp_path, *statements):
+    """As somebody who owns the file would: the guards go first."""
+    with closing(sqlite3.connect(tmp_path / "records.db")) as raw, raw:
+        for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            raw.execute(f"DROP TRIGGER {name}")
+        for statement, values in statements:
+            assert raw.execute(statement, values).rowcount > 0
+
+
+def faults(opening):
+    return opening().verify().faults
+
+
+def test_untouched_records_are_sound(sealed):
+    seen = sealed().verify()
+    assert (seen.rows, seen.faults) == (ROWS + 2, ())
+    assert seen.checkpoints == 4
+
+
+@pytest.mark.parametrize("column", [column.name for column in RECORDS.columns if column.name != "number"])
+def test_any_changed_value_is_found(sealed, tmp_path, column):
+    value = {"seq": 1000, "at": 5, "probability": 0.125, "refused": 1, "took": 0.5, "seal": b"x" * 32}.get(
+        column, "other"
+    )
+    tamper(tmp_path, (f"UPDATE records SET {column} = ? WHERE number = 7", (value,)))
+    assert faults(sealed)
+
+
+@pytest.mark.parametrize("column", [column.name for column in CHECKPOINTS.columns if column.name != "number"])
+def test_any_changed_checkpoint_is_found(sealed, tmp_path, column):
+    value = {"at": 5, "upto": 1, "heads": "{}", "seal": b"x" * 32}.get(column, "other")
+    tamper(tmp_path, (f"UPDATE checkpoints SET {column} = ? WHERE number = 2", (value,)))
+    assert any("checkpoint 2" in fault for fault in faults(sealed))
+
+
+def test_a_changed_row_is_named(sealed, tmp_path):
+    tamper(tmp_path, ("UPDATE records SET label = 'normal' WHERE number = 3", ()))
+    (fault,) = faults(sealed)
+    assert prediction(2).id in fault
+    assert "was changed" in fault
+
+
+def test_a_deleted_row_is_named(sealed, tmp_path):
+    tamper(tmp_path, ("DELETE FROM records WHERE number = 3", ()))
+    (fault,) = faults(sealed)
+    assert "row 3 is missing" in fault
+    assert prediction(3).id in fault
+
+
+def test_a_whole_chain_taken_out_is_found(sealed, tmp_path):
+    tamper(tmp_path, ("DELETE FROM records WHERE number <= ?", (ROWS // 2 + 1,)))
+    (fault,) = faults(sealed)
+    assert f"rows 1 to {ROWS // 2 + 1} are missing from the end" in fault
+
+
+def test_a_cut_tail_is_found(sealed, tmp_path):
+    tamper(tmp_path, ("DELETE FROM records WHERE number > ?", (ROWS,)))
+    (fault,) = faults(sealed)
+    assert "missing from the end" in fault
+
+
+def test_a_cut_tail_with_its_checkpoints_is_found_by_the_file_outside(sealed, tmp_path):
+    tamper(
+        tmp_path,
+        ("DELETE FROM records WHERE number > ?", (ROWS,)),
+        ("DELETE FROM checkpoints WHERE number > ?", (3,)),
+    )
+    (fault,) = faults(sealed)
+    assert "missing from the database" in fault
+
+
+def test_a_lost_checkpoint_is_found(sealed, tmp_path):
+    tamper(tmp_path, ("DELETE FROM checkpoints WHERE number = 2", ()))
+    assert any("checkpoints 2 to 2 are missing" in fault for fault in faults(sealed))
+
+
+def test_swapped_rows_are_found(sealed, tmp_path):
+    tamper(
+        tmp_path,
+        ("UPDATE records SET number = -1 WHERE number = 5", ()),
+        ("UPDATE records SET number = 5 WHERE number = 6", ()),
+        ("UPDATE records SET number = 6 WHERE number = -1", ()),
+    )
+    assert any("reordered" in fault for fault in faults(sealed))
+
+
+def test_a_row_put_in_is_found(sealed, tmp_path):
+    tamper(
+        tmp_path,
+        (
+            f"INSERT INTO records SELECT 999, writer, seq + 1, 'new', {REST} FROM records WHERE number = ?",
+            (ROWS + 2,),
+        ),
+    )
+    assert any("record new" in fault for fault in faults(sealed))
+
+
+def test_rows_of_another_secret_do_not_pass(opening, tmp_path):
+    from hilum.records.store import open_records
+
+    records = open_records(f"sqlite:///{tmp_path / 'records.db'}", b"t" * 32, tmp_path / "head")
+    records.append([prediction(1)]).result(timeout=30)
+    records.close()
+    assert any("was changed" in fault for fault in faults(opening))
+
+
+def test_every_one_of_many_random_changes_is_found(sealed, tmp_path):
+    """Any byte of any value, any row out, any two rows exchanged."""
+    chance = random.Random(5)
+    original = (tmp_path / "records.db").read_bytes()
+    columns = [column.name for column in RECORDS.columns if column.name != "number"]
+    for _ in range(150):
+        (tmp_path / "records.db").write_bytes(original)
+        number, column = chance.randint(1, ROWS + 2), chance.choice(columns)
+        act = chance.choice(["flip", "delete", "exchange"])
+        if act == "flip":
+            longer = f"UPDATE records SET {column} = COALESCE(CAST({column} AS TEXT), '') || ? WHERE number = ?"
+            tamper(tmp_path, (longer, (chance.choice("abc12"), number)))
+        elif act == "delete":
+            tamper(tmp_path, ("DELETE FROM records WHERE number = ?", (number,)))
+        else:
+            from_other = "UPDATE records SET body = (SELECT body FROM records o WHERE o.number = ?) WHERE number = ?"
+            other = (number + chance.randint(0, ROWS)) % (ROWS + 2) + 1  # never the same one
+            tamper(tmp_path, (from_other, (other, number)))
+        records = sealed()
+        found = records.verify().faults
+        records.close()
+        assert found, (act, column, number)
+
+
+def test_a_line_outside_that_nobody_can_read_is_said(sealed, tmp_path):
+    with (tmp_path / "head").open("a") as head:
+        head.write("hello\n")
+    assert faults(sealed) == (f"line 5 of {tmp_path / 'head'} cannot be read",)
+
+
+def test_a_long_run_makes_checkpoints_on_its_way(opening):
+    records = opening()
+    records.append([prediction(number) for number in range(ROWS_A_CHECKPOINT)]).result(timeout=60)
+    records.append([prediction(ROWS_A_CHECKPOINT)]).result(timeout=60)
+    assert records.verify().checkpoints == 2
+
+
+def test_the_guards_refuse_changes(records, tmp_path):
+    records.append([prediction(1)]).result(timeout=30)
+    with closing(sqlite3.connect(tmp_path / "records.db")) as raw:
+        for statement in ("UPDATE records SET label = 'x'", "DELETE FROM records", "DELETE FROM checkpoints",
+                          "UPDATE checkpoints SET at = 1"):  # fmt: skip
+            with pytest.raises(sqlite3.IntegrityError):
+                raw.execute(statement)

@@ -1,0 +1,132 @@
+"""One contract over every place for images, and what only a folder promises."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import ImageGone, StorageError
+from hilum.storage.images import Images, open_images
+from hilum.storage.local import LARGE
+
+SECRET = b"s" * 32
+SIZES = (1, 20_000, LARGE, LARGE + 1)
+
+
+@pytest.fixture
+def images(tmp_path):
+    opened = open_images(str(tmp_path / "images"), SECRET)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_put_comes_back_until_it_is_deleted(images, size):
+    data = os.urandom(size)
+    key = images.put(data)
+    assert key == images.key(data)
+    assert images.get(key) == data
+    assert images.holds(key)
+    assert list(images.keys()) == [key]
+    images.delete(key)
+    assert not images.holds(key)
+    assert list(images.keys()) == []
+    with pytest.raises(ImageGone, match="never kept, or it was erased"):
+        images.get(key)
+    images.delete(key)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_same_bytes_are_kept_once_and_again_after_an_erasure(images, size):
+    data = os.urandom(size)
+    assert images.put(data) == images.put(data)
+    assert len(list(images.keys())) == 1
+    images.delete(images.key(data))
+    images.put(data)
+    assert images.get(images.key(data)) == data
+
+
+def test_a_key_tells_nothing_without_the_secret(images, tmp_path):
+    other = open_images(str(tmp_path / "other"), b"t" * 32)
+    assert other.key(b"picture") != images.key(b"picture")
+    other.close()
+
+
+def test_what_was_kept_is_there_after_a_reopening_and_in_another_process_view(images, tmp_path):
+    keys = [images.put(os.urandom(1000)) for _ in range(5)] + [images.put(os.urandom(LARGE))]
+    other = open_images(f"file://{tmp_path / 'images'}", SECRET)
+    assert sorted(other.keys()) == sorted(keys)
+    other.delete(keys[0])
+    assert not images.holds(keys[0])
+    other.close()
+
+
+def test_many_threads_share_the_work(images):
+    put: list[tuple[str, bytes]] = []
+
+    def some(number: int) -> None:
+        for i in range(20):
+            data = b"%d-%d" % (number, i) * 500
+            put.append((images.put(data), data))
+
+    threads = [threading.Thread(target=some, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(put) == 320
+    assert all(images.get(key) == data for key, data in put)
+
+
+def test_a_damaged_image_is_never_given_out(images, tmp_path):
+    key = images.put(b"as it was")
+    with sqlite3.connect(tmp_path / "images" / "images.sqlite") as raw:
+        raw.execute("UPDATE images SET data = ?", (b"as it is!",))
+    raw.close()
+    with pytest.raises(ImageGone, match="damaged"):
+        images.get(key)
+
+
+@pytest.mark.parametrize("size", [20_000, LARGE])
+def test_erased_bytes_lie_nowhere_in_the_folder(images, tmp_path, size):
+    canary = b"CANARY-OF-A-PATIENT-" * (size // 20)
+    images.delete(images.put(canary))
+    left = b"".join(path.read_bytes() for path in (tmp_path / "images").rglob("*") if path.is_file())
+    assert b"CANARY-OF-A-PATIENT" not in left
+
+
+def test_only_the_owner_may_look(images, tmp_path):
+    images.put(b"x")
+    images.put(b"x" * LARGE)
+    assert all(path.stat().st_mode & 0o077 == 0 for path in [tmp_path / "images", *(tmp_path / "images").rglob("*")])
+
+
+def test_a_folder_that_cannot_be_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be kept here"):
+        open_images(str(tmp_path / "file" / "images"), SECRET)
+
+
+def test_a_disk_that_does_not_take_is_an_error_and_nothing_is_acknowledged(images, tmp_path):
+    images.put(b"first")
+    with sqlite3.connect(tmp_path / "images" / "images.sqlite") as raw:
+        raw.execute("CREATE TRIGGER full BEFORE INSERT ON images BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    raw.close()
+    with pytest.raises(StorageError, match="disk full"):
+        images.put(b"second")
+    assert not images.holds(images.key(b"second"))
+
+
+def test_after_closing_nothing_is_taken(tmp_path):
+    opened = Images(open_images(str(tmp_path / "i"), SECRET)._shelf, SECRET)
+    kept = opened.keep(b"last")
+    opened.close()
+    assert kept.saved.result(timeout=0) is None
+    assert Path(tmp_path / "i" / "images.sqlite").stat().st_size
+    again = open_images(str(tmp_path / "i"), SECRET)
+    assert again.get(kept.key) == b"last"
+    again.close()

@@ -1,0 +1,66 @@
+"""Many hand in, one does: nobody waits for ever, nothing is done twice, errors reach whom they concern."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from hilum.errors import StorageError
+from hilum.group import Group
+
+
+def test_what_waits_is_done_in_one_group_in_order():
+    gate, groups = threading.Event(), []
+
+    def do(group):
+        gate.wait(10)
+        groups.append([work for work, _ in group])
+
+    group = Group(do, "test")
+    futures = [group.hand_in(i) for i in range(100)]
+    gate.set()
+    for future in futures:
+        future.result(timeout=10)
+    assert [work for done in groups for work in done] == list(range(100))
+    assert len(groups) <= 3
+    group.close()
+
+
+def test_an_error_of_one_is_not_that_of_another():
+    def do(group):
+        for work, future in group:
+            if work == "bad":
+                future.set_exception(StorageError("bad"))
+
+    group = Group(do, "test")
+    good, bad = group.hand_in("good"), group.hand_in("bad")
+    assert good.result(timeout=10) is None
+    with pytest.raises(StorageError, match="bad"):
+        bad.result(timeout=10)
+    group.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_dies_leaves_nobody_waiting():
+    def do(group):
+        raise RuntimeError("a bug")
+
+    group = Group(do, "test")
+    first = group.hand_in(1)
+    with pytest.raises(StorageError, match="stopped by an error"):
+        first.result(timeout=10)
+    with pytest.raises(StorageError):
+        group.hand_in(2).result(timeout=10)
+    group.close()
+
+
+def test_closing_does_what_waits_and_takes_nothing_more():
+    done = []
+    group = Group(lambda part: done.extend(work for work, _ in part), "test", most=3)
+    futures = [group.hand_in(i) for i in range(10)]
+    group.close()
+    assert done == list(range(10))
+    assert all(future.done() for future in futures)
+    with pytest.raises(StorageError, match="closed"):
+        group.hand_in(11).result(timeout=0)
