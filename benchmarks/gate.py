@@ -81,7 +81,7 @@ def _refused(speaker: Speaker, image: Image) -> tuple[bool, bool]:
     if speaker.novelty is None:
         return before, False
     features = speaker.engine.run(prepare(image, package.preparation)[None]).features[0]
-    return before, bool(gate.after(features, speaker.novelty, package.task)[1])
+    return before, bool(gate.after(features[None], speaker.novelty, package.task)[0][1])
 
 
 def _images(options: argparse.Namespace, source: str, task: str | None) -> list[Image]:

@@ -28,10 +28,10 @@ def _reference(limit: float = 3.0) -> Novelty:
 
 def test_far_from_every_class_is_refused_and_near_one_is_not() -> None:
     near, far = np.array([1.1, 0, 0.2, 0], np.float32), np.array([9, 9, 9, 9], np.float32)
-    score, reasons = after(near, _reference(), made.task())
+    ((score, reasons),) = after(near[None], _reference(), made.task())
     assert reasons == ()
     assert 0 <= score < 0.9
-    score, reasons = after(far, _reference(), made.task())
+    ((score, reasons),) = after(far[None], _reference(), made.task())
     assert [reason.code for reason in reasons] == ["out_of_distribution"]
     assert score > 0.999
     assert "a sagittal knee MR slice" in reasons[0].text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -139,54 +139,63 @@ def ask(image: Image, speaker: Speaker, options: Options) -> Answer:
 
 
 def ask_all(frames: Sequence[tuple[Image, Options]], speaker: Speaker) -> list[Answer]:
-    """The arrow for several images and one package: one pass of the network for all that are admitted."""
-    timings: list[dict[str, float]] = [{} for _ in frames]
+    """The arrow for several images and one package: one pass of each network for all of them."""
+    if not frames:
+        return []
+    clock = time.perf_counter()
+    judged = gate.before_all([image for image, _ in frames], speaker.package.task, speaker.admission)
+    share = round(_milliseconds(clock) / len(frames), 3)
+    timings: list[dict[str, float]] = [{"gate": share} for _ in frames]
     answers: dict[int, Answer] = {}
     pixels: dict[int, NDArray[np.uint8]] = {}
-    for i, (image, options) in enumerate(frames):
-        clock = time.perf_counter()
-        reasons = gate.before(image, speaker.package.task, speaker.admission)
-        clock = _lap(timings[i], "gate", clock)
+    for i, ((image, options), reasons) in enumerate(zip(frames, judged, strict=True)):
         if reasons:
             answers[i] = Answer(_refusal(speaker, options, reasons, timings[i]), image, speaker)
             continue
+        clock = time.perf_counter()
         pixels[i] = prepare(image, speaker.package.preparation)
         _lap(timings[i], "prepare", clock)
-    for i, outputs, took in _passed(pixels, speaker):
-        timings[i]["compute"] = took
-        answers[i] = _afterwards(*frames[i], outputs, speaker, timings[i])
+    for i, passed in zip(pixels, _passed(list(pixels.values()), speaker), strict=True):
+        timings[i]["compute"] = passed.took
+        answers[i] = _afterwards(*frames[i], passed, speaker, timings[i])
     return [answers[i] for i in range(len(frames))]
 
 
-def _passed(pixels: Mapping[int, NDArray[np.uint8]], speaker: Speaker) -> Iterator[tuple[int, Outputs, float]]:
-    """Each image's own rows of one pass over all of them, and its share of the milliseconds."""
+@dataclass(frozen=True, eq=False, slots=True)
+class _Passed:
+    """What the network and the second gate said of one image; took: its share of the milliseconds."""
+
+    outputs: Outputs
+    score: float | None
+    reasons: Reasons
+    took: float
+
+
+def _passed(pixels: Sequence[NDArray[np.uint8]], speaker: Speaker) -> list[_Passed]:
+    """One pass over all images; each gets its own rows."""
     if not pixels:
-        return
+        return []
     started = time.perf_counter()
-    outputs = speaker.engine.run(np.stack(list(pixels.values())))
+    outputs = speaker.engine.run(np.stack(pixels))
+    judged: Sequence[tuple[float | None, Reasons]] = [(None, ())] * len(pixels)
+    if speaker.novelty is not None:
+        judged = gate.after(outputs.features, speaker.novelty, speaker.package.task)
     share = round(_milliseconds(started) / len(pixels), 3)
-    for row, i in enumerate(pixels):
-        one = slice(row, row + 1)
-        yield i, Outputs(outputs.logits[one], outputs.features[one], outputs.maps[one]), share
+    rows = [slice(i, i + 1) for i in range(len(pixels))]
+    return [
+        _Passed(Outputs(outputs.logits[one], outputs.features[one], outputs.maps[one]), score, reasons, share)
+        for one, (score, reasons) in zip(rows, judged, strict=True)
+    ]
 
 
-def _afterwards(
-    image: Image, options: Options, outputs: Outputs, speaker: Speaker, timings: dict[str, float]
-) -> Answer:
+def _afterwards(image: Image, options: Options, passed: _Passed, speaker: Speaker, timings: dict[str, float]) -> Answer:
     clock = time.perf_counter()
-    score, reasons = _after(outputs, speaker)
-    if reasons:
-        said = _refusal(speaker, options, reasons, timings, score)
+    if passed.reasons:
+        said = _refusal(speaker, options, passed.reasons, timings, passed.score)
     else:
-        said = _calibrated(speaker, options, outputs, score, timings)
+        said = _calibrated(speaker, options, passed.outputs, passed.score, timings)
     _lap(timings, "calibrate", clock)
-    return Answer(said, image, speaker, outputs)
-
-
-def _after(outputs: Outputs, speaker: Speaker) -> tuple[float | None, Reasons]:
-    if speaker.novelty is None:
-        return None, ()
-    return gate.after(outputs.features[0], speaker.novelty, speaker.package.task)
+    return Answer(said, image, speaker, passed.outputs)
 
 
 def _calibrated(

@@ -7,6 +7,7 @@ so that one fault's budget of refused good images does not touch the next one's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,16 +83,24 @@ class Admission:
 
     def log_odds(self, image: Image, task: Task) -> NDArray[np.float64]:
         """(3,) log-odds of good against inverted, rotated, other."""
-        row = self.logits(prepare(image, preparation_of(task))[None])[0].astype(np.float64)
-        return np.asarray(row[0] - row[1:], dtype=np.float64)
+        return np.asarray(self._log_odds((image,), task)[0])
 
     def check(self, image: Image, task: Task) -> Reasons:
         """The worst fault of the image as a reason, () where it is admitted."""
-        lacking = self.log_odds(image, task) - self._least
-        worst = int(np.argmin(lacking))
-        if lacking[worst] >= 0.0:
-            return ()
-        return (_reason(FAULTS[worst], task),)
+        return self.check_all((image,), task)[0]
+
+    def check_all(self, images: Sequence[Image], task: Task) -> list[Reasons]:
+        """The same for several images in one pass."""
+        lacking = self._log_odds(images, task) - self._least
+        worst = lacking.argmin(axis=1).tolist()
+        return [
+            () if row[fault] >= 0.0 else (_reason(FAULTS[fault], task),)
+            for row, fault in zip(lacking, worst, strict=True)
+        ]
+
+    def _log_odds(self, images: Sequence[Image], task: Task) -> NDArray[np.float64]:
+        rows = self.logits(np.stack([prepare(image, preparation_of(task)) for image in images])).astype(np.float64)
+        return np.asarray(rows[:, :1] - rows[:, 1:])
 
 
 def open_admission(path: Path) -> Admission | None:

@@ -8,6 +8,7 @@ worst depth counts. Fitted by learn/novelty.py; everything stored here is a plai
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from hilum.task import Task
 BULK = 0.9  # share of the calibration distances described by knots; beyond it an exponential tail
 
 
+@functools.cache
+def _shares(count: int) -> NDArray[np.float64]:
+    return np.linspace(0.0, BULK, count)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Scale:
     """Distances -> percentiles, without a ceiling.
@@ -32,10 +38,14 @@ class Scale:
     knots: NDArray[np.float32]
     tail: float
 
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """(K,) the shares that the knots stand for."""
+        return _shares(self.knots.size)
+
     def surprise(self, distance: NDArray[np.float64]) -> NDArray[np.float64]:
         """-log10 of the share of calibration images that lie farther, >= 0; 3 = one in a thousand."""
-        shares = np.linspace(0.0, BULK, self.knots.size)
-        inside = np.interp(distance, self.knots, shares)
+        inside = np.interp(distance, self.knots, self.shares)
         excess = np.maximum(distance - float(self.knots[-1]), 0.0) / self.tail
         return np.asarray(-np.log10(1.0 - inside) + excess / np.log(10.0), dtype=np.float64)
 
@@ -151,11 +161,14 @@ def open_novelty(path: Path) -> Novelty:
         raise PackageDamaged(f"{path}: not a novelty reference: {error}; get the package again") from error
 
 
-def check_features(features: NDArray[np.float32], novelty: Novelty, task: Task) -> tuple[float, Reasons]:
-    """One row (F,) -> (share of calibration images that are less novel, in [0, 1]; the reason, if beyond the limit)."""
-    surprise = float(novelty.surprise(features.reshape(1, -1))[0])
-    score = 1.0 - 10.0**-surprise
-    if surprise <= novelty.limit:
-        return score, ()
+def check_features(features: NDArray[np.float32], novelty: Novelty, task: Task) -> tuple[tuple[float, Reasons], ...]:
+    """Rows (N, F) -> for each the share of calibration images that are less novel, in [0, 1]; the reason, if beyond."""
+    return tuple(
+        (1.0 - 10.0**-surprise, () if surprise <= novelty.limit else (_beyond(task),))
+        for surprise in novelty.surprise(features).tolist()
+    )
+
+
+def _beyond(task: Task) -> Reason:
     text = f"The image is unlike every image the model learned from, although it may be {task.image_words}."
-    return score, (Reason("out_of_distribution", text),)
+    return Reason("out_of_distribution", text)

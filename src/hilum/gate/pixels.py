@@ -79,7 +79,11 @@ def _bright_around(pixels: NDArray[np.float32], rules: Rules) -> bool:
     height, width = pixels.shape
     part = max(2, min(height, width) // 12)
     ends = (slice(None, part), slice(-part, None))
-    corners = sorted(float(np.median(pixels[rows, columns])) for rows in ends for columns in ends)
+    parts = [pixels[rows, columns] for rows in ends for columns in ends]
+    bright = sum(2 * int(np.count_nonzero(corner > rules.corner)) >= corner.size for corner in parts)
+    if bright < 3:  # as for almost every image: spares four medians
+        return False
+    corners = sorted(float(np.median(corner)) for corner in parts)
     if corners[1] <= rules.corner:
         return False
     middle = pixels[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4]

@@ -54,8 +54,8 @@ def prepare(image: Image, preparation: Preparation) -> NDArray[np.uint8]:
     Returns (1, S, S) uint8: channel, row, column; 0 is the low percentile, 255 the high one. Never NaN.
     """
     boxed = _fit(image.pixels[field_of_view(image.pixels, preparation)], preparation)
-    low, high = np.percentile(boxed, (preparation.low, preparation.high))
-    stretched = (boxed - low) / max(float(high - low), 1e-6)
+    low, high = _percentiles(boxed, preparation.low, preparation.high)
+    stretched = (boxed - low) / max(high - low, 1e-6)
     quantised: NDArray[np.uint8] = np.rint(np.clip(stretched, 0.0, 1.0) * 255.0).astype(np.uint8)
     return quantised[None]
 
@@ -76,9 +76,25 @@ def _middle(side: int, keep: float) -> slice:
 
 def _foreground(pixels: NDArray[np.float32], preparation: Preparation) -> tuple[slice, slice]:
     threshold = max(float(pixels.max()) * 0.08, 10 / 255)
-    mask = pixels > threshold
-    rows, columns = _span(mask.mean(axis=1)), _span(mask.mean(axis=0))
+    mask = (pixels > threshold).view(np.uint8)
+    height, width = mask.shape
+    rows = _span(cv2.reduce(mask, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() / width)
+    columns = _span(cv2.reduce(mask, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel() / height)
     return slice(*_widen(rows, pixels.shape[0], preparation)), slice(*_widen(columns, pixels.shape[1], preparation))
+
+
+def _percentiles(values: NDArray[np.float32], low: float, high: float) -> tuple[float, float]:
+    """Two percentiles, linear between neighbours, as numpy.percentile gives them, at a third of its cost."""
+    flat = values.ravel()
+    at = [(flat.size - 1) * share / 100 for share in (low, high)]
+    below = [min(int(place), max(flat.size - 2, 0)) for place in at]
+    around = sorted({i for first in below for i in (first, min(first + 1, flat.size - 1))})
+    placed = np.partition(flat, around)
+    found = [
+        float(placed[i]) + (place - i) * float(placed[min(i + 1, flat.size - 1)] - placed[i])
+        for i, place in zip(below, at, strict=True)
+    ]
+    return found[0], found[1]
 
 
 def _span(share: NDArray[np.floating]) -> tuple[int, int]:
