@@ -4,28 +4,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run install check test test-all bench models docs notebook clean
+.PHONY: help run install check test test-all bench servers models docs notebook clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(VENV)/.serving: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the serving part into $(VENV) (no torch) ..."
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[serve]'
 	@touch $@
 
 # torch first and pinned: anything looser brings gigabytes of CUDA along
 $(VENV)/.learning: $(VENV)/.serving
 	@echo "installing the learning part and the tools into $(VENV) ..."
 	@$(PIP) torch==2.13.0
-	@$(PIP) --editable '.[learn,sources,signing,examples]'
+	@$(PIP) --editable '.[learn,sources,signing,examples,serve,postgres,redis,oidc,durable,client]'
 	@$(PIP) --upgrade pip && $(PIP) --group dev
 	@touch $@
 
 install: $(VENV)/.learning  ## install everything: learning, sources, tools
 
-run: $(VENV)/.serving  ## install the light part and classify the shipped samples with the shipped models
+run: $(VENV)/.serving  ## install the light part, classify the shipped samples, then serve on http://127.0.0.1:8000
 	@$(BIN)/hilum predict samples
+	@$(BIN)/hilum serve
 
 check: $(VENV)/.learning  ## formatting, lint, types, arrows
 	$(BIN)/ruff format --check .
@@ -41,6 +42,11 @@ test-all: check  ## every test, the slow ones too
 
 bench: $(VENV)/.learning  ## speed and memory as ratios within one run
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/serving.py
+
+servers:  ## the servers and the browser that tests start: PostgreSQL, Redis, Chromium (Debian packages, as root)
+	@command -v redis-server >/dev/null && command -v chromium >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql chromium >/dev/null; }
 
 models: $(VENV)/.learning  ## train the shipped packages again (hours on two cores)
 	$(BIN)/python recipes/shipped.py
