@@ -75,7 +75,7 @@ class Records:
 
     def verify(self) -> Verification:
         """Whether every row and checkpoint is as it was written."""
-        with self._reading(whole=True) as connection:
+        with self._reading(whole=True) as connection, verification.any_text(connection):
             return verification.verify(connection, self._key, self._head)
 
     def forget(self, identities: Sequence[str]) -> int:

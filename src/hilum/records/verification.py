@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -43,6 +46,20 @@ def verify(connection: Connection, key: bytes, head: Path | None) -> Verificatio
         chains.look(row)
     chains.finish()
     return Verification(rows, len(checkpoints), tuple(faults))
+
+
+@contextmanager
+def any_text(connection: Connection) -> Iterator[None]:
+    """Read text that is none as well, so that it is a fault of its row and no end of the reading (SQLite)."""
+    raw = connection.connection.driver_connection
+    if connection.dialect.name != "sqlite" or raw is None:
+        yield
+        return
+    raw.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")
+    try:
+        yield
+    finally:
+        raw.text_factory = str
 
 
 class _Chains:
