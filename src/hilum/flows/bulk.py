@@ -10,7 +10,7 @@ from importlib import import_module
 from hilum.errors import InputError
 from hilum.flows.predict import Desk, Options, predict
 from hilum.flows.prediction import Prediction
-from hilum.flows.reading import Item, Read, readings
+from hilum.flows.reading import Item, readings
 
 IN_PROCESS = 48  # fewer files than this are not worth starting workers for
 
@@ -26,6 +26,7 @@ class Unread:
 
 Line = Prediction | Unread
 OpenDesk = Callable[[], Desk]
+
 
 def predict_paths(paths: Iterable[Item], open_desk: OpenDesk, options: Options, *, workers: int) -> Iterator[Line]:
     """Answer every path in the order given.
@@ -50,7 +51,7 @@ def answer_all(paths: Iterable[Item], desk: Desk, options: Options) -> Iterator[
         yield from answer_file(path, data, desk, options)
 
 
-def answer_file(path: str, data: Read, desk: Desk, options: Options) -> list[Line]:
+def answer_file(path: str, data: bytes | InputError, desk: Desk, options: Options) -> list[Line]:
     """The answers of one file, one a frame; or the one line that says why it cannot be read."""
     try:
         if isinstance(data, InputError):

@@ -1,17 +1,15 @@
-"""Paths and addresses -> their bytes in the order given; what lies far off is fetched several files ahead."""
+"""Paths and addresses -> their bytes in the order given; knows no image."""
 
 from __future__ import annotations
 
-from collections import deque
+import itertools
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from hilum.data.places.far import is_far, read_far
 from hilum.errors import InputError
-
-AHEAD = 8  # files that are fetched at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +21,30 @@ class Unlisted:
 
 
 Item = str | Unlisted
-Read = bytes | InputError
-Waiting = deque[tuple[Item, Future[Read] | None]]
+Read = tuple[str, bytes | InputError]
 
 
-def readings(items: Iterable[Item], most: int) -> Iterator[tuple[str, Read]]:
-    """Each path with its bytes, at most `most`, or with the error that says why there are none."""
-    waiting: Waiting = deque()
-    pool: ThreadPoolExecutor | None = None
+def readings(items: Iterable[Item], most: int) -> Iterator[Read]:
+    """Each path with its bytes, at most `most`, or with the error that says why there are none.
+
+    From the first one that is not on this disk, several are fetched ahead.
+    """
+    waiting = iter(items)
+    for item in waiting:
+        if isinstance(item, str) and is_far(item):
+            yield from import_module("hilum.flows.ahead").readings_ahead(itertools.chain([item], waiting), most)
+        else:
+            yield read_item(item, most)
+
+
+def read_item(item: Item, most: int) -> Read:
+    """One path with its bytes or its error."""
+    if isinstance(item, Unlisted):
+        return item.name, InputError(item.name, item.reason)
     try:
-        for item in items:
-            if isinstance(item, str) and is_far(item):
-                pool = pool or ThreadPoolExecutor(AHEAD)
-                waiting.append((item, pool.submit(_tried, item, most)))
-            else:
-                waiting.append((item, None))
-            while waiting and (len(waiting) >= AHEAD or waiting[0][1] is None):
-                yield _next(waiting, most)
-        while waiting:
-            yield _next(waiting, most)
-    finally:
-        if pool is not None:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return item, read_limited(item, most)
+    except InputError as error:
+        return item, error
 
 
 def read_limited(path: str, most: int) -> bytes:
@@ -63,17 +63,3 @@ def read_limited(path: str, most: int) -> bytes:
     if len(data) > most:
         raise InputError(path, f"larger than {most} bytes (HILUM_MAX_BYTES)")
     return data
-
-
-def _next(waiting: Waiting, most: int) -> tuple[str, Read]:
-    item, coming = waiting.popleft()
-    if isinstance(item, Unlisted):
-        return item.name, InputError(item.name, item.reason)
-    return item, _tried(item, most) if coming is None else coming.result()
-
-
-def _tried(path: str, most: int) -> Read:
-    try:
-        return read_limited(path, most)
-    except InputError as error:
-        return error

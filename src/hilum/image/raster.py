@@ -8,11 +8,13 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import BmpImagePlugin, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
 from PIL import Image as Pillow
+from PIL import ImageFile
 
 from hilum.errors import ImageTooLarge, UnsupportedFormat
 from hilum.image import grey
@@ -21,14 +23,15 @@ from hilum.image.image import Image, Metadata
 from hilum.image.limits import Limits
 from hilum.image.raster_header import check_header
 
-# The plugins are named, not searched for: no other decoder of Pillow's is ever reached.
-PLUGINS: dict[str, type[ImageFile.ImageFile]] = {
-    "PNG": PngImagePlugin.PngImageFile,
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
+# The plugins are named, not searched for: no other decoder of Pillow's is ever reached. Each waits for its first file.
+PLUGINS = {
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
 }
+_WIDTH, _LENGTH, _BITS_PER_SAMPLE, _PHOTOMETRIC = 256, 257, 258, 262  # tags of TIFF 6.0
 _ORIENTATION = 0x0112
 _SUBFILE_TYPE, _REDUCED = 254, 1
 _WHITE_IS_ZERO = 0
@@ -45,19 +48,21 @@ def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Imag
         check_header(data, form, name, limits)
         with _open(data, form, name) as image:
             limits.check_size(name, *image.size)
-            if isinstance(image, TiffImagePlugin.TiffImageFile):
+            if form == "TIFF":
                 return tuple(_pages(image, name, limits))
             return (_image(image, form, _bits(image, form, data), name, 0),)
 
 
 def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
     try:
-        return PLUGINS[form](io.BytesIO(data))
+        module, plugin = PLUGINS[form]
+        opened: ImageFile.ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
+        return opened
     except Pillow.DecompressionBombError as error:
         raise ImageTooLarge(name, "the header declares too many pixels") from error
 
 
-def _pages(image: TiffImagePlugin.TiffImageFile, name: str, limits: Limits) -> Iterator[Image]:
+def _pages(image: ImageFile.ImageFile, name: str, limits: Limits) -> Iterator[Image]:
     """Every page but the small copies that some writers put beside a page (TIFF 6.0, NewSubfileType)."""
     total, frame = 0, 0
     for page in range(limits.max_frames):
@@ -65,7 +70,7 @@ def _pages(image: TiffImagePlugin.TiffImageFile, name: str, limits: Limits) -> I
             image.seek(page)
         except EOFError:
             return
-        tags = image.tag_v2
+        tags = _tags(image)
         if page and tags.get(_SUBFILE_TYPE, 0) & _REDUCED:
             continue
         limits.check_size(name, *image.size)
@@ -79,10 +84,10 @@ def _pages(image: TiffImagePlugin.TiffImageFile, name: str, limits: Limits) -> I
 def _image(image: ImageFile.ImageFile, form: str, bits: int, name: str, frame: int) -> Image:
     width, height, mode = image.width, image.height, image.mode
     pixels, share = _grey(image, name)
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        tags = image.tag_v2
-        width, height = tags[TiffImagePlugin.IMAGEWIDTH], tags[TiffImagePlugin.IMAGELENGTH]  # not yet turned
-        if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _WHITE_IS_ZERO and mode not in ("1", "L"):
+    if form == "TIFF":
+        tags = _tags(image)
+        width, height = tags[_WIDTH], tags[_LENGTH]  # not yet turned
+        if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO and mode not in ("1", "L"):
             pixels = np.float32(1.0) - pixels  # of more than 8 bits; the others Pillow inverts itself
     turn = _orientation(image, form)  # a PNG may say it after its pixels
     metadata = Metadata(format=form, mode=mode, bits=bits, width=width, height=height)
@@ -110,7 +115,7 @@ def _grey_la(image: Pillow.Image) -> Grey:
 def _grey_rgb(image: Pillow.Image) -> Grey:
     colour = image if image.mode == "RGB" else image.convert("RGB")
     luma, share = grey.luma_of_picture(colour)
-    if not isinstance(image, TiffImagePlugin.TiffImageFile):  # whose next page needs the file
+    if image.format != "TIFF":  # whose next page needs the file
         image.close()  # 4 bytes a pixel, before 4 more are asked for
     return grey.unit_from_bytes(luma), share
 
@@ -154,9 +159,14 @@ _TRANSPARENT: dict[str, ToGrey] = {"L": _grey_la, "RGB": _grey_rgba, "P": _grey_
 def _bits(image: ImageFile.ImageFile, form: str, data: bytes) -> int:
     if form == "PNG":
         return data[24]  # IHDR: bit depth
-    if isinstance(image, TiffImagePlugin.TiffImageFile):
-        return int(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,))[0])
+    if form == "TIFF":
+        return int(_tags(image).get(_BITS_PER_SAMPLE, (1,))[0])
     return 1 if image.mode == "1" else 8
+
+
+def _tags(image: Any) -> Any:
+    """The tags of a TIFF's present page, by number."""
+    return image.tag_v2
 
 
 def _orientation(image: ImageFile.ImageFile, form: str) -> int:

@@ -35,6 +35,7 @@ CARD = "README.md"
 REQUIRED = (GRAPH, "task.toml", "preparation.json", "plan.json", "calibration.json", "metrics.json", CARD)
 OPTIONAL = (ADMISSION, NOVELTY, FINGERPRINTS, "weights.safetensors", "network.json")
 WEIGHTS = "weights.safetensors"  # the answer never needs it: checked when it is read
+ANSWERING = (GRAPH, ADMISSION, NOVELTY)  # read right after the package was opened
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -64,18 +65,20 @@ class Package:
     manifest: dict[str, Any] = field(repr=False)
     plan: dict[str, Any] = field(repr=False)
     metrics: dict[str, Any] = field(repr=False)
+    fresh: dict[str, bytes] = field(repr=False, default_factory=dict)  # checked just now, handed out once by read
 
     def has(self, file: str) -> bool:
         """Whether the package holds this file."""
         return file in self.manifest["files"]
 
     def read(self, file: str) -> bytes:
-        """The bytes of one of its files, checked once more against the manifest.
+        """The bytes of one of its files, checked against the manifest: by open_package, and from the second time anew.
 
         Raises:
             PackageDamaged: the file is not in the manifest or its hash does not fit.
         """
-        return _checked(self.folder, file, self.manifest["files"])
+        kept = self.fresh.pop(file, None)
+        return _checked(self.folder, file, self.manifest["files"]) if kept is None else kept
 
     @property
     def reference(self) -> str:
@@ -112,6 +115,7 @@ def open_package(folder: Path, trust: Trust) -> Package:
             manifest=manifest,
             plan=json.loads(contents["plan.json"]),
             metrics=json.loads(contents["metrics.json"]),
+            fresh={name: contents[name] for name in ANSWERING if name in contents},
         )
     except (ValueError, KeyError, TypeError) as error:
         raise PackageDamaged(f"{folder}: a file of the package does not fit its format: {error}") from error
