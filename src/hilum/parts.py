@@ -1,13 +1,16 @@
-"""Settings -> the wired parts of the server: records, kept images, cache, desks and the waiting line."""
+"""Settings -> the wired parts of the server: records, kept images, cache, access, desks and the waiting line."""
 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 
 from hilum import bootstrap
+from hilum.access.access import Access, Spans, open_access
+from hilum.access.deed import Deed, Tell
 from hilum.errors import PackageError, UnknownModel
 from hilum.flows.answer import Clerk, Places
 from hilum.flows.desks import Desks
@@ -15,6 +18,7 @@ from hilum.flows.line import Length, Line
 from hilum.flows.predict import Desk
 from hilum.image.decode import is_dicom
 from hilum.monitor.meters import Meters
+from hilum.records.entry import Entry
 from hilum.records.store import Records, open_records
 from hilum.secret import read_secret
 from hilum.settings import Settings
@@ -38,6 +42,7 @@ class Parts:
     clerk: Clerk
     line: Line
     fetch: Callable[[str], Awaitable[bytes]] | None = None
+    access: Access | None = None  # None: authentication is off, everybody on this machine may ask
     faults: list[str] = field(default_factory=list)
 
     def lacking(self) -> list[str]:
@@ -57,6 +62,8 @@ class Parts:
         """Answer who waits, commit, then let go; True when nobody was left without an answer."""
         served = self.line.close()
         self.images.close()
+        if self.access is not None:
+            self.access.close()
         self.records.close()
         return served
 
@@ -76,7 +83,25 @@ def assemble(settings: Settings) -> Parts:
     clean = functools.partial(_clean, secret=secret)
     clerk = Clerk(Places(records, images, cache, meters, secret, clean))
     length = Length(settings.queue, settings.deadline_ms / 1000, settings.serve_threads)
-    return Parts(settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters))
+    return Parts(
+        settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters),
+        access=open_doors(settings, secret, records) if settings.auth == "on" else None,
+    )  # fmt: skip
+
+
+def open_doors(settings: Settings, secret: bytes, records: Records) -> Access:
+    """Users, keys and sessions in the database of the records, where every act of theirs is written down."""
+    spans = Spans(settings.session_minutes * 60, settings.session_hours * 3600)
+    return open_access(settings.database_url, secret, tell=_written(records), spans=spans)
+
+
+def _written(records: Records) -> Tell:
+    def tell(deed: Deed) -> None:
+        body = json.dumps(deed.body(), separators=(",", ":")).encode()
+        entry = Entry("act", body, deed.caller, personal=deed.personal, id=deed.id, at=deed.at)
+        records.append([entry]).result()
+
+    return tell
 
 
 def _desk(settings: Settings, task: str, model: str | None) -> Desk:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -42,6 +43,23 @@ SETTINGS = (
     ),
     Setting("RETENTION_DAYS", "0", "Days after which kept images are erased. 0: never."),
     Setting("AUTH", "off", "Who may ask: off (anyone on this machine; loopback only) or on (users and keys)."),
+    Setting("RATE", "1200/minute;100000/day", "Requests of one user or key, with AUTH=on; limits parted by ;."),
+    Setting(
+        "PUBLIC_URL",
+        "",
+        "Address that browsers use, as https://hilum.example.org; needed behind a proxy and for OpenID Connect.",
+    ),
+    Setting("SESSION_MINUTES", "30", "Minutes without a request after which a browser is signed out."),
+    Setting("SESSION_HOURS", "12", "Hours after which a browser is signed out in any case."),
+    Setting(
+        "OIDC_ISSUER", "", "OpenID Connect provider, as https://login.example.org/realms/x. Empty: passwords only."
+    ),
+    Setting("OIDC_CLIENT_ID", "", "Name of this server at the provider."),
+    Setting("OIDC_CLIENT_SECRET", "", "Secret of this server at the provider."),
+    Setting("OIDC_CLAIM", "groups", "Claim that decides the role."),
+    Setting(
+        "OIDC_ROLES", "", "Roles by value of the claim, as radiology=reviewer,ml=engineer,*=reader. No match: refused."
+    ),
     Setting("SERVE_THREADS", "0", "Threads that answer. 0: one for each core."),
     Setting("QUEUE", "256", "Requests that may wait; one more is refused with 503."),
     Setting("DEADLINE_MS", "10000", "Longest wait in milliseconds before the work begins; later is refused with 504."),
@@ -73,6 +91,15 @@ class Settings:
     keep_images: str
     retention_days: int
     auth: str
+    rate: str
+    public_url: str
+    session_minutes: int
+    session_hours: int
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str = field(repr=False)
+    oidc_claim: str
+    oidc_roles: str
     serve_threads: int
     queue: int
     deadline_ms: int
@@ -109,6 +136,15 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         keep_images=_choice("KEEP_IMAGES", raw, ("yes", "ask", "no")),
         retention_days=_number("RETENTION_DAYS", raw),
         auth=_choice("AUTH", raw, ("off", "on")),
+        rate=raw["RATE"],
+        public_url=_address("PUBLIC_URL", raw),
+        session_minutes=_number("SESSION_MINUTES", raw) or 30,
+        session_hours=_number("SESSION_HOURS", raw) or 12,
+        oidc_issuer=_address("OIDC_ISSUER", raw),
+        oidc_client_id=raw["OIDC_CLIENT_ID"],
+        oidc_client_secret=raw["OIDC_CLIENT_SECRET"],
+        oidc_claim=raw["OIDC_CLAIM"],
+        oidc_roles=raw["OIDC_ROLES"],
         serve_threads=_number("SERVE_THREADS", raw) or cores,
         queue=_number("QUEUE", raw),
         deadline_ms=_number("DEADLINE_MS", raw),
@@ -137,6 +173,15 @@ def _number(name: str, raw: Mapping[str, str]) -> int:
         raise UsageError(f"HILUM_{name}={raw[name]!r}: a whole number is needed") from error
     if value < 0:
         raise UsageError(f"HILUM_{name}={value}: must not be negative")
+    return value
+
+
+def _address(name: str, raw: Mapping[str, str]) -> str:
+    value = raw[name].rstrip("/")
+    parts = urlsplit(value)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
+    if value and not (safe and parts.netloc):
+        raise UsageError(f"HILUM_{name}={value!r}: an https:// address is needed (http:// on this machine only)")
     return value
 
 

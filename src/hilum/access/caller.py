@@ -9,7 +9,7 @@ from typing import Literal
 
 from hilum.errors import NotAllowed, UsageError
 
-Via = Literal["local", "session", "key", "oidc"]
+Via = Literal["local", "session", "key", "oidc", "nobody"]
 
 # act -> what it means, in the words of the settings page
 ACTS: Mapping[str, str] = MappingProxyType({
@@ -92,3 +92,4 @@ def scopes_of(words: tuple[str, ...]) -> frozenset[str]:
 
 
 LOCAL = Caller("local", "local", roles_up_to("admin"), "local", frozenset(ACTS))
+ANYBODY = Caller("nobody", "", frozenset(), "nobody", frozenset())

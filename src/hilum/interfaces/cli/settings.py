@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 
 from hilum.settings import SETTINGS, Settings
 
@@ -21,10 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Show the settings as they were read."""
-    rows = [(f"HILUM_{s.name}", str(getattr(settings, s.name.lower()) or ""), s.help) for s in SETTINGS]
+    rows = [(f"HILUM_{s.name}", _shown(s.name, settings), s.help) for s in SETTINGS]
     if arguments.json:
         print(json.dumps({name: {"value": value, "help": text} for name, value, text in rows}, indent=2))
         return 0
     for name, value, text in rows:
         print(f"{name:<20} {value or '(not set)'}{'' if name in os.environ else '   (default)'}\n{'':20} {text}")
     return 0
+
+
+def _shown(name: str, settings: Settings) -> str:
+    """The value without what is secret in it."""
+    value = str(getattr(settings, name.lower()) or "")
+    return "(hidden)" if value and name.endswith("_SECRET") else re.sub(r"(?<=://)([^@/]*):[^@/]*@", r"\1:…@", value)

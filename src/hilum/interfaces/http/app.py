@@ -13,6 +13,7 @@ from hilum import __version__
 from hilum.interfaces.http import catalogue, documented, probes, problems, recorded
 from hilum.interfaces.http.measured import Measured
 from hilum.interfaces.http.predict import Predict
+from hilum.interfaces.http.secured import secure
 from hilum.parts import Parts
 
 DESCRIPTION = """Calibrated answers to clinical questions about single images, each on record before it is told.
@@ -41,4 +42,5 @@ def create_app(parts: Parts) -> FastAPI:
     for router in (documented.router, probes.router):
         app.include_router(router)
     app.add_middleware(Measured, meters=parts.meters)
+    secure(app, parts.settings, parts.access)
     return app

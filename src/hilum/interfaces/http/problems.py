@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -27,7 +28,11 @@ STATUS: tuple[tuple[type[errors.HilumError], int], ...] = (
     (errors.UsageError, 422),
     (errors.ImageTooLarge, 413),
     (errors.UnsupportedFormat, 415),
+    (errors.ForbiddenAddress, 403),
     (errors.InputError, 422),
+    (errors.NotSignedIn, 401),
+    (errors.TooManyAttempts, 429),
+    (errors.AccessError, 403),
     (errors.DataError, 422),
     (errors.PackageError, 503),
     (errors.TrainingError, 500),
@@ -72,10 +77,16 @@ def from_error(error: BaseException) -> Response:
     if isinstance(error, Problem):
         return problem(error.status, error.code, error.detail, error.headers)
     if isinstance(error, errors.HilumError):
-        retry = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, errors.Busy) else None
-        return problem(status_of(error), error.code, str(error), retry)
+        return problem(status_of(error), error.code, str(error), _again(error))
     log.error("unexpected error: %s", type(error).__name__, exc_info=error)
     return problem(500, "internal", "something went wrong here; the server's log says what")
+
+
+def _again(error: errors.HilumError) -> dict[str, str]:
+    """When to come again, where that helps."""
+    if isinstance(error, errors.TooManyAttempts):
+        return {"Retry-After": str(math.ceil(error.seconds))}
+    return {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, errors.Busy) else {}
 
 
 def install(app: FastAPI) -> None:

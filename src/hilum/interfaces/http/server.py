@@ -10,6 +10,8 @@ import uvicorn
 
 from hilum.errors import UsageError
 from hilum.interfaces.http.app import create_app
+from hilum.interfaces.http.secured import first_words
+from hilum.interfaces.http.security import check_address
 from hilum.parts import Parts, assemble
 from hilum.settings import Settings
 
@@ -22,12 +24,15 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
     Raises:
         UsageError: the address cannot be listened on, or must not without authentication.
     """
+    check_address(host, settings.auth)
     listening = _listen(host, port)
     address = listening.getsockname()
     parts = assemble(settings)
     threading.Thread(target=_open_models, args=(parts, said), daemon=True).start()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(f"Hilum serves on http://{shown}:{address[1]} (Ctrl+C stops). Research use only.", file=said, flush=True)
+    if words := first_words(parts.access, settings.public_url or f"http://{shown}:{address[1]}"):
+        print(words, file=said, flush=True)
     config = uvicorn.Config(
         create_app(parts),
         log_level=log_level,

@@ -1,0 +1,69 @@
+"""The body of a request as it comes in -> the same, until it is too large or too slow; knows no route and no caller."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from starlette.types import Message, Receive
+
+from hilum.interfaces.http.problems import Problem
+
+PATIENCE_SECONDS = 30.0
+SLOWEST = 16 * 1024  # bytes a second, beyond the patience
+
+
+@dataclass(slots=True)
+class Inflow:
+    """A `receive` for the application; `refusal` says why it stopped, whatever the application makes of the error."""
+
+    source: Receive
+    most: int
+    refusal: Problem | None = None
+    _size: int = 0
+    _done: bool = False
+    _since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    async def __call__(self) -> Message:
+        """The next message.
+
+        Raises:
+            Problem: 413 or 408.
+        """
+        if self._done:
+            return await self.source()
+        try:
+            async with asyncio.timeout_at(self._since + PATIENCE_SECONDS + self._size / SLOWEST):
+                message = await self.source()
+        except TimeoutError as error:
+            raise self._refuse(Problem(408, "too_slow", "the body came too slowly", CLOSE)) from error
+        if message["type"] == "http.request":
+            self._size += len(message.get("body", b""))
+            self._done = not message.get("more_body", False)
+            if self._size > self.most:
+                raise self._refuse(too_large(self.most))
+        else:
+            self._done = True
+        return message
+
+    def _refuse(self, problem: Problem) -> Problem:
+        self.refusal = problem
+        return problem
+
+
+CLOSE = {"Connection": "close"}
+
+
+def check_length(declared: bytes | None, most: int) -> None:
+    """Raises Problem when the declared length is nonsense (400) or too much (413)."""
+    if declared is None:
+        return
+    if not declared.isdigit() or len(declared) > 15:
+        raise Problem(400, "bad_length", "Content-Length must be a number", CLOSE)
+    if int(declared) > most:
+        raise too_large(most)
+
+
+def too_large(most: int) -> Problem:
+    """413 with the limit."""
+    return Problem(413, "too_large", f"the body is larger than the limit of {most:,} bytes", CLOSE)

@@ -1,0 +1,36 @@
+"""An application and its parts -> the same with the endpoints of signing in, behind the security layer."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from hilum.access.access import Access
+from hilum.access.links import FIRST_SECONDS
+from hilum.interfaces.http import account, people
+from hilum.interfaces.http.account import Hashing
+from hilum.interfaces.http.security import Page, Security, guard_of
+from hilum.settings import Settings
+
+
+def secure(app: FastAPI, settings: Settings, access: Access | None, page: Page | None = None) -> None:
+    """Add the endpoints and, outermost, the layer; to be called after every other layer was added."""
+    app.state.hashing = Hashing()
+    for prefix in ("", "/v1"):
+        for router in (account.router, people.router):
+            app.include_router(router, prefix=prefix, include_in_schema=not prefix)
+    if access is not None and settings.oidc_issuer:
+        from hilum.interfaces.http import oidc
+
+        app.state.provider = oidc.Provider(settings)
+        app.include_router(oidc.router)
+    app.add_middleware(Security, guard=guard_of(settings, access, page))
+
+
+def first_words(access: Access | None, address: str) -> str | None:
+    """What the server prints while nobody can sign in yet: the one-time link; None otherwise."""
+    token = None if access is None else access.links.first()
+    if token is None:
+        return None
+    hours = int(FIRST_SECONDS // 3600)
+    words = f"Nobody can sign in yet. Make the first administrator, once, within {hours} hours:"
+    return f"{words} {address}/first-start#{token}"

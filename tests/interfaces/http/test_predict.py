@@ -1,0 +1,176 @@
+"""POST /predict over a real connection: answers on record, refusals, many files, the cache, keys, what goes wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hilum.records.query import Query
+from tests.interfaces.http.forms import SAMPLES, TYPE, form, sample
+from tests.interfaces.http.running import Running, running
+
+XRAY = sample("pneumonia-cxr")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+def test_a_file_is_answered_and_on_record_when_it_is(server: Running) -> None:
+    answer = server.ask("POST", "/predict", form([("film.png", XRAY.read_bytes())]), TYPE)
+    said = answer.json()
+    assert answer.status == 200
+    assert said["task"] == "pneumonia-cxr"
+    assert said["file"] == "film.png"
+    assert sum(said["probabilities"].values()) == pytest.approx(1)
+    record = server.parts.records.get(said["id"])
+    assert record is not None
+    assert json.loads(record.entry.body)["prediction"] == said["prediction"]
+    assert b"film" not in record.entry.body
+    assert record.entry.personal == {"file": "film.png"}
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_every_sample_is_answered_right_whichever_task_takes_it(server: Running, path) -> None:
+    said = server.ask(
+        "POST", f"/v1/predict?task={path.parent.name}", path.read_bytes(), {"Content-Type": "image/png"}
+    ).json()
+    assert said["prediction"]["class"] in path.stem.replace("-", "")
+
+
+def test_the_same_bytes_are_known_and_get_a_row_of_their_own(server: Running) -> None:
+    data = XRAY.read_bytes() + b"known"
+    first = server.ask("POST", "/predict", form([("a.png", data)]), TYPE)
+    again = server.ask("POST", "/predict", form([("b.png", data)]), TYPE)
+    assert (first.headers["x-cache"], again.headers["x-cache"]) == ("miss", "hit")
+    assert first.headers["etag"] == again.headers["etag"]
+    assert first.json()["id"] != again.json()["id"]
+    assert first.json()["prediction"] == again.json()["prediction"]
+    assert server.parts.records.get(again.json()["id"]) is not None
+
+
+def test_another_operating_point_is_another_question(server: Running) -> None:
+    data = XRAY.read_bytes() + b"point"
+    server.ask("POST", "/predict", form([("a.png", data)]), TYPE)
+    other = server.ask("POST", "/predict", form([("a.png", data)], operating_point="screening"), TYPE)
+    assert other.headers["x-cache"] == "miss"
+    assert other.json()["operating_point"] == "screening"
+    rare = server.ask("POST", "/predict?prevalence=0.01", form([("a.png", data)]), TYPE).json()
+    assert rare["probabilities"]["pneumonia"] < 0.05
+
+
+def test_several_files_are_answered_in_their_order_and_one_broken_stops_none(server: Running) -> None:
+    files = [(f"{i}.png", path.read_bytes()) for i, path in enumerate(SAMPLES[:4])]
+    files.insert(1, ("broken.png", b"\x89PNG\r\n\x1a\nnonsense"))
+    said = server.ask("POST", "/predict", form(files), TYPE).json()["predictions"]
+    assert [one["file"] for one in said] == [name for name, _ in files]
+    assert said[1]["code"] == "unreadable_image"
+    assert all("prediction" in one for i, one in enumerate(said) if i != 1)
+
+
+def test_a_refusal_is_an_answer_and_on_record(server: Running) -> None:
+    from cv2 import imencode
+    from numpy import full, uint8
+
+    blank = imencode(".png", full((90, 90), 9, uint8))[1].tobytes()
+    answer = server.ask("POST", "/predict", blank, {"Content-Type": "image/png"})
+    said = answer.json()
+    assert answer.status == 200
+    assert said["prediction"] is None
+    assert said["gate"]["reasons"] == ["no_task"]
+    named = server.ask("POST", "/predict?task=pneumonia-cxr", blank, {"Content-Type": "image/png"}).json()
+    assert named["gate"]["reasons"] == ["blank"]
+    found = server.parts.records.find(Query(refused=True))
+    assert {said["id"], named["id"]} <= {record.id for record in found}
+
+
+def test_whoever_says_no_has_no_image_kept(server: Running) -> None:
+    data = XRAY.read_bytes() + b"not kept"
+    said = server.ask("POST", "/predict", form([("a.png", data)], keep="false"), TYPE).json()
+    record = server.parts.records.get(said["id"])
+    assert record is not None
+    assert record.entry.columns.image is None
+    assert not server.parts.images.holds(server.parts.images.key(data))
+    assert server.ask("GET", f"/predictions/{said['id']}/image").status == 404
+
+
+def test_the_same_key_gets_the_same_answer_even_at_once(server: Running) -> None:
+    body, key = form([("a.png", XRAY.read_bytes() + b"key")]), {**TYPE, "Idempotency-Key": "order-7"}
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: server.ask("POST", "/predict", body, key), range(6)))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    other = server.ask("POST", "/predict", form([("a.png", XRAY.read_bytes() + b"other")]), key)
+    assert other.status == 422
+    assert other.json()["code"] == "key_reused"
+
+
+def test_two_answers_are_never_swapped(server: Running) -> None:
+    alone = {
+        path: server.ask("POST", "/predict", path.read_bytes(), {"Content-Type": "image/png"}).json()
+        for path in SAMPLES
+    }
+
+    def one(i: int) -> bool:
+        path = SAMPLES[i % len(SAMPLES)]
+        said = server.ask("POST", "/predict", path.read_bytes() + str(i).encode(), {"Content-Type": "image/png"}).json()
+        return said["task"] == alone[path]["task"] and said["probabilities"] == pytest.approx(
+            alone[path]["probabilities"], abs=1e-5
+        )
+
+    with ThreadPoolExecutor(24) as pool:
+        assert all(pool.map(one, range(240)))
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code"),
+    [
+        (b"", {"Content-Type": "image/png"}, 400, "empty"),
+        (b"hello", {"Content-Type": "text/plain"}, 415, "unsupported_type"),
+        (b"{", {"Content-Type": "application/json"}, 400, "bad_json"),
+        (b"[]", {"Content-Type": "application/json"}, 400, "no_image"),
+        (b'{"image_url": "https://example.org/a.png"}', {"Content-Type": "application/json"}, 403, "image_url_off"),
+        (b"nonsense", {"Content-Type": "multipart/form-data"}, 400, "bad_multipart"),
+        (b"nonsense", {"Content-Type": "multipart/form-data; boundary=x"}, 400, "bad_multipart"),
+        (b"GIF89a" + bytes(40), {"Content-Type": "image/gif"}, 415, "unsupported_format"),
+    ],
+)
+def test_what_is_wrong_is_said_as_a_problem(
+    server: Running, body: bytes, headers: dict[str, str], status: int, code: str
+) -> None:
+    answer = server.ask("POST", "/predict", body, headers)
+    assert (answer.status, answer.json()["code"]) == (status, code)
+    assert answer.is_problem()
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("task=knee", 404, "unknown_task"),
+        ("model=nobody", 404, "unknown_model"),
+        ("operating_point=lucky", 422, "usage"),
+        ("prevalence=7", 422, "usage"),
+        ("prevalence=some", 422, "usage"),
+        ("keep=perhaps", 422, "usage"),
+    ],
+)
+def test_a_wrong_wish_names_what_there_is(server: Running, query: str, status: int, code: str) -> None:
+    answer = server.ask("POST", f"/predict?{query}", XRAY.read_bytes(), {"Content-Type": "image/png"})
+    assert (answer.status, answer.json()["code"]) == (status, code)
+    assert answer.is_problem()
+
+
+def test_more_than_the_limit_is_refused_before_it_is_read(tmp_path) -> None:
+    with running(tmp_path, UPLOAD_BYTES="2000") as small:
+        answer = small.ask("POST", "/predict", bytes(2001), {"Content-Type": "image/png"})
+        assert (answer.status, answer.json()["code"]) == (413, "too_large")
+
+
+def test_all_rows_are_chained(server: Running) -> None:
+    assert server.parts.records.verify().faults == ()

@@ -1,0 +1,114 @@
+"""What was answered can be found, looked at and answered back, over a real connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.interfaces.http.forms import SAMPLES, sample
+from tests.interfaces.http.running import Running, running
+
+PNG = {"Content-Type": "image/png"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home")) as server:
+        for path in SAMPLES:
+            server.ask("POST", "/predict", path.read_bytes(), PNG)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def film(server: Running) -> str:
+    """The id of an answered chest film."""
+    return str(server.ask("POST", "/predict", sample("pneumonia-cxr").read_bytes(), PNG).json()["id"])
+
+
+def test_pages_follow_one_another_without_a_gap(server: Running) -> None:
+    seen, cursor = [], ""
+    while True:
+        page = server.ask("GET", f"/predictions?limit=5{cursor}").json()
+        seen += [one["id"] for one in page["predictions"]]
+        if page["next"] is None:
+            break
+        cursor = f"&cursor={page['next']}"
+    assert len(seen) == len(set(seen)) == page["total"]
+    assert page["total"] >= len(SAMPLES)
+
+
+def test_filters_filter(server: Running) -> None:
+    found = server.ask("GET", "/predictions?task=pneumonia-cxr&class=pneumonia&order=priority").json()["predictions"]
+    assert found
+    assert {one["prediction"]["class"] for one in found} == {"pneumonia"}
+    shares = [one["prediction"]["probability"] for one in found]
+    assert shares == sorted(shares, reverse=True)
+    assert server.ask("GET", "/predictions?since=2100-01-01T00:00:00Z").json()["total"] == 0
+    assert server.ask("GET", "/predictions?order=wild").status == 422
+    assert server.ask("GET", "/predictions?limit=100000").is_problem()
+
+
+def test_the_image_its_pixels_and_its_heatmap_lie_on_one_another(server: Running, film: str) -> None:
+    original = cv2.imread(str(sample("pneumonia-cxr")), cv2.IMREAD_GRAYSCALE)
+    image = cv2.imdecode(np.frombuffer(server.ask("GET", f"/predictions/{film}/image").body, np.uint8), -1)
+    assert np.array_equal(image, original)
+    raw = server.ask("GET", f"/predictions/{film}/pixels")
+    plane = np.frombuffer(raw.body, "<u2").reshape(int(raw.headers["x-height"]), int(raw.headers["x-width"]))
+    assert np.abs(plane / 257 - original).max() <= 0.5
+    for method in ("cam", "occlusion"):
+        heat = server.ask("GET", f"/predictions/{film}/heatmap?method={method}")
+        values = cv2.imdecode(np.frombuffer(heat.body, np.uint8), -1)
+        assert values.shape == original.shape
+        assert values.max() > 100
+    assert server.ask("GET", f"/predictions/{film}/image?frame=3").status == 404
+    assert server.ask("GET", f"/predictions/{film}/heatmap?label=glioma").status == 422
+
+
+def test_what_a_reader_says_stands_beside_the_answer(server: Running, film: str) -> None:
+    before = server.ask("GET", f"/predictions/{film}").json()
+    right, wrong = before["prediction"]["class"], {"normal": "Pneumonia", "pneumonia": "NORMAL"}
+    said = server.ask("POST", "/feedback", {"id": film, "label": wrong[right], "note": "second look"})
+    assert said.status == 201
+    assert said.json()["agrees"] is False
+    after = server.ask("GET", f"/predictions/{film}").json()
+    assert after["prediction"] == before["prediction"]
+    assert [one["note"] for one in after["feedback"]] == ["second look"]
+    assert film in {one["id"] for one in server.ask("GET", "/predictions?disagreed=true").json()["predictions"]}
+    assert server.ask("POST", "/feedback", {"id": film, "agree": True}).json()["agrees"] is True
+
+
+@pytest.mark.parametrize("said", [{}, {"agree": True, "label": "normal"}, {"label": "knee"}, {"agree": False}])
+def test_feedback_that_says_nothing_or_nonsense_is_refused(server: Running, film: str, said: dict[str, object]) -> None:
+    assert server.ask("POST", "/feedback", {"id": film, **said}).is_problem()
+
+
+def test_nothing_is_found_under_a_strange_id(server: Running) -> None:
+    for path in ("", "/image", "/pixels", "/heatmap"):
+        answer = server.ask("GET", f"/predictions/nobody{path}")
+        assert answer.status == 404
+        assert answer.is_problem()
+
+
+def test_the_catalogue_says_what_can_be_asked_and_who_answers(server: Running) -> None:
+    tasks = server.ask("GET", "/tasks").json()["tasks"]
+    assert {task["name"] for task in tasks} == {"brain-tumor-mri", "brain-tumor-presence-mri", "pneumonia-cxr"}
+    models = server.ask("GET", "/models")
+    assert all(one["champion"] for one in models.json()["models"])
+    assert server.ask("GET", "/models", headers={"If-None-Match": models.headers["etag"]}).status == 304
+    one = server.ask("GET", "/models/pneumonia-cxr@champion").json()
+    assert one["calibration"]["classes"] == ["normal", "pneumonia"]
+    assert b"# " in server.ask("GET", "/models/pneumonia-cxr/card").body
+    assert server.ask("GET", "/models/..%2f..%2fetc").status == 404
+    for sample_ in server.ask("GET", "/samples").json()["samples"][:2]:
+        assert server.ask("GET", sample_["url"]).body[:4] == b"\x89PNG"
+
+
+def test_probes_and_counters_answer(server: Running) -> None:
+    assert server.ask("GET", "/livez").status == 200
+    assert server.ask("GET", "/readyz").body == b"ready"
+    text = server.ask("GET", "/metrics").body.decode()
+    assert 'hilum_predictions_total{class="pneumonia"' in text
+    assert 'hilum_stage_seconds_count{stage="record"}' in text

@@ -1,0 +1,264 @@
+"""Who gets in: every route by every role, other web sites, rebound names, forged requests, rates, headers."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from starlette.routing import BaseRoute
+
+from hilum.access.caller import ACTS, ROLES, acts_of
+from hilum.errors import UsageError
+from hilum.interfaces.http.rules import OPEN, RULES, Rule, Rules
+from hilum.interfaces.http.security import CSP, check_address
+from tests.interfaces.http.running import Running, running
+
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """With users and keys."""
+    with running(tmp_path_factory.mktemp("on"), AUTH="on", RATE="100000/minute") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """As it comes: no users, loopback only."""
+    with running(tmp_path_factory.mktemp("off")) as server:
+        yield server
+
+
+def routes_of(routes: list[BaseRoute], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(method, path) of every route, whatever it is nested in."""
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from routes_of(inner.routes, prefix + route.include_context.prefix)
+        elif getattr(route, "methods", None):
+            yield from ((method, prefix + route.path) for method in route.methods)
+        else:  # a mount
+            yield "GET", prefix + route.path + "/{path:path}"
+
+
+def test_every_route_has_a_rule_and_meets_no_other(local: Running) -> None:
+    from hilum.interfaces.http.app import create_app
+
+    rules, lacking = Rules(), []
+    for method, path in routes_of(create_app(local.parts).routes):
+        place = rules.at(re.sub(r"\{\w+(:path)?\}", "some-name", path))
+        rule = None if place is None else place.get(method)
+        shape = re.sub(r"\{\w+", "{", path.removeprefix("/v1"))
+        if rule is None or re.sub(r"\{\w+", "{", rule.path) != shape:
+            lacking.append(f"{method} {path}")
+    assert lacking == []
+
+
+def test_every_rule_names_an_act_there_is() -> None:
+    assert {rule.act for rule in RULES} <= {*ACTS, OPEN}
+    assert [rule.path for rule in RULES if not rule.act and rule.methods != "GET"] == [
+        "/login", "/first-start", "/set-password"
+    ]  # fmt: skip
+
+
+# signing out ends the session: tested by itself
+PATHS = [(method, rule) for rule in RULES for method in rule.methods.split() if rule.path != "/logout"]
+
+
+@pytest.mark.parametrize(("method", "rule"), PATHS, ids=lambda value: getattr(value, "path", value))
+def test_each_rule_lets_in_whom_the_table_says(house: Running, method: str, rule: Rule) -> None:
+    path = re.sub(r"\{\w+(:path)?\}", "no-such-thing", rule.path)
+    seen = {}
+    for prefix in ("", "/v1"):
+        for role in ROLES:
+            seen[f"{prefix} {role}"] = house.ask(method, prefix + path, {}, role=role).status
+            seen[f"{prefix} key {role}"] = house.ask(method, prefix + path, {}, key=role).status
+        seen[f"{prefix} nobody"] = house.ask(method, prefix + path, {}).status
+    for who, status in seen.items():
+        role = who.split()[-1]
+        if rule.act == OPEN:
+            assert status not in (401, 403) or path in ("/first-start", "/set-password", "/login"), who
+        elif role == "nobody":
+            assert status == 401, who
+        elif rule.act not in acts_of(role) or ("key" in who and rule.act in ("account", "users")):
+            assert status == 403, who
+        else:
+            assert status not in (401, 403, 405, 421, 429), who
+
+
+def test_what_has_no_rule_is_not_there(house: Running) -> None:
+    for path in ("/nothing", "//predict", "/predict/", "/v1/v1/predict", "/PREDICT", "/users/../predict", "/%2e%2e/x"):
+        for role in ("", "admin"):
+            answer = house.ask("GET", path, role=role)
+            assert (answer.status, answer.is_problem()) == (404, True), path
+    answer = house.ask("DELETE", "/predict", role="admin")
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+    assert house.ask("TRACE", "/predict", role="admin").status == 405
+
+
+def test_a_broken_or_foreign_credential_is_nobody(house: Running) -> None:
+    for value in (
+        "Bearer",
+        "Bearer hilum_x_y",
+        "Basic YWRtaW46YWRtaW4=",
+        "Bearer eyJhbGciOiJub25lIn0.e30.",
+        "x" * 9000,
+    ):
+        answer = house.ask("GET", "/predictions", headers={"Authorization": value})
+        assert (answer.status, answer.is_problem()) == (401, True), value
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert value[8:] not in answer.body.decode() or len(value) < 9
+    for cookie in (
+        "hilum=",
+        "hilum=x",
+        "hilum=a; hilum=b",
+        "hilum=\xff",
+        "__Host-hilum=" + house.sessions["admin"].token,
+    ):
+        assert house.ask("GET", "/predictions", headers={"Cookie": cookie}).status == 401
+
+
+def test_two_session_cookies_are_none(house: Running) -> None:
+    token = house.sessions["admin"].token
+    assert house.ask("GET", "/users", headers={"Cookie": f"hilum={token}"}).status == 200
+    assert house.ask("GET", "/users", headers={"Cookie": f"hilum={token}; hilum=injected"}).status == 401
+
+
+def test_a_session_changes_nothing_without_its_token(house: Running) -> None:
+    for token in (None, "", "0" * 64, house.sessions["engineer"].csrf):
+        headers = {"Cookie": f"hilum={house.sessions['admin'].token}"} | (
+            {} if token is None else {"X-CSRF-Token": token}
+        )
+        answer = house.ask("POST", "/users", {"name": "mallory", "role": "admin"}, headers)
+        assert (answer.status, answer.json()["code"]) == (403, "csrf")
+    assert "mallory" not in house.ask("GET", "/users", role="admin").body.decode()
+
+
+FOREIGN = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
+]
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_another_web_site_changes_nothing(house: Running, local: Running, headers: dict[str, str]) -> None:
+    for server, role in ((house, "admin"), (local, "")):
+        answer = server.ask("POST", "/predict", b"x", {"Content-Type": "text/plain", **headers}, role=role)
+        assert (answer.status, answer.json()["code"]) == (403, "cross_site")
+    answer = house.ask("POST", "/login", {"name": "admin", "password": "x"}, headers)
+    assert answer.json()["code"] == "cross_site"
+
+
+def test_another_web_site_embeds_nothing_but_may_link(house: Running, local: Running) -> None:
+    embed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    frame = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for server, role in ((house, "admin"), (local, "")):
+        assert server.ask("GET", "/predictions", headers=embed, role=role).status == 403
+        assert server.ask("GET", "/predictions", headers=frame, role=role).status == 403
+        assert server.ask("GET", "/predictions", headers=link, role=role).status == 200
+
+
+def test_our_own_pages_and_programs_pass(local: Running) -> None:
+    own = {"Origin": f"http://127.0.0.1:{local.port}", "Sec-Fetch-Site": "same-origin"}
+    for headers in (own, {}):
+        assert local.ask("POST", "/predict", {}, headers).json()["code"] == "no_image"
+
+
+STRANGE_HOSTS = """
+evil.example 127.0.0.1.evil.example evil.example:8000 0.0.0.0 a@127.0.0.1 localhost.evil.example [::ffff:10.0.0.1]
+127.0.0.1:x 127.0.0.1/x 10.0.0.1
+"""
+
+
+@pytest.mark.parametrize("host", ["", *STRANGE_HOSTS.split()])
+def test_a_name_that_was_made_to_point_here_is_not_answered(local: Running, host: str) -> None:
+    answer = local.ask("GET", "/predictions", headers={"Host": host})
+    assert answer.status in (400, 421)
+    assert answer.status == 400 or answer.is_problem()
+    assert b"predictions" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.3.2.1:80", "[::1]:8000", "app.localhost"]
+)
+def test_the_names_of_this_machine_are_answered(local: Running, host: str) -> None:
+    assert local.ask("GET", "/predictions", headers={"Host": host}).status == 200
+
+
+def test_the_public_name_alone_is_answered_where_it_is_set(tmp_path: Path) -> None:
+    with running(tmp_path, AUTH="on", PUBLIC_URL="https://hilum.example.org") as server:
+        for host, status in (("hilum.example.org", 200), ("other.example.org", 421), ("localhost", 200)):
+            assert server.ask("GET", "/predictions", headers={"Host": host}, key="reader").status == status
+        assert server.ask("GET", "/livez", headers={"Host": "10.1.2.3:8000"}).status == 200
+        told = {"Host": "hilum.example.org", "Origin": "https://hilum.example.org"}
+        assert server.ask("POST", "/feedback", {}, told, role="reviewer").status == 422
+
+
+@pytest.mark.parametrize(("path", "status"), [("/tasks", 200), ("/predict", 405), ("/nothing", 404), ("/livez", 200)])
+def test_every_answer_carries_the_safe_headers(local: Running, path: str, status: int) -> None:
+    answer = local.ask("GET", path)
+    assert answer.status == status
+    assert answer.headers["content-security-policy"] == CSP
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["cache-control"]
+    assert "server" not in answer.headers or answer.headers["server"] != "uvicorn/"
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_a_browser_is_sent_to_sign_in_and_a_program_is_told(house: Running) -> None:
+    page = house.ask("GET", "/predictions?task=x&order=newest", headers={"Accept": "text/html,*/*"})
+    assert (page.status, page.headers["location"]) == (303, "/login?next=/predictions%3Ftask%3Dx%26order%3Dnewest")
+    assert house.ask("GET", "/predictions", headers={"Accept": "application/json"}).status == 401
+
+
+def test_rates_are_each_callers_own(tmp_path: Path) -> None:
+    with running(tmp_path, AUTH="on", RATE="5/minute;1000/hour") as server:
+        seen = [server.ask("GET", "/tasks", key="reader") for _ in range(8)]
+        assert [answer.status for answer in seen] == [200] * 5 + [429] * 3
+        assert seen[4].headers["ratelimit"].startswith('"caller";r=0;')
+        assert seen[0].headers["ratelimit-policy"] == '"caller";q=5;w=60'
+        assert (seen[5].is_problem(), int(seen[5].headers["retry-after"]) > 0) == (True, True)
+        assert server.ask("GET", "/tasks", key="engineer").status == 200
+        assert server.ask("GET", "/tasks", role="reader").status == 200
+        assert server.ask("GET", "/livez").status == 200
+
+
+def test_strangers_are_slowed_and_others_are_not(tmp_path: Path) -> None:
+    with running(tmp_path, AUTH="on") as server:
+        seen = [
+            server.ask("GET", "/tasks", headers={"Authorization": f"Bearer hilum_{n}_x"}).status for n in range(130)
+        ]
+        assert set(seen[:115]) == {401}
+        assert seen[-1] == 429
+        assert server.ask("GET", "/tasks", key="reader").status == 200
+
+
+def test_listening_to_others_needs_authentication() -> None:
+    for host in ("127.0.0.1", "::1", "localhost", "127.0.0.2"):
+        check_address(host, "off")
+    for host in ("0.0.0.0", "::", "192.168.1.5", "example.org", "", "::ffff:0.0.0.0"):
+        with pytest.raises(UsageError, match="HILUM_AUTH=on"):
+            check_address(host, "off")
+        check_address(host, "on")
+
+
+def test_a_prediction_bears_the_callers_id(house: Running) -> None:
+    picture = io.BytesIO()
+    Image.new("L", (64, 64), 90).save(picture, "PNG")
+    answered = house.ask("POST", "/predict", picture.getvalue(), {"Content-Type": "image/png"}, key="reader")
+    assert answered.status == 200
+    shown = house.ask("GET", f"/predictions/{answered.json()['id']}", key="reader").json()
+    assert house.parts.access is not None
+    assert shown["caller"] == house.parts.access.users.find("reader").id
