@@ -1,0 +1,104 @@
+"""The waiting line: bounded, timely, in fair batches, and nobody left without an answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future
+
+import pytest
+
+from hilum.errors import Full, Late, Stopping
+from hilum.flows.answer import Ask, Reply
+from hilum.flows.line import BATCH, Length, Line
+from hilum.flows.predict import Desk
+from hilum.monitor.meters import Meters
+
+DESK = Desk(())
+
+
+class Slow:
+    """A clerk who answers when the door is opened."""
+
+    def __init__(self) -> None:
+        self.door = threading.Event()
+        self.batches: list[int] = []
+
+    def answer(self, asks: list[Ask]) -> list[Future[Reply]]:
+        self.door.wait(10)
+        self.batches.append(len(asks))
+        found: list[Future[Reply]] = []
+        for ask in asks:
+            future: Future[Reply] = Future()
+            future.set_result(Reply((ask.data,), cached=False, etag=""))
+            found.append(future)
+        return found
+
+
+def ask(data: bytes = b"x") -> Ask:
+    return Ask(data, "a", DESK, "auto")
+
+
+def test_one_more_than_may_wait_is_turned_away_and_the_others_get_their_own_answers() -> None:
+    clerk, meters = Slow(), Meters()
+    line = Line(clerk, Length(most=20, seconds=5, threads=1), meters)
+    first = line.enter(ask(b"first"))
+    while line._queue.qsize():
+        time.sleep(0.001)
+    waiting = [line.enter(ask(str(i).encode())) for i in range(20)]
+    with pytest.raises(Full):
+        line.enter(ask())
+    clerk.door.set()
+    assert first.result(5).bodies == (b"first",)
+    assert [one.result(5).bodies for one in waiting] == [(str(i).encode(),) for i in range(20)]
+    assert max(clerk.batches) == BATCH
+    assert b'hilum_turned_away_total{reason="full"} 1.0' in meters.text()
+    line.close()
+
+
+def test_who_waited_too_long_is_told_so_before_any_work() -> None:
+    clerk = Slow()
+    line = Line(clerk, Length(most=20, seconds=0.05, threads=1), Meters())
+    line.enter(ask(b"first"))
+    while line._queue.qsize():
+        time.sleep(0.001)
+    late = line.enter(ask(b"late"))
+    time.sleep(0.15)
+    clerk.door.set()
+    with pytest.raises(Late):
+        late.result(5)
+    assert clerk.batches == [1]
+    line.close()
+
+
+def test_a_clerk_who_fails_fails_the_answer_and_goes_on() -> None:
+    class Broken(Slow):
+        def answer(self, asks: list[Ask]) -> list[Future[Reply]]:
+            if asks[0].data == b"bad":
+                raise ZeroDivisionError("bad")
+            return super().answer(asks)
+
+    clerk = Broken()
+    clerk.door.set()
+    line = Line(clerk, Length(threads=1), Meters())
+    with pytest.raises(ZeroDivisionError):
+        line.enter(ask(b"bad")).result(5)
+    assert line.enter(ask(b"good")).result(5).bodies == (b"good",)
+    line.close()
+
+
+def test_closing_answers_who_waits_and_takes_no_more() -> None:
+    clerk = Slow()
+    line = Line(clerk, Length(threads=2), Meters())
+    waiting = [line.enter(ask()) for _ in range(9)]
+    closing: list[bool] = []
+    thread = threading.Thread(target=lambda: closing.append(line.close(5)))
+    thread.start()
+    while line.is_open:
+        time.sleep(0.001)
+    with pytest.raises(Stopping):
+        line.enter(ask())
+    clerk.door.set()
+    thread.join()
+    assert closing == [True]
+    assert all(one.done() for one in waiting)
