@@ -93,3 +93,4 @@ def scopes_of(words: tuple[str, ...]) -> frozenset[str]:
 
 LOCAL = Caller("local", "local", roles_up_to("admin"), "local", frozenset(ACTS))
 ANYBODY = Caller("nobody", "", frozenset(), "nobody", frozenset())
+CONSOLE = Caller("console", "console", roles_up_to("admin"), "local", frozenset(ACTS))  # whoever runs `hilum users`

@@ -26,6 +26,7 @@ COMMANDS = {
     "models": ("hilum.interfaces.cli.models", "list, show, pin and sign packages"),
     "serve": ("hilum.interfaces.cli.serve", "answer over HTTP and in the browser; every answer is on record"),
     "tasks": ("hilum.interfaces.cli.tasks", "list and show the clinical questions"),
+    "users": ("hilum.interfaces.cli.users", "who may ask: users, roles, one-time links, API keys"),
     "settings": ("hilum.interfaces.cli.settings", "show every setting and where it comes from"),
 }
 

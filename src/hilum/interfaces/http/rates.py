@@ -23,7 +23,10 @@ REST_SECONDS = 5.0  # without Redis after a failure
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The tightest limit after this request: so many of `most` in `window` seconds, free again in `reset` seconds."""
+    """The limit that refused, else the first one, after this request.
+
+    So many of `most` remain in a window of `window` seconds, which ends in `reset` seconds.
+    """
 
     allowed: bool
     most: int
@@ -73,30 +76,22 @@ class Rates:
 
     def count_here(self, caller: str) -> Count | None:
         """Count one request in this process."""
-        tightest = None
-        for item in self._items if self._own else ():
-            assert self._own is not None
-            allowed = self._own.hit(item, caller)
-            told = _told(item, self._own.get_window_stats(item, caller), allowed=allowed)
-            tightest = _tighter(tightest, told)
-        return tightest
+        if self._own is None:
+            return None
+        over = next((item for item in self._items if not self._own.hit(item, caller)), None)
+        shown = over or self._items[0]
+        return _told(shown, self._own.get_window_stats(shown, caller), allowed=over is None)
 
-    async def _count_shared(self, strategy: Shared, caller: str) -> Count | None:
-        tightest = None
+    async def _count_shared(self, strategy: Shared, caller: str) -> Count:
+        over = None
         for item in self._items:
-            allowed = await strategy.hit(item, caller)
-            tightest = _tighter(tightest, _told(item, await strategy.get_window_stats(item, caller), allowed=allowed))
-        return tightest
+            if not await strategy.hit(item, caller):
+                over = item
+                break
+        shown = over or self._items[0]
+        return _told(shown, await strategy.get_window_stats(shown, caller), allowed=over is None)
 
 
 def _told(item: limits.RateLimitItem, stats: limits.WindowStats, *, allowed: bool) -> Count:
     reset = max(1, round(stats.reset_time - time.time()))
     return Count(allowed, item.amount, item.get_expiry(), max(0, stats.remaining), reset)
-
-
-def _tighter(one: Count | None, other: Count) -> Count:
-    if one is None or one.allowed > other.allowed:
-        return other
-    if one.allowed < other.allowed:
-        return one
-    return min(one, other, key=lambda count: (count.remaining / count.most, -count.reset))

@@ -1,0 +1,73 @@
+"""Rates: the words, the counts, and a Redis that is shared, or dead."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import UsageError
+from hilum.interfaces.http.rates import Rates
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("Redis is not installed (apt-get install redis-server)")
+    port = free_port()
+    command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        while b"eady to accept" not in server.stdout.readline():
+            pass
+        yield f"redis://127.0.0.1:{port}/0"
+        server.terminate()
+        server.stdout.read()
+
+
+def test_the_first_limit_that_is_reached_refuses() -> None:
+    rates = Rates("100/minute;3/hour")
+    counts = [rates.count_here("a") for _ in range(4)]
+    assert [count and (count.allowed, count.most) for count in counts] == [(True, 100)] * 3 + [(False, 3)]
+    assert counts[0] is not None
+    assert counts[3] is not None
+    assert dict(counts[0].headers())[b"ratelimit"].startswith(b'"caller";r=99;t=')
+    assert int(dict(counts[3].headers())[b"retry-after"]) > 0
+    assert rates.count_here("b").allowed  # type: ignore[union-attr]
+
+
+def test_no_words_no_limit_and_nonsense_is_said() -> None:
+    assert Rates("").count_here("a") is None
+    with pytest.raises(UsageError, match="HILUM_RATE"):
+        Rates("a lot")
+
+
+def test_several_processes_count_together_in_redis(redis_url: str) -> None:
+    async def counted() -> list[bool]:
+        both = [Rates("5/minute", redis_url), Rates("5/minute", redis_url)]
+        return [(await both[n % 2].count("a")).allowed for n in range(8)]  # type: ignore[union-attr]
+
+    assert asyncio.run(counted()) == [True] * 5 + [False] * 3
+
+
+def test_a_dead_redis_is_asked_once_and_then_left_alone_for_a_while() -> None:
+    async def counted() -> list[bool]:
+        rates = Rates("5/minute", f"redis://127.0.0.1:{free_port()}/0")
+        return [(await rates.count("a")).allowed for n in range(8)]  # type: ignore[union-attr]
+
+    since = time.monotonic()
+    assert asyncio.run(counted()) == [True] * 5 + [False] * 3
+    assert time.monotonic() - since < 2
