@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from pathlib import Path
 
 from hilum.errors import UnknownModel
 from hilum.flows.predict import Desk
@@ -19,25 +21,48 @@ def limits(settings: Settings) -> Limits:
     return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, max_frames=settings.max_frames)
 
 
-def desk(settings: Settings, *, task: str = "auto", model: str | None = None, threads: int = 1) -> Desk:
+def desk(settings: Settings, *, task: str = "auto", model: str | None = None, crew: Crew | None = None) -> Desk:
     """Who answers: the model named, else the champion of the task, else of every shipped task in turn.
+
+    crew: where open packages and the choice of champions come from; None: opened afresh, chosen as without a database.
 
     Raises:
         UnknownTask, UnknownModel: nothing answers to the name.
         PackageError: the package must not be used.
     """
+    crew = crew or Crew(settings)
     if model is not None:
-        return Desk((speaker(settings, model, threads=threads),), limits=limits(settings))
+        return Desk((crew.speaker(model),), limits=limits(settings))
     if task != "auto":
-        folder = champion_for(find_task(task).name, settings)
-        return Desk((speaker(settings, str(folder), threads=threads),), limits=limits(settings))
+        return Desk((crew.champion(find_task(task).name),), limits=limits(settings))
     trusted = {known.task for known in known_packages(settings)}
     names = [t.name for t in shipped_tasks() if t.name in trusted]
     if not names:
         raise UnknownModel(f"no model is installed in {settings.models}: train one with `hilum train`")
-    folders = [champion_for(name, settings) for name in names]
-    speakers = tuple(speaker(settings, str(folder), threads=threads) for folder in folders)
-    return Desk(speakers, automatic=True, limits=limits(settings))
+    return Desk(tuple(crew.champion(name) for name in names), automatic=True, limits=limits(settings))
+
+
+class Crew:
+    """Open packages, each once, and who speaks for a task."""
+
+    def __init__(self, settings: Settings, *, threads: int = 1, chosen: Mapping[str, str] | None = None) -> None:
+        """`chosen`: task -> digest of the package that was promoted; other tasks are answered by their shipped one."""
+        self._settings = settings
+        self._threads = threads
+        self._speakers: dict[Path, Speaker] = {}
+        self.chosen = dict(chosen or {})
+
+    def speaker(self, reference: str) -> Speaker:
+        """The package of a reference, opened when it is first asked."""
+        folder = find_package(reference, self._settings)
+        if folder not in self._speakers:
+            opening = functools.partial(open_package, folder, trust(self._settings))
+            self._speakers[folder] = Speaker(opening, threads=self._threads)
+        return self._speakers[folder]
+
+    def champion(self, task: str) -> Speaker:
+        """Who speaks for a task."""
+        return self.speaker(self.chosen.get(task) or str(champion_for(task, self._settings)))
 
 
 def speaker(settings: Settings, reference: str, *, threads: int = 1) -> Speaker:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -11,7 +13,7 @@ from importlib import import_module
 from hilum import bootstrap
 from hilum.access.access import Access, Spans, open_access
 from hilum.access.deed import Deed, Tell
-from hilum.errors import PackageError, UnknownModel
+from hilum.errors import HilumError, PackageError, UnknownModel
 from hilum.flows.answer import Clerk, Places
 from hilum.flows.desks import Desks
 from hilum.flows.line import Length, Line
@@ -20,12 +22,16 @@ from hilum.image.decode import is_dicom
 from hilum.monitor.meters import Meters
 from hilum.records.entry import Entry
 from hilum.records.store import Records, open_records
+from hilum.registry.history import chosen
 from hilum.secret import read_secret
 from hilum.settings import Settings
 from hilum.storage.cache import Cache, open_cache
 from hilum.storage.images import Images, open_images
 
 HEAD = "journal.heads"
+WATCH_SECONDS = 5.0
+
+log = logging.getLogger("hilum.parts")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -41,9 +47,11 @@ class Parts:
     desks: Desks
     clerk: Clerk
     line: Line
+    crew: bootstrap.Crew
     fetch: Callable[[str], Awaitable[bytes]] | None = None
     access: Access | None = None  # None: authentication is off, everybody on this machine may ask
     faults: list[str] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
 
     def lacking(self) -> list[str]:
         """What keeps the server from answering now, in words; [] when nothing does."""
@@ -58,8 +66,18 @@ class Parts:
             found.append(str(error))
         return found
 
+    def switch(self) -> bool:
+        """Let whoever was promoted on record speak from now on; returns whether anything changed."""
+        found = chosen(self.records)
+        if found == self.crew.chosen:
+            return False
+        self.crew.chosen = found
+        self.desks.switch()
+        return True
+
     def close(self) -> bool:
         """Answer who waits, commit, then let go; True when nobody was left without an answer."""
+        self.closing.set()
         served = self.line.close()
         self.images.close()
         if self.access is not None:
@@ -79,14 +97,26 @@ def assemble(settings: Settings) -> Parts:
     records = open_records(settings.database_url, secret, settings.home / HEAD)
     images = open_images(settings.images_url, secret)
     cache, meters = open_cache(settings.cache_url, settings.cache_bytes), Meters()
-    desks = Desks(functools.partial(_desk, settings))
+    crew = bootstrap.Crew(settings, chosen=chosen(records))
+    desks = Desks(functools.partial(_desk, settings, crew))
     clean = functools.partial(_clean, secret=secret)
     clerk = Clerk(Places(records, images, cache, meters, secret, clean))
     length = Length(settings.queue, settings.deadline_ms / 1000, settings.serve_threads)
-    return Parts(
-        settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters),
+    parts = Parts(
+        settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters), crew,
         access=open_doors(settings, secret, records) if settings.auth == "on" else None,
     )  # fmt: skip
+    threading.Thread(target=_watch, args=(parts,), daemon=True, name="champions").start()
+    return parts
+
+
+def _watch(parts: Parts) -> None:
+    """Another process may promote a package: whoever speaks on record speaks here a moment later."""
+    while not parts.closing.wait(WATCH_SECONDS):
+        try:
+            parts.switch()
+        except HilumError as error:  # the next look may succeed; until then the ones that are open answer
+            log.warning("champions not switched: %s", error)
 
 
 def open_doors(settings: Settings, secret: bytes, records: Records) -> Access:
@@ -104,8 +134,8 @@ def _written(records: Records) -> Tell:
     return tell
 
 
-def _desk(settings: Settings, task: str, model: str | None) -> Desk:
-    return bootstrap.desk(settings, task=task, model=model)
+def _desk(settings: Settings, crew: bootstrap.Crew, task: str, model: str | None) -> Desk:
+    return bootstrap.desk(settings, task=task, model=model, crew=crew)
 
 
 def _clean(data: bytes, secret: bytes) -> bytes:

@@ -104,5 +104,6 @@ def _explained(
 ) -> Iterator[Line]:
     from hilum.flows.explain import explain_paths  # drawing is opened only where asked for
 
-    desk = bootstrap.desk(settings, task=arguments.task, model=arguments.model, threads=settings.threads)
+    crew = bootstrap.Crew(settings, threads=settings.threads)
+    desk = bootstrap.desk(settings, task=arguments.task, model=arguments.model, crew=crew)
     return explain_paths(paths, desk, options, folder=arguments.explain, method=arguments.method)

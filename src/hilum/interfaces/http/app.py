@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from hilum import __version__
-from hilum.interfaces.http import catalogue, documented, probes, problems, recorded
+from hilum.interfaces.http import catalogue, documented, probes, problems, recorded, speaking
 from hilum.interfaces.http.measured import Measured
 from hilum.interfaces.http.predict import Predict
 from hilum.interfaces.http.secured import secure
@@ -37,7 +37,7 @@ def create_app(parts: Parts) -> FastAPI:
     for prefix in ("", "/v1"):
         app.router.routes.append(Route(f"{prefix}/predict", predict, methods=["POST"], include_in_schema=False))
     for prefix in ("", "/v1"):
-        for router in (recorded.router, catalogue.router):
+        for router in (recorded.router, catalogue.router, speaking.router):
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     for router in (documented.router, probes.router):
         app.include_router(router)

@@ -38,7 +38,7 @@ async def read_bytes(receive: Receive, headers: Mapping[bytes, bytes], most: int
     """The whole body.
 
     Raises:
-        Problem: more than `most` bytes are declared or sent (413); nonsense for a length, or the sender went away (400).
+        Problem: more than `most` bytes are declared or sent (413); no length, or the sender went away (400).
     """
     declared = headers.get(b"content-length")
     if declared is not None and (not declared.isdigit() or len(declared) > 15):

@@ -15,7 +15,7 @@ from hilum.errors import NotFound
 from hilum.interfaces.http.problems import answer
 from hilum.model.package import CARD, Package, open_package
 from hilum.parts import Parts
-from hilum.registry.pins import champion_for, find_package, known_packages, trust
+from hilum.registry.pins import find_package, known_packages, trust
 from hilum.settings import Settings, shipped_samples
 from hilum.task import Task, find_task, shipped_tasks
 
@@ -26,12 +26,9 @@ router = APIRouter(tags=["catalogue"])
 def tasks(request: Request) -> Response:
     """Each with its classes, operating points, intended use and the model that speaks for it."""
     settings = _parts(request).settings
-    champions = {known.folder: known for known in known_packages(settings)}
-    names = {known.task for known in champions.values()}
-    told = []
-    for task in shipped_tasks():
-        speaks = champions.get(champion_for(task.name, settings)) if task.name in names else None
-        told.append({**_task(task), "model": speaks.reference if speaks else None})
+    speaking = _speaking(_parts(request))
+    references = {known.digest: known.reference for known in known_packages(settings)}
+    told = [{**_task(task), "model": references.get(speaking.get(task.name, ""))} for task in shipped_tasks()]
     return tagged(request, {"tasks": told})
 
 
@@ -46,7 +43,7 @@ def models(request: Request) -> Response:
     """Each with its task, digest, where it came from and whether it is the one that answers."""
     settings = _parts(request).settings
     known = known_packages(settings)
-    speaking = {champion_for(task, settings) for task in {one.task for one in known}}
+    speaking = set(_speaking(_parts(request)).values())
     told = [
         {
             "name": one.name,
@@ -54,7 +51,7 @@ def models(request: Request) -> Response:
             "digest": one.digest,
             "task": one.task,
             "origin": one.origin,
-            "champion": one.folder in speaking,
+            "champion": one.digest in speaking,
             "metrics": _metrics(one.folder),
         }
         for one in known
@@ -147,6 +144,14 @@ def _metrics(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return {"n": said.get("n"), "metrics": said.get("metrics", {}), "baseline": said.get("baseline", {})}
+
+
+def _speaking(parts: Parts) -> dict[str, str]:
+    """Task -> digest of the package that answers it."""
+    shipped: dict[str, str] = {}
+    for known in known_packages(parts.settings):
+        shipped.setdefault(known.task, known.digest)
+    return shipped | parts.crew.chosen
 
 
 def _samples() -> dict[str, Path]:

@@ -56,6 +56,8 @@ RULES: tuple[Rule, ...] = (
     _read("/models"),
     _read("/models/{reference}"),
     _read("/models/{reference}/card"),
+    Rule("POST", "/models/{reference}/promote", "promote"),
+    _read("/history"),
     _read("/tasks"),
     _read("/tasks/{name}"),
     _read("/samples"),

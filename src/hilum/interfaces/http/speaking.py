@@ -1,0 +1,47 @@
+"""Who speaks for a task, and how it came to be: promote a package without a request lost, look at the history."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Request
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from hilum.errors import UnknownModel
+from hilum.interfaces.http.predict import caller_of
+from hilum.interfaces.http.problems import answer
+from hilum.model.package import open_package
+from hilum.parts import Parts
+from hilum.registry.history import history, promote
+from hilum.registry.pins import find_package, known_packages, trust
+
+router = APIRouter(tags=["catalogue"])
+
+
+class Reason(BaseModel):
+    """Why a package is to speak."""
+
+    why: str = Field("", max_length=2000)
+
+
+@router.post("/models/{reference}/promote", status_code=201, summary="Let a package speak for its task")
+def promoted(request: Request, reference: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
+    """It is opened, checked and warmed first; requests on their way are answered by the one that spoke before."""
+    parts: Parts = request.app.state.parts
+    if "/" in reference or reference.startswith("."):
+        raise UnknownModel(f"no model {reference!r}")
+    folder = find_package(reference, parts.settings)
+    open_package(folder, trust(parts.settings))
+    known = next(one for one in known_packages(parts.settings) if one.folder == folder)
+    event = promote(parts.records, known, caller=caller_of(request.scope), why=reason.why if reason else "")
+    parts.switch()
+    return answer(asdict(event), 201)
+
+
+@router.get("/history", summary="Who spoke when, and why")
+def changes(request: Request, task: str | None = None) -> Response:
+    """Newest first; the shipped packages spoke before the first change."""
+    parts: Parts = request.app.state.parts
+    return answer({"history": [asdict(event) for event in history(parts.records, task)]})

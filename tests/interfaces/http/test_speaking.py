@@ -1,0 +1,85 @@
+"""A package is promoted while requests come in: none fails, the new one answers, the change is on record."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from hilum.learn.seal import write_package
+from hilum.registry.pins import pin
+from hilum.settings import read_settings
+from tests.conftest import ROOT
+from tests.interfaces.http.forms import sample
+from tests.interfaces.http.running import Running, running
+
+SHIPPED = ROOT / "models" / "pneumonia-cxr"
+
+
+@pytest.fixture
+def server(tmp_path: Path):
+    home = tmp_path / "home"
+    folder = home / "models" / "pneumonia-cxr" / "2.0.0"
+    manifest = json.loads((SHIPPED / "manifest.json").read_bytes())
+    files = {name: (SHIPPED / name).read_bytes() for name in manifest["files"]}
+    about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
+    write_package(files, {**about, "version": "2.0.0"}, folder)
+    pin(read_settings({"HILUM_HOME": str(home)}), folder, "test")
+    with running(home) as server:
+        yield server
+
+
+def ask(server: Running, i: int) -> tuple[int, str]:
+    data = sample("pneumonia-cxr").read_bytes() + str(i).encode()
+    answer = server.ask("POST", "/predict", data, {"Content-Type": "image/png"})
+    return answer.status, answer.json()["model"]["version"]
+
+
+def test_a_package_is_switched_without_one_failed_request(server: Running) -> None:
+    seen: list[tuple[int, str]] = []
+    stop = threading.Event()
+
+    def keep_asking(number: int) -> None:
+        i = 0
+        while not stop.is_set():
+            seen.append(ask(server, number * 100_000 + i))
+            i += 1
+
+    threads = [threading.Thread(target=keep_asking, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    while len(seen) < 10:
+        stop.wait(0.01)
+    said = server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote", {"why": "a better one"})
+    before = len(seen)
+    while len(seen) < before + 20:
+        stop.wait(0.01)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert said.status == 201
+    assert {status for status, _ in seen} == {200}
+    assert {version for _, version in seen} == {"1.0.0", "2.0.0"}
+    assert ask(server, -1) == (200, "2.0.0")
+    (event,) = server.ask("GET", "/history").json()["history"]
+    assert (event["reference"], event["why"], event["before"]) == ("pneumonia-cxr@2.0.0", "a better one", None)
+    champions = [
+        one["version"]
+        for one in server.ask("GET", "/models").json()["models"]
+        if one["champion"] and one["task"] == "pneumonia-cxr"
+    ]
+    assert champions == ["2.0.0"]
+    assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 422
+
+
+def test_a_damaged_package_is_not_promoted_and_the_other_goes_on(server: Running) -> None:
+    home = server.parts.settings.home
+    broken = home / "models" / "pneumonia-cxr" / "3.0.0"
+    shutil.copytree(home / "models" / "pneumonia-cxr" / "2.0.0", broken)
+    manifest = json.loads((broken / "manifest.json").read_bytes())
+    (broken / "manifest.json").write_text(json.dumps({**manifest, "version": "3.0.0"}))
+    assert server.ask("POST", "/models/pneumonia-cxr@3.0.0/promote").is_problem()
+    assert ask(server, 1) == (200, "1.0.0")
