@@ -78,11 +78,7 @@ def find_elements(data: bytes, wanted: Wanted, name: str, limits: Limits) -> Ele
     Raises UnreadableImage (cut short, nested or filled beyond reason), ImageTooLarge (a deflated file beyond
     limits.max_inflated), UnsupportedFormat (the data set is in no known encoding).
     """
-    start = 132 if data[128:132] == b"DICM" else 0
-    syntax, start = _file_meta(data, start, name)
-    body = data
-    if syntax == DEFLATED:
-        body, start = inflate(memoryview(data)[start:], limits.max_inflated, name), 0
+    body, start, syntax = data_set(data, name, limits)
     encoding = _encoding(body, start, syntax, name)
     walk = _Walk(body, encoding, wanted, name)
     walk.run(start)
@@ -90,6 +86,18 @@ def find_elements(data: bytes, wanted: Wanted, name: str, limits: Limits) -> Ele
         (encoding.explicit, encoding.little), IMPLICIT_LITTLE
     )
     return Elements(body, b"".join(walk.kept), walk.pixels, encoding, found)
+
+
+def data_set(data: bytes, name: str, limits: Limits) -> tuple[bytes, int, str]:
+    """Where the data set begins in which bytes (inflated where they came deflated), and its transfer syntax, if said.
+
+    Raises as `find_elements`.
+    """
+    start = 132 if data[128:132] == b"DICM" else 0
+    syntax, start = _file_meta(data, start, name)
+    if syntax == DEFLATED:
+        return inflate(memoryview(data)[start:], limits.max_inflated, name), 0, syntax
+    return data, start, syntax
 
 
 def inflate(packed: bytes | memoryview, most: int, name: str) -> bytes:

@@ -1,0 +1,202 @@
+"""A DICOM file -> the same picture without its patient (PS3.15 Annex E, Basic Profile); knows no storage.
+
+Table E.1-1 says what is removed (X), emptied (Z), replaced (D) or given another UID (U). Beyond it everything goes
+that could name somebody and that no pixel needs: private elements, unknown ones, overlays and curves, remaining names,
+dates, addresses and free text. What is burned into the pixels stays: see `burned_in`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import io
+from functools import cache
+from pathlib import Path
+
+from pydicom.datadict import dictionary_has_tag, dictionary_VR
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset
+from pydicom.filewriter import dcmwrite
+from pydicom.sequence import Sequence
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID
+
+from hilum.errors import UnreadableImage
+from hilum.image.dicom.elements import (
+    DEFLATED,
+    EXPLICIT_BIG,
+    EXPLICIT_LITTLE,
+    IMPLICIT_LITTLE,
+    PIXELS,
+    Wanted,
+    data_set,
+    find_elements,
+)
+from hilum.image.faults import named_faults
+from hilum.image.limits import DEFAULT_LIMITS, Limits
+from hilum.image.remarks import frames_without_remarks
+from hilum.secret import derived
+
+METHOD = "Hilum: PS3.15 Basic Profile; pixels not cleaned"
+CLASS_UID, VERSION = "2.25.214403486312650861932391862843173419876", "HILUM"
+_REGISTERED = "1.2.840.10008."  # classes, transfer syntaxes, code schemes: they name no instance
+_PATIENT_ID = Tag(0x00100020)
+# Kinds of value that name people, places and moments, or hold whatever somebody typed.
+_TELLING = frozenset(("PN", "DA", "DT", "TM", "AE", "LT", "ST", "UT", "UC", "UR", "UN"))
+_DUMMIES = {
+    "AE": "NONE", "AS": "000Y", "AT": 0, "CS": "NONE", "DA": "19000101", "DS": "0", "DT": "19000101000000", "FD": 0.0,
+    "FL": 0.0, "IS": "0", "LO": "NONE", "LT": "NONE", "PN": "NONE", "SH": "NONE", "SL": 0, "SS": 0, "ST": "NONE",
+    "TM": "000000", "UC": "NONE", "UL": 0, "UR": "", "US": 0, "UT": "NONE",
+}  # fmt: skip
+_NOTHING = Wanted(frozenset(), frozenset())
+
+
+def deidentify(data: bytes, secret: bytes, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """One DICOM file without what names its patient; its frames decode to the same pixels.
+
+    secret: of the installation; the same UID becomes the same other UID, the same patient the same pseudonym.
+
+    Raises:
+        UnreadableImage, ImageTooLarge: it cannot be read whole, so that nothing of it may be kept.
+    """
+    with named_faults("this DICOM file", "the data set", quote=False):
+        elements = find_elements(data, _NOTHING, "this DICOM file", limits)
+        body, start, _ = data_set(data, "this DICOM file", limits)
+        encoding = elements.encoding
+        found = read_dataset(io.BytesIO(body[start:]), not encoding.explicit, encoding.little)
+        _Cleaner(derived(secret, "dicom")).clean(found)
+        if elements.pixels is None:
+            raise UnreadableImage("this DICOM file", "it holds no image")
+        _clean_frames(found)
+        _mark(found)
+        if elements.transfer_syntax not in (DEFLATED, IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG):
+            return _written(found, elements.transfer_syntax, explicit=True, little=True)
+        syntax = _plain_syntax(explicit=encoding.explicit, little=encoding.little)
+        return _written(found, syntax, explicit=encoding.explicit, little=encoding.little)
+
+
+def burned_in(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> bool | None:
+    """Whether the file says that names are burned into its pixels; None: it does not say."""
+    said = find_elements(data, Wanted(frozenset((0x00280301,)), frozenset()), "this DICOM file", limits)
+    value = said.kept[8:].strip(b"\0 ").upper()
+    return {b"YES": True, b"NO": False}.get(value[-3:].strip() if value else b"")
+
+
+class _Cleaner:
+    """Walks a data set, its sequences included."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def clean(self, found: Dataset) -> None:
+        """Act on every element of this data set and of those inside."""
+        for tag in list(found.keys()):
+            self._element(found, tag)
+
+    def _element(self, found: Dataset, tag: BaseTag) -> None:
+        kind = _kind(found, tag)
+        action = "X" if _is_out(tag) else actions().get(int(tag), "")
+        if not action and (kind in _TELLING or tag.group == 0x0010):
+            action = "X"
+        if action == "X":
+            del found[tag]
+        elif tag == _PATIENT_ID:
+            found[tag] = DataElement(tag, "LO", self._pseudonym(str(found[tag].value or "")))
+        elif kind == "SQ" and action in ("", "U"):
+            for item in found[tag].value or ():
+                self.clean(item)
+        elif kind == "UI":
+            found[tag] = DataElement(tag, "UI", self._uids(found[tag].value) if action != "Z" else "")
+        elif action == "Z":
+            found[tag] = DataElement(tag, kind, Sequence() if kind == "SQ" else None)
+        elif action == "D":
+            found[tag] = _dummy(tag, kind)
+
+    def _pseudonym(self, name: str) -> str:
+        return hmac.digest(self._key, b"patient " + name.strip().encode(), "sha256").hex()[:16] if name.strip() else ""
+
+    def _uids(self, value: object) -> str | list[str]:
+        several = list(value) if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
+        made = [self.uid(str(each)) for each in several if each]
+        return made if len(made) > 1 else "".join(made)
+
+    def uid(self, old: str) -> str:
+        """2.25.<128 bits>, the same for the same UID; registered ones stay."""
+        if old.startswith(_REGISTERED):
+            return old
+        return f"2.25.{int.from_bytes(hmac.digest(self._key, b'uid ' + old.encode(), 'sha256')[:16], 'big')}"
+
+
+@cache
+def actions() -> dict[int, str]:
+    """Tag -> X, Z, D or U."""
+    text = Path(__file__).with_name("dicom").joinpath("confidentiality.csv").read_text(encoding="ascii")
+    rows = (line.split(",") for line in text.splitlines() if not line.startswith("#"))
+    return {int(tag, 16): action for tag, action, _ in rows}
+
+
+def _is_out(tag: BaseTag) -> bool:
+    """Private, curves, overlays, group lengths, signatures and padding; what no dictionary knows."""
+    if (
+        tag.is_private
+        or tag.group >> 8 in (0x50, 0x60)
+        or tag.element == 0
+        or tag.group < 0x0008
+        or tag.group >= 0xFFFA
+    ):
+        return True
+    return not dictionary_has_tag(tag)
+
+
+def _kind(found: Dataset, tag: BaseTag) -> str:
+    said = found.get_item(tag).VR
+    if said in (None, "UN") and dictionary_has_tag(tag):
+        return dictionary_VR(tag).split(" ")[0]
+    return str(said)
+
+
+def _dummy(tag: BaseTag, kind: str) -> DataElement:
+    if kind == "SQ":
+        return DataElement(tag, kind, Sequence())
+    return DataElement(tag, kind, _DUMMIES.get(kind, b"\0\0"))
+
+
+def _clean_frames(found: Dataset) -> None:
+    """Remarks inside compressed frames go too."""
+    for tag in PIXELS:
+        if tag in found:
+            element = found[tag]
+            if element.is_undefined_length:
+                element.value = frames_without_remarks(element.value)
+
+
+def _plain_syntax(*, explicit: bool, little: bool) -> str:
+    if not explicit:
+        return IMPLICIT_LITTLE
+    return EXPLICIT_LITTLE if little else EXPLICIT_BIG
+
+
+def _mark(found: Dataset) -> None:
+    """What de-identification has to leave behind (PS3.3 C.12.1)."""
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator = "113100", "DCM"
+    code.CodeMeaning = "Basic Application Confidentiality Profile"
+    found.PatientIdentityRemoved = "YES"
+    found.DeidentificationMethod = METHOD
+    found.DeidentificationMethodCodeSequence = Sequence([code])
+    found.LongitudinalTemporalInformationModified = "REMOVED"
+
+
+def _written(found: Dataset, syntax: str, *, explicit: bool, little: bool) -> bytes:
+    """With a preamble of zeros and a file meta group that says no more than it must."""
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = found.get("SOPClassUID") or "1.2.840.10008.5.1.4.1.1.7"
+    meta.MediaStorageSOPInstanceUID = found.get("SOPInstanceUID") or "2.25.0"
+    meta.TransferSyntaxUID = UID(syntax)
+    meta.ImplementationClassUID, meta.ImplementationVersionName = CLASS_UID, VERSION
+    out = io.BytesIO()
+    file = Dataset(found)
+    file.file_meta, file.preamble = meta, b"\0" * 128
+    dcmwrite(out, file, implicit_vr=not explicit, little_endian=little, enforce_file_format=True)
+    return out.getvalue()

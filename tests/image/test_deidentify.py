@@ -1,0 +1,275 @@
+"""No canary survives anywhere, UIDs stay consistent, and not one pixel changes."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pydicom.data
+import pytest
+from pydicom import dcmread
+from pydicom.datadict import DicomDictionary, dictionary_VR
+from pydicom.dataset import Dataset
+from pydicom.uid import ImplicitVRLittleEndian
+
+from hilum.errors import HilumError
+from hilum.image.decode import decode
+from hilum.image.deidentify import METHOD, actions, burned_in, deidentify
+from tests.image.made import dicom_bytes, dicom_set, encapsulated, encoded, picture, pixel_module, raw_dicom
+
+FILES = sorted((Path(pydicom.data.__file__).parent / "test_files").glob("*.dcm"))
+SECRET = b"s" * 32
+CANARY = "CANARY"
+TEXT = ("AE", "AS", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")
+BYTES = ("OB", "OW", "OF", "OD", "OL", "OV", "UN")
+KEPT = (0x00080005, 0x00080016, 0x00080018)
+PIXEL_GROUPS = (0x0028, 0x7FE0)
+
+
+def told(tag: int, vr: str, number: int):
+    """A value of this kind that can be found again; None where there is none."""
+    if vr in TEXT:
+        return f"{CANARY}{number}"
+    if vr in ("DS", "IS"):
+        return "31337"
+    if vr in BYTES:
+        return f"{CANARY}{number:06d}".encode()
+    if vr == "UI":
+        return f"1.2.3.{number}.999"
+    if vr in ("DA", "DT", "TM"):
+        return {"DA": "20240229", "DT": "20240229123456", "TM": "123456.789"}[vr]
+    return None
+
+
+def put(said: Dataset, tag: int, number: int) -> bool:
+    vr = dictionary_VR(tag).split(" ")[0]
+    value = told(tag, vr, number)
+    if value is None:
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        said.add_new(tag, vr, value)
+    return True
+
+
+def written(said: Dataset, syntax: str = "1.2.840.10008.1.2.1") -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return dicom_bytes(said, syntax)
+
+
+def everything(nested: Dataset | None = None) -> tuple[bytes, int]:
+    """A file with a telling value in every attribute of the table, of group 0010, and of every free text."""
+    said = dicom_set(picture(8, 8))
+    place, many = said if nested is None else nested, 0
+    for number, tag in enumerate(sorted(DicomDictionary)):
+        told_kind = dictionary_VR(tag).split(" ")[0] in ("PN", "DA", "DT", "TM", "LT", "ST", "UT", "UC", "AE")
+        wanted = tag in actions() or told_kind or tag >> 16 == 0x0010
+        if wanted and tag >> 16 >= 8 and tag >> 16 not in PIXEL_GROUPS and tag not in KEPT:
+            many += put(place, tag, number)
+    if nested is not None:
+        outer = Dataset()
+        outer.AnatomicRegionSequence = [nested]
+        said.SharedFunctionalGroupsSequence = [outer]
+    return written(said), many
+
+
+@pytest.mark.parametrize("nested", [False, True], ids=["top", "three deep"])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"], ids=["explicit", "implicit"])
+def test_no_telling_value_of_any_attribute_survives(nested, syntax):
+    data, many = everything(Dataset() if nested else None)
+    assert many > 600
+    if syntax == ImplicitVRLittleEndian:
+        data = written(dcmread(io.BytesIO(data)), syntax)
+    done = deidentify(data, SECRET)
+    assert data.count(CANARY.encode()) > 400
+    for trace in (b"CANARY", b"20240229", b"123456.789", b".999"):
+        assert trace in data
+        assert trace not in done
+    np.testing.assert_array_equal(decode(done, name="done")[0].pixels, decode(data, name="data")[0].pixels)
+
+
+def test_every_attribute_of_the_table_is_acted_on():
+    """The table itself, row by row: removed, emptied, replaced or another UID."""
+    data, _ = everything()
+    before, after = dcmread(io.BytesIO(data)), dcmread(io.BytesIO(deidentify(data, SECRET)))
+    ours = {0x00120062, 0x00120063, 0x00120064, 0x00280303}
+    for tag, action in actions().items():
+        if tag not in before or tag in ours:
+            continue
+        if action == "X":
+            assert tag not in after, hex(tag)
+        elif dictionary_VR(tag) != "SQ":
+            assert after[tag].value != before[tag].value, hex(tag)
+            assert (action != "Z") or not after[tag].value or tag == 0x00100020, hex(tag)
+
+
+def test_private_unknown_overlay_and_trailing_elements_go():
+    said = dicom_set(picture(8, 8))
+    block = said.private_block(0x0029, "ACME CANARY", create=True)
+    block.add_new(1, "LO", "CANARY")
+    inner = Dataset()
+    inner.private_block(0x0031, "ACME", create=True).add_new(2, "UN", b"CANARY")
+    inner.CodeMeaning = "stays"
+    said.AnatomicRegionSequence = [inner]
+    said.add_new(0x60003000, "OW", b"CANARY!!")
+    said.add_new(0x60020022, "LO", "CANARY")
+    said.add_new(0x50000010, "US", 3)
+    said.add_new(0x50003000, "OB", b"CANARY!!")
+    said.add_new(0x00091001, "OB", b"CANARY!!")
+    said.add_new(0x0018FFF1, "LO", "CANARY")
+    said.add_new(0xFFFCFFFC, "OB", b"CANARY!!")
+    done = deidentify(written(said) + b"CANARY!!", SECRET)
+    assert b"CANARY" not in done
+    left = dcmread(io.BytesIO(done))
+    assert left.AnatomicRegionSequence[0].CodeMeaning == "stays"
+    assert all(not tag.is_private and tag.group >> 8 not in (0x50, 0x60) for tag in left.keys())  # noqa: SIM118
+
+
+def test_preamble_and_file_meta_say_nothing():
+    said = dicom_set(picture(8, 8), SOPInstanceUID="1.2.3.4")
+    said.file_meta.SourceApplicationEntityTitle = "CANARY"
+    said.file_meta.PrivateInformationCreatorUID = "1.2.3.999"
+    said.file_meta.PrivateInformation = b"CANARY"
+    data = b"MZ" + b"CANARY" * 21 + written(said)[128:]
+    done = deidentify(data, SECRET)
+    assert done[:132] == bytes(128) + b"DICM"
+    assert b"CANARY" not in done
+    left = dcmread(io.BytesIO(done))
+    assert left.file_meta.MediaStorageSOPInstanceUID == left.SOPInstanceUID != "1.2.3.4"
+    assert set(left.file_meta.keys()) <= {0x00020000 + n for n in (0, 1, 2, 3, 0x10, 0x12, 0x13)}
+
+
+def test_uids_are_consistent_within_and_between_files_and_registered_ones_stay():
+    def file(number):
+        said = dicom_set(picture(8, 8), SOPInstanceUID=f"1.2.3.{number}", StudyInstanceUID="1.2.3.100",
+                         SeriesInstanceUID="1.2.3.200", FrameOfReferenceUID="1.2.3.300")  # fmt: skip
+        reference = Dataset()
+        reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = said.SOPClassUID, "1.2.3.1"
+        said.ReferencedImageSequence = [reference]
+        said.PatientID = "Patient 7"
+        return written(said)
+
+    one, two = (dcmread(io.BytesIO(deidentify(file(n), SECRET))) for n in (1, 2))
+    assert one.StudyInstanceUID == two.StudyInstanceUID != "1.2.3.100"
+    assert one.SeriesInstanceUID == two.SeriesInstanceUID != one.StudyInstanceUID
+    assert one.SOPInstanceUID != two.SOPInstanceUID
+    assert two.ReferencedImageSequence[0].ReferencedSOPInstanceUID == one.SOPInstanceUID
+    assert one.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
+    assert one.PatientID == two.PatientID != "Patient 7"
+    assert len(one.StudyInstanceUID) <= 64
+    other = dcmread(io.BytesIO(deidentify(file(1), b"t" * 32)))
+    assert other.StudyInstanceUID != one.StudyInstanceUID
+    assert other.PatientID != one.PatientID
+
+
+def test_it_says_what_was_done():
+    left = dcmread(io.BytesIO(deidentify(written(dicom_set(picture(8, 8), BurnedInAnnotation="YES")), SECRET)))
+    assert left.PatientIdentityRemoved == "YES"
+    assert left.DeidentificationMethod == METHOD
+    assert left.DeidentificationMethodCodeSequence[0].CodeValue == "113100"
+    assert left.BurnedInAnnotation == "YES"
+
+
+@pytest.mark.parametrize(("said", "expected"), [("YES", True), ("NO", False), (None, None), ("", None)])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"])
+def test_burned_in_names_are_known(said, expected, syntax):
+    file = dicom_set(picture(8, 8))
+    if said is not None:
+        file.BurnedInAnnotation = said
+    assert burned_in(written(file, syntax)) is expected
+
+
+def test_twice_is_once():
+    once = deidentify(everything()[0], SECRET)
+    twice = deidentify(once, SECRET)
+    np.testing.assert_array_equal(decode(twice, name="twice")[0].pixels, decode(once, name="once")[0].pixels)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"WindowCenter": "60", "WindowWidth": "40"},
+        {"WindowCenter": ["60", "90"], "WindowWidth": ["40", "20"], "VOILUTFunction": "SIGMOID"},
+        {"RescaleSlope": "2", "RescaleIntercept": "-1024", "PhotometricInterpretation": "MONOCHROME1"},
+        {"PixelPaddingValue": 0, "PresentationLUTShape": "INVERSE"},
+    ],
+    ids=["window", "sigmoid", "rescaled", "padded"],
+)
+def test_what_pixels_need_stays(elements):
+    data = written(dicom_set(picture(32, 40), **elements))
+    (before,), (after,) = decode(data, name="a"), decode(deidentify(data, SECRET), name="b")
+    np.testing.assert_array_equal(after.pixels, before.pixels)
+    assert (after.metadata.mode, after.metadata.bits) == (before.metadata.mode, before.metadata.bits)
+
+
+def test_lookup_tables_and_functional_groups_stay():
+    table, group, voi = Dataset(), Dataset(), Dataset()
+    table.LUTDescriptor, table.LUTData = [256, 0, 16], bytes(range(256)) * 2
+    table.LUTExplanation = "x"
+    said = dicom_set(np.stack([picture(16, 16, seed) for seed in (1, 2)]))
+    voi.WindowCenter, voi.WindowWidth = "80", "30"
+    group.FrameVOILUTSequence = [voi]
+    said.PerFrameFunctionalGroupsSequence = [group, group]
+    for data in (written(said), written(dicom_set(picture(16, 16), VOILUTSequence=[table]))):
+        before, after = decode(data, name="a"), decode(deidentify(data, SECRET), name="b")
+        assert all(np.array_equal(x.pixels, y.pixels) for x, y in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_files_of_others_keep_their_pixels(path):
+    """Every transfer syntax that pydicom ships a file of; what is not decoded here is no matter."""
+    data = path.read_bytes()
+    try:
+        before = decode(data, name="before")
+    except HilumError:
+        pytest.skip("not an image that is read here")
+    if before[0].metadata.format != "DICOM":
+        pytest.skip("no DICOM")
+    after = decode(deidentify(data, SECRET), name="after")
+    assert len(before) == len(after)
+    for one, two in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one.pixels, two.pixels)
+
+
+def test_remarks_inside_compressed_frames_go():
+    frame = encoded(picture(), "JPEG", comment=b"CANARY", exif=b"Exif\0\0CANARY")
+    data = raw_dicom(pixel_module(96, 112), encapsulated(frame), syntax=b"1.2.840.10008.1.2.4.50")
+    done = deidentify(data, SECRET)
+    assert b"CANARY" in data
+    assert b"CANARY" not in done
+    np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(data, name="a")[0].pixels)
+
+
+def test_a_deflated_file_comes_out_plain_and_a_bomb_is_refused():
+    plain = written(dicom_set(picture(16, 16), PatientName="CANARY"))
+    start = 132 + 12 + struct.unpack_from("<I", plain, 140)[0]
+
+    def deflated(body):
+        engine = zlib.compressobj(wbits=-15)
+        return raw_dicom(syntax=b"1.2.840.10008.1.2.1.99")[:] + engine.compress(body) + engine.flush()
+
+    data = deflated(plain[start:])
+    done = deidentify(data, SECRET)
+    assert b"CANARY" not in done
+    np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(plain, name="a")[0].pixels)
+    with pytest.raises(HilumError):
+        deidentify(deflated(plain[start:] + bytes(2_000_000_000 // 4)), SECRET)
+
+
+@pytest.mark.parametrize("cut", [10, 131, 200, 400, 600])
+def test_what_cannot_be_read_whole_is_refused_in_our_own_words(cut):
+    data = everything()[0]
+    with pytest.raises(HilumError) as said:
+        deidentify(data[:cut], SECRET)
+    assert CANARY not in str(said.value)
+
+
+def test_nesting_without_end_is_refused():
+    deep = b"\x08\x00\x18\x22SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 10_000
+    with pytest.raises(HilumError):
+        deidentify(raw_dicom(pixel_module(8, 8), deep), SECRET)
