@@ -149,7 +149,7 @@ class Clerk:
         """Keep the image, commit the rows once it is safe, then reply; whatever fails on the way fails the reply."""
         started = time.perf_counter()
         kept = self._places.images.keep(self._places.clean(draft.ask.data)) if draft.ask.keep else None
-        rows, bodies = self._rows(draft, kept and kept.key)
+        rows, bodies = self._rows(draft, None if kept is None else kept.key)
 
         def committed(done: Future[None]) -> None:
             error = done.exception()
@@ -159,7 +159,7 @@ class Clerk:
             else:
                 draft.reply.set_result(Reply(bodies, draft.cached, draft.key.hex()[:32]))
 
-        self._places.records.append(rows, after=kept and kept.saved).add_done_callback(committed)
+        self._places.records.append(rows, None if kept is None else kept.saved).add_done_callback(committed)
 
     def _rows(self, draft: _Draft, image: str | None) -> tuple[list[Entry], tuple[bytes, ...]]:
         """The rows, whose bodies name no file, and what the caller is told, which does."""

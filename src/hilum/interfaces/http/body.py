@@ -82,7 +82,8 @@ def _multipart(data: bytes, boundary: str) -> Body:
         raise Problem(400, "bad_multipart", "multipart/form-data without a usable boundary")
     files: list[Upload] = []
     fields: dict[str, str] = {}
-    segment, pieces = None, []
+    segment: Any = None
+    pieces: list[bytes | bytearray] = []
     try:
         with PushMultipartParser(boundary, max_segment_count=FILES + FIELDS, strict=False) as parser:
             for event in parser.parse(data):

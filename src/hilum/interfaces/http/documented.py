@@ -99,8 +99,8 @@ def predict(
     keep: Annotated[bool | None, Query()] = None,
     model: Annotated[str | None, Query(description="name, name@version or digest prefix")] = None,
 ) -> None:
-    """One or many files (`file`), a raw image or DICOM body, or `{"image_url": …}`; an answer is on record when it arrives.
+    """One or many files (`file`), a raw image or DICOM body, or `{"image_url": …}`.
 
-    Header `Idempotency-Key`: the same key and file get the recorded answer again. Answers carry `X-Cache` and `ETag`.
+    An answer is on record when it arrives. Header `Idempotency-Key`: the same key and file get the recorded answer again. Answers carry `X-Cache` and `ETag`.
     """
     raise NotImplementedError((task, operating_point, prevalence, keep, model))  # the plain endpoint stands before it

@@ -74,7 +74,7 @@ class Predict:
         found = await asyncio.gather(*waiting, return_exceptions=True)
         unexpected = next((one for one in found if not isinstance(one, Reply | InputError)), None)
         if unexpected is not None:
-            raise unexpected  # type: ignore[misc]
+            raise unexpected
         return found  # type: ignore[return-value]
 
     def _asks(self, files: Sequence[Upload], given: Mapping[str, str], caller: str, since: float) -> list[Ask]:
