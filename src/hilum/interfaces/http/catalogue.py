@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 
 from hilum import __version__
 from hilum.errors import NotFound
@@ -20,6 +20,14 @@ from hilum.settings import Settings, shipped_samples
 from hilum.task import Task, find_task, shipped_tasks
 
 router = APIRouter(tags=["catalogue"])
+
+
+@router.get("/", summary="Welcome: what there is, and where")
+def root(request: Request) -> Response:
+    """JSON for programs; a browser is sent to the application."""
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse("/app/read", 303)
+    return answer(welcome(_parts(request).settings))
 
 
 @router.get("/tasks", summary="The clinical questions that can be answered")
