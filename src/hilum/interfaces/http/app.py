@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
@@ -11,6 +12,7 @@ from starlette.routing import Route
 
 from hilum import __version__
 from hilum.interfaces.http import catalogue, documented, probes, problems, recorded, speaking
+from hilum.interfaces.http.fetch import Fetcher
 from hilum.interfaces.http.measured import Measured
 from hilum.interfaces.http.predict import Predict
 from hilum.interfaces.http.secured import secure
@@ -31,6 +33,9 @@ def create_app(parts: Parts) -> FastAPI:
     app = FastAPI(
         title="Hilum", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
     )
+    if parts.fetch is None and parts.settings.image_url_hosts:
+        fetcher = Fetcher(parts.settings.image_url_hosts, parts.settings.upload_bytes)
+        parts = replace(parts, fetch=fetcher.fetch)
     app.state.parts = parts
     problems.install(app)
     predict = Predict(parts)

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.types import Receive, Scope, Send
 
@@ -16,7 +16,7 @@ from hilum.flows.answer import Ask, Reply
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http import problems
 from hilum.interfaces.http.again import Again
-from hilum.interfaces.http.body import Body, Upload, parse, read_bytes
+from hilum.interfaces.http.body import Body, Upload, clean_name, parse, read_bytes
 from hilum.interfaces.http.problems import Problem
 from hilum.parts import Parts
 
@@ -104,7 +104,8 @@ class Predict:
                 403, "image_url_off", "image_url is off here: the operator allows hosts in HILUM_IMAGE_URL_HOSTS"
             )
         url = said["image_url"]
-        return Upload(url.rsplit("/", 1)[-1][:255] or "image", await self._parts.fetch(url))
+        data = await self._parts.fetch(url)
+        return Upload(clean_name(urlsplit(url).path), data)  # what stands behind the ? may be a key
 
 
 def caller_of(scope: Scope) -> str:
