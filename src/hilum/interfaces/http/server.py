@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from typing import TextIO
 
+import cv2
 import uvicorn
 
 from hilum.errors import UsageError
 from hilum.interfaces.http.app import create_app
+from hilum.interfaces.http.logs import configure
 from hilum.interfaces.http.secured import first_words
 from hilum.interfaces.http.security import check_address
 from hilum.parts import Parts, assemble
@@ -27,6 +30,10 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
     check_address(host, settings.auth)
     listening = _listen(host, port)
     address = listening.getsockname()
+    configure(log_level)
+    for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn drains, then raises the signal again: that is no failure
+        signal.signal(stop, lambda *_: None)
+    cv2.setNumThreads(0)  # the answering threads share the cores; OpenCV's own would spin between them
     parts = assemble(settings)
     threading.Thread(target=_open_models, args=(parts, said), daemon=True).start()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
@@ -35,7 +42,7 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
         print(words, file=said, flush=True)
     config = uvicorn.Config(
         create_app(parts),
-        log_level=log_level,
+        log_config=None,
         access_log=False,
         server_header=False,
         date_header=False,

@@ -1,0 +1,98 @@
+"""The process itself: told to stop in the middle of work it answers what it took, and says what went wrong as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import UsageError
+from hilum.interfaces.http.logs import configure
+from hilum.interfaces.http.server import _listen
+from tests.interfaces.http.forms import sample
+
+
+@pytest.fixture
+def process(tmp_path: Path):
+    command = [sys.executable, "-m", "hilum", "serve", "--port", "0"]
+    env = {**os.environ, "HILUM_HOME": str(tmp_path)}
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        found = re.search(r"http://[\d.]+:\d+", process.stderr.readline())
+        assert found
+        yield process, found[0]
+        process.kill()
+
+
+def ask(url: str, i: int) -> dict[str, object]:
+    data = sample("pneumonia-cxr").read_bytes() + str(i).encode()
+    request = urllib.request.Request(f"{url}/predict", data, {"Content-Type": "image/png"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_sigterm_answers_who_was_taken_and_ends_well(process) -> None:
+    running, url = process
+    ask(url, -1)
+    answered: list[dict[str, object]] = []
+    started = threading.Barrier(17)
+
+    def one(i: int) -> None:
+        data = sample("pneumonia-cxr").read_bytes() + str(i).encode()
+        head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: {len(data)}"
+        with socket.create_connection(tuple_of(url)) as connection:
+            started.wait()
+            connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode() + data)
+            received = b"".join(iter(lambda: connection.recv(65536), b""))
+        answered.append(json.loads(received.partition(b"\r\n\r\n")[2]))
+
+    threads = [threading.Thread(target=one, args=(i,)) for i in range(16)]
+    for thread in threads:
+        thread.start()
+    started.wait()
+    while len(answered) < 2:
+        threading.Event().wait(0.002)
+    running.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join(30)
+    assert len(answered) == 16
+    assert all(one["prediction"] for one in answered)
+    assert running.wait(30) == 0
+
+
+def tuple_of(url: str) -> tuple[str, int]:
+    host, port = url.removeprefix("http://").split(":")
+    return host, int(port)
+
+
+def test_an_address_in_use_is_said_with_what_to_do() -> None:
+    with _listen("127.0.0.1", 0) as taken, pytest.raises(UsageError, match="choose another --port"):
+        _listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_a_log_line_is_json_and_repeats_no_words_of_an_error() -> None:
+    kept = logging.getLogger().handlers, logging.getLogger().level
+    stream = io.StringIO()
+    try:
+        configure("warning", stream)
+        try:
+            raise ValueError("Mr Smith.dcm cannot be read")
+        except ValueError:
+            logging.getLogger("hilum.http").exception("unexpected")
+    finally:
+        logging.getLogger().handlers, logging.getLogger().level = kept
+    said = json.loads(stream.getvalue())
+    assert (said["event"], said["level"], said["logger"]) == ("unexpected", "error", "hilum.http")
+    assert "ValueError" in said["exception"]
+    assert "Smith" not in stream.getvalue()
