@@ -52,3 +52,15 @@ def test_it_forgets_in_time():
 def test_another_address_is_wrong_use():
     with pytest.raises(UsageError, match="redis://"):
         open_cache("memcached://here", 1)
+
+
+def test_an_erasure_by_another_process_empties_it(tmp_path):
+    cache = open_cache("", 10_000, tmp_path / "erasures")
+    cache.put(b"k", b"v", 60)
+    assert cache.get(b"k") == b"v"
+    (tmp_path / "erasures").touch()
+    cache._looked = 0.0  # as a second later
+    assert cache.get(b"k") is None
+    cache.put(b"k", b"v", 60)
+    cache._looked = 0.0
+    assert cache.get(b"k") == b"v"

@@ -130,3 +130,19 @@ def test_after_closing_nothing_is_taken(tmp_path):
     again = open_images(str(tmp_path / "i"), SECRET)
     assert again.get(kept.key) == b"last"
     again.close()
+
+
+@pytest.mark.parametrize("size", [1000, LARGE])
+def test_only_what_is_old_goes_and_a_repeat_makes_it_young_again(images, tmp_path, size):
+    data = os.urandom(size)
+    key = images.put(data)
+    images.delete(key, older_than=60)
+    assert images.holds(key)
+    with sqlite3.connect(tmp_path / "images" / "images.sqlite") as raw:
+        raw.execute("UPDATE images SET at = at - 3600")
+    raw.close()
+    for path in tmp_path.glob("images/large/*/*"):
+        os.utime(path, (1, 1))
+    images.put(data)
+    images.delete(key, older_than=60)
+    assert images.get(key) == data

@@ -17,7 +17,7 @@ from hilum.gate.reason import Reasons, no_task
 from hilum.image.decode import decode
 from hilum.image.image import Image
 from hilum.image.limits import Limits
-from hilum.image.prepare import prepare
+from hilum.image.prepare import network_input
 from hilum.model.calibration import Prevalence
 from hilum.model.engine import Outputs
 
@@ -27,10 +27,12 @@ class Options:
     """How the caller wants to be answered.
 
     prevalence: share of images with disease where this is used (one number), or one share a class; None: the package's.
+    prepared: the pixels are the network's declared input already, so they are not prepared again.
     """
 
     operating_point: str = "balanced"
     prevalence: Prevalence | None = None
+    prepared: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -153,7 +155,7 @@ def ask_all(frames: Sequence[tuple[Image, Options]], speaker: Speaker) -> list[A
             answers[i] = Answer(_refusal(speaker, options, reasons, timings[i]), image, speaker)
             continue
         clock = time.perf_counter()
-        pixels[i] = prepare(image, speaker.package.preparation)
+        pixels[i] = network_input(image, speaker.package.preparation, prepared=options.prepared)
         _lap(timings[i], "prepare", clock)
     for i, passed in zip(pixels, _passed(list(pixels.values()), speaker), strict=True):
         timings[i]["compute"] = passed.took
@@ -216,6 +218,8 @@ def _calibrated(
         conformal_set=tuple(classes[i] for i in inside),
         novelty=score,
         timings=timings,
+        prevalence=options.prevalence,
+        prepared=options.prepared,
     )
 
 
@@ -233,6 +237,8 @@ def _refusal(
         reasons=reasons,
         novelty=score,
         timings=timings,
+        prevalence=options.prevalence,
+        prepared=options.prepared,
     )
 
 

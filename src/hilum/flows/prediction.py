@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hilum.gate.reason import Reasons
+from hilum.model.calibration import Prevalence
+
+PIXELS = "pixels"  # the member "input" of an answer whose image came as the network's declared input
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Prediction:
 
     probability: of the class named, in [0, 1]; probabilities: of every class, they sum to 1.
     conformal_set: the classes that the 95% set holds. novelty: distance from the training set, a percentile in [0, 1].
-    timings: milliseconds a stage.
+    timings: milliseconds a stage. prevalence: as the caller gave it, None: the package's own.
     """
 
     task: str | None
@@ -41,6 +44,8 @@ class Prediction:
     timings: Mapping[str, float] = field(default_factory=dict)
     file: str | None = None
     frame: int | None = None
+    prevalence: Prevalence | None = None
+    prepared: bool = False  # the pixels came as the network's declared input
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def __post_init__(self) -> None:
@@ -59,6 +64,8 @@ class Prediction:
             answer["file"] = self.file
         if self.frame is not None:
             answer["frame"] = self.frame
+        if self.prepared:
+            answer["input"] = PIXELS
         model = self.model and {"name": self.model.name, "version": self.model.version, "digest": self.model.digest}
         answer |= {
             "task": self.task,
@@ -76,4 +83,7 @@ class Prediction:
             "explanation": dict(self.explanation),
             "timings": dict(self.timings),
         }
+        if self.prevalence is not None:
+            given = self.prevalence
+            answer["prevalence"] = given if isinstance(given, float | int) else list(given)
         return answer

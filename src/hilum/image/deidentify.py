@@ -11,6 +11,7 @@ import hmac
 import io
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement
@@ -115,8 +116,8 @@ class _Cleaner:
     def _pseudonym(self, name: str) -> str:
         return hmac.digest(self._key, b"patient " + name.strip().encode(), "sha256").hex()[:16] if name.strip() else ""
 
-    def _uids(self, value: object) -> str | list[str]:
-        several = list(value) if isinstance(value, (list, tuple)) or hasattr(value, "append") else [value]
+    def _uids(self, value: Any) -> str | list[str]:
+        several = [value] if value is None or isinstance(value, str) else list(value)
         made = [self.uid(str(each)) for each in several if each]
         return made if len(made) > 1 else "".join(made)
 
@@ -191,10 +192,10 @@ def _written(found: Dataset, syntax: str, *, explicit: bool, little: bool) -> by
     """With a preamble of zeros and a file meta group that says no more than it must."""
     meta = FileMetaDataset()
     meta.FileMetaInformationVersion = b"\x00\x01"
-    meta.MediaStorageSOPClassUID = found.get("SOPClassUID") or "1.2.840.10008.5.1.4.1.1.7"
-    meta.MediaStorageSOPInstanceUID = found.get("SOPInstanceUID") or "2.25.0"
+    meta.MediaStorageSOPClassUID = UID(found.get("SOPClassUID") or "1.2.840.10008.5.1.4.1.1.7")
+    meta.MediaStorageSOPInstanceUID = UID(found.get("SOPInstanceUID") or "2.25.0")
     meta.TransferSyntaxUID = UID(syntax)
-    meta.ImplementationClassUID, meta.ImplementationVersionName = CLASS_UID, VERSION
+    meta.ImplementationClassUID, meta.ImplementationVersionName = UID(CLASS_UID), VERSION
     out = io.BytesIO()
     file = Dataset(found)
     file.file_meta, file.preamble = meta, b"\0" * 128

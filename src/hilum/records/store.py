@@ -12,9 +12,10 @@ from sqlalchemy import Connection, Engine, delete, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hilum.errors import RecordsError
-from hilum.records import search, tallies, verification
+from hilum.records import erasures, search, tallies, verification
 from hilum.records.chain import journal_key
 from hilum.records.entry import Entry, Record
+from hilum.records.erasures import Kept
 from hilum.records.journal import Journal
 from hilum.records.query import Page, Query
 from hilum.records.schema import PERSONAL, open_engine
@@ -79,16 +80,29 @@ class Records:
             return verification.verify(connection, self._key, self._head)
 
     def forget(self, identities: Sequence[str]) -> int:
-        """Erase what is personal about these records; returns how many values there were."""
+        """Erase what is personal about these records and what speaks of them; returns how many values there were."""
         erased = 0
         with self._reading(writes=True) as connection:
-            for start in range(0, len(identities), 500):
-                part = identities[start : start + 500]
+            every = [*identities, *erasures.about_them(connection, identities)]
+            for start in range(0, len(every), erasures.AT_ONCE):
+                part = every[start : start + erasures.AT_ONCE]
                 erased += connection.execute(delete(PERSONAL).where(PERSONAL.c.id.in_(part))).rowcount
         if self._engine.dialect.name == "sqlite":  # no copy stays in the write-ahead file
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return erased
+
+    def kept(
+        self, *, before: int | None = None, caller: str | None = None, images: Sequence[str] | None = None
+    ) -> tuple[Kept, ...]:
+        """Predictions that were not erased: made before a moment (microseconds), by a caller, of these pictures."""
+        with self._reading() as connection:
+            return erasures.kept(connection, before=before, caller=caller, images=images)
+
+    def pictures(self) -> dict[str, str]:
+        """Image key -> the first prediction with it, of all pictures that must be kept."""
+        with self._reading() as connection:
+            return dict(erasures.pictures(connection))
 
     def ready(self) -> bool:
         """Whether the database answers."""

@@ -7,6 +7,7 @@ ever seen here. What must not be kept as it is (DICOM) is de-identified by the c
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from hilum.errors import ImageGone
 from hilum.secret import derived
 from hilum.storage.local import LocalShelf
 from hilum.storage.shelf import Shelf
+
+FRESH_SECONDS = 600  # an image that was put so short ago is not put again
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,10 @@ class Images:
     def keep(self, data: bytes, key: str | None = None) -> Kept:
         """Begin to keep the bytes; what is kept already costs one look-up. `key` where `key(data)` is known."""
         key = self.key(data) if key is None else key
-        if self._shelf.holds(key):
+        at = self._shelf.kept_at(key)
+        if at is not None and time.time() - at < FRESH_SECONDS:
             return Kept(key, _DONE)
-        return Kept(key, self._shelf.keep(key, data))
+        return Kept(key, self._shelf.keep(key, data))  # an old one anew, so that nobody takes it for an orphan now
 
     def put(self, data: bytes) -> str:
         """Keep the bytes durably; returns their key.
@@ -69,13 +73,21 @@ class Images:
             raise ImageGone("the kept image is damaged: its content does not fit its key")
         return data
 
+    def fault(self, key: str) -> str | None:
+        """What is wrong with the image of this key, in words; None where it is there and as it was."""
+        try:
+            self.get(key)
+        except ImageGone as error:
+            return str(error)
+        return None
+
     def holds(self, key: str) -> bool:
         """Whether an image is kept under this key."""
-        return self._shelf.holds(key)
+        return self._shelf.kept_at(key) is not None
 
-    def delete(self, key: str) -> None:
-        """Erase an image; one that is not kept is no error."""
-        self._shelf.delete(key)
+    def delete(self, *keys: str, older_than: float = 0.0) -> None:
+        """Erase images (those last put so many seconds ago at least); one that is not kept is no error."""
+        self._shelf.delete(keys, time.time() - older_than + (0.0 if older_than else 1.0))
 
     def keys(self) -> Iterator[str]:
         """The keys of all kept images, in no order."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -24,7 +25,7 @@ _OPENING = (
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",
     "PRAGMA cache_size=-4096",
-    "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, data BLOB NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, at INTEGER NOT NULL, data BLOB NOT NULL) STRICT",
 )
 
 
@@ -44,11 +45,15 @@ class LocalShelf:
             raise StorageError(f"{folder}: images cannot be kept here ({error})") from error
         self._writer: Group[tuple[str, bytes]] = Group(self._write, "hilum-images")
 
-    def holds(self, key: str) -> bool:
-        """Whether the key is kept."""
-        if self._connection().execute("SELECT 1 FROM images WHERE key = ?", (key,)).fetchone():
-            return True
-        return os.path.exists(f"{self._folder}/large/{key[:2]}/{key}")  # noqa: PTH110  a Path costs more than the look-up
+    def kept_at(self, key: str) -> float | None:
+        """When the key was last put (seconds since 1970), None where it is not kept."""
+        row = self._connection().execute("SELECT at FROM images WHERE key = ?", (key,)).fetchone()
+        if row is not None:
+            return float(row[0])
+        try:
+            return os.stat(f"{self._folder}/large/{key[:2]}/{key}").st_mtime  # noqa: PTH116  a Path costs more than the look-up
+        except OSError:
+            return None
 
     def keep(self, key: str, data: bytes) -> Future[None]:
         """Resolved once the bytes are on the disk."""
@@ -64,23 +69,22 @@ class LocalShelf:
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"an image cannot be read ({error})") from error
 
-    def delete(self, key: str) -> None:
+    def delete(self, keys: Sequence[str], before: float) -> None:
         """Overwrite and remove; the write-ahead file is folded in, so that no copy stays there."""
         try:
             connection = self._connection()
-            connection.execute("DELETE FROM images WHERE key = ?", (key,))
+            connection.executemany("DELETE FROM images WHERE key = ? AND at <= ?", [(key, before) for key in keys])
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            self._large(key).unlink(missing_ok=True)
+            for large in map(self._large, keys):
+                if large.exists() and large.stat().st_mtime <= before:
+                    large.unlink()
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"an image cannot be erased ({error})") from error
 
     def keys(self) -> Iterator[str]:
         """Every key, in no order."""
-        for (key,) in self._connection().execute("SELECT key FROM images").fetchall():
-            yield key
-        for path in self._folder.glob("large/*/*"):
-            if not path.name.endswith(".new"):
-                yield path.name
+        yield from (key for (key,) in self._connection().execute("SELECT key FROM images").fetchall())
+        yield from (path.name for path in self._folder.glob("large/*/*") if not path.name.endswith(".new"))
 
     def close(self) -> None:
         """Finish what waits."""
@@ -124,7 +128,11 @@ class LocalShelf:
         connection = self._connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.executemany("INSERT OR IGNORE INTO images VALUES (?, ?)", rows)
+            now = int(time.time())
+            connection.executemany(
+                "INSERT INTO images VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET at = excluded.at",
+                [(key, now, data) for key, data in rows],
+            )
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:

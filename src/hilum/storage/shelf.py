@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -10,8 +10,8 @@ from typing import Protocol
 class Shelf(Protocol):
     """Bytes by key, in a folder or in a bucket; each raises StorageError where the place fails."""
 
-    def holds(self, key: str) -> bool:
-        """Whether the key is kept."""
+    def kept_at(self, key: str) -> float | None:
+        """When the key was last put (seconds since 1970), None where it is not kept."""
         ...
 
     def keep(self, key: str, data: bytes) -> Future[None]:
@@ -22,8 +22,8 @@ class Shelf(Protocol):
         """The bytes, None where there are none."""
         ...
 
-    def delete(self, key: str) -> None:
-        """Remove the bytes so that they cannot be read any more; a key that is not kept is no error."""
+    def delete(self, keys: Sequence[str], before: float) -> None:
+        """Remove the bytes that were last put before a moment; a key that is not kept is no error."""
         ...
 
     def keys(self) -> Iterator[str]:

@@ -1,0 +1,126 @@
+"""Which predictions -> their pictures, names, notes and training copies erased; that it was done stays on record.
+
+The erasure is put on record first: where the power fails in between, asking again finishes it. The records themselves
+hold no picture and no name, so that the chain still fits afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilum.errors import NotFound, StorageError
+from hilum.records.entry import Entry
+from hilum.records.erasures import Kept
+from hilum.records.store import Records
+from hilum.storage.cache import Cache
+from hilum.storage.images import Images
+
+ORPHAN_SECONDS = 3600.0  # a picture that no record names is on its way to one, or was left over by a crash
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Places:
+    """Everything that holds something of a picture.
+
+    copies: the folder of training copies, each named by the key of its picture and anything after a dot.
+    erasures: the file whose change empties the caches of running servers.
+    """
+
+    records: Records
+    images: Images
+    cache: Cache
+    copies: Path
+    erasures: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What was erased: predictions, pictures, names and notes, training copies."""
+
+    predictions: int
+    images: int
+    personal: int
+    copies: int
+
+
+def erase_one(identity: str, places: Places, *, by: str = "local", why: str = "asked") -> Erased:
+    """Erase one prediction and all others of the very same picture.
+
+    Raises:
+        NotFound: there is no such prediction.
+    """
+    record = places.records.get(identity)
+    if record is None or record.entry.kind != "prediction":
+        raise NotFound(f"no prediction {identity[:64]!r}")
+    image = record.entry.columns.image
+    same = places.records.kept(images=[image]) if image else ()
+    ids = {found.id: found for found in same}
+    if not places.records.about(identity, "erasure"):
+        ids.setdefault(identity, Kept(identity, image, record.entry.caller))
+    images = [image] if image else []
+    return _erase(tuple(ids.values()), images, places, by, why, again=(identity,))
+
+
+def erase_older(before: int, places: Places, *, by: str = "local", why: str = "retention") -> Erased:
+    """Erase what was predicted before a moment (microseconds since 1970 UTC); a picture seen since then stays."""
+    return _erase_all(places.records.kept(before=before), places, by, why)
+
+
+def erase_caller(caller: str, places: Places, *, by: str = "local", why: str = "caller") -> Erased:
+    """Erase what one caller sent; a picture that another one sent too stays for the other."""
+    return _erase_all(places.records.kept(caller=caller), places, by, why)
+
+
+def sweep(places: Places) -> int:
+    """Remove pictures that no record names, left over by crashes an hour ago or more; returns how many."""
+    wanted = places.records.pictures()
+    orphans = [key for key in places.images.keys() if key not in wanted]  # noqa: SIM118  no mapping
+    places.images.delete(*orphans, older_than=ORPHAN_SECONDS)
+    _unlink_copies(set(orphans), places.copies)
+    return sum(not places.images.holds(key) for key in orphans)
+
+
+def _erase_all(chosen: Sequence[Kept], places: Places, by: str, why: str) -> Erased:
+    going = {found.id for found in chosen}
+    keys = sorted({found.image for found in chosen if found.image})
+    needed = {found.image for found in places.records.kept(images=keys) if found.id not in going}
+    return _erase(chosen, [key for key in keys if key not in needed], places, by, why)
+
+
+def _erase(  # noqa: PLR0917
+    chosen: Sequence[Kept], images: Sequence[str], places: Places, by: str, why: str, again: Sequence[str] = ()
+) -> Erased:
+    body = json.dumps({"why": why}).encode()
+    if chosen:
+        entries = [Entry("erasure", body, by, found.id) for found in chosen]
+        places.records.append(entries).result()
+    held = sum(places.images.holds(key) for key in images)
+    if images:
+        places.images.delete(*images)
+    if any(places.images.holds(key) for key in images):
+        raise StorageError("some images could not be erased; ask again")
+    personal = places.records.forget([*dict.fromkeys([*(found.id for found in chosen), *again])])
+    copies = _unlink_copies(set(images), places.copies)
+    places.cache.clear()
+    _touch(places.erasures)
+    return Erased(len(chosen), held, personal, copies)
+
+
+def _unlink_copies(keys: set[str], folder: Path) -> int:
+    gone = 0
+    for path in folder.rglob("*") if keys and folder.is_dir() else ():
+        if path.name.partition(".")[0] in keys and path.is_file():
+            path.unlink()
+            gone += 1
+    return gone
+
+
+def _touch(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        raise StorageError(f"{file}: cannot be touched, so running servers are not told ({error.strerror})") from error

@@ -1,0 +1,111 @@
+"""The id of a recorded prediction -> the same question asked again of the same package: is the answer the same?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hilum.errors import ImageGone, NotFound, UsageError
+from hilum.flows.predict import Desk, Options, predict
+from hilum.flows.prediction import Prediction
+from hilum.records.entry import Record
+from hilum.records.store import Records
+from hilum.storage.images import Images
+
+TOLERANCE = 1e-6  # of every probability
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What was answered then and now. difference: the largest one of any class's probability, in [0, 1]."""
+
+    id: str
+    model: str
+    then: Mapping[str, Any]
+    now: Mapping[str, Any]
+    difference: float
+    same: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Past:
+    """Where a prediction is found again, and how the package that made it is opened.
+
+    open_desk: the digest of a package (None: every task in turn) -> who answers.
+    content_of: what received bytes are known by.
+    """
+
+    records: Records
+    images: Images
+    open_desk: Callable[[str | None], Desk]
+    content_of: Callable[[bytes], str]
+
+
+def replay(identity: str, past: Past, image: bytes | None = None) -> Replayed:
+    """Ask again. image: the picture, where it was not kept.
+
+    Raises:
+        NotFound: no such prediction. ImageGone: its picture is not kept; the message says why.
+        UsageError: `image` is another picture. UnknownModel: the package is not installed any more.
+    """
+    record = past.records.get(identity)
+    if record is None or record.entry.kind != "prediction":
+        raise NotFound(f"no prediction {identity[:64]!r}")
+    data = _kept(record, past) if image is None else _given(record, past, image)
+    said = json.loads(record.entry.body)
+    options = Options(said["operating_point"], _prevalence(said.get("prevalence")))
+    answers = predict(data, "the image", past.open_desk(record.entry.columns.digest), options)
+    frame = int(said.get("frame") or 0)
+    if frame >= len(answers):
+        raise UsageError(f"the image has {len(answers)} frame(s); the answer was about frame {frame}")
+    return _compared(record, said, answers[frame].prediction)
+
+
+def _compared(record: Record, said: Mapping[str, Any], again: Prediction) -> Replayed:
+    now = json.loads(json.dumps(again.to_json()))
+    classes = {*said["probabilities"], *now["probabilities"]}
+    gaps = [abs(said["probabilities"].get(name, 0.0) - now["probabilities"].get(name, 0.0)) for name in classes]
+    difference = max(gaps, default=0.0)
+    alike = _class(said) == _class(now) and said["gate"]["reasons"] == now["gate"]["reasons"]
+    return Replayed(
+        id=record.id,
+        model=record.entry.columns.model or "no package",
+        then=_short(said),
+        now=_short(now),
+        difference=difference,
+        same=alike and difference <= TOLERANCE,
+    )
+
+
+def _kept(record: Record, past: Past) -> bytes:
+    other = "; give the same file with --image"
+    if record.entry.columns.image is None:
+        raise ImageGone(f"the image of {record.id} was not kept{other}")
+    if past.records.about(record.id, "erasure"):
+        raise ImageGone(f"the image of {record.id} was erased{other}")
+    try:
+        return past.images.get(record.entry.columns.image)
+    except ImageGone as error:
+        raise ImageGone(f"{error}{other}") from error
+
+
+def _given(record: Record, past: Past, image: bytes) -> bytes:
+    """Either what was received or what was kept of it."""
+    if past.content_of(image) != record.entry.columns.content and past.images.key(image) != record.entry.columns.image:
+        raise UsageError(f"this is not the image of {record.id}: its fingerprint is another one")
+    return image
+
+
+def _prevalence(said: Any) -> float | tuple[float, ...] | None:
+    return tuple(said) if isinstance(said, list) else said
+
+
+def _class(said: Mapping[str, Any]) -> str | None:
+    return said["prediction"]["class"] if said["prediction"] else None
+
+
+def _short(said: Mapping[str, Any]) -> dict[str, Any]:
+    probability = said["prediction"]["probability"] if said["prediction"] else None
+    return {"class": _class(said), "probability": probability, "reasons": said["gate"]["reasons"]}

@@ -1,0 +1,41 @@
+"""Records and kept images -> what does not fit, in sentences: chains, checkpoints, pictures that should be there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hilum.records.store import Records
+from hilum.storage.images import Images
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """How much was looked at, and a sentence for everything that does not fit."""
+
+    rows: int
+    checkpoints: int
+    images: int
+    faults: tuple[str, ...]
+
+
+def verify(records: Records, images: Images | None) -> Verified:
+    """Look at every row and checkpoint; with `images` also whether each picture is there and is the one it was.
+
+    Raises:
+        RecordsError, StorageError: something cannot be read at all.
+    """
+    found = records.verify()
+    if images is None:
+        return Verified(found.rows, found.checkpoints, 0, found.faults)
+    wanted = records.pictures()
+    lost = tuple(_lost(images, wanted))
+    return Verified(found.rows, found.checkpoints, len(wanted), found.faults + lost)
+
+
+def _lost(images: Images, wanted: dict[str, str]) -> list[str]:
+    said = []
+    for key, prediction in wanted.items():
+        fault = images.fault(key)
+        if fault is not None:
+            said.append(f"record {prediction} names image {key[:12]}…: {fault}")
+    return said

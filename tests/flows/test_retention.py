@@ -1,0 +1,73 @@
+"""What is older than the days allowed goes by itself; a run that fails is told and the next one still comes."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from hilum.errors import StorageError
+from hilum.flows.erase import Places
+from hilum.flows.retention import DAY, Retention, retain
+from hilum.records.entry import Columns, Entry
+from hilum.records.query import Query
+from hilum.records.store import open_records
+from hilum.storage.cache import open_cache
+from hilum.storage.images import open_images
+
+SECRET = b"s" * 32
+
+
+@pytest.fixture
+def places(tmp_path):
+    records = open_records(f"sqlite:///{tmp_path / 'r.db'}", SECRET, tmp_path / "head")
+    images = open_images(str(tmp_path / "images"), SECRET)
+    yield Places(records, images, open_cache("", 1000), tmp_path / "training", tmp_path / "erasures")
+    images.close()
+    records.close()
+
+
+def lay(places, days, image, number=0):
+    """A prediction so many days ago."""
+    fresh = Entry("prediction")
+    entry = Entry("prediction", columns=Columns(image=places.images.put(image)), at=fresh.at - days * DAY * 1_000_000,
+                  personal={"file": f"{number}.png"})  # fmt: skip
+    places.records.append([entry]).result()
+    return entry
+
+
+def test_nothing_younger_goes_and_nothing_older_stays(places):
+    old = [lay(places, days, b"image %d" % days) for days in (400, 32, 31)]
+    young = [lay(places, days, b"image %d" % days) for days in (29, 1, 0)]
+    again = lay(places, 0, b"image 400")
+    done = retain(places, 30)
+    assert (done.predictions, done.images, done.personal) == (3, 2, 3)  # one picture was sent again since
+    assert {found.id for found in places.records.kept()} == {entry.id for entry in [*young, again]}
+    assert all(not places.records.get(entry.id).entry.personal for entry in old)
+    assert all(places.images.holds(entry.columns.image) for entry in [*young, again])
+    assert retain(places, 30).predictions == 0
+    assert places.records.verify().sound
+
+
+def test_zero_days_keep_everything(places):
+    lay(places, 10_000, b"x")
+    assert retain(places, 0).predictions == 0
+    assert places.records.find(Query(kind="erasure")).total == 0
+
+
+def test_it_runs_by_itself_and_a_failure_is_told(places, monkeypatch):
+    entry, told, swept = lay(places, 50, b"x"), [], threading.Event()
+
+    def sweep(_places):
+        swept.set()
+        raise StorageError("the bucket is away")
+
+    monkeypatch.setattr("hilum.flows.retention.sweep", sweep)
+    failed = threading.Event()
+    keeper = Retention(places, 30, lambda words: (told.append(words), failed.set()), first=0.0)
+    keeper.start()
+    assert swept.wait(30)
+    assert failed.wait(30)
+    keeper.close()
+    assert told == ["the bucket is away"]
+    assert places.records.about(entry.id, "erasure")

@@ -1,0 +1,219 @@
+"""`hilum verify`, `replay` and `erase` as an auditor meets them, on an installation with real answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+
+from hilum import parts
+from hilum.flows.erase import ORPHAN_SECONDS
+from hilum.interfaces.cli import opened
+from hilum.interfaces.cli.main import main
+from hilum.records.entry import Entry
+from hilum.secret import read_secret
+from hilum.storage.images import open_images
+from tests.flows.recorded import FILMS, ask, clerk, settings_for
+
+
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory):
+    """Three answers, one of them a second one of the same film by another caller; gives (home, ids)."""
+    home = tmp_path_factory.mktemp("answered") / "home"
+    settings = settings_for(home)
+    first = ask(settings, FILMS[0], FILMS[1], point="screening", prevalence=0.02)
+    second = ask(settings, FILMS[0], caller="key-7")
+    return home, [answer["id"] for answer in first + second]
+
+
+@pytest.fixture
+def home(answered, tmp_path, monkeypatch):
+    """A copy of one's own, and the environment that names it."""
+    shutil.copytree(answered[0], tmp_path / "home")
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    for name in ("HILUM_DATABASE_URL", "HILUM_IMAGES_URL", "HILUM_CACHE_URL", "HILUM_SECRET_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def ids(answered):
+    return answered[1]
+
+
+def said(capsys, *arguments, code=0):
+    assert main([*arguments, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_server_and_the_commands_mean_the_same_file():
+    assert opened.HEAD == parts.HEAD
+
+
+def test_untouched_records_are_sound(home, capsys):
+    found = said(capsys, "verify")
+    assert (found["rows"], found["images"], found["faults"], found["sound"]) == (3, 2, [], True)
+    assert main(["verify"]) == 0
+    assert capsys.readouterr().out.startswith("sound: 3 records")
+
+
+def test_a_changed_record_and_a_lost_image_are_named(home, ids, capsys):
+    with closing(sqlite3.connect(home / "hilum.db")) as raw, raw:
+        raw.execute("DROP TRIGGER records_no_update")
+        raw.execute("UPDATE records SET label = 'normal', probability = 0.9 WHERE id = ?", (ids[1],))
+    with closing(sqlite3.connect(home / "images" / "images.sqlite")) as raw, raw:
+        raw.execute("DELETE FROM images WHERE rowid = 1")
+    found = said(capsys, "verify", code=1)
+    assert any(ids[1] in fault and "was changed" in fault for fault in found["faults"])
+    assert any(ids[0] in fault and "never kept" in fault for fault in found["faults"])
+    assert said(capsys, "verify", "--no-images", code=1)["images"] == 0
+    assert main(["verify"]) == 1
+    assert ids[1] in capsys.readouterr().err
+
+
+def test_nothing_recorded_is_wrong_use(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "none"))
+    assert main(["verify"]) == 2
+    assert "no records yet" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_without_its_secret_nothing_is_said_to_be_sound(home, capsys):
+    (home / "secret.key").unlink()
+    assert main(["verify"]) == 2
+    assert "secret" in capsys.readouterr().err
+    (home / "secret.key").write_text("00" * 32)
+    assert said(capsys, "verify", "--no-images", code=1)["faults"]
+
+
+def test_a_replay_gives_the_same_answer(home, ids, capsys):
+    for identity in ids:
+        found = said(capsys, "replay", identity)
+        assert found["same"]
+        assert found["difference"] <= 1e-6
+        assert found["then"]["class"] == found["now"]["class"] is not None
+    assert main(["replay", ids[0]]) == 0
+    assert "the same" in capsys.readouterr().out
+
+
+def test_a_replay_of_a_refusal_gives_the_same_reasons(home, capsys, tmp_path):
+    settings = settings_for(home)
+    other = next((FILMS[0].parents[1] / "brain-tumor-mri").glob("*"))
+    for task in ("pneumonia-cxr", "auto"):
+        blank = tmp_path / "blank.bmp"
+        blank.write_bytes(other.read_bytes())
+        (answer,) = ask(settings, blank, task=task)
+        found = said(capsys, "replay", answer["id"])
+        assert found["same"]
+    (answer,) = ask(settings, other)
+    assert answer["prediction"] is None
+    assert said(capsys, "replay", answer["id"])["then"]["reasons"] == answer["gate"]["reasons"]
+
+
+def test_a_replay_says_why_there_is_no_image_and_takes_the_very_same_file_only(home, capsys):
+    settings = settings_for(home)
+    (answer,) = ask(settings, FILMS[2], keep=False)
+    assert main(["replay", answer["id"]]) == 1
+    assert "was not kept; give the same file with --image" in capsys.readouterr().err
+    assert said(capsys, "replay", answer["id"], "--image", str(FILMS[2]))["same"]
+    assert main(["replay", answer["id"], "--image", str(FILMS[1])]) == 2
+    assert "not the image of" in capsys.readouterr().err
+    assert main(["replay", answer["id"], "--image", "no-such-file"]) == 3
+    assert main(["replay", "no-such-id"]) == 2
+
+
+def test_a_replay_sees_another_answer(home, ids, capsys):
+    with closing(sqlite3.connect(home / "hilum.db")) as raw, raw:
+        raw.execute("DROP TRIGGER records_no_update")
+        (body,) = raw.execute("SELECT body FROM records WHERE id = ?", (ids[0],)).fetchone()
+        other = json.loads(body)
+        first, second = other["probabilities"]
+        other["probabilities"][first] += 0.01
+        other["probabilities"][second] -= 0.01
+        raw.execute("UPDATE records SET body = ? WHERE id = ?", (json.dumps(other), ids[0]))
+    assert said(capsys, "replay", ids[0], code=1)["difference"] == pytest.approx(0.01)
+    assert main(["replay", ids[0]]) == 1
+    assert "NOT the same" in capsys.readouterr().out
+
+
+def test_an_erasure_reaches_everything_of_the_very_same_picture(home, ids, capsys):
+    key = key_of(home, FILMS[0])
+    copies = home / "training" / "run-1"
+    copies.mkdir(parents=True)
+    (copies / f"{key}.png").write_bytes(b"copy")
+    (copies / f"{key_of(home, FILMS[1])}.png").write_bytes(b"other")
+    assert said(capsys, "erase", ids[0]) == {"predictions": 2, "images": 1, "personal": 2, "copies": 1}
+    assert [path.name for path in copies.iterdir()] == [f"{key_of(home, FILMS[1])}.png"]
+    everything = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert FILMS[0].name.encode() not in everything
+    assert FILMS[0].read_bytes()[-500:] not in everything
+    assert FILMS[1].name.encode() in everything
+    assert said(capsys, "verify")["sound"]
+    assert main(["replay", ids[0]]) == 1
+    assert "was erased" in capsys.readouterr().err
+    assert main(["replay", ids[2]]) == 1
+    assert "was erased" in capsys.readouterr().err
+    assert said(capsys, "replay", ids[0], "--image", str(FILMS[0]))["same"]
+    assert said(capsys, "erase", ids[0]) == {"predictions": 0, "images": 0, "personal": 0, "copies": 0}
+    assert (home / "erasures").exists()
+
+
+def test_an_erasure_that_was_interrupted_is_finished_by_asking_again(home, ids, capsys):
+    """The entry is there, the picture too: as after a loss of power between the two."""
+    with clerk(settings_for(home)) as who:
+        who._places.records.append([Entry("erasure", subject=ids[1])]).result()
+    assert said(capsys, "erase", ids[1]) == {"predictions": 0, "images": 1, "personal": 1, "copies": 0}
+
+
+def test_a_caller_s_pictures_go_and_what_another_sent_too_stays(home, ids, capsys):
+    assert said(capsys, "erase", "--caller", "key-7") == {"predictions": 1, "images": 0, "personal": 1, "copies": 0}
+    assert said(capsys, "replay", ids[0])["same"]
+    assert said(capsys, "erase", "--caller", "local") == {"predictions": 2, "images": 2, "personal": 2, "copies": 0}
+    assert said(capsys, "verify")["sound"]
+
+
+def test_what_is_older_goes_and_what_is_younger_stays(home, ids, capsys):
+    assert said(capsys, "erase", "--older-than", "1")["predictions"] == 0
+    time.sleep(1.1)  # ages are in whole seconds
+    assert said(capsys, "erase", "--older-than", "0") == {"predictions": 3, "images": 2, "personal": 3, "copies": 0}
+    assert said(capsys, "verify")["sound"]
+
+
+def test_only_old_pictures_without_a_record_are_swept(home, capsys):
+    images = open_images(str(home / "images"), read_secret(home / "secret.key"))
+    old, young = images.put(b"an old one"), images.put(b"a young one")
+    with closing(sqlite3.connect(home / "images" / "images.sqlite")) as raw, raw:
+        raw.execute("UPDATE images SET at = at - ? WHERE key <> ?", (2 * ORPHAN_SECONDS, young))
+    assert said(capsys, "erase", "--left-over") == {"images": 1}
+    assert not images.holds(old)
+    assert images.holds(young)
+    images.close()
+    assert said(capsys, "verify")["images"] == 2
+
+
+@pytest.mark.parametrize("wrong", [[], ["x", "--caller", "y"], ["--older-than", "-1"]])
+def test_erasing_wants_exactly_one_choice(home, wrong, capsys):
+    assert main(["erase", *wrong]) == 2
+
+
+def test_the_commands_leave_the_heavy_parts_alone():
+    listing = "[m.parser_of(n) for n in ('verify', 'replay', 'erase')]; print(*sys.modules)"
+    code = f"import sys, hilum.interfaces.cli.main as m; {listing}"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
+    assert not {"sqlalchemy", "fastapi", "alembic", "torch"} & set(done.stdout.split())
+
+
+def key_of(home, film):
+    images = open_images(str(home / "images"), read_secret(home / "secret.key"))
+    key = images.key(film.read_bytes())
+    images.close()
+    return key
