@@ -18,7 +18,7 @@ $(VENV)/.serving: pyproject.toml
 $(VENV)/.learning: $(VENV)/.serving
 	@echo "installing the learning part and the tools into $(VENV) ..."
 	@$(PIP) torch==2.13.0
-	@$(PIP) --editable '.[learn,sources,signing,examples,serve,postgres,redis,oidc,durable,client]'
+	@$(PIP) --editable '.[learn,sources,signing,examples,serve,postgres,redis,oidc,durable,client,telemetry]'
 	@$(PIP) --upgrade pip && $(PIP) --group dev
 	@touch $@
 

@@ -64,6 +64,7 @@ SETTINGS = (
     Setting("QUEUE", "256", "Requests that may wait; one more is refused with 503."),
     Setting("DEADLINE_MS", "10000", "Longest wait in milliseconds before the work begins; later is refused with 504."),
     Setting("UPLOAD_BYTES", "67108864", "Largest body of a request in bytes."),
+    Setting("TRACES_URL", "", "OpenTelemetry collector, as http://127.0.0.1:4318/v1/traces. Empty: no traces."),
     Setting("IMAGE_URL_HOSTS", "", "Hosts that image_url may name, with commas. Empty: image_url is off."),
     Setting("DATA_ROOTS", "", "Folders that requests may name, separated like PATH. Empty: none."),
     Setting("SIGNING_KEY", "", "Public key (PEM) that signatures of packages are checked against."),
@@ -104,6 +105,7 @@ class Settings:
     queue: int
     deadline_ms: int
     upload_bytes: int
+    traces_url: str
     image_url_hosts: tuple[str, ...]
     data_roots: tuple[Path, ...]
 
@@ -149,6 +151,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         queue=_number("QUEUE", raw),
         deadline_ms=_number("DEADLINE_MS", raw),
         upload_bytes=_number("UPLOAD_BYTES", raw),
+        traces_url=raw["TRACES_URL"],
         image_url_hosts=tuple(host.strip().lower() for host in raw["IMAGE_URL_HOSTS"].split(",") if host.strip()),
         data_roots=tuple(Path(part) for part in raw["DATA_ROOTS"].split(os.pathsep) if part),
     )

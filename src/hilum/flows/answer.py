@@ -54,6 +54,7 @@ class Reply:
     bodies: tuple[bytes, ...]
     cached: bool
     etag: str  # the same for the same bytes, asked in the same way of the same packages
+    timings: Mapping[str, float] = field(default_factory=dict)  # of the first frame, milliseconds by stage
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -157,7 +158,7 @@ class Clerk:
             if error is not None:
                 draft.reply.set_exception(error)
             else:
-                draft.reply.set_result(Reply(bodies, draft.cached, draft.key.hex()[:32]))
+                draft.reply.set_result(Reply(bodies, draft.cached, draft.key.hex()[:32], draft.timings[0]))
 
         self._places.records.append(rows, None if kept is None else kept.saved).add_done_callback(committed)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib import import_module
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from hilum import __version__
+from hilum.errors import MissingExtra
 from hilum.interfaces.http import catalogue, documented, probes, problems, recorded, speaking
 from hilum.interfaces.http.fetch import Fetcher
 from hilum.interfaces.http.measured import Measured
@@ -26,9 +28,11 @@ def create_app(parts: Parts) -> FastAPI:
     """The application; it closes the parts when the server stops."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(parts.close)
+        if (traces := getattr(app.state, "traces", None)) is not None:
+            await run_in_threadpool(traces.close)
 
     app = FastAPI(
         title="Hilum", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
@@ -46,6 +50,17 @@ def create_app(parts: Parts) -> FastAPI:
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     for router in (documented.router, probes.router):
         app.include_router(router)
+    if parts.settings.traces_url:
+        _trace(app, parts.settings.traces_url)
     app.add_middleware(Measured, meters=parts.meters)
     secure(app, parts.settings, parts.access)
     return app
+
+
+def _trace(app: FastAPI, url: str) -> None:
+    try:
+        traced, traces = import_module("hilum.interfaces.http.traced"), import_module("hilum.monitor.traces")
+    except ModuleNotFoundError as error:
+        raise MissingExtra("HILUM_TRACES_URL", "telemetry") from error
+    app.state.traces = traces.Traces(url, __version__)
+    app.add_middleware(traced.Traced, traces=app.state.traces)
