@@ -17,6 +17,12 @@ REST = ", ".join(column.name for column in RECORDS.columns if column.name not in
 
 
 @pytest.fixture
+def url(tmp_path):
+    """Only in SQLite's file are the guards taken away here; what is looked for is the same."""
+    return f"sqlite:///{tmp_path / 'records.db'}"
+
+
+@pytest.fixture
 def sealed(opening):
     """Two chains of one database, closed; gives the file."""
     for start in (0, ROWS // 2):

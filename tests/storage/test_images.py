@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from hilum.errors import ImageGone, StorageError
+from hilum.errors import ImageGone, StorageError, UsageError
 from hilum.storage.images import Images, open_images
 from hilum.storage.local import LARGE
+from tests.data.servers import s3
 
 SECRET = b"s" * 32
 SIZES = (1, 20_000, LARGE, LARGE + 1)
@@ -24,8 +25,38 @@ def images(tmp_path):
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def bucket_server():
+    pytest.importorskip("obstore")
+    pytest.importorskip("moto")
+    with s3("kept") as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(bucket_server, monkeypatch, tmp_path):
+    settings = {"AWS_ENDPOINT_URL": bucket_server, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}  # fmt: skip
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://kept/{tmp_path.name}"
+
+
+@pytest.fixture(params=["folder", "bucket", "memory"])
+def each(request, tmp_path):
+    """Images in every kind of place."""
+    if request.param == "bucket":
+        address = request.getfixturevalue("bucket")
+    else:
+        address = {"folder": str(tmp_path / "images"), "memory": "memory://"}[request.param]
+    opened = open_images(address, SECRET)
+    yield opened
+    opened.close()
+
+
 @pytest.mark.parametrize("size", SIZES)
-def test_what_is_put_comes_back_until_it_is_deleted(images, size):
+def test_what_is_put_comes_back_until_it_is_deleted(each, size):
+    images = each
     data = os.urandom(size)
     key = images.put(data)
     assert key == images.key(data)
@@ -41,7 +72,8 @@ def test_what_is_put_comes_back_until_it_is_deleted(images, size):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_the_same_bytes_are_kept_once_and_again_after_an_erasure(images, size):
+def test_the_same_bytes_are_kept_once_and_again_after_an_erasure(each, size):
+    images = each
     data = os.urandom(size)
     assert images.put(data) == images.put(data)
     assert len(list(images.keys())) == 1
@@ -65,7 +97,8 @@ def test_what_was_kept_is_there_after_a_reopening_and_in_another_process_view(im
     other.close()
 
 
-def test_many_threads_share_the_work(images):
+def test_many_threads_share_the_work(each):
+    images = each
     put: list[tuple[str, bytes]] = []
 
     def some(number: int) -> None:
@@ -146,3 +179,33 @@ def test_only_what_is_old_goes_and_a_repeat_makes_it_young_again(images, tmp_pat
     images.put(data)
     images.delete(key, older_than=60)
     assert images.get(key) == data
+
+
+def test_a_bucket_that_is_away_is_an_error_and_one_that_comes_back_works_again(bucket_server, bucket, monkeypatch):
+    images = open_images(bucket, SECRET)
+    key = images.put(b"before")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    away = open_images(bucket.replace("kept", "no-such-bucket"), SECRET)
+    for ask in (lambda: away.put(b"x"), lambda: away.get(key), lambda: list(away.keys()), lambda: away.delete(key)):
+        with pytest.raises(StorageError, match="an image cannot be"):
+            ask()
+    assert images.get(key) == b"before"
+    away.close()
+    images.close()
+    with pytest.raises(StorageError, match="cannot be kept"):
+        images.put(b"after closing")
+
+
+def test_only_what_is_old_goes_from_a_bucket(bucket):
+    images = open_images(bucket, SECRET)
+    key = images.put(b"young")
+    images.delete(key, older_than=3600)
+    assert images.holds(key)
+    images.delete(key)
+    assert not images.holds(key)
+    images.close()
+
+
+def test_a_place_that_nobody_knows_is_wrong_use():
+    with pytest.raises(UsageError, match="HILUM_IMAGES_URL"):
+        open_images("nowhere://x", SECRET)

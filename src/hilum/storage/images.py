@@ -45,10 +45,7 @@ class Images:
     def keep(self, data: bytes, key: str | None = None) -> Kept:
         """Begin to keep the bytes; what is kept already costs one look-up. `key` where `key(data)` is known."""
         key = self.key(data) if key is None else key
-        at = self._shelf.kept_at(key)
-        if at is not None and time.time() - at < FRESH_SECONDS:
-            return Kept(key, _DONE)
-        return Kept(key, self._shelf.keep(key, data))  # an old one anew, so that nobody takes it for an orphan now
+        return Kept(key, self._shelf.keep(key, data, FRESH_SECONDS))
 
     def put(self, data: bytes) -> str:
         """Keep the bytes durably; returns their key.
@@ -110,7 +107,3 @@ def open_images(url: str, secret: bytes) -> Images:
         bucket = import_module("hilum.storage.bucket")  # obstore, where it is asked for
         return Images(bucket.open_bucket(url), secret)
     return Images(LocalShelf(Path(url.removeprefix("file://"))), secret)
-
-
-_DONE: Future[None] = Future()
-_DONE.set_result(None)

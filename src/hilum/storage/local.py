@@ -55,8 +55,11 @@ class LocalShelf:
         except OSError:
             return None
 
-    def keep(self, key: str, data: bytes) -> Future[None]:
-        """Resolved once the bytes are on the disk."""
+    def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
+        """Resolved once the bytes are on the disk; what was put less than `fresh` seconds ago is there."""
+        at = self.kept_at(key)
+        if at is not None and time.time() - at < fresh:
+            return _DONE
         return self._writer.hand_in((key, data))
 
     def get(self, key: str) -> bytes | None:
@@ -150,6 +153,10 @@ class LocalShelf:
         fresh.replace(final)
         for folder in (final.parent, final.parent.parent, self._folder):
             _sync(folder)
+
+
+_DONE: Future[None] = Future()
+_DONE.set_result(None)
 
 
 def _sync(folder: Path) -> None:

@@ -14,8 +14,12 @@ class Shelf(Protocol):
         """When the key was last put (seconds since 1970), None where it is not kept."""
         ...
 
-    def keep(self, key: str, data: bytes) -> Future[None]:
-        """Resolved once the bytes would survive a loss of power."""
+    def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
+        """Resolved once the bytes would survive a loss of power.
+
+        What was put less than `fresh` seconds ago is not put again; what is older is, or is made young: so nobody
+        takes it for left over while a record of it is on its way.
+        """
         ...
 
     def get(self, key: str) -> bytes | None:

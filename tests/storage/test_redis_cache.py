@@ -1,0 +1,151 @@
+"""A shared cache on a real Redis; its failures are misses, quickly."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from hilum.errors import UsageError
+from hilum.storage.cache import open_cache
+from hilum.storage.redis_cache import ALONE, MOST, PREFIX, TIMEOUT
+
+redis = pytest.importorskip("redis")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@contextmanager
+def serving(folder, port):
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("Redis is not installed (apt-get install redis-server)")
+    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
+    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+    client = redis.Redis(port=port)
+    try:
+        for _ in range(200):
+            try:
+                client.ping()
+                break
+            except redis.ConnectionError:
+                time.sleep(0.05)
+        yield process
+    finally:
+        client.close()
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    number = free_port()
+    with serving(tmp_path_factory.mktemp("redis"), number):
+        yield number
+
+
+@pytest.fixture
+def cache(port):
+    opened = open_cache(f"redis://127.0.0.1:{port}/0", 0)
+    opened.clear()
+    yield opened
+    opened.close()
+
+
+def test_what_is_put_is_found_by_every_process_until_it_is_deleted(cache, port):
+    other = open_cache(f"redis://127.0.0.1:{port}/0", 0)
+    cache.put(b"k\x00\xff", b"v\x00\xff", 60)
+    assert other.get(b"k\x00\xff") == b"v\x00\xff"
+    assert other.get(b"none") is None
+    other.delete(b"k\x00\xff")
+    assert cache.get(b"k\x00\xff") is None
+    other.close()
+
+
+def test_it_forgets_in_time_and_never_takes_what_is_too_large(cache, port):
+    cache.put(b"k", b"v", 60)
+    cache.put(b"large", bytes(MOST + 1), 60)
+    cache.put(b"gone", b"v", 0)
+    with redis.Redis(port=port) as client:
+        assert 0 < client.ttl(PREFIX + b"k") <= 60
+    assert cache.get(b"large") is cache.get(b"gone") is None
+
+
+def test_clearing_leaves_the_keys_of_others(cache, port):
+    with redis.Redis(port=port) as client:
+        client.set("theirs", "x")
+        for i in range(2500):
+            cache.put(b"%d" % i, b"v", 60)
+        cache.clear()
+        assert client.get("theirs") == b"x"
+        assert cache.get(b"7") is None
+        assert client.dbsize() == 1
+        client.delete("theirs")
+
+
+def test_a_redis_that_dies_is_a_miss_and_is_found_again(tmp_path):
+    number = free_port()
+    with serving(tmp_path, number):
+        cache = open_cache(f"redis://127.0.0.1:{number}", 0)
+        cache.put(b"k", b"v", 60)
+        assert cache.get(b"k") == b"v"
+    assert cache.get(b"k") is None
+    assert not cache.up
+    started = time.perf_counter()
+    for _ in range(1000):
+        cache.put(b"k", b"v", 60)
+        assert cache.get(b"k") is None
+    cache.delete(b"k")
+    assert time.perf_counter() - started < 1
+    with serving(tmp_path, number):
+        cache._alone_until -= ALONE  # as seconds later
+        cache.put(b"k", b"v", 60)
+        assert cache.get(b"k") == b"v"
+    cache.close()
+
+
+def test_a_redis_that_says_nothing_costs_no_more_than_its_timeout():
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        cache = open_cache(f"redis://127.0.0.1:{silent.getsockname()[1]}", 0)
+        started = time.perf_counter()
+        assert cache.get(b"k") is None
+        assert cache.get(b"k") is None
+        assert time.perf_counter() - started < 10 * TIMEOUT
+        cache.clear()
+        cache.close()
+
+
+def test_many_threads_use_it(cache):
+    wrong = []
+
+    def some(number):
+        for i in range(100):
+            cache.put(b"%d-%d" % (number, i), b"%d" % i, 60)
+            if cache.get(b"%d-%d" % (number, i)) not in (b"%d" % i, None):
+                wrong.append((number, i))
+
+    threads = [threading.Thread(target=some, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_another_address_is_wrong_use_and_a_password_is_not_repeated():
+    with pytest.raises(UsageError) as said:
+        open_cache("memcached://user:hush@here", 1)
+    assert "hush" not in str(said.value)
+    with pytest.raises(UsageError, match="HILUM_CACHE_URL"):
+        open_cache("redis://here:port", 1)
