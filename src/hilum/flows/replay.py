@@ -9,7 +9,7 @@ from typing import Any
 
 from hilum.errors import ImageGone, NotFound, UsageError
 from hilum.flows.predict import Desk, Options, predict
-from hilum.flows.prediction import Prediction
+from hilum.flows.prediction import PIXELS, Prediction
 from hilum.records.entry import Record
 from hilum.records.store import Records
 from hilum.storage.images import Images
@@ -55,7 +55,7 @@ def replay(identity: str, past: Past, image: bytes | None = None) -> Replayed:
         raise NotFound(f"no prediction {identity[:64]!r}")
     data = _kept(record, past) if image is None else _given(record, past, image)
     said = json.loads(record.entry.body)
-    options = Options(said["operating_point"], _prevalence(said.get("prevalence")))
+    options = Options(said["operating_point"], _prevalence(said.get("prevalence")), said.get("input") == PIXELS)
     answers = predict(data, "the image", past.open_desk(record.entry.columns.digest), options)
     frame = int(said.get("frame") or 0)
     if frame >= len(answers):

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from hilum.errors import NotFound, UsageError
 from hilum.flows.desks import Desks
+from hilum.flows.prediction import PIXELS
 from hilum.image.decode import decode
 from hilum.image.image import Image
-from hilum.image.prepare import prepare
+from hilum.image.prepare import as_seen, network_input
 from hilum.model.explain import heatmap, in_frame, occlusion
 from hilum.records.entry import Record
 from hilum.storage.images import Images
@@ -63,13 +64,13 @@ def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) 
     classes = speaker.package.task.classes
     if wanted not in classes:
         raise UsageError(f"{wanted!r} is no class of {speaker.package.task.name}; there are: {', '.join(classes)}")
-    image, preparation = frame_of(record, where), speaker.package.preparation
-    index = classes.index(wanted)
+    image, index = frame_of(record, where), classes.index(wanted)
+    prepared = json.loads(record.entry.body).get("input") == PIXELS
+    pixels = network_input(image, speaker.package.preparation, prepared=prepared)
+    preparation = as_seen(speaker.package.preparation, prepared=prepared)
     if method == "occlusion":
-        inside = occlusion(speaker.probabilities, prepare(image, preparation), index)
-        return in_frame(inside, image, preparation)
-    outputs = speaker.engine.run(prepare(image, preparation)[None])
-    return heatmap(outputs.maps[0], index, image, preparation).values
+        return in_frame(occlusion(speaker.probabilities, pixels, index), image, preparation)
+    return heatmap(speaker.engine.run(pixels[None]).maps[0], index, image, preparation).values
 
 
 def frame_of(record: Record, where: Where) -> Image:

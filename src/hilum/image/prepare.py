@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.errors import UnreadableImage
 from hilum.image.image import Image
 
 GEOMETRIES = ("whole", "central", "foreground")
@@ -58,6 +59,27 @@ def prepare(image: Image, preparation: Preparation) -> NDArray[np.uint8]:
     stretched = (boxed - low) / max(high - low, 1e-6)
     quantised: NDArray[np.uint8] = np.rint(np.clip(stretched, 0.0, 1.0) * 255.0).astype(np.uint8)
     return quantised[None]
+
+
+def network_input(image: Image, preparation: Preparation, *, prepared: bool) -> NDArray[np.uint8]:
+    """(1, S, S) uint8: the image prepared, or its own pixels where they are the declared input already.
+
+    Raises:
+        UnreadableImage: it is said to be prepared, and is not of the declared size.
+    """
+    if not prepared:
+        return prepare(image, preparation)
+    if image.pixels.shape != (preparation.size, preparation.size):
+        height, width = image.pixels.shape
+        side = preparation.size
+        raise UnreadableImage("pixels", f"{width} x {height} pixels, where the package declares {side} x {side}")
+    own: NDArray[np.uint8] = np.rint(image.pixels * 255.0).astype(np.uint8)
+    return own[None]
+
+
+def as_seen(preparation: Preparation, *, prepared: bool) -> Preparation:
+    """What leads from the image to the network's frame: the package's own way, or nothing where it was prepared."""
+    return Preparation(size=preparation.size) if prepared else preparation
 
 
 def field_of_view(pixels: NDArray[np.float32], preparation: Preparation) -> tuple[slice, slice]:

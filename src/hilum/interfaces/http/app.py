@@ -13,7 +13,16 @@ from starlette.routing import Route
 
 from hilum import __version__
 from hilum.errors import MissingExtra
-from hilum.interfaces.http import catalogue, documented, probes, problems, recorded, speaking
+from hilum.interfaces.http import (
+    catalogue,
+    documented,
+    inference_protocol,
+    probes,
+    problems,
+    recorded,
+    sagemaker,
+    speaking,
+)
 from hilum.interfaces.http.fetch import Fetcher
 from hilum.interfaces.http.measured import Measured
 from hilum.interfaces.http.predict import Predict
@@ -42,13 +51,13 @@ def create_app(parts: Parts) -> FastAPI:
         parts = replace(parts, fetch=fetcher.fetch)
     app.state.parts = parts
     problems.install(app)
-    predict = Predict(parts)
-    for prefix in ("", "/v1"):
-        app.router.routes.append(Route(f"{prefix}/predict", predict, methods=["POST"], include_in_schema=False))
+    for path, endpoint in (("/predict", Predict(parts)), ("/invocations", sagemaker.Invocations(parts))):
+        for prefix in ("", "/v1"):
+            app.router.routes.append(Route(f"{prefix}{path}", endpoint, methods=["POST"], include_in_schema=False))
     for prefix in ("", "/v1"):
         for router in (recorded.router, catalogue.router, speaking.router):
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
-    for router in (documented.router, probes.router):
+    for router in (documented.router, probes.router, inference_protocol.router, sagemaker.router):
         app.include_router(router)
     if parts.settings.traces_url:
         _trace(app, parts.settings.traces_url)

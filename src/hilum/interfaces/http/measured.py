@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hilum.monitor.meters import Meters
 
-THEMSELVES = ("/predict", "/v1/predict", "/livez", "/readyz", "/metrics")
+THEMSELVES = ("/predict", "/v1/predict", "/invocations", "/v1/invocations", "/livez", "/readyz", "/metrics")
 
 
 class Measured:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from hilum.errors import Full, HilumError, InputError, UsageError
 from hilum.flows.answer import Ask, Reply
+from hilum.flows.line import Line
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http import problems
 from hilum.interfaces.http.again import Again
@@ -28,6 +30,8 @@ Sent = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
 class Predict:
     """The endpoint; one for each application."""
 
+    route = "/predict"
+
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._again = Again(parts)
@@ -40,13 +44,13 @@ class Predict:
             status, headers, body = await self._answer(scope, receive, since)
         except Exception as error:
             response = problems.from_error(error)
-            self._parts.meters.request("/predict", response.status_code, time.perf_counter() - since)
+            self._parts.meters.request(self.route, response.status_code, time.perf_counter() - since)
             await response(scope, receive, send)
             return
         raw = [(b"content-type", JSON_TYPE), (b"content-length", b"%d" % len(body)), *headers]
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": body})
-        self._parts.meters.request("/predict", status, time.perf_counter() - since)
+        self._parts.meters.request(self.route, status, time.perf_counter() - since)
 
     async def _answer(self, scope: Scope, receive: Receive, since: float) -> Sent:
         headers = dict(scope["headers"])
@@ -56,26 +60,21 @@ class Predict:
         data = await read_bytes(receive, headers, self._parts.settings.upload_bytes)
         body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
         given = {**dict(parse_qsl(scope["query_string"].decode("latin-1"))), **body.fields}
-        files = body.files or (await self._fetched(body, given),)
+        files = await self.files(body, given)
         asks = self._asks(files, given, caller_of(scope), since)
         key = headers.get(b"idempotency-key")
         if key is None:
-            replies = await self._replies(asks)
+            replies = await replies_of(self._parts.line, asks)
             again = False
         else:
-            replies, again = await self._again.answer(asks, key, self._replies)
+            replies, again = await self._again.answer(asks, key, partial(replies_of, self._parts.line))
+        if isinstance(replies[0], Reply):
+            scope.setdefault("state", {})["stages"] = replies[0].timings  # for traces
         return _response(files, replies, again=again)
 
-    async def _replies(self, asks: Sequence[Ask]) -> list[Reply | HilumError]:
-        """All at once into the line; one file that fails does not stop the others."""
-        waiting = [asyncio.wrap_future(self._parts.line.enter(ask)) for ask in asks]
-        if len(waiting) == 1:
-            return [await waiting[0]]
-        found = await asyncio.gather(*waiting, return_exceptions=True)
-        unexpected = next((one for one in found if not isinstance(one, Reply | InputError)), None)
-        if unexpected is not None:
-            raise unexpected
-        return found  # type: ignore[return-value]
+    async def files(self, body: Body, given: dict[str, str]) -> Sequence[Upload]:
+        """The images of a request; a JSON body also adds to the fields that were given."""
+        return body.files or (await self._fetched(body, given),)
 
     def _asks(self, files: Sequence[Upload], given: Mapping[str, str], caller: str, since: float) -> list[Ask]:
         task, model = given.get("task") or "auto", given.get("model") or None
@@ -106,6 +105,18 @@ class Predict:
         url = said["image_url"]
         data = await self._parts.fetch(url)
         return Upload(clean_name(urlsplit(url).path), data)  # what stands behind the ? may be a key
+
+
+async def replies_of(line: Line, asks: Sequence[Ask]) -> list[Reply | HilumError]:
+    """All at once into the line; of several files one that cannot be read does not stop the others."""
+    waiting = [asyncio.wrap_future(line.enter(ask)) for ask in asks]
+    if len(waiting) == 1:
+        return [await waiting[0]]
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    unexpected = next((one for one in found if not isinstance(one, Reply | InputError)), None)
+    if unexpected is not None:
+        raise unexpected
+    return found  # type: ignore[return-value]
 
 
 def caller_of(scope: Scope) -> str:

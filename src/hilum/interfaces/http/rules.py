@@ -40,6 +40,8 @@ def _probe(path: str) -> Rule:
     return Rule("GET", path, OPEN, counted=False, probe=True)
 
 
+V2_MODELS = ("{name}", "{name}/versions/{version}")
+
 RULES: tuple[Rule, ...] = (
     # answers
     Rule("POST", "/predict", "predict", most=UPLOAD),
@@ -69,6 +71,14 @@ RULES: tuple[Rule, ...] = (
     Rule("GET", "/metrics", "monitor", counted=False, probe=True),
     *(_probe(path) for path in ("/livez", "/readyz", "/health", "/healthz", "/ping")),
     *(_probe(path) for path in ("/v2/health/live", "/v2/health/ready")),
+    # Open Inference Protocol v2
+    Rule("GET", "/v2", "read"),
+    *(Rule("GET", f"/v2/models/{path}", "read") for path in V2_MODELS),
+    *(Rule("GET", f"/v2/models/{path}/ready", "read", counted=False) for path in V2_MODELS),
+    *(Rule("POST", f"/v2/models/{path}/infer", "predict", most=UPLOAD) for path in V2_MODELS),
+    Rule("POST", "/v2/repository/index", "read"),
+    Rule("POST", "/v2/repository/models/{name}/load", "promote"),
+    Rule("POST", "/v2/repository/models/{name}/unload", "promote"),
     # who asks
     Rule("GET POST", "/login", OPEN, form=True),
     Rule("GET", "/login/oidc", OPEN),
