@@ -56,20 +56,20 @@ class Running:
         self,
         method: str,
         path: str,
-        body: bytes | str | object = None,
+        body: Any = None,
         headers: Mapping[str, str] | None = None,
         *,
         role: str = "",
         key: str = "",
     ) -> Answer:
-        """One request; `role` sends that user's session and token, `key` that user's key; objects go as JSON."""
+        """One request; `role` sends that user's session and token, `key` that user's key; dicts and lists go as JSON."""
         sent = {"Host": f"127.0.0.1:{self.port}"}
         if role:
             session = self.sessions[role]
             sent |= {"Cookie": f"hilum={session.token}", "X-CSRF-Token": session.csrf}
         if key:
             sent["Authorization"] = f"Bearer {self.keys[key]}"
-        if body is not None and not isinstance(body, bytes | str):
+        if isinstance(body, dict | list):
             body, sent["Content-Type"] = json.dumps(body), "application/json"
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:

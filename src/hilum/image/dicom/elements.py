@@ -25,6 +25,7 @@ UNDEFINED = 0xFFFFFFFF
 
 PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # float, double float, integer
 _TRANSFER_SYNTAX = 0x00020010
+_STEP = 64 * 1024  # bytes of deflated input looked at together
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 
@@ -102,16 +103,30 @@ def data_set(data: bytes, name: str, limits: Limits) -> tuple[bytes, int, str]:
 
 def inflate(packed: bytes | memoryview, most: int, name: str) -> bytes:
     """Raw deflate (RFC 1951) -> at most `most` bytes; raises ImageTooLarge beyond, UnreadableImage where broken."""
-    engine = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        plain = engine.decompress(packed, most)
+        length = _inflated_length(packed, most)
+        if length <= most:
+            return zlib.decompress(packed, -zlib.MAX_WBITS, bufsize=max(1, length))
     except zlib.error as error:
         raise UnreadableImage(name, "its deflated data set is broken: export or send the file again") from error
-    if not engine.eof and engine.unconsumed_tail:
-        raise ImageTooLarge(name, f"it inflates to more than {most:,} bytes")
-    if not engine.eof:
-        raise UnreadableImage(name, "its deflated data set is cut short: export or send the file again")
-    return plain
+    except EOFError as error:
+        raise UnreadableImage(name, "its deflated data set is cut short: export or send the file again") from error
+    raise ImageTooLarge(name, f"it inflates to more than {most:,} bytes")
+
+
+def _inflated_length(packed: bytes | memoryview, most: int) -> int:
+    """The length once inflated, or more than `most`; keeps nothing of it, so a bomb costs time alone."""
+    engine, length, view = zlib.decompressobj(-zlib.MAX_WBITS), 0, memoryview(packed)
+    for start in range(0, len(view), _STEP):
+        left: bytes | memoryview = view[start : start + _STEP]
+        while not engine.eof and length <= most:
+            plain = engine.decompress(left, 16 * _STEP)
+            length, left = length + len(plain), engine.unconsumed_tail
+            if not plain and not left:
+                break
+        if engine.eof or length > most:
+            return length
+    raise EOFError
 
 
 def _file_meta(data: bytes, start: int, name: str) -> tuple[str, int]:

@@ -74,7 +74,7 @@ def parse(data: bytes, content_type: str) -> Body:
         if not data:
             raise Problem(400, "empty", "the body is empty: send an image")
         return Body(files=(Upload("body", data),))
-    raise Problem(415, "unsupported_type", f"{kind!r}: send multipart/form-data, an image, DICOM or JSON")
+    raise Problem(415, "unsupported_type", f"{kind[:100]!r}: send multipart/form-data, an image, DICOM or JSON")
 
 
 def _multipart(data: bytes, boundary: str) -> Body:

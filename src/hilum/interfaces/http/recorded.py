@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -216,7 +216,10 @@ def _private() -> dict[str, str]:
 
 
 def _micros(at: datetime | None) -> int | None:
-    return None if at is None else int(at.timestamp() * 1e6)
+    if at is None:
+        return None
+    since = at.replace(tzinfo=at.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)  # any year, unlike timestamp()
+    return since // timedelta(microseconds=1)
 
 
 def _parts(request: Request) -> Parts:

@@ -1,0 +1,94 @@
+"""`hilum serve` as a process of its own, whose memory, files and words can be looked at."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.interfaces.http.running import Answer
+
+
+@dataclass
+class Serving:
+    """A server process on loopback; `said` is the file its stderr goes to."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    home: Path
+    said: Path
+
+    def ask(
+        self, method: str, path: str, body: bytes | str | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[Answer, float]:
+        """One request, and the seconds it took."""
+        connection, since = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30), time.monotonic()
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            got = connection.getresponse()
+            answer = Answer(got.status, {key.lower(): value for key, value in got.getheaders()}, got.read())
+        finally:
+            connection.close()
+        return answer, time.monotonic() - since
+
+    def raw(self, data: bytes, *, finish: bool = False, seconds: float = 10) -> bytes:
+        """Bytes on the wire as they are, and what comes back until the server closes or falls silent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as wire:
+            got = b""
+            try:
+                wire.sendall(data)
+                if finish:
+                    wire.shutdown(socket.SHUT_WR)
+                while block := wire.recv(65536):
+                    got += block
+                    if b"\r\n\r\n" in got and complete(got):
+                        break
+            except (TimeoutError, ConnectionError):
+                pass
+            return got
+
+    def peak_bytes(self) -> int:
+        """The most memory the process ever held."""
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
+        assert found
+        return int(found[1]) * 1024
+
+    def words(self) -> str:
+        return self.said.read_text(errors="replace")
+
+
+def complete(got: bytes) -> bool:
+    """Whether the first answer on the wire is whole."""
+    head, _, body = got.partition(b"\r\n\r\n")
+    found = re.search(rb"(?i)content-length: (\d+)", head)
+    return found is not None and len(body) >= int(found[1])
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[Serving]:
+    """A server until the block ends; it must then leave in good order."""
+    home, said = folder / "home", folder / "said"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("HILUM_")}
+    environment |= {"HILUM_HOME": str(home), **{f"HILUM_{key}": value for key, value in settings.items()}}
+    command = [sys.executable, "-m", "hilum", "serve", "--port", "0"]
+    with said.open("wb") as out, subprocess.Popen(command, env=environment, stderr=out, stdout=out) as process:
+        try:
+            until = time.monotonic() + 60
+            while not (found := re.search(r"serves on http://127\.0\.0\.1:(\d+)", said.read_text())):
+                assert process.poll() is None, said.read_text()
+                assert time.monotonic() < until, said.read_text()
+                time.sleep(0.02)
+            yield Serving(process, int(found[1]), home, said)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()

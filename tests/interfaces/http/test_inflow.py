@@ -1,0 +1,91 @@
+"""Bodies that are too large or too slow, over a real connection, with and without a declared length."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from fastapi import Body, FastAPI
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from hilum.interfaces.http import inflow, problems
+from hilum.interfaces.http.rules import Rule
+from hilum.interfaces.http.security import Guard, Security
+from tests.interfaces.http.running import Running, listening
+
+MOST = 100_000
+
+
+def make_app() -> FastAPI:
+    """Two endpoints that read their body in two ways."""
+    app = FastAPI()
+
+    @app.post("/raw")
+    async def raw(request: Request) -> Response:
+        return PlainTextResponse(str(len(await request.body())))
+
+    @app.post("/json")
+    async def parsed(said: list[int] = Body()) -> Response:  # noqa: B008, FAST002
+        return PlainTextResponse(str(len(said)))
+
+    problems.install(app)
+    rules = (Rule("POST", "/raw", "predict", most=-1), Rule("POST", "/json", "predict", most=-1))
+    app.add_middleware(Security, guard=Guard(None, MOST, rules=rules))
+    return app
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Running]:
+    with listening(make_app()) as port:
+        yield Running(port, None)  # type: ignore[arg-type]  # no parts behind this one
+
+
+@pytest.mark.parametrize("path", ["/raw", "/json"])
+def test_a_declared_length_decides_before_reading(server: Running, path: str) -> None:
+    for length in ("100001", "99999999999", "abc", "-1", "1" * 30):
+        answer = server.ask("POST", path, b"", {"Content-Length": length})
+        assert answer.status in (400, 413)
+        assert answer.status == 400 or answer.is_problem()
+    assert server.ask("POST", "/raw", bytes(MOST)).body == b"100000"
+
+
+@pytest.mark.parametrize("path", ["/raw", "/json"])
+def test_without_a_length_the_bytes_are_counted(server: Running, path: str) -> None:
+    def blocks() -> Iterator[bytes]:
+        yield b"[" + b" " * 50_000
+        yield b" " * 60_000
+
+    answer = server.ask("POST", path, blocks())
+    assert (answer.status, answer.is_problem()) == (413, True)
+    assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("path", ["/raw", "/json"])
+def test_a_slow_body_is_given_up(server: Running, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflow, "PATIENCE_SECONDS", 0.3)
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n["
+    since = time.monotonic()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as wire:
+        wire.sendall(head.encode())
+        got = b""
+        while block := wire.recv(4096):
+            got += block
+    assert got.startswith(b"HTTP/1.1 408")
+    assert b"application/problem+json" in got
+    assert 0.2 < time.monotonic() - since < 3
+
+
+def test_a_steady_body_may_take_longer_than_the_patience(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inflow, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(inflow, "SLOWEST", 10_000)
+
+    def blocks() -> Iterator[bytes]:
+        for _ in range(10):
+            yield bytes(5000)
+            time.sleep(0.05)
+
+    answer = server.ask("POST", "/raw", blocks())
+    assert (answer.status, answer.body) == (200, b"50000")
