@@ -22,8 +22,8 @@ except ModuleNotFoundError as error:
     raise MissingExtra("images in a bucket", "serve") from error
 
 AT_ONCE = 16  # objects on their way at the same time
-_CLIENT = {"timeout": timedelta(seconds=20), "connect_timeout": timedelta(seconds=5)}
-_RETRY = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+_CLIENT: Any = {"timeout": timedelta(seconds=20), "connect_timeout": timedelta(seconds=5)}
+_RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 
 class BucketShelf:

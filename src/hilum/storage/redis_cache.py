@@ -44,7 +44,8 @@ class RedisCache:
         try:
             found = self._client.get(PREFIX + key)
         except _FAULTS:
-            return self._leave_alone()
+            self._leave_alone()
+            return None
         return bytes(found) if found is not None else None
 
     def put(self, key: bytes, value: bytes, seconds: int) -> None:
