@@ -62,7 +62,7 @@ class Running:
         role: str = "",
         key: str = "",
     ) -> Answer:
-        """One request; `role` sends that user's session and token, `key` that user's key; dicts and lists go as JSON."""
+        """One request; `role` sends that user's session and token, `key` that user's key; dicts and lists as JSON."""
         sent = {"Host": f"127.0.0.1:{self.port}"}
         if role:
             session = self.sessions[role]
