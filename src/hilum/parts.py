@@ -19,6 +19,7 @@ from hilum.flows.desks import Desks
 from hilum.flows.line import Length, Line
 from hilum.flows.predict import Desk
 from hilum.image.decode import is_dicom
+from hilum.jobs.works import Works
 from hilum.monitor.meters import Meters
 from hilum.records.entry import Entry
 from hilum.records.store import Records, open_records
@@ -50,6 +51,7 @@ class Parts:
     crew: bootstrap.Crew
     fetch: Callable[[str], Awaitable[bytes]] | None = None
     access: Access | None = None  # None: authentication is off, everybody on this machine may ask
+    works: Works | None = None
     faults: list[str] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -78,6 +80,8 @@ class Parts:
     def close(self) -> bool:
         """Answer who waits, commit, then let go; True when nobody was left without an answer."""
         self.closing.set()
+        if self.works is not None:
+            self.works.close()
         served = self.line.close()
         self.images.close()
         if self.access is not None:
@@ -105,6 +109,7 @@ def assemble(settings: Settings) -> Parts:
     parts = Parts(
         settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters), crew,
         access=open_doors(settings, secret, records) if settings.auth == "on" else None,
+        works=Works(settings.home / "works", {"HILUM_HOME": str(settings.home), "HILUM_MODELS": str(settings.models)}),
     )  # fmt: skip
     threading.Thread(target=_watch, args=(parts,), daemon=True, name="champions").start()
     return parts

@@ -67,6 +67,7 @@ SETTINGS = (
     Setting("TRACES_URL", "", "OpenTelemetry collector, as http://127.0.0.1:4318/v1/traces. Empty: no traces."),
     Setting("IMAGE_URL_HOSTS", "", "Hosts that image_url may name, with commas. Empty: image_url is off."),
     Setting("DATA_ROOTS", "", "Folders that requests may name, separated like PATH. Empty: none."),
+    Setting("PROGRESS_FILE", "", "File to which long work also tells its progress, as JSON lines. Empty: nowhere."),
     Setting("SIGNING_KEY", "", "Public key (PEM) that signatures of packages are checked against."),
 )
 
@@ -84,6 +85,7 @@ class Settings:
     max_bytes: int
     max_frames: int
     signing_key: Path | None
+    progress_file: Path | None
     database_url: str
     images_url: str
     cache_url: str
@@ -130,6 +132,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_bytes=_number("MAX_BYTES", raw),
         max_frames=_number("MAX_FRAMES", raw),
         signing_key=Path(raw["SIGNING_KEY"]) if raw["SIGNING_KEY"] else None,
+        progress_file=Path(raw["PROGRESS_FILE"]) if raw["PROGRESS_FILE"] else None,
         database_url=raw["DATABASE_URL"] or f"sqlite:///{home / 'hilum.db'}",
         images_url=raw["IMAGES_URL"] or str(home / "images"),
         cache_url=raw["CACHE_URL"],

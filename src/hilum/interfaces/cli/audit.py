@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Audit the source; 1 where it is bad."""
     task = find_task(arguments.task) if arguments.task else None
-    with Bars(quiet=arguments.json and not arguments.report) as bars:
+    with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         other = None
         if arguments.against:

@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     quiet_libraries()
     task = find_task(arguments.task)
     wanted = tuple(name.strip() for name in arguments.networks.split(",") if name.strip())
-    with Bars() as bars:
+    with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         plan = (changes_of(arguments), arguments.seed)
         contenders = compare_networks(dataset, task, wanted, plan, (settings.home / "runs", bars))

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Measure; 3 where some case could not be read."""
     task = find_task(arguments.task)
     options = Options(arguments.operating_point, parse_prevalence(arguments.prevalence))
-    with Bars(quiet=arguments.json and not arguments.report) as bars:
+    with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:
         reference = arguments.model or str(champion_for(task.name, settings))
         speaker = bootstrap.speaker(settings, reference)
         dataset = open_labelled(arguments, settings, bars, speaker.package.task)

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the cleaned copy and say what was left out."""
     task = find_task(arguments.task) if arguments.task else None
-    with Bars() as bars:
+    with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         bars.stage("looking at every image", len(dataset))
         found = audit(dataset, progress=bars.done)

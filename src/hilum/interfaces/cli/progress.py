@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,11 +21,18 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+TELL_SECONDS = 0.5  # between two lines of the progress file
+
 
 class Bars:
-    """A listener of the flows; use as a context manager. Prints one line a stage where nobody looks at a terminal."""
+    """A listener of the flows; use as a context manager. Prints one line a stage where nobody looks at a terminal.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    file: where the progress is also written as JSON lines: stage, done, total, note, at (seconds since 1970).
+    """
+
+    def __init__(self, *, quiet: bool = False, file: Path | None = None) -> None:
+        self._file = file.open("a", encoding="utf-8", buffering=1) if file else None
+        self._stage, self._told = "", 0.0
         self._console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self._bars: Progress | None = None
         if self._console.is_terminal and not quiet:
@@ -49,10 +59,14 @@ class Bars:
     ) -> None:
         if self._bars:
             self._bars.stop()
+        if self._file:
+            self._file.close()
         sys.stderr.flush()
 
     def stage(self, title: str, total: int | None = None) -> None:
         """Begin a new bar; the one before is finished."""
+        self._stage, self._told = title, 0.0
+        self._tell(0, total, "")
         if self._bars is None:
             self._console.print(title)
             return
@@ -61,6 +75,8 @@ class Bars:
 
     def done(self, count: int, total: int | None = None, note: str = "") -> None:
         """Move the present bar."""
+        if time.monotonic() - self._told >= TELL_SECONDS or count == total:
+            self._tell(count, total, note)
         if self._bars is not None and self._task is not None:
             if total is None:
                 self._bars.update(self._task, completed=count, note=note)
@@ -70,6 +86,13 @@ class Bars:
     def say(self, text: str) -> None:
         """Print above the bar."""
         self._console.print(text, markup=False)
+
+    def _tell(self, count: int, total: int | None, note: str) -> None:
+        if self._file is None:
+            return
+        self._told = time.monotonic()
+        said = {"at": round(time.time(), 3), "stage": self._stage, "done": count, "total": total, "note": note}
+        self._file.write(json.dumps(said) + "\n")
 
     def _finish(self) -> None:
         if self._bars is None or self._task is None:

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Train and say what came of it."""
     quiet_libraries()
     task = find_task(arguments.task)
-    with Bars() as bars:
+    with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         if arguments.plan:
             print(_plan(dataset, task, arguments))

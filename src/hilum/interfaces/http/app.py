@@ -22,6 +22,7 @@ from hilum.interfaces.http import (
     recorded,
     sagemaker,
     speaking,
+    works,
 )
 from hilum.interfaces.http.fetch import Fetcher
 from hilum.interfaces.http.measured import Measured
@@ -55,7 +56,7 @@ def create_app(parts: Parts) -> FastAPI:
         for prefix in ("", "/v1"):
             app.router.routes.append(Route(f"{prefix}{path}", endpoint, methods=["POST"], include_in_schema=False))
     for prefix in ("", "/v1"):
-        for router in (recorded.router, catalogue.router, speaking.router):
+        for router in (recorded.router, catalogue.router, speaking.router, works.router):
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     for router in (documented.router, probes.router, inference_protocol.router, sagemaker.router):
         app.include_router(router)

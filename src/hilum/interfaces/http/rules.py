@@ -67,6 +67,12 @@ RULES: tuple[Rule, ...] = (
     _read("/samples/{task}/{name}"),
     _read("/docs"),
     _read("/openapi.json"),
+    # data and training
+    Rule("POST", "/audits", "data", most=UPLOAD),
+    Rule("POST", "/trainings", "train"),
+    Rule("GET", "/works", "data"),
+    Rule("GET DELETE", "/works/{identity}", "data"),
+    Rule("GET", "/works/{identity}/report", "data"),
     # the server itself
     Rule("GET", "/metrics", "monitor", counted=False, probe=True),
     *(_probe(path) for path in ("/livez", "/readyz", "/health", "/healthz", "/ping")),

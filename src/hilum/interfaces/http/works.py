@@ -1,0 +1,223 @@
+"""Ask for an audit or a training, watch it, read what came of it; the work itself runs in a process of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Request
+from pydantic import BaseModel, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, Response
+
+from hilum.errors import MissingExtra, NotFound, UsageError
+from hilum.interfaces.http.body import parse, read_bytes
+from hilum.interfaces.http.predict import caller_of
+from hilum.interfaces.http.problems import answer
+from hilum.jobs.works import REPORT, Step, Work, Works
+from hilum.parts import Parts
+from hilum.settings import Settings
+from hilum.task import find_task, shipped_tasks
+
+router = APIRouter(tags=["data and training"])
+_EPOCH = re.compile(r"epoch (\d+)/(\d+), loss ([\d.]+)(?:, tune ([\d.]+))?")
+_LINE = re.compile(r"[a-z_]{1,40}")
+
+
+class Audit(BaseModel):
+    """What to audit: a folder or file below HILUM_DATA_ROOTS, or a bucket's address that the operator allows."""
+
+    source: str = Field(max_length=1000)
+    task: str | None = Field(None, description="read labels and patients by this task's rules")
+
+
+class Training(BaseModel):
+    """What to train on, for which question, and what of the plan to change."""
+
+    source: str = Field(max_length=1000)
+    task: str
+    network: str | None = Field(None, pattern=r"^[a-z0-9-]{1,40}$")
+    changes: dict[str, str | int | float] = Field(default_factory=dict, description="lines of the plan: epochs, …")
+    folds: int = Field(0, ge=0, le=10)
+    tune: int = Field(0, ge=0, le=500, description="trials of a search before training")
+    seed: int = Field(0, ge=0)
+
+
+@router.post("/audits", status_code=202, summary="Audit a data set")
+async def audits(request: Request) -> Response:
+    """JSON `{"source", "task"?}`, or a zip of labelled images as the multipart field `file`; answers with the work."""
+    parts = _parts(request)
+    headers = dict(request.scope["headers"])
+    data = await read_bytes(request.receive, headers, parts.settings.upload_bytes)
+    body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
+    if body.files:
+        (upload, *_) = body.files
+        task = body.fields.get("task") or None
+        work = await run_in_threadpool(_uploaded, parts, upload.name, upload.data, task, caller_of(request.scope))
+    else:
+        said = _order(body.said)
+        source = allowed(said.source, parts.settings)
+        arguments = [source, *_task_arguments(said.task), "--report", REPORT]
+        work = await run_in_threadpool(
+            works_of(parts).begin, "audit", Path(source).name, arguments, caller_of(request.scope)
+        )
+    return _taken(work)
+
+
+@router.post("/trainings", status_code=202, summary="Train a package")
+def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
+    """Audit, split, plan, train, calibrate, seal, measure; it never promotes what it made."""
+    parts = _parts(request)
+    needs_learning()
+    source = allowed(said.source, parts.settings)
+    strange = [name for name in said.changes if not _LINE.fullmatch(name)]
+    if strange:
+        raise UsageError(f"changes: {strange[0]!r} is no line of a plan")
+    lines = [f"--set={name}={value}" for name, value in said.changes.items()]
+    numbers = [f"--{name}={value}" for name, value in (("folds", said.folds), ("tune", said.tune)) if value]
+    network = [f"--network={said.network}"] if said.network else []
+    task = shipped_name(said.task)
+    arguments = [source, f"--task={task}", *network, *lines, *numbers, f"--seed={said.seed}"]
+    work = works_of(parts).begin("train", f"{task} on {Path(source).name}", arguments, caller_of(request.scope))
+    return _taken(work)
+
+
+@router.get("/works", summary="Audits and trainings, newest first")
+def works(request: Request) -> Response:
+    """Each with its state and how far it is."""
+    known = works_of(_parts(request))
+    return answer({"works": [described(known, work) for work in known.all()]})
+
+
+@router.get("/works/{identity}", summary="One audit or training")
+def work(request: Request, identity: str) -> Response:
+    """State, progress, the curve of a training, and the result once there is one."""
+    known = works_of(_parts(request))
+    one = known.get(identity)
+    told = {"curve": curve(known.steps(identity)), "result": known.result(identity), "log": known.said(identity)}
+    return answer({**described(known, one), **told})
+
+
+@router.get("/works/{identity}/report", summary="The audit's page", response_class=FileResponse)
+def report(request: Request, identity: str) -> Response:
+    """HTML in one file."""
+    page = works_of(_parts(request)).folder(identity) / REPORT / "index.html"
+    if not page.is_file():
+        raise NotFound("there is no report (yet)")
+    return FileResponse(page, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": REPORT_POLICY})
+
+
+@router.delete("/works/{identity}", summary="Stop an audit or training")
+def stopped(request: Request, identity: str) -> Response:
+    """What was stopped can be asked for again; a training then goes on where it was."""
+    known = works_of(_parts(request))
+    return answer(described(known, known.stop(identity)))
+
+
+REPORT_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'self'"
+)
+
+
+def works_of(parts: Parts) -> Works:
+    """The works of this installation."""
+    if parts.works is None:
+        raise NotFound("this server does no such work")
+    return parts.works
+
+
+def can_learn() -> bool:
+    """Whether the learning part is installed beside the server."""
+    return all(importlib.util.find_spec(name) is not None for name in ("torch", "lightning", "monai"))
+
+
+def can_audit() -> bool:
+    """Whether the part that audits is installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("scipy", "sklearn", "faiss", "matplotlib"))
+
+
+def needs_learning() -> None:
+    """Raises MissingExtra where training is not installed."""
+    if not can_learn():
+        raise MissingExtra("training", "learn")
+
+
+def allowed(source: str, settings: Settings) -> str:
+    """A source that a request may name: below HILUM_DATA_ROOTS, links resolved.
+
+    Raises:
+        UsageError: it lies elsewhere, or no root is set.
+    """
+    if not settings.data_roots:
+        raise UsageError("no folder may be named here: the operator sets HILUM_DATA_ROOTS")
+    path = Path(source)
+    candidates = [path] if path.is_absolute() else [root / path for root in settings.data_roots]
+    for candidate in candidates:
+        real = candidate.resolve()
+        if real.exists() and any(real.is_relative_to(root.resolve()) for root in settings.data_roots):
+            return str(real)
+    raise UsageError(f"{source!r} does not lie under a folder of HILUM_DATA_ROOTS, or is not there")
+
+
+def shipped_name(task: str) -> str:
+    """The name of a shipped task; a path in a request names none.
+
+    Raises:
+        UnknownTask: there is none of this name.
+    """
+    return find_task(task if task in {one.name for one in shipped_tasks()} else Path(task).name).name
+
+
+def described(known: Works, one: Work) -> dict[str, Any]:
+    """A work as JSON; the command line stays inside."""
+    said = asdict(one)
+    said.pop("arguments")
+    steps = known.steps(one.id)
+    return {**said, "progress": asdict(steps[-1]) if steps else None}
+
+
+def curve(steps: tuple[Step, ...]) -> list[dict[str, float | None]]:
+    """One point an epoch: the last loss told, and the score of the tune part where it was looked at."""
+    points: dict[int, dict[str, float | None]] = {}
+    for step in steps:
+        found = _EPOCH.search(step.note)
+        if found:
+            score = float(found[4]) if found[4] else None
+            epoch, epochs, loss = int(found[1]), int(found[2]), float(found[3])
+            points[epoch] = {"epoch": epoch, "epochs": epochs, "loss": loss, "score": score}
+    return list(points.values())
+
+
+def _order(said: Any) -> Audit:
+    try:
+        return Audit.model_validate(said)
+    except ValidationError as error:
+        raise UsageError('send {"source": …, "task": …} or a zip in the field \'file\'') from error
+
+
+def _uploaded(parts: Parts, name: str, data: bytes, task: str | None, caller: str) -> Work:
+    """A zip lies in the work's own folder under a name of ours."""
+    if data[:4] != b"PK\x03\x04":
+        raise UsageError("send a zip of labelled images: one folder a class, or images and a CSV")
+    known = works_of(parts)
+    return known.begin(
+        "audit", name, ["source.zip", *_task_arguments(task), "--report", REPORT], caller, {"source.zip": data}
+    )
+
+
+def _task_arguments(task: str | None) -> list[str]:
+    return [] if task is None else [f"--task={shipped_name(task)}"]
+
+
+def _taken(work: Work) -> Response:
+    said: Mapping[str, Any] = {"id": work.id, "state": work.state, "kind": work.kind}
+    return answer(said, 202, {"Location": f"/works/{work.id}"})
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts

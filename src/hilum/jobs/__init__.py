@@ -1,0 +1,1 @@
+"""DURABLE WORK: what goes on after the request that asked for it, and after a restart."""

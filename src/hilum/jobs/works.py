@@ -1,0 +1,227 @@
+"""An audit or a training asked for over HTTP -> a process of its own with a folder of its own; knows no HTTP.
+
+The folder is the truth: what was asked, what came out, how far it is. A server that was killed goes on with what was
+not finished when it starts again; `hilum train` itself goes on where it was. One work runs at a time, the others wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hilum.errors import NotFound, UsageError
+
+STATES = ("waiting", "running", "done", "failed", "stopped")
+OVER = ("done", "failed", "stopped")
+STATE, RESULT, LOG, PROGRESS, REPORT = "work.json", "result.json", "log.txt", "progress.jsonl", "report"
+KINDS = ("audit", "train")
+CALM = 10  # niceness
+log = logging.getLogger("hilum.jobs")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What was asked and how it stands.
+
+    arguments: of the command line, after `hilum <kind>`. at, ended: seconds since 1970. code: exit code, once over.
+    """
+
+    id: str
+    kind: str
+    title: str
+    arguments: tuple[str, ...]
+    caller: str
+    at: float
+    state: str = "waiting"
+    ended: float | None = None
+    code: int | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state in OVER
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of progress: at in seconds since 1970, `done` units of `total` of a stage."""
+
+    at: float
+    stage: str
+    done: int
+    total: int | None
+    note: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class _Running:
+    work: Work
+    process: subprocess.Popen[bytes]
+    stopped: bool = field(default=False)
+
+
+class Works:
+    """The works of one installation."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        """`folder` holds one folder a work; `environment` is added to this process's own for the works."""
+        self._folder = folder
+        self._environment = dict(environment or {})
+        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._running: _Running | None = None
+        self._closed = False
+        for work in sorted(self.all(), key=lambda work: work.at):
+            if not work.over:
+                self._queue.put(work.id)
+        self._thread = threading.Thread(target=self._serve, name="works", daemon=True)
+        self._thread.start()
+
+    def begin(
+        self, kind: str, title: str, arguments: Sequence[str], caller: str, files: Mapping[str, bytes] | None = None
+    ) -> Work:
+        """Put a work in the line, with files of its own beside it; it is on the disk when this returns.
+
+        Raises:
+            UsageError: no such kind.
+        """
+        if kind not in KINDS:
+            raise UsageError(f"no work of the kind {kind!r}; there are: {', '.join(KINDS)}")
+        work = Work(str(uuid.uuid4()), kind, title, tuple(arguments), caller, round(time.time(), 3))
+        self.folder(work.id).mkdir(parents=True)
+        for name, data in (files or {}).items():
+            (self.folder(work.id) / name).write_bytes(data)
+        self._write(work)
+        self._queue.put(work.id)
+        return work
+
+    def folder(self, identity: str) -> Path:
+        """Where a work lies; ids are UUIDs, so that no other folder can be named.
+
+        Raises:
+            NotFound: no id.
+        """
+        try:
+            return self._folder / str(uuid.UUID(identity))
+        except ValueError:
+            raise NotFound(f"no work {identity[:64]!r}") from None
+
+    def get(self, identity: str) -> Work:
+        """One work.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        try:
+            said = json.loads((self.folder(identity) / STATE).read_text(encoding="utf-8"))
+        except OSError:
+            raise NotFound(f"no work {identity[:64]!r}") from None
+        return Work(**{**said, "arguments": tuple(said["arguments"])})
+
+    def all(self) -> tuple[Work, ...]:
+        """Every work, newest first."""
+        found = [self.get(path.parent.name) for path in self._folder.glob(f"*/{STATE}")]
+        return tuple(sorted(found, key=lambda work: -work.at))
+
+    def steps(self, identity: str) -> tuple[Step, ...]:
+        """The progress so far, oldest first."""
+        try:
+            lines = (self.folder(identity) / PROGRESS).read_text(encoding="utf-8").splitlines()
+        except OSError:
+            return ()
+        found = []
+        for line in lines:
+            with contextlib.suppress(ValueError, TypeError):  # the last line may be half written
+                found.append(Step(**json.loads(line)))
+        return tuple(found)
+
+    def result(self, identity: str) -> Any:
+        """What the work printed as JSON; None before it is done or where it failed."""
+        try:
+            return json.loads((self.folder(identity) / RESULT).read_bytes())
+        except (OSError, ValueError):
+            return None
+
+    def said(self, identity: str, most: int = 4000) -> str:
+        """The end of what it wrote for people."""
+        try:
+            return (self.folder(identity) / LOG).read_text(encoding="utf-8", errors="replace")[-most:]
+        except OSError:
+            return ""
+
+    def stop(self, identity: str) -> Work:
+        """Stop a work that waits or runs; what is over stays as it is."""
+        with self._lock:
+            work = self.get(identity)
+            if work.state == "waiting":
+                return self._write(replace(work, state="stopped", ended=round(time.time(), 3)))
+            if self._running is not None and self._running.work.id == work.id:
+                self._running.stopped = True
+                _end(self._running.process)
+        return self.get(identity)
+
+    def close(self) -> None:
+        """Let go: the running work is stopped and goes on at the next start."""
+        self._closed = True
+        self._queue.put(None)
+        with self._lock:
+            if self._running is not None:
+                _end(self._running.process)
+        self._thread.join(10)
+
+    def _serve(self) -> None:
+        while (identity := self._queue.get()) is not None and not self._closed:
+            work = self.get(identity)
+            if not work.over:
+                self._run(work)
+
+    def _run(self, work: Work) -> None:
+        place = self.folder(work.id)
+        environment = {**os.environ, **self._environment, "HILUM_PROGRESS_FILE": str(place / PROGRESS)}
+        command = [sys.executable, "-m", "hilum", work.kind, *work.arguments, "--json"]
+        with (place / RESULT).open("wb") as out, (place / LOG).open("ab") as words, self._lock:
+            if self._closed or self.get(work.id).over:
+                return
+            process = subprocess.Popen(  # noqa: S603 - a list, no shell, and every word was checked at the door
+                command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=words,
+                start_new_session=True,
+            )  # fmt: skip
+            os.setpriority(os.PRIO_PROCESS, process.pid, CALM)  # the server's answers come first
+            running = self._running = _Running(self._write(replace(work, state="running")), process)
+        code = process.wait()
+        with self._lock:
+            self._running = None
+            if self._closed and not running.stopped:
+                return  # still "running" on the disk: the next start goes on with it
+            fine = code == 0 or (work.kind == "audit" and code == 1)  # a bad verdict is a result
+            state = "stopped" if running.stopped else "done" if fine else "failed"
+            self._write(replace(running.work, state=state, code=code, ended=round(time.time(), 3)))
+        log.info("work %s %s: %s", work.id, work.kind, state)
+
+    def _write(self, work: Work) -> Work:
+        path = self.folder(work.id) / STATE
+        fresh = path.with_suffix(".new")
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(asdict(work), file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+        return work
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)

@@ -1,0 +1,101 @@
+"""Audits and trainings over HTTP: only below the operator's folders, watched until they are over, read afterwards."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.flows.made import write_spots
+from tests.interfaces.http.forms import TYPE, form
+from tests.interfaces.http.running import Running, running
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("roots")
+    write_spots(root / "spots", 16)
+    (root / "out").symlink_to("/etc")
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home"), DATA_ROOTS=str(root)) as server:
+        yield server
+
+
+def finished(server: Running, identity: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        said = server.ask("GET", f"/works/{identity}").json()
+        if said["state"] in ("done", "failed", "stopped"):
+            return said
+        time.sleep(0.05)
+    raise AssertionError(said)
+
+
+def test_a_folder_below_a_root_is_audited(server: Running) -> None:
+    taken = server.ask("POST", "/audits", {"source": "spots"})
+    assert taken.status == 202
+    said = finished(server, taken.headers["location"].rsplit("/", 1)[-1])
+    assert said["state"] == "done"
+    assert said["result"]["images"] == 16
+    page = server.ask("GET", f"{taken.headers['location']}/report")
+    assert b"<html" in page.body
+    assert said["id"] in {one["id"] for one in server.ask("GET", "/works").json()["works"]}
+
+
+def test_an_uploaded_zip_is_audited(server: Running, root: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted((root / "spots").rglob("*.png")):
+            archive.write(path, path.relative_to(root / "spots"))
+    taken = server.ask("POST", "/audits", form([("spots.zip", packed.getvalue())]), TYPE)
+    assert taken.status == 202
+    said = finished(server, taken.json()["id"])
+    assert (said["title"], said["result"]["images"]) == ("spots.zip", 16)
+
+
+@pytest.mark.parametrize("source", ["/etc", "../", "out", "out/passwd", "nowhere", "s3://bucket/x"])
+def test_nothing_outside_the_roots_is_named(server: Running, source: str) -> None:
+    for path, said in (("/audits", {}), ("/trainings", {"task": "pneumonia-cxr"})):
+        answer = server.ask("POST", path, {"source": source, **said})
+        assert answer.status == 422
+        assert answer.is_problem()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"task": "../../etc/passwd"},
+        {"task": "pneumonia-cxr", "network": "--out=/tmp/x"},
+        {"task": "pneumonia-cxr", "changes": {"--out": "/tmp"}},
+        {"task": "pneumonia-cxr", "folds": 99},
+    ],
+)
+def test_no_word_of_a_request_becomes_an_option(server: Running, said: dict[str, object]) -> None:
+    assert server.ask("POST", "/trainings", {"source": "spots", **said}).status in (404, 422)
+
+
+def test_a_body_that_is_no_order_is_a_problem(server: Running) -> None:
+    for body in ({}, {"source": 5}, [], {"source": "x" * 2000}):
+        answer = server.ask("POST", "/audits", body)
+        assert (answer.status, answer.is_problem()) == (422, True)
+    assert server.ask("POST", "/audits", form([("a.zip", b"no zip")]), TYPE).status == 422
+
+
+def test_a_work_can_be_stopped(server: Running) -> None:
+    identity = server.ask("POST", "/audits", {"source": "spots"}).json()["id"]
+    assert server.ask("DELETE", f"/works/{identity}").status == 200
+    assert finished(server, identity)["state"] in ("stopped", "done")
+
+
+def test_without_roots_no_folder_is_named(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        assert "HILUM_DATA_ROOTS" in server.ask("POST", "/audits", {"source": "spots"}).json()["detail"]

@@ -1,0 +1,83 @@
+"""Audits and trainings that go on after the request, and after the server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import NotFound, UsageError
+from hilum.jobs.works import Work, Works
+from tests.flows.made import write_spots
+
+
+def until(works: Works, identity: str, ready: Callable[[Work], bool]) -> Work:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        work = works.get(identity)
+        if ready(work):
+            return work
+        time.sleep(0.02)
+    raise AssertionError(f"{work}\n{works.said(identity)}")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    write_spots(tmp_path / "images", 12)
+    return tmp_path / "images"
+
+
+def test_an_audit_runs_tells_its_progress_and_leaves_its_findings(tmp_path: Path, images: Path) -> None:
+    works = Works(tmp_path / "works")
+    work = works.begin("audit", "spots", [str(images), "--report", "report"], "local")
+    over = until(works, work.id, lambda work: work.over)
+    assert (over.state, over.code) == ("done", 0)
+    assert works.result(work.id)["images"] == 12
+    assert (works.folder(work.id) / "report" / "index.html").is_file()
+    assert {"looking at every image", "writing the report"} <= {step.stage for step in works.steps(work.id)}
+    works.close()
+
+
+def test_a_work_that_cannot_be_done_has_failed_and_says_why(tmp_path: Path) -> None:
+    works = Works(tmp_path / "works")
+    work = works.begin("audit", "nothing", [str(tmp_path / "nowhere")], "local")
+    assert until(works, work.id, lambda work: work.over).state == "failed"
+    assert "nowhere" in works.said(work.id)
+    assert works.result(work.id) is None
+    works.close()
+
+
+def test_what_was_not_finished_goes_on_at_the_next_start(tmp_path: Path, images: Path) -> None:
+    first = Works(tmp_path / "works")
+    works = [first.begin("audit", str(i), [str(images)], "local") for i in range(2)]
+    until(first, works[0].id, lambda work: work.state == "running")
+    first.close()
+    assert {first.get(work.id).state for work in works} <= {"running", "waiting"}
+    again = Works(tmp_path / "works")
+    for work in works:
+        assert until(again, work.id, lambda work: work.over).state == "done"
+    again.close()
+
+
+def test_a_stopped_work_is_over_and_the_next_one_runs(tmp_path: Path, images: Path) -> None:
+    works = Works(tmp_path / "works")
+    running, waiting, last = (works.begin("audit", str(i), [str(images)], "local") for i in range(3))
+    until(works, running.id, lambda work: work.state == "running")
+    works.stop(running.id)
+    assert works.stop(waiting.id).state == "stopped"
+    assert until(works, last.id, lambda work: work.over).state == "done"
+    assert works.get(running.id).state == "stopped"
+    assert [work.id for work in works.all()] == [last.id, waiting.id, running.id]
+    works.close()
+
+
+def test_strange_kinds_and_ids_are_refused(tmp_path: Path) -> None:
+    works = Works(tmp_path / "works")
+    with pytest.raises(UsageError, match="audit, train"):
+        works.begin("erase", "x", [], "local")
+    for identity in ("../../etc", "00000000-0000-0000-0000-000000000000"):
+        with pytest.raises(NotFound):
+            works.get(identity)
+    works.close()
