@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help run install check test test-all bench servers models docs notebook clean
+.PHONY: help run install check test test-all bench chaos servers models docs notebook clean
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
@@ -47,6 +47,9 @@ bench: $(VENV)/.learning  ## speed and memory as ratios within one run
 servers:  ## the servers and the browser that tests start: PostgreSQL, Redis, Chromium (Debian packages, as root)
 	@command -v redis-server >/dev/null && command -v chromium >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
 	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql chromium >/dev/null; }
+
+chaos: $(VENV)/.learning  ## kill the server at 1,000 random instants under load and prove that nothing is lost
+	$(BIN)/python benchmarks/chaos.py
 
 models: $(VENV)/.learning  ## train the shipped packages again (hours on two cores)
 	$(BIN)/python recipes/shipped.py

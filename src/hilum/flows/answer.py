@@ -23,7 +23,7 @@ from hilum.records.entry import Columns, Entry
 from hilum.records.store import Records
 from hilum.secret import derived
 from hilum.storage.cache import Cache
-from hilum.storage.images import Images
+from hilum.storage.images import Images, Kept
 
 CACHED_SECONDS = 24 * 3600
 
@@ -149,7 +149,7 @@ class Clerk:
     def _keep(self, draft: _Draft) -> None:
         """Keep the image, commit the rows once it is safe, then reply; whatever fails on the way fails the reply."""
         started = time.perf_counter()
-        kept = self._places.images.keep(self._places.clean(draft.ask.data)) if draft.ask.keep else None
+        kept = self._kept(draft.ask) if draft.ask.keep else None
         rows, bodies = self._rows(draft, None if kept is None else kept.key)
 
         def committed(done: Future[None]) -> None:
@@ -161,6 +161,13 @@ class Clerk:
                 draft.reply.set_result(Reply(bodies, draft.cached, draft.key.hex()[:32], draft.timings[0]))
 
         self._places.records.append(rows, None if kept is None else kept.saved).add_done_callback(committed)
+
+    def _kept(self, ask: Ask) -> Kept | None:
+        """The image on its way to where it is kept; None where it cannot be freed of names, and so must not be."""
+        try:
+            return self._places.images.keep(self._places.clean(ask.data))
+        except InputError:
+            return None
 
     def _rows(self, draft: _Draft, image: str | None) -> tuple[list[Entry], tuple[bytes, ...]]:
         """The rows, whose bodies name no file, and what the caller is told, which does."""

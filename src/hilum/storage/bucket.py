@@ -22,7 +22,8 @@ except ModuleNotFoundError as error:
     raise MissingExtra("images in a bucket", "serve") from error
 
 AT_ONCE = 16  # objects on their way at the same time
-_CLIENT: Any = {"timeout": timedelta(seconds=20), "connect_timeout": timedelta(seconds=5)}
+# allow_http: for an endpoint that the operator names as http://; without one every provider's address is https.
+_CLIENT: Any = {"timeout": timedelta(seconds=20), "connect_timeout": timedelta(seconds=5), "allow_http": True}
 _RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
 
 

@@ -47,7 +47,10 @@ class LocalShelf:
 
     def kept_at(self, key: str) -> float | None:
         """When the key was last put (seconds since 1970), None where it is not kept."""
-        row = self._connection().execute("SELECT at FROM images WHERE key = ?", (key,)).fetchone()
+        try:
+            row = self._connection().execute("SELECT at FROM images WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise StorageError(f"the images cannot be read ({error})") from error
         if row is not None:
             return float(row[0])
         try:
@@ -57,7 +60,12 @@ class LocalShelf:
 
     def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
         """Resolved once the bytes are on the disk; what was put less than `fresh` seconds ago is there."""
-        at = self.kept_at(key)
+        try:
+            at = self.kept_at(key)
+        except StorageError as error:
+            failed: Future[None] = Future()
+            failed.set_exception(error)
+            return failed
         if at is not None and time.time() - at < fresh:
             return _DONE
         return self._writer.hand_in((key, data))

@@ -1,0 +1,56 @@
+"""What is kept of a received file: names never, and nothing at all where they cannot be taken out."""
+
+from __future__ import annotations
+
+import functools
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from hilum import bootstrap
+from hilum.flows.answer import Ask
+from hilum.image.decode import decode
+from hilum.parts import _clean
+from tests.flows.recorded import FILMS, clerk, settings_for
+from tests.image.made import dicom_bytes, dicom_set
+
+# Behind the pixels, where nobody looks who only wants them.
+DEEP = (struct.pack("<HH2sHI", 0x7FE1, 0x1010, b"SQ", 0, 0xFFFFFFFF) + b"\xfe\xff\x00\xe0\xff\xff\xff\xff") * 5000
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """Answers one file; gives the answer and what is kept of it."""
+    settings = settings_for(tmp_path)
+    desk = bootstrap.desk(settings, task="pneumonia-cxr")
+
+    def ask(data):
+        with clerk(settings) as who:
+            object.__setattr__(who._places, "clean", functools.partial(_clean, secret=b"s" * 32))
+            (future,) = who.answer([Ask(data, "CANARY.dcm", desk, "pneumonia-cxr")])
+            said = json.loads(future.result().bodies[0])
+            record = who._places.records.get(said["id"])
+            key = record.entry.columns.image
+            return said, key and who._places.images.get(key)
+
+    return ask
+
+
+def film(**elements):
+    samples = np.rint(decode(FILMS[0].read_bytes(), name="film")[0].pixels * 255).astype(np.uint8)
+    return dicom_bytes(dicom_set(samples, Modality="DX", PatientName="CANARY", BodyPartExamined="CHEST", **elements))
+
+
+def test_a_dicom_is_kept_without_names(asked):
+    said, kept = asked(film())
+    assert said["prediction"]
+    assert b"CANARY" not in kept
+    np.testing.assert_array_equal(decode(kept, name="a")[0].pixels, decode(film(), name="b")[0].pixels)
+
+
+def test_a_dicom_that_cannot_be_freed_of_names_is_answered_and_not_kept(asked):
+    said, kept = asked(film() + DEEP)
+    assert said["prediction"]
+    assert kept is None
