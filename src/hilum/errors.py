@@ -29,7 +29,8 @@ HilumError
 └── Busy                  nothing is wrong with the request: try again later
     ├── Full              too many wait already
     ├── Late              it waited longer than allowed; nothing was done
-    └── Stopping          the server is shutting down
+    ├── Stopping          the server is shutting down
+    └── Unreachable       the server gave no answer: is it running?
 """
 
 from __future__ import annotations
@@ -226,3 +227,27 @@ class Stopping(Busy):
     """The server takes no more requests."""
 
     code = "stopping"
+
+
+class Unreachable(Busy):
+    """The server gave no answer at all."""
+
+    code = "unreachable"
+
+
+def error_of(code: str, text: str, name: str = "") -> HilumError:
+    """The error of a code, as it was told by a server; a plain HilumError where no error has this code.
+
+    name: of the input that could not be used; without it, what stands before the first colon of the text.
+    """
+    kind = next((kind for kind in _tree(HilumError) if kind.code == code), HilumError)
+    if issubclass(kind, InputError):
+        before, _, after = text.partition(": ")
+        return kind(name, text) if name else kind(before, after) if after else kind("the input", text)
+    if kind is TooManyAttempts:
+        return TooManyAttempts(float("".join(filter(str.isdigit, text)) or 1))
+    return UsageError(text) if kind is MissingExtra else kind(text)
+
+
+def _tree(kind: type[HilumError]) -> list[type[HilumError]]:
+    return [kind, *(found for below in kind.__subclasses__() for found in _tree(below))]

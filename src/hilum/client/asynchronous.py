@@ -1,0 +1,128 @@
+"""`hilum.AsyncClient`: the questions of `hilum.Client`, for programs that do other things while they wait."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Self, TypeVar, overload
+
+import httpx
+
+from hilum.client import calls, questions
+from hilum.client.calls import Call
+from hilum.client.client import LOCAL
+from hilum.client.questions import CONCURRENT, Filters, Question
+from hilum.client.results import Feedback, Model, Prediction, Predictions, Task
+from hilum.client.sources import Many, One, Source, is_many, source_of, sources_of
+from hilum.errors import InputError
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """As `hilum.Client`; every question is awaited, `predictions` is an asynchronous iterator."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        retries: int = 4,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`timeout`: seconds for one answer. `retries`: how often a busy or silent server is asked again."""
+        self.url = (url or os.environ.get("HILUM_URL") or LOCAL).rstrip("/")
+        self._retries = retries
+        headers = questions.headers(key or os.environ.get("HILUM_API_KEY"))
+        self._http = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=timeout, transport=transport)
+
+    @overload
+    async def predict(self, what: One, **given: Any) -> Prediction: ...
+    @overload
+    async def predict(self, what: Sequence[One], **given: Any) -> Predictions: ...
+    async def predict(self, what: Any, **given: Any) -> Prediction | Predictions:
+        """As `Client.predict`."""
+        if is_many(what):
+            return await self.predict_many(what, **given)
+        return (await self._ask(questions.predict((source_of(what),), given))).one()
+
+    async def predict_many(self, what: Many, *, progress: bool | None = None, **given: Any) -> Predictions:
+        """As `Client.predict_many`."""
+        chunks, free = questions.chunks(sources_of(what)), asyncio.Semaphore(CONCURRENT)
+        shown = questions.Bar(sum(map(len, chunks)), wanted=progress)
+
+        async def ask(chunk: tuple[Source, ...]) -> Predictions:
+            async with free:
+                try:
+                    found = await self._ask(questions.predict(chunk, given))
+                except InputError as error:  # a file that is alone in its request
+                    found = questions.unread(chunk, error)
+            shown.step(len(chunk))
+            return found
+
+        with shown:
+            answers = await asyncio.gather(*(ask(chunk) for chunk in chunks))
+        return Predictions(tuple(one for found in answers for one in found))
+
+    async def predictions(self, **filters: Any) -> AsyncIterator[Prediction]:
+        """As `Client.predictions`: `async for`."""
+        cursor: str | None = ""
+        while cursor is not None:
+            found, cursor = await self._ask(questions.page(Filters(**filters), cursor))
+            for one in found:
+                yield one
+
+    async def prediction(self, identity: str) -> Prediction:
+        """As `Client.prediction`."""
+        return await self._ask(questions.recorded(identity))
+
+    async def feedback(
+        self, prediction: Prediction | str, label: str | None = None, *, agree: bool | None = None, note: str = ""
+    ) -> Feedback:
+        """As `Client.feedback`."""
+        return await self._ask(questions.feedback(prediction, label, agree, note))
+
+    async def models(self) -> tuple[Model, ...]:
+        """As `Client.models`."""
+        return await self._ask(questions.models())
+
+    async def tasks(self) -> tuple[Task, ...]:
+        """As `Client.tasks`."""
+        return await self._ask(questions.tasks())
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """As `Client.get`."""
+        return await self._ask(Question(Call("GET", path, params), lambda said: said))
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _ask(self, question: Question[T]) -> T:
+        return question.read(calls.read(await self._send(question.call)))
+
+    async def _send(self, call: Call) -> httpx.Response:
+        attempt = 0
+        while True:
+            failure: httpx.Response | httpx.TransportError
+            try:
+                failure = await self._http.request(call.method, call.path, **call.arguments())
+                if failure.is_success:
+                    return failure
+            except httpx.TransportError as error:
+                failure = error
+            pause = calls.pause_after(call, attempt, failure) if attempt < self._retries else None
+            if pause is None:
+                if isinstance(failure, httpx.Response):
+                    return failure
+                raise calls.unreachable(self.url, failure) from failure
+            await asyncio.sleep(pause)
+            attempt += 1

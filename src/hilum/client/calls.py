@@ -1,0 +1,114 @@
+"""A question to the server -> one HTTP call; its response -> JSON, or the error of the house; whether to ask once more.
+
+Knows no connection: the two clients, one that waits and one that does not, share all of this.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from hilum import errors
+from hilum.errors import HilumError, Unreachable, error_of
+
+RETRIED = (429, 502, 503, 504)
+LONGEST_PAUSE = 30.0  # seconds
+BY_STATUS: Mapping[int, type[HilumError]] = {
+    401: errors.NotSignedIn,
+    403: errors.NotAllowed,
+    404: errors.NotFound,
+    429: errors.Busy,
+    502: errors.Busy,
+    503: errors.Busy,
+    504: errors.Late,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. again: it may be sent twice, because the server does it once."""
+
+    method: str
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Any = None
+    files: tuple[tuple[str, tuple[str, bytes]], ...] = ()
+    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    again: bool = True
+
+    def arguments(self) -> dict[str, Any]:
+        """What httpx is given."""
+        said: dict[str, Any] = {"params": dict(self.params), "headers": dict(self.headers)}
+        if self.files:
+            said["files"] = list(self.files)
+        if self.content is not None:
+            said["content"] = self.content
+        if self.json is not None:
+            said["json"] = self.json
+        return said
+
+
+def asked(files: tuple[tuple[str, bytes], ...], given: Mapping[str, Any]) -> Call:
+    """POST /predict with a key of its own, so that a lost answer can be asked for again."""
+    parts = tuple(("file", file) for file in files)
+    return Call("POST", "/predict", chosen(given), files=parts, headers={"Idempotency-Key": str(uuid.uuid4())})
+
+
+def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that were said."""
+    said = {name: value for name, value in given.items() if value is not None}
+    if isinstance(said.get("prevalence"), tuple | list):
+        said["prevalence"] = ",".join(str(share) for share in said["prevalence"])
+    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in said.items()}
+
+
+def read(response: httpx.Response) -> Any:
+    """The JSON of a response.
+
+    Raises:
+        HilumError: the one of the tree that the problem's code names.
+    """
+    if response.is_success:
+        return response.json() if response.content else None
+    raise error_from(response)
+
+
+def error_from(response: httpx.Response) -> HilumError:
+    """What a problem says, as the error that the house has for it."""
+    try:
+        said = response.json()
+    except ValueError:
+        said = {}
+    said = said if isinstance(said, dict) else {}
+    detail = str(said.get("detail") or said.get("error") or f"the server answered {response.status_code}")
+    found = error_of(str(said.get("code", "")), detail)
+    if type(found) is not HilumError:
+        return found
+    kind = BY_STATUS.get(response.status_code)
+    if kind is None:
+        kind = errors.UsageError if response.is_client_error else HilumError
+    return kind(detail)
+
+
+def unreachable(url: str, error: httpx.TransportError) -> Unreachable:
+    """The server gave no answer at all."""
+    return Unreachable(f"{url} does not answer ({type(error).__name__}): is the server running?")
+
+
+def pause_after(call: Call, attempt: int, failure: httpx.Response | httpx.TransportError) -> float | None:
+    """Seconds to wait before asking once more; None: asking again helps nothing, or might do the thing twice."""
+    if isinstance(failure, httpx.Response):
+        if failure.status_code not in RETRIED or (failure.status_code in (502, 504) and not call.again):
+            return None
+        said = failure.headers.get("retry-after", "")
+        if said.isdigit():
+            return min(float(said), LONGEST_PAUSE)
+    elif not call.again and not isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return None
+    return min(0.2 * 2.0**attempt * random.uniform(0.75, 1.25), LONGEST_PAUSE)

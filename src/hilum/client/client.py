@@ -1,0 +1,148 @@
+"""`hilum.Client`: questions to a Hilum server that wait for their answers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self, TypeVar, overload
+
+import httpx
+
+from hilum.client import calls, questions
+from hilum.client.calls import Call
+from hilum.client.questions import CONCURRENT, Filters, Question
+from hilum.client.results import Feedback, Model, Prediction, Predictions, Task
+from hilum.client.sources import Many, One, Source, is_many, source_of, sources_of
+from hilum.errors import InputError
+
+T = TypeVar("T")
+LOCAL = "http://127.0.0.1:8000"
+
+
+class Client:
+    """A connection to one server; safe to use from several threads, closed by `with` or `close()`.
+
+    >>> client = Client("http://127.0.0.1:8000")          # or HILUM_URL and HILUM_API_KEY in the environment
+    >>> client.predict("scan.png").label                  # a path, bytes or an array
+    >>> client.predict_many("folder/").to_frame()         # a folder, a list, a table with a column `path`
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        timeout: float = 60.0,
+        retries: int = 4,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """`timeout`: seconds for one answer. `retries`: how often a busy or silent server is asked again."""
+        self.url = (url or os.environ.get("HILUM_URL") or LOCAL).rstrip("/")
+        self._retries = retries
+        headers = questions.headers(key or os.environ.get("HILUM_API_KEY"))
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, transport=transport)
+
+    @overload
+    def predict(self, what: One, **given: Any) -> Prediction: ...
+    @overload
+    def predict(self, what: Sequence[One], **given: Any) -> Predictions: ...
+    def predict(self, what: Any, **given: Any) -> Prediction | Predictions:
+        """Classify one image; a list, a stack or a table of paths as `predict_many`.
+
+        given: task, model, operating_point, prevalence, keep: as in the HTTP API.
+
+        Raises:
+            InputError: the image cannot be read. UsageError: a parameter does not fit, or the file has several frames.
+            Busy: the server had no time, after every retry. AccessError: the key is missing or does not reach.
+        """
+        if is_many(what):
+            return self.predict_many(what, **given)
+        return self._ask(questions.predict((source_of(what),), given)).one()
+
+    def predict_many(self, what: Many, *, progress: bool | None = None, **given: Any) -> Predictions:
+        """Classify a folder, a list, a stack of arrays (N, H, W) or a table of paths; answers in their order.
+
+        A file that cannot be read is an `Unread` among them. progress: a bar; None: where many wait and a person looks.
+
+        Raises:
+            UsageError, Busy, AccessError: as `predict`.
+        """
+        chunks = questions.chunks(sources_of(what))
+
+        def ask(chunk: tuple[Source, ...]) -> Predictions:
+            try:
+                return self._ask(questions.predict(chunk, given))
+            except InputError as error:  # a file that is alone in its request
+                return questions.unread(chunk, error)
+
+        with ThreadPoolExecutor(CONCURRENT) as pool:
+            answers = pool.map(ask, chunks)
+            shown = questions.shown(answers, chunks, wanted=progress)
+            return Predictions(tuple(one for found in shown for one in found))
+
+    def predictions(self, **filters: Any) -> Iterator[Prediction]:
+        """What is on record, page after page; filters as in GET /predictions, `label` for its `class`."""
+        cursor: str | None = ""
+        while cursor is not None:
+            found, cursor = self._ask(questions.page(Filters(**filters), cursor))
+            yield from found
+
+    def prediction(self, identity: str) -> Prediction:
+        """One recorded answer.
+
+        Raises:
+            NotFound: there is none.
+        """
+        return self._ask(questions.recorded(identity))
+
+    def feedback(
+        self, prediction: Prediction | str, label: str | None = None, *, agree: bool | None = None, note: str = ""
+    ) -> Feedback:
+        """Say which class is right (`label`), or that the answer is (`agree=True`)."""
+        return self._ask(questions.feedback(prediction, label, agree, note))
+
+    def models(self) -> tuple[Model, ...]:
+        """The packages that are installed."""
+        return self._ask(questions.models())
+
+    def tasks(self) -> tuple[Task, ...]:
+        """The questions that can be answered."""
+        return self._ask(questions.tasks())
+
+    def get(self, path: str, **params: Any) -> Any:
+        """The JSON of any other address of the API."""
+        return self._ask(Question(Call("GET", path, params), lambda said: said))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ask(self, question: Question[T]) -> T:
+        return question.read(calls.read(self._send(question.call)))
+
+    def _send(self, call: Call) -> httpx.Response:
+        """One call, and again while the server says so."""
+        attempt = 0
+        while True:
+            failure: httpx.Response | httpx.TransportError
+            try:
+                failure = self._http.request(call.method, call.path, **call.arguments())
+                if failure.is_success:
+                    return failure
+            except httpx.TransportError as error:
+                failure = error
+            pause = calls.pause_after(call, attempt, failure) if attempt < self._retries else None
+            if pause is None:
+                if isinstance(failure, httpx.Response):
+                    return failure
+                raise calls.unreachable(self.url, failure) from failure
+            time.sleep(pause)
+            attempt += 1

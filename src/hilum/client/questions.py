@@ -1,0 +1,191 @@
+"""Every question a client can ask: the call that is sent, and how its answer is read; shared by both clients."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Generic, Self, TypeVar
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.progress import Progress
+
+from hilum.client import calls
+from hilum.client.calls import Call
+from hilum.client.results import (
+    Feedback,
+    Model,
+    Prediction,
+    Predictions,
+    Task,
+    Unread,
+    feedback_of,
+    model_of,
+    prediction_of,
+    task_of,
+)
+from hilum.client.sources import Source
+from hilum.errors import InputError, UsageError
+
+T = TypeVar("T")
+CONCURRENT = 4  # requests under way at once
+CHUNK, CHUNK_BYTES = 8, 16 * 1024**2  # of one request
+MANY = 32  # files from which on a bar is shown to a person
+PARAMETERS = ("task", "model", "operating_point", "prevalence", "keep")
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """A call, and what becomes of the JSON of its answer."""
+
+    call: Call
+    read: Callable[[Any], T]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What of the record is wanted; None: not asked for. order: newest, uncertain or priority."""
+
+    task: str | None = None
+    label: str | None = None
+    model: str | None = None
+    since: datetime | str | None = None
+    until: datetime | str | None = None
+    refused: bool | None = None
+    disagreed: bool | None = None
+    caller: str | None = None
+    text: str | None = None
+    order: str | None = None
+    limit: int = 200  # of one page
+
+    def parameters(self) -> dict[str, Any]:
+        """As GET /predictions takes them."""
+        said = {("class" if name == "label" else name): value for name, value in asdict(self).items()}
+        return {name: v.isoformat() if isinstance(v, datetime) else v for name, v in calls.chosen(said).items()}
+
+
+def headers(key: str | None) -> dict[str, str]:
+    """What every request carries."""
+    said = {"Accept": "application/json", "User-Agent": "hilum-client"}
+    return {**said, "Authorization": f"Bearer {key}"} if key else said
+
+
+def predict(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Predictions]:
+    """POST /predict.
+
+    Raises:
+        UsageError: an unknown parameter. UnreadableImage: a file cannot be opened.
+    """
+    unknown = sorted(given.keys() - set(PARAMETERS))
+    if unknown:
+        raise UsageError(f"no parameter {', '.join(unknown)}; there are: {', '.join(PARAMETERS)}")
+    files = tuple((source.name, source.read()) for source in sources)
+
+    def read(said: Any) -> Predictions:
+        rows, at, found = said.get("predictions", [said]), -1, []
+        for row in rows:
+            at += row.get("frame") in (None, 0)  # each file's answers begin with its first frame
+            found.append(prediction_of({**row, "file": sources[at].name}, sources[at].content))
+        return Predictions(tuple(found))
+
+    return Question(calls.asked(files, given), read)
+
+
+def unread(sources: Sequence[Source], error: InputError) -> Predictions:
+    """What stands among the answers for a file that could not be read.
+
+    Raises:
+        InputError: there were several files, so this is not about one of them.
+    """
+    if len(sources) != 1:
+        raise error
+    return Predictions((Unread(sources[0].name, error.code, error.reason, sources[0].content),))
+
+
+def page(filters: Filters, cursor: str | None) -> Question[tuple[list[Prediction], str | None]]:
+    """One page of GET /predictions, and where the next one begins."""
+    said = filters.parameters() | ({"cursor": cursor} if cursor else {})
+
+    def read(told: Any) -> tuple[list[Prediction], str | None]:
+        found = [prediction_of(row) for row in told["predictions"]]
+        return [one for one in found if isinstance(one, Prediction)], told["next"]
+
+    return Question(Call("GET", "/predictions", said), read)
+
+
+def recorded(identity: str) -> Question[Prediction]:
+    """GET /predictions/{id}."""
+    return Question(
+        Call("GET", f"/predictions/{quote(identity, safe='')}"), lambda said: Predictions((prediction_of(said),)).one()
+    )
+
+
+def feedback(prediction: Prediction | str, label: str | None, agree: bool | None, note: str) -> Question[Feedback]:
+    """POST /feedback."""
+    identity = prediction.id if isinstance(prediction, Prediction) else prediction
+    said = {"id": identity, "label": label, "agree": agree, "note": note or None}
+    body = {name: value for name, value in said.items() if value is not None}
+    return Question(Call("POST", "/feedback", json=body, again=False), feedback_of)
+
+
+def models() -> Question[tuple[Model, ...]]:
+    """GET /models."""
+    return Question(Call("GET", "/models"), lambda said: tuple(model_of(row) for row in said["models"]))
+
+
+def tasks() -> Question[tuple[Task, ...]]:
+    """GET /tasks."""
+    return Question(Call("GET", "/tasks"), lambda said: tuple(task_of(row) for row in said["tasks"]))
+
+
+def chunks(sources: Sequence[Source]) -> list[tuple[Source, ...]]:
+    """Files that go together in one request, in their order."""
+    found: list[list[Source]] = []
+    size = 0
+    for source in sources:
+        length = len(source.content) if isinstance(source.content, bytes) else _size(source)
+        if not found or len(found[-1]) >= CHUNK or size + length > CHUNK_BYTES:
+            found.append([])
+            size = 0
+        found[-1].append(source)
+        size += length
+    return [tuple(chunk) for chunk in found]
+
+
+class Bar:
+    """A progress bar on stderr; wanted None: where there are many files and a person looks."""
+
+    def __init__(self, total: int, *, wanted: bool | None) -> None:
+        self._total, self._shown = total, (total >= MANY and sys.stderr.isatty()) if wanted is None else wanted
+        self._progress = Progress(console=Console(stderr=True), transient=True, disable=not self._shown)
+        self._task = self._progress.add_task("predict", total=total)
+
+    def __enter__(self) -> Self:
+        if self._shown:
+            self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            self._progress.stop()
+
+    def step(self, count: int) -> None:
+        """So many more are done."""
+        self._progress.advance(self._task, count)
+
+
+def shown(answers: Iterable[T], asked: Sequence[Sequence[Any]], *, wanted: bool | None) -> Iterator[T]:
+    """The answers as they come, with a bar."""
+    with Bar(sum(map(len, asked)), wanted=wanted) as bar:
+        for answer, chunk in zip(answers, asked, strict=True):
+            bar.step(len(chunk))
+            yield answer
+
+
+def _size(source: Source) -> int:
+    try:
+        return 0 if isinstance(source.content, bytes) else source.content.stat().st_size
+    except OSError:
+        return 0  # said when it is read

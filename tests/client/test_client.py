@@ -1,0 +1,262 @@
+"""The client against the real server: every kind of input, the record, errors, retries, notebooks, tables."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import hilum
+from hilum.client.results import Prediction, Predictions, Unread
+from hilum.errors import (
+    Busy,
+    HilumError,
+    NotFound,
+    NotSignedIn,
+    UnknownTask,
+    Unreachable,
+    UnreadableImage,
+    UnsupportedFormat,
+    UsageError,
+    error_of,
+)
+from tests.conftest import ROOT
+from tests.interfaces.http.forms import SAMPLES, sample
+from tests.interfaces.http.running import Running, running
+
+XRAY, BRAIN = sample("pneumonia-cxr"), sample("brain-tumor-mri")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Running) -> Iterator[hilum.Client]:
+    with hilum.Client(f"http://127.0.0.1:{server.port}") as client:
+        yield client
+
+
+def test_importing_hilum_stays_cheap() -> None:
+    code = "import sys, hilum; print(sorted({'httpx', 'numpy', 'PIL', 'rich'} & set(sys.modules)))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "[]"
+
+
+def test_the_client_knows_no_room_of_the_server() -> None:
+    code = "import sys, hilum; hilum.Client; print([m for m in sys.modules if m.startswith('hilum.')])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {name.split(".")[1].strip("'],\n") for name in said.split()} <= {"client", "errors"}
+
+
+@pytest.mark.parametrize(
+    "what",
+    [XRAY, str(XRAY), XRAY.read_bytes(), np.asarray(Image.open(XRAY)), np.asarray(Image.open(XRAY)) / 255],
+    ids=["path", "text", "bytes", "array", "floats"],
+)
+def test_one_image_of_any_kind_is_answered(client: hilum.Client, what: object) -> None:
+    said = client.predict(what)
+    assert isinstance(said, Prediction)
+    assert (said.task, said.label, said.admitted) == ("pneumonia-cxr", "normal", True)
+    assert sum(said.probabilities.values()) == pytest.approx(1)
+    assert said.model is not None
+    assert said.model.name == "pneumonia-cxr"
+
+
+def test_parameters_reach_the_server(client: hilum.Client) -> None:
+    said = client.predict(XRAY, task="pneumonia-cxr", operating_point="screening", prevalence=0.02, keep=False)
+    recorded = client.prediction(said.id)
+    assert (said.operating_point, recorded.raw["prevalence"], recorded.raw["image"]) == ("screening", 0.02, False)
+    with pytest.raises(UsageError, match="no parameter"):
+        client.predict(XRAY, threshold=0.3)
+
+
+def test_a_refusal_is_an_answer(client: hilum.Client) -> None:
+    said = client.predict(BRAIN, task="pneumonia-cxr")
+    assert (said.admitted, said.label, said.probabilities) == (False, None, {})
+    assert "not_this_kind_of_image" in said.reasons
+
+
+def test_a_folder_is_answered_in_its_order_and_becomes_a_table(client: hilum.Client) -> None:
+    found = client.predict_many(ROOT / "samples", progress=True)
+    assert [one.file for one in found] == [path.relative_to(ROOT / "samples").as_posix() for path in SAMPLES]
+    table = found.to_frame()
+    assert len(table) == len(SAMPLES)
+    assert set(table["class"]) >= {"normal", "pneumonia", "glioma"}
+    for one in found:
+        assert isinstance(one, Prediction)
+
+
+def test_a_table_of_paths_and_a_stack_of_arrays(client: hilum.Client) -> None:
+    table = client.predict(pd.DataFrame({"path": [str(XRAY), str(BRAIN)], "age": [3, 4]}))
+    assert isinstance(table, Predictions)
+    assert [one.task for one in table if isinstance(one, Prediction)] == ["pneumonia-cxr", "brain-tumor-mri"]
+    stack = np.stack([np.asarray(Image.open(XRAY).convert("L").resize((256, 256)))] * 3)
+    assert len(client.predict_many(stack)) == 3
+
+
+@pytest.mark.parametrize("others", [[], [XRAY]], ids=["alone", "among others"])
+def test_a_file_that_cannot_be_read_stands_among_the_answers(client: hilum.Client, others: list[Path]) -> None:
+    found = client.predict_many([*others, b"no image"])
+    (unread,) = found.unread
+    assert isinstance(unread, Unread)
+    assert unread.code == "unsupported_format"
+    assert found.to_frame()["error"].iloc[-1] == unread.error
+    with pytest.raises(UnsupportedFormat):
+        client.predict(b"no image")
+
+
+@pytest.mark.parametrize("what", [3, {"a": 1}, "no/such/file.png", np.zeros((2, 2, 2, 2, 2)), np.full((9, 9), 7.5)])
+def test_what_is_no_image_is_not_sent(client: hilum.Client, what: object) -> None:
+    with pytest.raises((UsageError, UnreadableImage)):
+        client.predict(what)
+
+
+def test_the_record_is_walked_page_after_page(client: hilum.Client) -> None:
+    said = [client.predict(XRAY) for _ in range(5)]
+    found = [
+        one for one, _ in zip(client.predictions(task="pneumonia-cxr", label="normal", limit=2), range(5), strict=False)
+    ]
+    assert [one.id for one in found] == [one.id for one in reversed(said)]
+    assert found[0].at is not None
+    assert list(client.predictions(label="no such class")) == []
+
+
+def test_feedback_says_whether_it_agrees(client: hilum.Client) -> None:
+    said = client.predict(XRAY)
+    assert client.feedback(said, "pneumonia", note="seen twice").agrees is False
+    assert client.feedback(said.id, agree=True).label == "normal"
+    assert len(client.prediction(said.id).raw["feedback"]) == 2
+
+
+def test_models_and_tasks(client: hilum.Client) -> None:
+    assert {"pneumonia-cxr", "brain-tumor-mri"} <= {model.name for model in client.models()}
+    (task,) = [task for task in client.tasks() if task.name == "pneumonia-cxr"]
+    assert (task.classes, task.model) == (("normal", "pneumonia"), "pneumonia-cxr@1.0.0")
+    assert client.get("/tasks/pneumonia-cxr")["name"] == "pneumonia-cxr"
+
+
+def test_problems_are_the_errors_of_the_house(client: hilum.Client) -> None:
+    with pytest.raises(UnknownTask):
+        client.predict(XRAY, task="feet")
+    with pytest.raises(NotFound):
+        client.prediction("nobody")
+    with pytest.raises(UsageError):
+        client.feedback("nobody")
+
+
+def test_every_error_of_the_tree_comes_back_from_its_code() -> None:
+    def tree(kind: type[HilumError]) -> list[type[HilumError]]:
+        return [kind, *(found for below in kind.__subclasses__() for found in tree(below))]
+
+    for kind in tree(HilumError):
+        again = error_of(kind.code, "film.png: too many attempts: wait 12 seconds")
+        assert again.code == kind.code or kind.code == "missing_extra"
+    assert type(error_of("nothing", "x")) is HilumError
+
+
+def test_without_a_key_a_guarded_server_says_so(tmp_path: Path) -> None:
+    with running(tmp_path, AUTH="on") as guarded:
+        url = f"http://127.0.0.1:{guarded.port}"
+        with hilum.Client(url) as client, pytest.raises(NotSignedIn):
+            client.predict(XRAY)
+        with hilum.Client(url, guarded.keys["reader"]) as client:
+            assert client.predict(XRAY).label == "normal"
+
+
+def test_a_server_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with hilum.Client("http://127.0.0.1:9", retries=1) as client, pytest.raises(Unreachable, match="running"):
+        client.models()
+
+
+class Flaky(httpx.BaseTransport):
+    """Hands on to the real server, but loses or refuses the first answers."""
+
+    def __init__(self, failures: list[int | None]) -> None:
+        self.real, self.failures, self.keys = httpx.HTTPTransport(), failures, []
+
+    def close(self) -> None:
+        self.real.close()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.keys.append(request.headers.get("idempotency-key"))
+        request.read()
+        if not self.failures:
+            return self.real.handle_request(request)
+        failure = self.failures.pop(0)
+        if failure is None:  # answered, and lost on the way back
+            self.real.handle_request(request).read()
+            raise httpx.ReadError("lost")
+        return httpx.Response(failure, headers={"Retry-After": "0"}, json={"code": "full", "detail": "full"})
+
+
+def test_a_lost_answer_is_asked_for_again_and_stands_once_on_record(server: Running) -> None:
+    flaky = Flaky([None, 503])
+    with hilum.Client(f"http://127.0.0.1:{server.port}", transport=flaky) as client:
+        before = client.get("/predictions", limit=1)["total"]
+        flaky.failures = [None, 503]
+        said = client.predict(XRAY)
+        assert client.get("/predictions", limit=1)["total"] == before + 1
+        assert client.prediction(said.id).label == said.label
+    assert len({key for key in flaky.keys if key}) == 1
+
+
+def test_a_lost_feedback_is_not_said_twice(server: Running) -> None:
+    flaky = Flaky([])
+    with hilum.Client(f"http://127.0.0.1:{server.port}", transport=flaky) as client:
+        said = client.predict(XRAY)
+        flaky.failures = [None]
+        with pytest.raises(Unreachable):
+            client.feedback(said, agree=True)
+        assert len(client.prediction(said.id).raw["feedback"]) == 1
+
+
+def test_a_server_that_stays_busy_is_given_up(server: Running) -> None:
+    flaky = Flaky([503] * 9)
+    with hilum.Client(f"http://127.0.0.1:{server.port}", transport=flaky, retries=2) as client, pytest.raises(Busy):
+        client.predict(XRAY)
+    assert len(flaky.keys) == 3
+
+
+def test_a_notebook_shows_picture_class_and_bar(client: hilum.Client) -> None:
+    html = client.predict(XRAY)._repr_html_()
+    assert "data:image/png;base64," in html
+    assert "<b>normal</b>" in html
+    assert "not a medical device" in html
+    refused = client.predict(BRAIN, task="pneumonia-cxr")._repr_html_()
+    assert "Not answered" in refused
+    assert client.predict_many([XRAY, b"<script>"])._repr_html_().count("<tr>") == 3
+
+
+def test_a_name_cannot_bring_markup_into_a_notebook(client: hilum.Client, tmp_path: Path) -> None:
+    path = tmp_path / "<img src=x onerror=alert(1)>.png"
+    path.write_bytes(XRAY.read_bytes())
+    assert "<img src=x" not in client.predict_many([path])._repr_html_()
+
+
+def test_the_asynchronous_client_asks_the_same(server: Running) -> None:
+    async def talk() -> None:
+        async with hilum.AsyncClient(f"http://127.0.0.1:{server.port}") as client:
+            said = await client.predict(XRAY)
+            assert said.label == "normal"
+            many = await client.predict_many([XRAY, b"no image", BRAIN], progress=True)
+            assert [type(one) for one in many] == [Prediction, Unread, Prediction]
+            assert (await client.feedback(said, agree=True)).agrees
+            assert [one.id async for one in client.predictions(text=said.id)] == [said.id]
+            assert (await client.prediction(said.id)).label == "normal"
+            assert len(await client.models()) >= 3
+            assert len(await client.tasks()) >= 3
+            with pytest.raises(UnknownTask):
+                await client.predict(XRAY, task="feet")
+
+    asyncio.run(talk())
