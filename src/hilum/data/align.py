@@ -6,6 +6,7 @@ from -1 to 1 over an image whatever its side, so one map serves every level of a
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -53,7 +54,9 @@ def refine(first: Floats, second: Floats, maps: Floats, steps: int) -> Floats:
     for _ in range(steps):
         values, inside = warp(second, maps)
         weights = inside.astype(np.float32)
-        error = (_standardised(values, weights) - template.pixels) * weights
+        error = _standardised(values, weights)
+        error -= template.pixels
+        error *= weights
         slope = np.concatenate([(template.across * error) @ basis, (template.down * error) @ basis], axis=1)
         update = np.einsum("nij,nj->ni", template.inverse, slope)
         maps = _composed(maps, np.clip(update, -LARGEST_STEP, LARGEST_STEP))
@@ -66,28 +69,47 @@ def warp(images: Floats, maps: Floats) -> tuple[Floats, Bools]:
     Returns (n, s*s) float32 values, border repeated outside, and (n, s*s) bool, True inside.
     """
     n, side, _ = images.shape
-    points = ((maps.reshape(-1, 3) @ _basis(side).T + 1) * (side / 2) - 0.5).reshape(n, 2, side * side)
-    clipped = np.clip(points, 0, side - 1)
-    inside = np.abs(points - clipped).max(axis=1) <= OUTSIDE
+    basis = _basis(side).T
     values = np.empty((n, side * side), np.float32)
+    inside = np.ones((n, side * side), bool)
+    pixels = maps * np.float32(side / 2)
+    pixels[:, :, 2] += np.float32(side / 2 - 0.5)
+    out = np.flatnonzero(_leaves(pixels, side))
     step = ATLAS_ROWS // side
     for start in range(0, n, step):
         part = slice(start, min(n, start + step))
-        rows = clipped[part, 1] + np.arange(part.stop - start, dtype=np.float32)[:, None] * side
+        across, down = pixels[part, 0] @ basis, pixels[part, 1] @ basis
+        beyond = out[(out >= part.start) & (out < part.stop)]
+        inside[beyond] = _within(across[beyond - start], side) & _within(down[beyond - start], side)
+        np.clip(across, 0, side - 1, out=across)
+        np.clip(down, 0, side - 1, out=down)
+        down += np.arange(0, len(down) * side, side, dtype=np.float32)[:, None]
         atlas = np.ascontiguousarray(images[part]).reshape(-1, side)
-        values[part] = cv2.remap(atlas, np.ascontiguousarray(clipped[part, 0]), rows, cv2.INTER_LINEAR)
+        values[part] = cv2.remap(atlas, across, down, cv2.INTER_LINEAR)
     return values, inside
 
 
+def _leaves(pixels: Floats, side: int) -> Bools:
+    """(n,) whether a map (n, 2, 3) to pixels sends a corner of the grid outside; then some of the rest may be, too."""
+    edge = 1 - 1 / side
+    corners = np.array([[-edge, -edge, edge, edge], [-edge, edge, -edge, edge], [1, 1, 1, 1]], np.float32)
+    return ~np.asarray(_within(pixels @ corners, side).all(axis=(1, 2)))
+
+
+def _within(points: Floats, side: int) -> Bools:
+    return np.asarray((points >= -OUTSIDE) & (points <= side - 1 + OUTSIDE))
+
+
 def _standardised(values: Floats, weights: Floats) -> Floats:
-    """(n, p) values -> zero mean and unit variance under (n, p) weights, 0 where the weight is 0."""
-    total = weights.sum(axis=1, keepdims=True) + 1e-6
-    centred = (values - (values * weights).sum(axis=1, keepdims=True) / total) * weights
-    spread = np.sqrt((centred * centred).sum(axis=1, keepdims=True) / total + 1e-3)
-    scaled: Floats = centred / spread
-    return scaled
+    """(n, p) values -> zero mean and unit variance under (n, p) weights of 0 or 1, 0 where the weight is 0."""
+    total = weights.sum(axis=1) + 1e-6
+    centred: Floats = values - (np.einsum("np,np->n", values, weights) / total)[:, None]
+    centred *= weights
+    centred /= np.sqrt(np.einsum("np,np->n", centred, centred) / total + 1e-3)[:, None]
+    return centred
 
 
+@lru_cache
 def _basis(side: int) -> Floats:
     """(side*side, 3): x, y, 1 of every pixel centre, row by row."""
     centres = ((np.arange(side) + 0.5) / side * 2 - 1).astype(np.float32)

@@ -1,14 +1,15 @@
-"""Thumbs -> what pairs of them are aligned by and compared on, made once an image; knows no pairs."""
+"""Thumbs -> what pairs of them are aligned by and compared on, made once an image and handed out by pairs."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.data.align import Floats, reduced
-from hilum.data.views import Prints, turned, turned_boxes
+from hilum.data.index import Candidates
+from hilum.data.views import Prints, smaller_box, turned, turned_boxes
 
 MADE_AT_ONCE = 1024  # images
 COARSE_SIGMA, MIDDLE_SIGMA = 2.5, 1.2  # pixels of the thumb: what the coarser levels cannot hold is smoothed away
@@ -51,48 +52,35 @@ class Levels(NamedTuple):
             structure[part] = _stored(reduced(thumbs, 64, BAND[0]) - reduced(thumbs, 64, BAND[1]))
         return cls(coarse, middle, prints.thumbs, middle_structure, structure, prints.boxes)
 
-    def seen(self, positions: NDArray[np.int64], view: int) -> Levels:
-        """Those at `positions` through one of VIEWS."""
-        chosen = self.take(positions)
-        return Levels(
-            turned(chosen.coarse, view),
-            turned(chosen.middle, view),
-            turned(chosen.full, view),
-            turned(chosen.middle_structure, view),
-            turned(chosen.structure, view),
-            turned_boxes(chosen.boxes, view),
-        )
 
-    def take(self, positions: NDArray[np.int64]) -> Levels:
-        """Those at `positions`."""
-        return Levels(
-            self.coarse[positions],
-            self.middle[positions],
-            self.full[positions],
-            self.middle_structure[positions],
-            self.structure[positions],
-            self.boxes[positions],
-        )
+class Ends:
+    """The two images of n pairs, level by level and only for the pairs asked for."""
 
-    def mixed(self, other: Levels, swap: NDArray[np.bool_]) -> Levels:
-        """Those of `other` where `swap` (n,) is True, else these."""
-        square = swap[:, None, None]
-        return Levels(
-            np.where(square, other.coarse, self.coarse),
-            np.where(square, other.middle, self.middle),
-            np.where(square, other.full, self.full),
-            np.where(square, other.middle_structure, self.middle_structure),
-            np.where(square, other.structure, self.structure),
-            np.where(swap[:, None], other.boxes, self.boxes),
-        )
+    def __init__(self, ours: Levels, theirs: Levels, pairs: Candidates, view: int) -> None:
+        """Pairs `pairs` of ours and theirs through VIEWS[view]; what is laid must cover what it is laid on."""
+        self._ours, self._theirs, self._first, self._second, self._view = ours, theirs, pairs.first, pairs.second, view
+        one, other = ours.boxes[pairs.first], turned_boxes(theirs.boxes[pairs.second], view)
+        self._swap = pairs.by_frame & ~smaller_box(one, other)
+        self.boxes = np.where(self._swap[:, None], other, one), np.where(self._swap[:, None], one, other)
+
+    def at(self, level: str, places: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Both images of the pairs at `places` at a level, a field of Levels."""
+        one = getattr(self._ours, level)[self._first[places]]
+        other = turned(getattr(self._theirs, level)[self._second[places]], self._view)
+        swap = self._swap[places]
+        if swap.any():
+            one[swap], other[swap] = other[swap], one[swap]
+        return one, other
 
 
-def as_given(one: Levels, other: Levels) -> NDArray[np.bool_]:
+def as_given(ends: Ends, places: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(n,) True where the frames are of one size and neither the ends of the grey values nor their mean differ much."""
-    ends, others = one.boxes[:, 4:6], other.boxes[:, 4:6]
-    moved = np.abs(ends - others).max(axis=1) / np.maximum(ends[:, 1] - ends[:, 0], 1e-3)
-    shifted = np.abs(one.coarse.mean(axis=(1, 2)) - other.coarse.mean(axis=(1, 2))) / 255
-    resized = np.abs(one.boxes[:, 6:] / np.maximum(other.boxes[:, 6:], 1e-6) - 1).max(axis=1)
+    ones, twos = (boxes[places] for boxes in ends.boxes)
+    coarse, other_coarse = ends.at("coarse", places)
+    ends_one, ends_two = ones[:, 4:6], twos[:, 4:6]
+    moved = np.abs(ends_one - ends_two).max(axis=1) / np.maximum(ends_one[:, 1] - ends_one[:, 0], 1e-3)
+    shifted = np.abs(coarse.mean(axis=(1, 2)) - other_coarse.mean(axis=(1, 2))) / 255
+    resized = np.abs(ones[:, 6:] / np.maximum(twos[:, 6:], 1e-6) - 1).max(axis=1)
     return np.asarray((moved < ENDS_MOVED) & (shifted < MEAN_MOVED) & (resized < RESIZED))
 
 

@@ -7,6 +7,8 @@ wedge or a burnt-in letter spoils a few pieces of a copy, another picture differ
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,16 +21,15 @@ QUIET = 2.0  # grey levels: pieces with less structure than this in both images 
 WORST = 0.15  # share of the pieces that is left out
 
 
-def similarity(first: Floats, second: Floats, inside: Bools) -> Floats:
+def similarity(first: Floats, second: Floats, inside: Bools | None = None) -> Floats:
     """Compare pairs that already lie on one another.
 
-    first, second: (n, s, s) fine structure; inside: (n, s*s) bool, True where `second` has pixels of its own.
+    first, second: (n, s, s) fine structure. inside: (n, s*s) bool, where `second` has pixels of its own; None: all.
     Returns (n,) float32 in [-1, 1]: 1 for the same picture, 0 where no piece can be compared.
     """
-    weights = _pieces(inside.reshape(first.shape).astype(np.float32))
-    shared, energy_one, energy_other = _moments(_pieces(first), _pieces(second), weights)
+    shared, energy_one, energy_other, full = _moments(first, second, inside)
     energy = np.maximum(energy_one, energy_other)
-    usable = (weights.mean(axis=2) > SHARE_INSIDE) & (energy > QUIET**2 * weights.shape[2])
+    usable = full & (energy > QUIET**2 * (first.shape[1] // PIECES) ** 2)
     correlation = np.where(usable, shared / np.sqrt(energy_one * energy_other + 1e-3), np.inf)
     rank = np.argsort(np.argsort(correlation, axis=1), axis=1)
     kept = usable & (rank >= usable.sum(axis=1, keepdims=True) * WORST)
@@ -38,17 +39,33 @@ def similarity(first: Floats, second: Floats, inside: Bools) -> Floats:
     return mean
 
 
-def _pieces(images: Floats) -> Floats:
-    """(n, s, s) -> (n, pieces, pixels of a piece)."""
+def _moments(one: Floats, other: Floats, inside: Bools | None) -> tuple[Floats, Floats, Floats, Bools]:
+    """Covariance and both energies of every piece, (n, pieces) each, and which pieces lie inside."""
+    pixels = (one.shape[1] // PIECES) ** 2
+    if inside is None or inside.all():
+        count = np.full((len(one), PIECES**2), np.float32(pixels))
+        weighted, other_weighted = one, other
+    else:
+        weights = inside.reshape(one.shape).astype(np.float32)
+        count = _sums(weights)
+        weighted, other_weighted = one * weights, other * weights
+    sum_one, sum_other = _sums(weighted), _sums(other_weighted)
+    total = count + np.float32(1e-6)
+    shared = _sums(weighted * other_weighted) - sum_one * sum_other / total
+    energy_one = _sums(weighted * weighted) - sum_one * sum_one / total
+    energy_other = _sums(other_weighted * other_weighted) - sum_other * sum_other / total
+    return shared, np.maximum(energy_one, 0), np.maximum(energy_other, 0), count > SHARE_INSIDE * pixels
+
+
+def _sums(images: Floats) -> Floats:
+    """(n, s, s) -> (n, pieces) sums over the pieces."""
     n, side, _ = images.shape
     width = side // PIECES
-    cut = images.reshape(n, PIECES, width, PIECES, width).transpose(0, 1, 3, 2, 4)
-    return np.ascontiguousarray(cut).reshape(n, PIECES * PIECES, width * width)
+    columns = (images.reshape(n * side, side) @ _columns(side)).reshape(n, PIECES, width, PIECES)
+    return np.asarray(columns.sum(axis=2).reshape(n, PIECES * PIECES), np.float32)
 
 
-def _moments(one: Floats, other: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """Covariance and both energies of every piece, (n, pieces) each."""
-    total = weights.sum(axis=2, keepdims=True) + 1e-6
-    one = (one - (one * weights).sum(axis=2, keepdims=True) / total) * weights
-    other = (other - (other * weights).sum(axis=2, keepdims=True) / total) * weights
-    return (one * other).sum(axis=2), (one * one).sum(axis=2), (other * other).sum(axis=2)
+@lru_cache
+def _columns(side: int) -> Floats:
+    """(side, PIECES) 1 where a column belongs to a piece."""
+    return np.repeat(np.eye(PIECES, dtype=np.float32), side // PIECES, axis=0)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from hilum.data.align import Floats, refine, warp
 from hilum.data.index import Candidates, candidates
-from hilum.data.levels import Levels, as_given, structure
+from hilum.data.levels import Ends, Levels, as_given, structure
 from hilum.data.likeness import similarity
-from hilum.data.views import UPRIGHT, VIEWS, Prints, same_box, same_frame, smaller_box, unmoved
+from hilum.data.views import UPRIGHT, VIEWS, Prints, same_box, same_frame, unmoved
 
 Progress = Callable[[int, int], None]
 
-BATCH = 128  # pairs verified at once
+BATCH = 256  # pairs verified at once
 WORKERS = 2
 STEPS = (4, 3, 1, 2)  # of the alignment at 16, 32 and 64 pixels, and once more at 64 where it is worth more
 FITS_AT_ONCE = 0.01  # residual below which a pair is first compared as it lies
@@ -27,7 +27,10 @@ WORTH_MORE = 0.85  # likeness from which a second round at full size may still m
 
 
 class Likeness(NamedTuple):
-    """share: (n,) float32, structure in common, in [-1, 1]. untouched: (n,) bool, neither moved nor re-sized nor re-contrasted."""
+    """share: (n,) float32, structure in common, in [-1, 1].
+
+    untouched: (n,) bool, neither moved nor re-sized nor re-contrasted.
+    """
 
     share: Floats
     untouched: NDArray[np.bool_]
@@ -93,40 +96,46 @@ def verify(ours: Prints, theirs: Prints | None, pairs: Candidates, progress: Pro
 def _likeness(ours: Levels, theirs: Levels, pairs: Candidates) -> Likeness:
     """Pairs that fit as they lie are done; the others are aligned, and given up when still unlike at a coarse level."""
     view = int(pairs.view[0])
-    one, other = ours.take(pairs.first), theirs.seen(pairs.second, view)
-    swap = pairs.by_frame & ~smaller_box(one.boxes, other.boxes)  # what is laid must cover what it is laid on
-    one, other = one.mixed(other, swap), other.mixed(one, swap)
-    maps = np.where(pairs.by_frame[:, None, None], same_frame(one.boxes, other.boxes), same_box(len(one.boxes)))
+    ends = Ends(ours, theirs, pairs, view)
+    maps = np.where(pairs.by_frame[:, None, None], same_frame(*ends.boxes), same_box(len(pairs.first)))
     share = np.zeros(len(maps), np.float32)
-    easy = np.flatnonzero(pairs.residual < FITS_AT_ONCE)
-    share[easy] = _compared(one.structure[easy], other.structure[easy], maps[easy])
+    easy = pairs.residual < FITS_AT_ONCE
+    for places, as_it_is in ((easy & ~pairs.by_frame, True), (easy & pairs.by_frame, False)):
+        at = np.flatnonzero(places)
+        share[at] = _compared(*ends.at("structure", at), None if as_it_is else maps[at])
     hard = np.flatnonzero(share < ALIKE)
-    maps[hard], share[hard] = _aligned(one.take(hard), other.take(hard), maps[hard])
-    untouched = unmoved(one.boxes, other.boxes, maps) & as_given(one, other) & (view == UPRIGHT)
+    maps[hard], share[hard] = _aligned(ends, hard, maps[hard])
+    untouched = np.zeros(len(maps), bool)
+    if view == UPRIGHT:
+        still = np.flatnonzero(unmoved(*ends.boxes, maps))
+        untouched[still] = as_given(ends, still)
     return Likeness(share, untouched)
 
 
-def _aligned(one: Levels, other: Levels, maps: Floats) -> tuple[Floats, Floats]:
+def _aligned(ends: Ends, places: NDArray[np.int64], maps: Floats) -> tuple[Floats, Floats]:
     """Better maps, and the shares of structure under them; 0 where the pair was given up."""
     share = np.zeros(len(maps), np.float32)
-    maps = refine(_floats(one.coarse), _floats(other.coarse), maps, STEPS[0])
-    maps = refine(_floats(one.middle), _floats(other.middle), maps, STEPS[1])
-    go_on = np.flatnonzero(_compared(one.middle_structure, other.middle_structure, maps) > PROMISING)
+    for level, steps in zip(("coarse", "middle"), STEPS, strict=False):
+        maps = _refined(ends.at(level, places), maps, steps)
+    go_on = np.flatnonzero(_compared(*ends.at("middle_structure", places), maps) > PROMISING)
     for steps in STEPS[2:]:
-        one_now, other_now = one.take(go_on), other.take(go_on)
-        refined = refine(_floats(one_now.full), _floats(other_now.full), maps[go_on], steps)
-        found = _compared(one_now.structure, other_now.structure, refined)
+        refined = _refined(ends.at("full", places[go_on]), maps[go_on], steps)
+        found = _compared(*ends.at("structure", places[go_on]), refined)
         better = found > share[go_on]
         maps[go_on[better]], share[go_on[better]] = refined[better], found[better]
         go_on = go_on[(share[go_on] > WORTH_MORE) & (share[go_on] < ALIKE)]
     return maps, share
 
 
-def _compared(one: NDArray[np.int8], other: NDArray[np.int8], maps: Floats) -> Floats:
-    first = structure(one)
-    values, inside = warp(structure(other), maps)
+def _refined(images: tuple[NDArray[np.uint8], NDArray[np.uint8]], maps: Floats, steps: int) -> Floats:
+    one, other = images
+    return refine(one.astype(np.float32), other.astype(np.float32), maps, steps)
+
+
+def _compared(one: NDArray[np.int8], other: NDArray[np.int8], maps: Floats | None) -> Floats:
+    """Structure in common under the maps; None: as the two lie."""
+    first, second = structure(one), structure(other)
+    if maps is None:
+        return similarity(first, second)
+    values, inside = warp(second, maps)
     return similarity(first, values.reshape(first.shape), inside)
-
-
-def _floats(images: NDArray[np.uint8]) -> Floats:
-    return images.astype(np.float32)

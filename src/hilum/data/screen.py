@@ -16,6 +16,7 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 BATCH = 256  # queries at once
+PAIRS = 1024  # single pairs at once
 
 
 def screened(queries: Floats, stored: Floats, neighbours: Integers, limit: float) -> tuple[Integers, Integers, Floats]:
@@ -39,22 +40,31 @@ def laid_residual(templates: Floats, one: Integers, images: Floats, other: Integ
     maps: (pairs, 2, 3) from the template's coordinates to the image's.
     """
     residual = np.empty(len(one), np.float32)
-    for start in range(0, len(one), BATCH):
-        part = slice(start, start + BATCH)
+    order = np.argsort(one, kind="stable")
+    for start in range(0, len(one), PAIRS):
+        part = order[start : start + PAIRS]
         laid, _ = warp(images[other[part]], maps[part])
-        near = unit(laid.reshape(-1, SMALL, SMALL))[:, None]
-        residual[part] = _residual(_tangents(templates[one[part]]), near)[:, 0]
+        near = unit(laid.reshape(-1, SMALL, SMALL))
+        own, place = np.unique(one[part], return_inverse=True)
+        tangents = _tangents(templates[own])
+        along = (near[:, None] @ tangents[place])[:, 0]
+        residual[part] = 1 - np.einsum("pi,pij,pj->p", along, _inverse_gram(tangents)[place], along)
     return residual
 
 
 def _residual(tangents: Floats, near: Floats) -> Floats:
     """(n, 256, 9) and (n, k, 256) -> (n, k): squared distance of each unit vector to the span of the tangents."""
-    gram = tangents.transpose(0, 2, 1) @ tangents
-    gram = gram.astype(np.float64) + 1e-6 * np.eye(gram.shape[1])
     along = near @ tangents
-    explained = (along * (along @ np.linalg.inv(gram).astype(np.float32))).sum(axis=2)
+    explained = (along * (along @ _inverse_gram(tangents))).sum(axis=2)
     residual: Floats = 1 - explained
     return residual
+
+
+def _inverse_gram(tangents: Floats) -> Floats:
+    """(n, 256, 9) -> (n, 9, 9)."""
+    gram = tangents.transpose(0, 2, 1) @ tangents
+    inverse: Floats = np.linalg.inv(gram.astype(np.float64) + 1e-6 * np.eye(gram.shape[1])).astype(np.float32)
+    return inverse
 
 
 def _tangents(images: Floats) -> Floats:
