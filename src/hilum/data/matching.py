@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from hilum.data.align import Floats, refine, warp
 from hilum.data.index import Candidates, candidates
@@ -57,8 +58,9 @@ def matches(
     """
     if len(ours.boxes) == 0 or (theirs is not None and len(theirs.boxes) == 0):
         return ()
-    pairs = candidates(ours, theirs)
-    likeness = verify(ours, theirs, pairs, progress)
+    with threadpool_limits(1):  # the work is shared out here; libraries that share it out once more wait for each other
+        pairs = candidates(ours, theirs)
+        likeness = verify(ours, theirs, pairs, progress)
     needed = np.where(likeness.untouched, (3 + threshold) / 4, threshold)
     found = np.flatnonzero(likeness.share >= needed)
     found = found[np.lexsort((-likeness.share[found], pairs.second[found], pairs.first[found]))]
