@@ -15,7 +15,7 @@ from hilum.access.passwords import fits
 from hilum.access.sessions import Session, Sessions
 from hilum.access.tables import Database
 from hilum.access.throttle import Throttle
-from hilum.access.users import User, Users, by_identity, insert, new_user, secret_of
+from hilum.access.users import User, Users, by_identity, insert, is_free, new_user, secret_of
 from hilum.errors import NotAllowed, NotSignedIn, TooManyAttempts
 from hilum.secret import derived
 
@@ -66,7 +66,8 @@ class Access:
             user = by_identity(connection, identity)
             fresh = user is None
             if user is None:
-                user = insert(connection, new_user(name, role, self.ground.now(), identity), "")
+                shown = name if is_free(connection, name) else f"{name}+{self.ground.hash('name', identity).hex()[:6]}"
+                user = insert(connection, new_user(shown, role, self.ground.now(), identity), "")
         if fresh:
             self.ground.tell(Deed("user_added", NOBODY, user.id, {"role": role, "via": "oidc"}))
         if user.disabled:

@@ -140,11 +140,17 @@ def insert(connection: Connection, user: User, secret: str) -> User:
         UsageError: the name is taken.
     """
     folded = user.name.casefold()
-    if connection.execute(sa.select(users.c.id).where(users.c.folded == folded)).first():
+    if not is_free(connection, user.name):
         raise UsageError(f"the name {user.name} is taken")
     row = {"id": user.id, "name": user.name, "folded": folded, "role": user.role, "identity": user.identity}
     connection.execute(sa.insert(users).values(**row, password=secret, disabled=False, created=user.created))
     return replace(user, has_password=bool(secret))
+
+
+def is_free(connection: Connection, name: str) -> bool:
+    """Whether nobody has this name yet."""
+    folded = unicodedata.normalize("NFKC", name).strip().casefold()
+    return connection.execute(sa.select(users.c.id).where(users.c.folded == folded)).first() is None
 
 
 def secret_of(connection: Connection, name: str) -> tuple[User | None, str]:

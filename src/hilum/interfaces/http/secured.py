@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from hilum.access.access import Access
 from hilum.access.links import FIRST_SECONDS
+from hilum.errors import MissingExtra
 from hilum.interfaces.http import account, people
 from hilum.interfaces.http.account import Hashing
 from hilum.interfaces.http.security import Page, Security, guard_of
@@ -19,11 +20,20 @@ def secure(app: FastAPI, settings: Settings, access: Access | None, page: Page |
         for router in (account.router, people.router):
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     if access is not None and settings.oidc_issuer:
-        from hilum.interfaces.http import oidc
-
-        app.state.provider = oidc.Provider(settings)
-        app.include_router(oidc.router)
+        _add_provider(app, settings)
     app.add_middleware(Security, guard=guard_of(settings, access, page))
+
+
+def _add_provider(app: FastAPI, settings: Settings) -> None:
+    try:
+        from hilum.interfaces.http import oidc
+        from hilum.interfaces.http.provider import Provider
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("hilum"):
+            raise
+        raise MissingExtra("OpenID Connect", "oidc") from error
+    app.state.provider = Provider(settings)
+    app.include_router(oidc.router)
 
 
 def first_words(access: Access | None, address: str) -> str | None:
