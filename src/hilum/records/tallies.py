@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Integer, case, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, case, cast, func, select
 
 from hilum.records.schema import RECORDS
 
 HOUR = 3_600_000_000  # microseconds
 MILLISECONDS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # upper edges of the latency bins; the last bin is open
+TENTHS = tuple(i / 10 for i in range(1, 10))  # upper edges of the probability bins; there is one more than edges
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Tally:
     """Predictions of one stretch, task, model and class (None: refused).
 
     since: microseconds since 1970 UTC, when the stretch begins. count: predictions. probability: their mean, in
-    [0, 1]. took: bins of milliseconds by MILLISECONDS, one more than edges.
+    [0, 1]. took: bins of milliseconds by MILLISECONDS, one more than edges. sure: bins of the probability by TENTHS.
     """
 
     since: int
@@ -28,6 +29,7 @@ class Tally:
     count: int
     probability: float | None
     took: tuple[int, ...]
+    sure: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,8 @@ def count(connection: Connection, since: int, until: int, step: int = HOUR, task
 def _predictions(connection: Connection, since: int, until: int, step: int, task: str | None) -> tuple[Tally, ...]:
     at = RECORDS.c
     stretch = (at.at - at.at % step).label("since")
-    bins = [
-        func.sum(case(((at.took >= low) & (at.took < high), 1), else_=0))
-        for low, high in zip((-1.0, *MILLISECONDS), (*MILLISECONDS, 1e18), strict=True)
-    ]
+    bins = [*_bins(at.took, MILLISECONDS), *_bins(at.probability, TENTHS)]
+    last = 7 + len(MILLISECONDS) + 1
     groups = [stretch, at.task, at.model, at.label, at.refused]
     asked = (
         select(*groups, func.count(), func.avg(at.probability), *bins)
@@ -73,9 +73,15 @@ def _predictions(connection: Connection, since: int, until: int, step: int, task
     if task is not None:
         asked = asked.where(at.task == task)
     return tuple(
-        Tally(row[0], row[1], row[2], row[3], bool(row[4]), row[5], row[6], tuple(int(n) for n in row[7:]))
+        Tally(*row[:4], bool(row[4]), row[5], row[6], tuple(map(int, row[7:last])), tuple(map(int, row[last:])))
         for row in connection.execute(asked)
     )
+
+
+def _bins(column: ColumnElement[float], edges: tuple[float, ...]) -> list[ColumnElement[int]]:
+    """How many values lie from each edge up to the next; what is null lies nowhere."""
+    pairs = zip((-1.0, *edges), (*edges, 1e18), strict=True)
+    return [func.sum(case(((column >= low) & (column < high), 1), else_=0)) for low, high in pairs]
 
 
 def _agreement(connection: Connection, since: int, until: int, step: int, task: str | None) -> tuple[Agreement, ...]:
