@@ -28,7 +28,7 @@ class FakeReader:
         """The path as bytes."""
         return case.path.encode()
 
-    def images(self, case: Case, limits: Limits) -> tuple[Image, ...]:
+    def images(self, case: Case, limits: Limits, data: bytes | None = None) -> tuple[Image, ...]:
         """A small picture of noise."""
         seed = int.from_bytes(hashlib.sha256(case.path.encode()).digest()[:4])
         pixels = np.random.default_rng(seed).integers(0, 255, (40, 40), dtype=np.uint8)

@@ -57,8 +57,8 @@ class Reader(Protocol):
         """The encoded file; of arrays their canonical bytes."""
         ...
 
-    def images(self, case: Case, limits: Limits) -> tuple[Image, ...]:
-        """The decoded image, one for each frame."""
+    def images(self, case: Case, limits: Limits, data: bytes | None = None) -> tuple[Image, ...]:
+        """The decoded image, one for each frame; `data`: what `data` gave, where it is at hand."""
         ...
 
 
@@ -90,13 +90,15 @@ class Dataset:
         """
         return self.reader.data(case, limits or Limits())
 
-    def images(self, case: Case, limits: Limits | None = None) -> tuple[Image, ...]:
+    def images(self, case: Case, limits: Limits | None = None, data: bytes | None = None) -> tuple[Image, ...]:
         """The case's decoded images, one for each frame, each (H, W) float32 in [0, 1].
+
+        data: what `data` gave for this case, where it is at hand; it is not read again.
 
         Raises:
             UnreadableImage: it cannot be read or decoded.
         """
-        return self.reader.images(case, limits or Limits())
+        return self.reader.images(case, limits or Limits(), data)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -118,10 +118,15 @@ class Fingerprints:
             raise PackageDamaged(f"{path}: no readable fingerprints ({broken})") from broken
 
 
-def fingerprint(image: Image) -> Fingerprint:
-    """Fingerprint one image."""
+def reduced(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) -> (64, 64) float32, the whole frame: what a fingerprint is made from first."""
+    return _resized(pixels, SIDE)
+
+
+def fingerprint(image: Image, small: NDArray[np.float32] | None = None) -> Fingerprint:
+    """Fingerprint one image; `small`: what `reduced` gave for it, where it is at hand."""
     height, width = image.pixels.shape
-    small = _resized(image.pixels, SIDE)
+    small = reduced(image.pixels) if small is None else small
     low, high = _quantiles(small, _BACKGROUND, _BRIGHT)
     mask = small > low + _RISE * (high - low)
     top, bottom = _span(mask.mean(axis=1), height)

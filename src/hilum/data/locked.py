@@ -45,10 +45,10 @@ class LockedReader:
         self._check(case)
         return self.reader.data(case, limits)
 
-    def images(self, case: Case, limits: Limits) -> tuple[Image, ...]:
+    def images(self, case: Case, limits: Limits, data: bytes | None = None) -> tuple[Image, ...]:
         """As the reader inside; raises DataError for a closed case."""
         self._check(case)
-        return self.reader.images(case, limits)
+        return self.reader.images(case, limits, data)
 
     def _check(self, case: Case) -> None:
         if case.id in self.closed:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from hilum.data.sampling import fold_numbers, sample
 from hilum.data.survey import Reading
+from hilum.metrics.ranking import auroc
 
 WARN_ABOVE = 0.8  # AUROC at which a cue is put on the first page
 PROBE_LIMIT = 20_000  # images the border probe is fitted on, at most
@@ -115,8 +115,5 @@ def _worst(scores: NDArray[np.float64], labels: NDArray[np.int64], *, either_way
 
 
 def _auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve by ranks (Hanley and McNeil 1982); ties count one half."""
-    count = int(positive.sum())
-    ranks = rankdata(scores)
-    rest = len(scores) - count
-    return 0.5 if not count or not rest else float((ranks[positive].sum() - count * (count + 1) / 2) / (count * rest))
+    """Area under the ROC curve; ties count one half."""
+    return float(auroc(scores, positive)) if positive.any() and not positive.all() else 0.5

@@ -65,8 +65,8 @@ class ArrayReader:
         """The row as a .npy file: see `canonical`."""
         return canonical(self._row(case, limits))
 
-    def images(self, case: Case, limits: Limits) -> tuple[Image, ...]:
-        """See Reader."""
+    def images(self, case: Case, limits: Limits, data: bytes | None = None) -> tuple[Image, ...]:  # noqa: ARG002
+        """See Reader; the row itself is at hand anyway."""
         return (from_array(np.ascontiguousarray(self._row(case, limits)), case.id),)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -54,9 +54,9 @@ class TreeReader:
         """See Reader."""
         return self.tree.read(case.path, limits.max_bytes)
 
-    def images(self, case: Case, limits: Limits) -> tuple[Image, ...]:
+    def images(self, case: Case, limits: Limits, data: bytes | None = None) -> tuple[Image, ...]:
         """See Reader."""
-        return decode(self.data(case, limits), name=case.id, limits=limits)
+        return decode(self.data(case, limits) if data is None else data, name=case.id, limits=limits)
 
 
 def split_word(word: str) -> str | None:

@@ -56,9 +56,9 @@ class HashedReader:
             raise UnreadableImage(case.id, "is not the file of the manifest (its SHA-256 differs); get it again")
         return data
 
-    def images(self, case: Case, limits: Limits) -> tuple[Image, ...]:
+    def images(self, case: Case, limits: Limits, data: bytes | None = None) -> tuple[Image, ...]:
         """See Reader."""
-        return decode(self.data(case, limits), name=case.id, limits=limits)
+        return decode(self.data(case, limits) if data is None else data, name=case.id, limits=limits)
 
 
 def _hash(tree: Tree, table: Table, row: Row) -> str:
