@@ -58,7 +58,10 @@ def test_no_words_no_limit_and_nonsense_is_said() -> None:
 def test_several_processes_count_together_in_redis(redis_url: str) -> None:
     async def counted() -> list[bool]:
         both = [Rates("5/minute", redis_url), Rates("5/minute", redis_url)]
-        return [(await both[n % 2].count("a")).allowed for n in range(8)]  # type: ignore[union-attr]
+        counts = [(await both[n % 2].count("a")).allowed for n in range(8)]  # type: ignore[union-attr]
+        for rates in both:
+            await rates.close()
+        return counts
 
     assert asyncio.run(counted()) == [True] * 5 + [False] * 3
 
@@ -66,7 +69,9 @@ def test_several_processes_count_together_in_redis(redis_url: str) -> None:
 def test_a_dead_redis_is_asked_once_and_then_left_alone_for_a_while() -> None:
     async def counted() -> list[bool]:
         rates = Rates("5/minute", f"redis://127.0.0.1:{free_port()}/0")
-        return [(await rates.count("a")).allowed for n in range(8)]  # type: ignore[union-attr]
+        counts = [(await rates.count("a")).allowed for n in range(8)]  # type: ignore[union-attr]
+        await rates.close()
+        return counts
 
     since = time.monotonic()
     assert asyncio.run(counted()) == [True] * 5 + [False] * 3

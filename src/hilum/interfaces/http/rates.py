@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import limits
 from limits.aio.storage import RedisStorage
@@ -57,9 +58,13 @@ class Rates:
             raise UsageError(f"HILUM_RATE={words!r}: write for example 1200/minute;50000/day") from error
         self._own = Own(MemoryStorage()) if self._items else None
         self._shared: Shared | None = None
+        self._pool: Any = None
         if self._items and redis_url.startswith(("redis://", "rediss://")):
-            storage = RedisStorage(f"async+{redis_url}", implementation="redispy", socket_timeout=REDIS_SECONDS,
-                                   socket_connect_timeout=REDIS_SECONDS)  # fmt: skip
+            from redis.asyncio import ConnectionPool  # the extra `redis`
+
+            waits = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+            self._pool = ConnectionPool.from_url(redis_url, **waits)
+            storage = RedisStorage(f"async+{redis_url}", implementation="redispy", connection_pool=self._pool)
             self._shared = Shared(storage)
         self._rest = 0.0
 
@@ -73,6 +78,11 @@ class Rates:
             except Exception:  # whatever the Redis client raises: count alone for a while
                 self._rest = time.monotonic() + REST_SECONDS
         return self.count_here(caller)
+
+    async def close(self) -> None:
+        """Let go of Redis."""
+        if self._pool is not None:
+            await self._pool.disconnect()
 
     def count_here(self, caller: str) -> Count | None:
         """Count one request in this process."""

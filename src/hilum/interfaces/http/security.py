@@ -96,6 +96,7 @@ class Security:
             return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            await self._rates.close()
             return
         extra = list(HEADERS) if scope["scheme"] == "http" else [*HEADERS, HSTS]
         try:
