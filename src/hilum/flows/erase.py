@@ -18,6 +18,7 @@ from hilum.records.store import Records
 from hilum.storage.cache import Cache
 from hilum.storage.images import Images
 
+COPIES, ERASURES = "training", "erasures"  # below HILUM_HOME
 ORPHAN_SECONDS = 3600.0  # a picture that no record names is on its way to one, or was left over by a crash
 
 
@@ -76,8 +77,7 @@ def erase_caller(caller: str, places: Places, *, by: str = "local", why: str = "
 
 def sweep(places: Places) -> int:
     """Remove pictures that no record names, left over by crashes an hour ago or more; returns how many."""
-    wanted = places.records.pictures()
-    orphans = [key for key in places.images.keys() if key not in wanted]  # noqa: SIM118  no mapping
+    orphans = list(places.records.without_record(places.images.keys()))
     places.images.delete(*orphans, older_than=ORPHAN_SECONDS)
     _unlink_copies(set(orphans), places.copies)
     return sum(not places.images.holds(key) for key in orphans)

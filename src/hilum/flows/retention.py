@@ -34,10 +34,10 @@ class Retention:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, after the run that is under way."""
+        """Stop; a run that is under way is waited for, ten seconds at most: the next one finishes it."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(10)
 
     def _run(self) -> None:
         wait = self._first

@@ -27,15 +27,10 @@ def verify(records: Records, images: Images | None) -> Verified:
     found = records.verify()
     if images is None:
         return Verified(found.rows, found.checkpoints, 0, found.faults)
-    wanted = records.pictures()
-    lost = tuple(_lost(images, wanted))
-    return Verified(found.rows, found.checkpoints, len(wanted), found.faults + lost)
-
-
-def _lost(images: Images, wanted: dict[str, str]) -> list[str]:
-    said = []
-    for key, prediction in wanted.items():
+    looked, lost = 0, []
+    for key, prediction in records.pictures():
+        looked += 1
         fault = images.fault(key)
         if fault is not None:
-            said.append(f"record {prediction} names image {key[:12]}…: {fault}")
-    return said
+            lost.append(f"record {prediction} names image {key[:12]}…: {fault}")
+    return Verified(found.rows, found.checkpoints, looked, (*found.faults, *lost))

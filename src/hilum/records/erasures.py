@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, exists, select
 
 from hilum.records.schema import RECORDS
@@ -48,12 +51,25 @@ def pictures(connection: Connection) -> Iterator[tuple[str, str]]:
     """(image key, id of the first prediction with it), each key once: all that must be kept."""
     at = RECORDS.c
     asked = select(at.image, at.id).where(at.kind == "prediction", at.image.is_not(None), ~_erased())
-    seen: set[bytes] = set()
+    seen: set[int] = set()
     for row in connection.execution_options(yield_per=1000).execute(asked.order_by(at.number)):
-        key = bytes.fromhex(row.image)
-        if key not in seen:
-            seen.add(key)
+        if (mark := mark_of(row.image)) not in seen:
+            seen.add(mark)
             yield row.image, row.id
+
+
+def mark_of(image: str) -> int:
+    """64 bits of an image's key: two images of one installation never share them in practice."""
+    return int(image[:16], 16)
+
+
+def marks(connection: Connection) -> NDArray[np.uint64]:
+    """The marks of all pictures that must be kept, sorted; 8 bytes each, so that millions fit."""
+    at, found = RECORDS.c, array("Q")
+    asked = select(at.image).where(at.kind == "prediction", at.image.is_not(None), ~_erased())
+    for part in connection.execution_options(yield_per=10_000).execute(asked).partitions():
+        found.extend(mark_of(row.image) for row in part)
+    return np.unique(np.asarray(found, dtype=np.uint64))
 
 
 def _erased() -> ColumnElement[bool]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import Connection, Engine, delete, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -99,10 +100,20 @@ class Records:
         with self._reading() as connection:
             return erasures.kept(connection, before=before, caller=caller, images=images)
 
-    def pictures(self) -> dict[str, str]:
-        """Image key -> the first prediction with it, of all pictures that must be kept."""
+    def pictures(self) -> Iterator[tuple[str, str]]:
+        """(image key, the first prediction with it) of all pictures that must be kept."""
         with self._reading() as connection:
-            return dict(erasures.pictures(connection))
+            yield from erasures.pictures(connection)
+
+    def without_record(self, images: Iterable[str]) -> Iterator[str]:
+        """Of these image keys, those that no prediction needs."""
+        with self._reading() as connection:
+            needed = erasures.marks(connection)
+        for image in images:
+            mark = np.uint64(erasures.mark_of(image))
+            place = int(np.searchsorted(needed, mark))
+            if place == len(needed) or needed[place] != mark:
+                yield image
 
     def ready(self) -> bool:
         """Whether the database answers."""

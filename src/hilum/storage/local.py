@@ -94,7 +94,10 @@ class LocalShelf:
 
     def keys(self) -> Iterator[str]:
         """Every key, in no order."""
-        yield from (key for (key,) in self._connection().execute("SELECT key FROM images").fetchall())
+        asked, last = "SELECT rowid, key FROM images WHERE rowid > ? ORDER BY rowid LIMIT 10000", 0
+        while rows := self._connection().execute(asked, (last,)).fetchall():
+            last = rows[-1][0]
+            yield from (key for _, key in rows)
         yield from (path.name for path in self._folder.glob("large/*/*") if not path.name.endswith(".new"))
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from hilum.settings import Settings
 if TYPE_CHECKING:  # SQLAlchemy stands behind it: not for `hilum --help`
     from hilum.flows.erase import Places
 
-HEAD, ERASURES, COPIES = "journal.heads", "erasures", "training"
+HEAD = "journal.heads"
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def places_of(settings: Settings) -> Iterator[Places]:
         MissingExtra: the serving part is not installed.
     """
     try:
-        from hilum.flows.erase import Places
+        from hilum.flows.erase import COPIES, ERASURES, Places
         from hilum.records.store import open_records
         from hilum.storage.cache import open_cache
         from hilum.storage.images import open_images
