@@ -1,0 +1,199 @@
+"""A recorded prediction -> the words and figures of its page: what, how sure, what else, may it be trusted, what next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hilum.interfaces.web.models_shown import by_digest, label_of
+from hilum.interfaces.web.words import percent
+from hilum.model.calibration import OperatingPoint
+from hilum.model.package import Package
+from hilum.parts import Parts
+from hilum.records.store import Record
+from hilum.task import Label, Task, shipped_tasks
+
+NEXT_STEPS = {
+    "wrong_modality": "Send an image of the modality the question asks for, or choose another question.",
+    "wrong_body_part": "Send an image of the body part the question asks for, or choose another question.",
+    "not_this_kind_of_image": "Check that the right file was sent. A photo of a screen or a page with several images is no use.",
+    "blank": "Export the image again: what arrived shows nothing.",
+    "too_small": "Send the original image rather than a thumbnail.",
+    "clipped": "Export again with a wider window, or send the DICOM object itself.",
+    "inverted": "Invert the image and send it again, or send the DICOM object, which says how it is to be read.",
+    "rotated": "Turn the image upright and send it again.",
+    "low_quality": "Send a better exported copy of the same image.",
+    "out_of_distribution": "Read this image without the model: it has seen too little like it to be of help.",
+    "no_task": "Choose the question yourself to see why its gate refuses, or send an image of a kind listed under Models.",
+}
+SURE = ((0.99, "very sure"), (0.9, "sure"), (0.7, "fairly sure"), (0.0, "unsure"))
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an image was refused."""
+
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """One class with its probability; whether it is in the set, whether it is the answer."""
+
+    title: str
+    share: float
+    inside: bool
+    said: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What stands on the bar: a share in [0, 1] with its name, and the threshold, where the point is one."""
+
+    name: str
+    share: float
+    mark: float | None
+    mark_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerShown:
+    """All that the answer's template says. Probabilities in [0, 1]; `at` in microseconds since 1970."""
+
+    id: str
+    at: int
+    file: str
+    question: str
+    refused: bool
+    label: str
+    title: str
+    sentence: str
+    probability: float
+    sure_words: str
+    bar: Bar | None
+    point: OperatingPoint
+    point_words: str
+    point_short: str
+    set_words: str
+    odds: tuple[Odd, ...]
+    reasons: tuple[Reason, ...]
+    next_steps: tuple[str, ...]
+    novelty: float | None
+    image_words: str
+    intended_use: str
+    model: dict[str, str] | None
+    frame: int | None
+    kept: bool
+    labels: tuple[Label, ...]
+    told: str
+    told_title: str
+    timings: dict[str, float]
+    disagreed: bool
+
+
+def answer_shown(record: Record, parts: Parts) -> AnswerShown:
+    """The page's view of one record."""
+    said = json.loads(record.body)
+    model = said.get("model")
+    package = by_digest(parts.settings, model["digest"]) if model else None
+    task = package.task if package else next((t for t in shipped_tasks() if t.name == said.get("task")), None)
+    label = (said.get("prediction") or {}).get("class", "")
+    told = _told(parts, record.id)
+    refused = said.get("prediction") is None
+    gate = said.get("gate", {})
+    reasons = tuple(Reason(*pair) for pair in zip(gate.get("reasons", ()), gate.get("messages", ()), strict=False))
+    point = _point(package, said["operating_point"])
+    return AnswerShown(
+        id=record.id,
+        at=record.at,
+        file=record.personal.get("file", ""),
+        question=task.title if task else "No question fits",
+        refused=refused,
+        label=label,
+        title=label_of(task, label).title,
+        sentence=_sentence(task, label, said),
+        probability=(said.get("prediction") or {}).get("probability", 0.0),
+        sure_words=_sure((said.get("prediction") or {}).get("probability", 0.0)),
+        bar=None if refused else _bar(task, said, point),
+        point=point,
+        point_words=_point_words(point),
+        point_short="" if point.threshold is not None else "The most probable class is the answer.",
+        set_words=_set_words(task, said.get("conformal_set", [])),
+        odds=_odds(task, said, label),
+        reasons=reasons,
+        next_steps=tuple(dict.fromkeys(NEXT_STEPS[r.code] for r in reasons if r.code in NEXT_STEPS)),
+        novelty=gate.get("novelty"),
+        image_words=task.image_words if task else "a known kind of image",
+        intended_use=task.intended_use if task else "",
+        model=model,
+        frame=said.get("frame"),
+        kept=record.columns.image is not None,
+        labels=task.labels if task else (),
+        told=told,
+        told_title=label_of(task, told).title,
+        timings=said.get("timings", {}),
+        disagreed=bool(told) and told != label,
+    )
+
+
+def _told(parts: Parts, name: str) -> str:
+    """The class that was last said to be the right one; "" where nobody said."""
+    said: Sequence[Record] = parts.records.about(name, "feedback")
+    return (max(said, key=lambda record: record.at).columns.label or "") if said else ""
+
+
+def _sentence(task: Task | None, label: str, said: dict[str, Any]) -> str:
+    if task is None or not label:
+        return ""
+    ranked = sorted(said["probabilities"], key=said["probabilities"].__getitem__, reverse=True)
+    if ranked and ranked[0] != label:
+        return f"At this operating point, though {label_of(task, ranked[0]).title.lower()} is the more probable."
+    return f"The most probable of the {len(task.labels)} classes this model knows, on {task.image_words}."
+
+
+def _sure(probability: float) -> str:
+    return next(words for least, words in SURE if probability >= least)
+
+
+def _point(package: Package | None, name: str) -> OperatingPoint:
+    known = package.calibration.points if package else {}
+    return known.get(name, OperatingPoint(name, None))
+
+
+def _point_words(point: OperatingPoint) -> str:
+    if point.threshold is None:
+        return f"At '{point.name}' the most probable class is the answer; there is no threshold."
+    words = f"At '{point.name}' an image is called diseased from a probability of {percent(point.threshold)} on."
+    if point.sensitivity is not None and point.specificity is not None:
+        words += f" In calibration that found {percent(point.sensitivity)} of disease and cleared {percent(point.specificity)} of the rest."
+    return f"{words} {point.note}".strip()
+
+
+def _bar(task: Task | None, said: dict[str, Any], point: OperatingPoint) -> Bar | None:
+    if task is None or task.negative is None:
+        return None
+    disease = 1.0 - said["probabilities"].get(task.classes[task.negative], 0.0)
+    found = [label.title for i, label in enumerate(task.labels) if i != task.negative]
+    name = (
+        f"Probability of {found[0].lower()}"
+        if len(found) == 1
+        else "Probability of any of: " + ", ".join(t.lower() for t in found)
+    )
+    mark = f"called diseased from {percent(point.threshold)}" if point.threshold is not None else ""
+    return Bar(name, min(max(disease, 0.0), 1.0), point.threshold, mark)
+
+
+def _set_words(task: Task | None, inside: Sequence[str]) -> str:
+    titles = [label_of(task, name).title for name in inside]
+    if len(titles) <= 1:
+        return f"Nothing else: {titles[0].lower()} alone is in the 95% set." if titles else ""
+    return f"{', '.join(titles[:-1])} or {titles[-1].lower()}: the model cannot tell these apart on this image."
+
+
+def _odds(task: Task | None, said: dict[str, Any], label: str) -> tuple[Odd, ...]:
+    inside, shares = said.get("conformal_set", []), said.get("probabilities", {})
+    ranked = sorted(shares.items(), key=lambda pair: -pair[1])
+    return tuple(Odd(label_of(task, name).title, share, name in inside, name == label) for name, share in ranked)

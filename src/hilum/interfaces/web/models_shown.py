@@ -1,0 +1,53 @@
+"""The installed packages -> what pages say of them; each is opened once and kept by its digest."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from hilum.errors import HilumError
+from hilum.model.package import Package, Trust, open_package
+from hilum.registry.pins import Known, champion_for, known_packages, trust
+from hilum.settings import Settings
+from hilum.task import Label, Task, shipped_tasks
+
+
+def speaking(settings: Settings) -> tuple[Known, ...]:
+    """The package that answers for each task, in the order in which the tasks are asked."""
+    known = known_packages(settings)
+    order = {task.name: i for i, task in enumerate(shipped_tasks())}
+    found = [
+        champion(known, task, settings) for task in sorted({one.task for one in known}, key=lambda t: order.get(t, 99))
+    ]
+    return tuple(one for one in found if one is not None)
+
+
+def champion(known: tuple[Known, ...], task: str, settings: Settings) -> Known | None:
+    """The package that answers for one task."""
+    folder = champion_for(task, settings)
+    return next((one for one in known if one.folder == folder), None)
+
+
+def opened(settings: Settings, known: Known) -> Package | None:
+    """A package, or None where it must not be used."""
+    return _opened(known.folder, known.digest, trust(settings))
+
+
+@lru_cache(maxsize=64)
+def _opened(folder: Path, digest: str, whom: Trust) -> Package | None:
+    try:
+        return open_package(folder, whom)
+    except HilumError:
+        return None
+
+
+def by_digest(settings: Settings, digest: str | None) -> Package | None:
+    """The package of this digest, where it is still installed and trusted."""
+    known = next((one for one in known_packages(settings) if one.digest == digest), None)
+    return None if known is None else opened(settings, known)
+
+
+def label_of(task: Task | None, name: str) -> Label:
+    """A class of a task; an unknown one stands for itself."""
+    labels = () if task is None else task.labels
+    return next((label for label in labels if label.name == name), Label(name, name))

@@ -1,0 +1,129 @@
+"""A template and its values -> a page with what every page shows: navigation, state, caller, notice, strict policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from hilum import __version__
+from hilum.errors import NotAllowed
+from hilum.interfaces.web import static_files, words
+from hilum.interfaces.web.models_shown import speaking
+from hilum.parts import Parts
+
+FOLDER = Path(__file__).parent / "templates"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "font-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the navigation: its address, its key after `g`, the act its visitors need."""
+
+    title: str
+    path: str
+    key: str
+    act: str
+
+
+PLACES = (
+    Place("Read", "/app/read", "r", "predict"),
+    Place("History", "/app/history", "h", "read"),
+    Place("Models", "/app/models", "m", "read"),
+    Place("Monitoring", "/app/monitoring", "o", "monitor"),
+    Place("Data", "/app/data", "d", "data"),
+    Place("Train", "/app/train", "t", "train"),
+    Place("Settings", "/app/settings", "s", "account"),
+)
+
+
+def parts_of(request: Request) -> Parts:
+    """The wired parts of this server."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+def caller_of(request: Request) -> Any:
+    """Who asks; None where nobody signed in."""
+    return getattr(request.state, "caller", None)
+
+
+def may(request: Request, act: str) -> bool:
+    """Whether the caller may do this; without authentication everybody on this machine may."""
+    caller = caller_of(request)
+    return caller is not None and bool(caller.may(act))
+
+
+def must(request: Request, act: str) -> None:
+    """Raises NotAllowed unless the caller may do this."""
+    if not may(request, act):
+        raise NotAllowed(f"this page needs the right to {act}")
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person's browser asks, which gets pages; programs get JSON."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def show(request: Request, template: str, values: Mapping[str, Any] | None = None, *, status: int = 200) -> Response:
+    """One page, or one part of a page."""
+    text = environment().get_template(template).render(**_common(request), **(values or {}))
+    return HTMLResponse(text, status, dict(HEADERS))
+
+
+def move(path: str) -> Response:
+    """Go on to another page."""
+    return RedirectResponse(path, 303)
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Templates, escaped by default; a name that a template uses and a page lacks is an error."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(static=static_files.address, version=__version__)
+    made.filters.update(
+        percent=words.percent,
+        when=words.when,
+        day=words.day,
+        size=words.size,
+        figure=words.figure,
+        meaning=words.meaning,
+    )
+    return made
+
+
+def _common(request: Request) -> dict[str, Any]:
+    caller = caller_of(request)
+    theme = request.cookies.get("hilum_theme", "")
+    return {
+        "caller": caller,
+        "may": lambda act: may(request, act),
+        "places": PLACES,
+        "here": request.url.path,
+        "csrf": getattr(request.state, "csrf", "") or "",
+        "theme": theme if theme in ("light", "dark") else "",
+        "speaking": speaking(parts_of(request).settings),
+        "lacking": parts_of(request).lacking(),
+        "part": request.headers.get("hx-request") == "true",
+    }

@@ -1,0 +1,163 @@
+// Every page: theme, state of the server, keys to go about, forms that answer in place. Knows no picture.
+
+import { action, startKeys } from "./keys.js";
+
+/** Send something to the server that changes something. Answers {ok, status, body}; never throws. */
+export async function send(method, address, body) {
+  const headers = { Accept: "application/json", "X-CSRF-Token": token() };
+  const json = body !== undefined && !(body instanceof FormData);
+  if (json) headers["Content-Type"] = "application/json";
+  try {
+    const answer = await fetch(address, { method, headers, body: json ? JSON.stringify(body) : body });
+    const text = await answer.text();
+    return { ok: answer.ok, status: answer.status, body: parsed(text) };
+  } catch {
+    return { ok: false, status: 0, body: { title: "No connection", detail: "The server did not answer. Is it still running?" } };
+  }
+}
+
+export function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { detail: "" };
+  }
+}
+
+/** The token that shows that a change comes from one of our own pages. */
+export function token() {
+  return document.querySelector('meta[name="csrf"]')?.content ?? "";
+}
+
+/** A short word at the foot of the page that goes away by itself after a while and is read aloud. */
+export function say(text) {
+  const place = document.getElementById("said");
+  place.textContent = text;
+  place.hidden = false;
+  clearTimeout(say.timer);
+  say.timer = setTimeout(() => (place.hidden = true), 6000);
+}
+
+function theme() {
+  const root = document.documentElement;
+  const button = document.querySelector("[data-theme-button]");
+  if (!button) return;
+  const dark = () => root.dataset.theme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+  const name = () => button.setAttribute("aria-label", dark() ? "Use the light theme" : "Use the dark theme");
+  const change = () => {
+    root.dataset.theme = dark() ? "light" : "dark";
+    document.cookie = `hilum_theme=${root.dataset.theme}; path=/; max-age=31536000; samesite=lax`;
+    name();
+  };
+  name();
+  button.addEventListener("click", change);
+  action("theme", { title: "Light or dark", group: "Everywhere", key: "Shift+t", run: change });
+}
+
+function serverState() {
+  const place = document.querySelector("[data-state]");
+  if (!place) return;
+  const show = (kind, text) => {
+    if (place.textContent === text) return;
+    place.className = `state ${kind}`;
+    place.textContent = text;
+  };
+  const look = async () => {
+    if (document.hidden) return;
+    try {
+      const answer = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(8000) });
+      if (answer.ok) show("", "Online");
+      else show("busy", "Not ready");
+    } catch {
+      show("off", "No connection");
+    }
+  };
+  window.addEventListener("offline", () => show("off", "No connection"));
+  window.addEventListener("online", look);
+  document.addEventListener("visibilitychange", look);
+  setInterval(look, 20000);
+}
+
+function goAbout() {
+  for (const link of document.querySelectorAll("a[data-go]")) {
+    action(`go-${link.dataset.go}`, {
+      title: `Go to ${link.textContent.trim()}`,
+      group: "Everywhere",
+      key: `g ${link.dataset.go}`,
+      run: () => link.click(),
+    });
+  }
+  const search = document.querySelector("[data-search]");
+  if (search) action("search", { title: "Search", group: "Everywhere", key: "/", run: () => search.focus() });
+}
+
+/** Forms with data-send go to the JSON interface and come back as a word in place, or as another page. */
+function forms() {
+  document.addEventListener("submit", async (event) => {
+    const form = event.target.closest("form[data-send]");
+    if (!form) return;
+    event.preventDefault();
+    const sure = form.dataset.sure;
+    if (sure && !window.confirm(sure)) return;
+    const said = form.querySelector("[data-said]");
+    const button = form.querySelector("button[type=submit], button:not([type])");
+    if (button) button.disabled = true;
+    const files = form.querySelector("input[type=file]");
+    const body = files ? new FormData(form) : fields(form);
+    const { ok, body: answer } = await send(form.dataset.method ?? "POST", form.dataset.send, body);
+    if (button) button.disabled = false;
+    if (!ok) {
+      if (said) {
+        said.textContent = answer.detail || answer.title || "That did not work.";
+        said.className = "error-text";
+      }
+      form.querySelector("[aria-invalid], input")?.focus();
+      return;
+    }
+    if (form.dataset.then === "reload") location.reload();
+    else if (form.dataset.then) location.assign(form.dataset.then.replace("{id}", encodeURIComponent(answer.id ?? "")));
+    else if (said) {
+      said.textContent = form.dataset.done ?? "Done.";
+      said.className = "said-so";
+    }
+    form.dispatchEvent(new CustomEvent("hilum:sent", { bubbles: true, detail: answer }));
+  });
+}
+
+function fields(form) {
+  const found = {};
+  for (const [name, value] of new FormData(form)) {
+    const list = form.querySelector(`[name="${CSS.escape(name)}"][data-list]`) !== null;
+    if (list) (found[name] ??= []).push(value);
+    else if (value !== "") found[name] = form.querySelector(`[name="${CSS.escape(name)}"][data-number]`) ? Number(value) : value;
+  }
+  return found;
+}
+
+/** Tables whose heads sort them. */
+function sorting() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("th button.sort");
+    if (!button) return;
+    const head = button.closest("th");
+    const body = head.closest("table").tBodies[0];
+    const place = head.cellIndex;
+    const falling = head.getAttribute("aria-sort") === "ascending";
+    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", falling ? "descending" : "ascending");
+    const value = (line) => line.cells[place].dataset.value ?? line.cells[place].textContent.trim();
+    const order = (a, b) => value(a).localeCompare(value(b), undefined, { numeric: true });
+    body.append(...[...body.rows].sort((a, b) => (falling ? order(b, a) : order(a, b))));
+  });
+}
+
+if (document.getElementById("keys")) startKeys();
+theme();
+serverState();
+goAbout();
+forms();
+sorting();
+document.addEventListener("htmx:config:request", (event) => {
+  const headers = event.detail?.ctx?.request?.headers;
+  if (headers) headers["X-CSRF-Token"] = token();
+});

@@ -1,0 +1,21 @@
+// A press on a label button beside an answer -> feedback to the server and a word that it was taken. Knows no picture.
+
+import { send } from "./app.js";
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-feedback] button[data-label], [data-feedback] button[data-agree]");
+  if (!button) return;
+  const place = button.closest("[data-feedback]");
+  const note = place.querySelector("textarea")?.value.trim();
+  const body = { id: place.dataset.feedback, ...(button.dataset.agree === undefined ? { label: button.dataset.label } : { agree: true }) };
+  if (note) body.note = note;
+  for (const one of place.querySelectorAll("button")) one.disabled = true;
+  const { ok, body: answer } = await send("POST", "/feedback", body);
+  const said = place.querySelector("[data-said]");
+  for (const one of place.querySelectorAll("button")) {
+    one.disabled = false;
+    if (ok && one.hasAttribute("aria-pressed")) one.setAttribute("aria-pressed", String(one === button));
+  }
+  said.className = ok ? "said-so" : "error-text";
+  said.textContent = ok ? `Recorded: ${button.dataset.title}. Thank you.` : answer.detail || answer.title || "That was not recorded.";
+});

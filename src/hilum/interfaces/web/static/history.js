@@ -1,0 +1,35 @@
+// The list of answers -> choosing two to compare, moving along it by keys. Knows no answer's content.
+
+import { action } from "./keys.js";
+
+const boxes = () => [...document.querySelectorAll("[data-pick]")];
+const links = () => [...document.querySelectorAll("table.work a.open")];
+
+function refresh() {
+  const picked = boxes().filter((box) => box.checked);
+  const link = document.querySelector("[data-compare]");
+  if (!link) return;
+  const ready = picked.length === 2;
+  link.setAttribute("aria-disabled", String(!ready));
+  link.textContent = ready ? "Compare these two" : `Choose two to compare (${picked.length} chosen)`;
+  if (ready) link.href = `/app/compare?a=${encodeURIComponent(picked[0].value)}&b=${encodeURIComponent(picked[1].value)}`;
+  else link.removeAttribute("href");
+}
+
+function step(by) {
+  const all = links();
+  const place = all.indexOf(document.activeElement);
+  all[Math.min(Math.max(place + by, 0), all.length - 1)]?.focus();
+}
+
+document.addEventListener("change", (event) => event.target.matches("[data-pick]") && refresh());
+document.addEventListener("htmx:after:swap", refresh);
+refresh();
+
+action("row-next", { title: "Next answer", group: "List", key: "j", run: () => step(1) });
+action("row-before", { title: "Answer before", group: "List", key: "k", run: () => step(-1) });
+action("row-pick", {
+  title: "Choose the answer for comparing", group: "List", key: "x",
+  run: () => document.activeElement?.closest("tr")?.querySelector("[data-pick]")?.click(),
+});
+action("row-compare", { title: "Compare the two chosen", group: "List", key: "c", run: () => document.querySelector("[data-compare][href]")?.click() });

@@ -1,0 +1,240 @@
+// Dropped, pasted or sample files -> sent one by one, each with its answer beside its picture. Knows no model.
+
+import { parsed, say, token } from "./app.js";
+import { action } from "./keys.js";
+import { planeOfFile } from "./plane.js";
+import { Viewer } from "./viewer.js";
+
+const AT_ONCE = 2;
+const stage = document.querySelector(".stage");
+const answerPlace = document.getElementById("answer");
+const strip = document.querySelector(".strip");
+const viewer = new Viewer(stage.querySelector(".viewer"));
+const items = [];
+let chosen = null;
+let busy = 0;
+
+function add(files) {
+  const fresh = [...files].map((file) => ({ file, name: file.name || "pasted image", state: "waiting", share: 0, answers: [] }));
+  if (!fresh.length) return;
+  items.push(...fresh);
+  fresh.forEach(button);
+  stage.classList.remove("waiting");
+  stage.querySelector(".drop").hidden = true;
+  strip.hidden = items.length < 2;
+  document.querySelector("[data-more]").hidden = false;
+  choose(fresh[0]);
+  work();
+}
+
+function button(item) {
+  const line = document.createElement("li");
+  item.button = document.createElement("button");
+  item.button.type = "button";
+  item.button.innerHTML = '<span class="file"></span><span class="said"></span>';
+  item.button.querySelector(".file").textContent = item.name;
+  item.button.addEventListener("click", () => choose(item));
+  line.append(item.button);
+  strip.append(line);
+  mark(item);
+}
+
+function mark(item) {
+  const words = { waiting: "Waiting", sending: `Sending ${Math.round(item.share * 100)}%`, thinking: "Reading", failed: "Could not be read" };
+  item.button.querySelector(".said").textContent = words[item.state] ?? item.said;
+  if (item === chosen) item.button.setAttribute("aria-current", "true");
+  else item.button.removeAttribute("aria-current");
+}
+
+function work() {
+  while (busy < AT_ONCE) {
+    const next = items.find((item) => item.state === "waiting");
+    if (!next) return;
+    busy += 1;
+    ask(next).finally(() => {
+      busy -= 1;
+      mark(next);
+      if (next === chosen) tell(next);
+      if (items.length > 1 && items.every((item) => !/waiting|sending|thinking/.test(item.state))) say(`All ${items.length} files are answered.`);
+      work();
+    });
+  }
+}
+
+async function ask(item) {
+  item.state = "sending";
+  mark(item);
+  if (item === chosen) tell(item);
+  const form = new FormData(document.getElementById("question"));
+  form.append("file", item.file, item.name);
+  const { status, body } = await post(form, (share) => {
+    item.share = share;
+    item.state = share < 1 ? "sending" : "thinking";
+    mark(item);
+    if (item === chosen) progress(item);
+  });
+  if (status !== 200) {
+    item.state = "failed";
+    item.problem = status ? body : { title: "No connection", detail: "The server did not answer. Nothing was recorded; try again when it is back." };
+    return;
+  }
+  item.answers = body.predictions ?? [body];
+  item.state = "done";
+  const [first] = item.answers;
+  item.said = first.prediction ? titled(first) : first.error ? "Could not be read" : "Not answered";
+  if (first.error) {
+    item.state = "failed";
+    item.problem = { title: "This file cannot be read", detail: first.error.detail ?? String(first.error) };
+  }
+}
+
+function titled(answer) {
+  const percent = `${Math.round(answer.prediction.probability * 1000) / 10}%`;
+  return `${answer.prediction.title ?? answer.prediction.class}, ${percent}`;
+}
+
+function post(form, progress) {
+  return new Promise((done) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", "/predict");
+    request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("X-CSRF-Token", token());
+    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+    request.upload.onload = () => progress(1);
+    request.onload = () => done({ status: request.status, body: parsed(request.responseText) });
+    request.onerror = () => done({ status: 0, body: {} });
+    request.send(form);
+  });
+}
+
+async function choose(item) {
+  chosen = item;
+  items.forEach(mark);
+  tell(item);
+  blank("");
+  item.plane ??= item.file instanceof Blob ? await planeOfFile(item.file) : null;
+  if (item === chosen) await picture(item);
+}
+
+async function picture(item) {
+  const kept = item.answers.filter((answer) => answer.id);
+  const frames = kept.length > 1 ? kept.map(addresses) : [];
+  const heat = kept[0]?.prediction ? addresses(kept[0]).heat : null;
+  try {
+    if (item.plane && !frames.length) await viewer.show({ name: item.name, plane: item.plane, heat });
+    else if (kept.length) await viewer.show({ name: item.name, address: addresses(kept[0]).address, heat, frames });
+    else return blank(item.state === "failed" ? "This file cannot be shown." : "The browser cannot draw this kind of file. It is shown as soon as the server has read it.");
+    if (item === chosen) shown(true);
+  } catch (error) {
+    if (item === chosen) blank(`${error.message} It is only shown here when it is kept.`);
+  }
+}
+
+function addresses(answer) {
+  const at = `/predictions/${encodeURIComponent(answer.id)}`;
+  return { address: `${at}/pixels`, heat: answer.prediction ? `${at}/heatmap?method=cam` : null };
+}
+
+function shown(on) {
+  stage.querySelector(".viewer").hidden = !on;
+  stage.querySelector(".blank").hidden = on;
+}
+
+function blank(text) {
+  shown(false);
+  stage.querySelector(".blank p").textContent = text;
+}
+
+function progress(item) {
+  const bar = answerPlace.querySelector("progress");
+  if (!bar) return;
+  if (item.state === "thinking") bar.removeAttribute("value");
+  else bar.value = item.share;
+  answerPlace.querySelector("[data-doing]").textContent = item.state === "thinking" ? "The model is reading the image." : "The file is on its way.";
+}
+
+async function tell(item) {
+  if (item.state === "done") {
+    await answered(item, 0);
+    if (item === chosen && (!viewer.plane || !item.plane)) await picture(item);
+    else if (item === chosen) viewer.offerHeat(item.answers[0].prediction ? addresses(item.answers[0]).heat : null);
+    return;
+  }
+  const template = document.getElementById(item.state === "failed" ? "failed" : "sending");
+  answerPlace.replaceChildren(template.content.cloneNode(true));
+  answerPlace.querySelector("[data-file]").textContent = item.name;
+  if (item.state !== "failed") return progress(item);
+  answerPlace.querySelector("[data-title]").textContent = item.problem.title ?? "This file cannot be read";
+  answerPlace.querySelector("[data-detail]").textContent = item.problem.detail ?? "";
+  answerPlace.querySelector("[data-again]").addEventListener("click", () => {
+    item.state = "waiting";
+    tell(item);
+    work();
+  });
+}
+
+async function answered(item, frame) {
+  const { id } = item.answers[frame];
+  item.pages ??= {};
+  item.pages[id] ??= await fetch(`/app/answer/${encodeURIComponent(id)}`).then((answer) => (answer.ok ? answer.text() : ""));
+  if (item !== chosen) return;
+  answerPlace.innerHTML = item.pages[id] || "<p>The answer was recorded but cannot be shown now. Open it from the history.</p>";
+}
+
+function step(by) {
+  const place = items.indexOf(chosen) + by;
+  if (items[place]) choose(items[place]);
+}
+
+function open() {
+  document.getElementById("files").click();
+}
+
+document.getElementById("files").addEventListener("change", (event) => {
+  add(event.target.files);
+  event.target.value = "";
+});
+for (const one of document.querySelectorAll("[data-choose]")) one.addEventListener("click", open);
+for (const one of document.querySelectorAll("[data-sample]")) {
+  one.addEventListener("click", async () => {
+    const answer = await fetch(one.dataset.sample);
+    if (!answer.ok) return say("The sample could not be fetched.");
+    const blob = await answer.blob();
+    return add([new File([blob], one.dataset.name, { type: blob.type })]);
+  });
+}
+document.addEventListener("paste", (event) => add(event.clipboardData?.files ?? []));
+let inside = 0;
+document.addEventListener("dragenter", (event) => {
+  inside += 1;
+  if (event.dataTransfer?.types.includes("Files")) stage.classList.add("over");
+});
+document.addEventListener("dragleave", () => {
+  inside -= 1;
+  if (inside <= 0) stage.classList.remove("over");
+});
+document.addEventListener("dragover", (event) => event.preventDefault());
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  inside = 0;
+  stage.classList.remove("over");
+  add(event.dataTransfer.files);
+});
+viewer.root.addEventListener("hilum:frame", (event) => chosen && answered(chosen, event.detail));
+viewer.root.addEventListener("hilum:say", (event) => say(event.detail));
+const tasks = document.querySelector("[data-tasks]");
+tasks?.addEventListener("change", () => {
+  const points = document.querySelector("[data-points]");
+  const offered = JSON.parse(tasks.selectedOptions[0].dataset.offered);
+  points.replaceChildren(...offered.map(([value, text]) => new Option(text, value, value === "balanced", value === "balanced")));
+});
+
+viewer.takeKeys();
+const usable = () => items.length > 0;
+action("choose", { title: "Choose files", group: "Reading", key: "u", run: open });
+action("next", { title: "Next file", group: "Reading", key: "j", run: () => step(1), usable });
+action("before", { title: "File before", group: "Reading", key: "k", run: () => step(-1), usable });
+action("right", {
+  title: "The answer is right", group: "Reading", key: "y", usable,
+  run: () => answerPlace.querySelector("[data-agree]")?.click(),
+});

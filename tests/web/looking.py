@@ -1,0 +1,70 @@
+"""A real browser on a running server: pages that keep what went wrong, and the checks that every page must pass."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.interfaces.http.running import Running
+
+WIDE, PHONE = (1400, 900), (375, 812)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE = Axe()
+
+
+@dataclass
+class Visit:
+    """One browser window and all that it complained about."""
+
+    page: Page
+    address: str
+    faults: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> Page:
+        """Open a page and wait for its scripts."""
+        self.page.goto(self.address + path)
+        self.page.wait_for_load_state()
+        return self.page
+
+    def check(self, name: str = "") -> None:
+        """No complaint of the console or the policy, nothing for axe to find, nothing wider than the window."""
+        shoot(self.page, name)
+        assert self.faults == []
+        found = AXE.run(self.page, options={"runOnly": {"type": "tag", "values": RULES}})
+        said = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found.response["violations"]]
+        assert said == []
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the window"
+
+
+@contextmanager
+def visit(
+    browser: Browser, server: Running, *, dark: bool = False, size: tuple[int, int] = WIDE, role: str = ""
+) -> Iterator[Visit]:
+    """A window of its own, signed in as the user of a role where one is given."""
+    address = f"http://127.0.0.1:{server.port}"
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+    )
+    if role:
+        context.add_cookies([{"name": "hilum", "value": server.sessions[role].token, "url": address}])
+    page = context.new_page()
+    one = Visit(page, address)
+    page.on("console", lambda message: message.type == "error" and one.faults.append(message.text))
+    page.on("pageerror", lambda error: one.faults.append(str(error)))
+    try:
+        yield one
+    finally:
+        context.close()
+
+
+def shoot(page: Page, name: str) -> None:
+    """A picture of the whole page, where HILUM_SHOTS names a folder for them."""
+    folder = os.environ.get("HILUM_SHOTS")
+    if folder and name:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
