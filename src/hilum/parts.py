@@ -14,11 +14,17 @@ from hilum import bootstrap
 from hilum.access.access import Access, Spans, open_access
 from hilum.access.deed import Deed, Tell
 from hilum.errors import HilumError, PackageError, UnknownModel
+from hilum.flows import erase
 from hilum.flows.answer import Clerk, Places
 from hilum.flows.desks import Desks
 from hilum.flows.line import Length, Line
 from hilum.flows.predict import Desk
+from hilum.flows.retention import Retention
 from hilum.image.decode import is_dicom
+from hilum.image.remarks import without_remarks
+from hilum.jobs.batches import Batches
+from hilum.jobs.batches import Desk as BatchDesk
+from hilum.jobs.inbox import Inbox
 from hilum.jobs.works import Works
 from hilum.monitor.meters import Meters
 from hilum.records.entry import Entry
@@ -49,9 +55,11 @@ class Parts:
     clerk: Clerk
     line: Line
     crew: bootstrap.Crew
+    batches: Batches
     fetch: Callable[[str], Awaitable[bytes]] | None = None
     access: Access | None = None  # None: authentication is off, everybody on this machine may ask
     works: Works | None = None
+    retention: Retention | None = None
     faults: list[str] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
@@ -80,8 +88,11 @@ class Parts:
     def close(self) -> bool:
         """Answer who waits, commit, then let go; True when nobody was left without an answer."""
         self.closing.set()
+        self.batches.close()
         if self.works is not None:
             self.works.close()
+        if self.retention is not None:
+            self.retention.close()
         served = self.line.close()
         self.images.close()
         if self.access is not None:
@@ -100,19 +111,40 @@ def assemble(settings: Settings) -> Parts:
     secret = read_secret(settings.secret_file)
     records = open_records(settings.database_url, secret, settings.home / HEAD)
     images = open_images(settings.images_url, secret)
-    cache, meters = open_cache(settings.cache_url, settings.cache_bytes), Meters()
+    erasures = settings.home / erase.ERASURES
+    cache, meters = open_cache(settings.cache_url, settings.cache_bytes, erasures), Meters()
+    stores = erase.Places(records, images, cache, settings.home / erase.COPIES, erasures)
     crew = bootstrap.Crew(settings, chosen=chosen(records))
     desks = Desks(functools.partial(_desk, settings, crew))
     clean = functools.partial(_clean, secret=secret)
     clerk = Clerk(Places(records, images, cache, meters, secret, clean))
     length = Length(settings.queue, settings.deadline_ms / 1000, settings.serve_threads)
+    retention = Retention(stores, settings.retention_days, functools.partial(log.warning, "not erased: %s"))
     parts = Parts(
         settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters), crew,
+        Batches(BatchDesk(Inbox(settings.home / "inbox", secret), records, clerk, desks), _engine_database(settings)),
         access=open_doors(settings, secret, records) if settings.auth == "on" else None,
         works=Works(settings.home / "works", {"HILUM_HOME": str(settings.home), "HILUM_MODELS": str(settings.models)}),
+        retention=retention,
     )  # fmt: skip
+    retention.start()
     threading.Thread(target=_watch, args=(parts,), daemon=True, name="champions").start()
+    threading.Thread(target=_resume, args=(parts,), daemon=True, name="batches").start()
     return parts
+
+
+def _engine_database(settings: Settings) -> str:
+    """Where durable work remembers its steps: a file beside the records, or the same PostgreSQL."""
+    url = settings.database_url
+    return url if url.startswith("postgresql") else f"sqlite:///{settings.home / 'jobs.db'}"
+
+
+def _resume(parts: Parts) -> None:
+    """Batches that were not finished when the last process ended."""
+    try:
+        parts.batches.resume()
+    except HilumError as error:
+        log.warning("batches not resumed: %s", error)
 
 
 def _watch(parts: Parts) -> None:
@@ -144,8 +176,8 @@ def _desk(settings: Settings, crew: bootstrap.Crew, task: str, model: str | None
 
 
 def _clean(data: bytes, secret: bytes) -> bytes:
-    """What of a received file may be kept: DICOM only de-identified."""
+    """What of a received file may be kept: DICOM only de-identified, a picture without what is written beside it."""
     if not is_dicom(data):
-        return data
+        return without_remarks(data)
     cleaned: bytes = import_module("hilum.image.deidentify").deidentify(data, secret)  # pydicom, for DICOM only
     return cleaned

@@ -17,6 +17,7 @@ from hilum.interfaces.http import (
     catalogue,
     documented,
     inference_protocol,
+    jobs,
     probes,
     problems,
     recorded,
@@ -28,6 +29,7 @@ from hilum.interfaces.http.fetch import Fetcher
 from hilum.interfaces.http.measured import Measured
 from hilum.interfaces.http.predict import Predict
 from hilum.interfaces.http.secured import secure
+from hilum.interfaces.web import pages
 from hilum.parts import Parts
 
 DESCRIPTION = """Calibrated answers to clinical questions about single images, each on record before it is told.
@@ -56,14 +58,15 @@ def create_app(parts: Parts) -> FastAPI:
         for prefix in ("", "/v1"):
             app.router.routes.append(Route(f"{prefix}{path}", endpoint, methods=["POST"], include_in_schema=False))
     for prefix in ("", "/v1"):
-        for router in (recorded.router, catalogue.router, speaking.router, works.router):
+        for router in (recorded.router, catalogue.router, speaking.router, jobs.router, works.router):
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     for router in (documented.router, probes.router, inference_protocol.router, sagemaker.router):
         app.include_router(router)
+    pages.install(app)
     if parts.settings.traces_url:
         _trace(app, parts.settings.traces_url)
     app.add_middleware(Measured, meters=parts.meters)
-    secure(app, parts.settings, parts.access)
+    secure(app, parts.settings, parts.access, pages.refused_scope)
     return app
 
 

@@ -14,7 +14,7 @@ from hilum.interfaces.http.problems import Problem
 
 FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
 NAME_LENGTH = 255
-IMAGE_TYPES = ("image/", "application/dicom", "application/octet-stream")
+IMAGE_TYPES = ("image/", "application/dicom", "application/octet-stream", "application/zip", "application/x-zip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _multipart(data: bytes, boundary: str) -> Body:
 def _finished(segment: Any, data: bytes, files: list[Upload], fields: dict[str, str]) -> None:
     if segment.filename is not None:
         if len(files) >= FILES:
-            raise Problem(413, "too_many_files", f"more than {FILES} files in one request: send a job")
+            raise Problem(413, "too_many_files", f"more than {FILES} files in one request: send a zip")
         files.append(Upload(clean_name(segment.filename), data))
         return
     if len(fields) >= FIELDS or len(data) > FIELD_BYTES:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from hilum.errors import Full, HilumError, InputError, UsageError
@@ -18,7 +19,9 @@ from hilum.flows.line import Line
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http import problems
 from hilum.interfaces.http.again import Again
+from hilum.interfaces.http.batch import TOGETHER, Sending, taken, wants_no_waiting
 from hilum.interfaces.http.body import Body, Upload, clean_name, parse, read_bytes
+from hilum.interfaces.http.packed import is_zip
 from hilum.interfaces.http.problems import Problem
 from hilum.parts import Parts
 
@@ -60,9 +63,14 @@ class Predict:
         data = await read_bytes(receive, headers, self._parts.settings.upload_bytes)
         body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
         given = {**dict(parse_qsl(scope["query_string"].decode("latin-1"))), **body.fields}
-        files = await self.files(body, given)
+        files, key = await self.files(body, given), headers.get(b"idempotency-key")
+        if wants_no_waiting(headers) or len(files) > TOGETHER or any(is_zip(file.data) for file in files):
+            sending = await run_in_threadpool(self._sending, files)
+            if sending.large or wants_no_waiting(headers):
+                (like,) = self._asks([Upload("", b"")], given, caller_of(scope), since)
+                return await taken(self._parts, like, given.get("model") or None, sending.files(), key)
+            files = await run_in_threadpool(list, sending.files())
         asks = self._asks(files, given, caller_of(scope), since)
-        key = headers.get(b"idempotency-key")
         if key is None:
             replies = await replies_of(self._parts.line, asks)
             again = False
@@ -71,6 +79,10 @@ class Predict:
         if isinstance(replies[0], Reply):
             scope.setdefault("state", {})["stages"] = replies[0].timings  # for traces
         return _response(files, replies, again=again)
+
+    def _sending(self, files: Sequence[Upload]) -> Sending:
+        settings = self._parts.settings
+        return Sending(files, settings.max_bytes, settings.upload_bytes)
 
     async def files(self, body: Body, given: dict[str, str]) -> Sequence[Upload]:
         """The images of a request; a JSON body also adds to the fields that were given."""

@@ -1,0 +1,230 @@
+"""Many files -> a durable batch, answered one after another, each file exactly once, whatever kills the process.
+
+The engine that runs them (DBOS) is opened with the first batch, or at the start when one is unfinished. Its arguments
+are ids; what was answered is on record under ids that follow from the batch's id and the file's place in it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+from hilum.errors import Busy, HilumError, InputError, MissingExtra, NotFound, StorageError
+from hilum.flows.answer import Ask, Clerk, answer_ids
+from hilum.flows.desks import Desks
+from hilum.flows.predict import Options
+from hilum.jobs.inbox import OPEN, Inbox, Order
+from hilum.records.entry import Record
+from hilum.records.store import Records
+
+CHUNK = 8  # files answered together, and remembered as one step
+TRIES, LONGEST = 6, 20.0  # of a step whose storage fails; seconds between two
+Outcome = dict[str, Any]  # {"frames": n} or {"error": text, "code": code}
+
+log = logging.getLogger("hilum.jobs")
+
+
+class Leaving(BaseException):
+    """The server stops: the step was not done, and is done again at the next start. No error, so nothing catches it."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a batch is. outcomes: one a file, as far as it is."""
+
+    order: Order
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def done(self) -> int:
+        """Files that were looked at."""
+        return len(self.outcomes)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Desk:
+    """Who answers a batch, and where it goes."""
+
+    inbox: Inbox
+    records: Records
+    clerk: Clerk
+    desks: Desks
+
+
+class Batches:
+    """The batches of this process; one is answered at a time, beside the requests that come in."""
+
+    def __init__(self, desk: Desk, database: str) -> None:
+        """`database`: where the engine remembers its steps, as SQLAlchemy writes it."""
+        self._desk, self._database = desk, database
+        self._engine: Any = None
+        self._lock = threading.Lock()
+        self._closed = False
+        self.stopping = threading.Event()
+
+    def begin(self, order: Order, files: Iterable[tuple[str, bytes]]) -> Order:
+        """Take a batch on; it will be answered even if the process dies as soon as this returns.
+
+        A batch of the same id that is there already is not taken twice.
+
+        Raises:
+            MissingExtra: the engine is not installed. StorageError: the batch cannot be kept.
+        """
+        engine = self._open()
+        try:
+            return self._desk.inbox.order(order.id)
+        except NotFound:
+            taken = self._desk.inbox.take(order, files)
+        engine.begin(taken.id)
+        return taken
+
+    def resume(self) -> int:
+        """Go on with what was not finished when the process ended; returns how many batches that is."""
+        unfinished = self._desk.inbox.unfinished()
+        if unfinished:
+            engine = self._open()
+            for order in unfinished:
+                engine.begin(order.id)  # one that the engine knows is not begun twice
+        return len(unfinished)
+
+    def state(self, identity: str) -> State:
+        """How far a batch is.
+
+        Raises:
+            NotFound: there is none.
+        """
+        order = self._desk.inbox.order(identity)
+        return State(order, tuple(self._open().outcomes(order.id)))
+
+    def all(self) -> tuple[Order, ...]:
+        """Every batch, newest first."""
+        return self._desk.inbox.all()
+
+    def results(self, state: State) -> Iterator[tuple[int, Record | Outcome]]:
+        """The place of each file and its records, one a frame, or why it could not be read; as far as it is."""
+        for index, outcome in enumerate(state.outcomes):
+            if "error" in outcome:
+                yield index, {**outcome, "file": state.order.names[index] or ""}
+                continue
+            for name in answer_ids(answer_id(state.order.id, index), outcome["frames"]):
+                record = self._desk.records.get(name)
+                if record is not None:
+                    yield index, record
+
+    def cancel(self, identity: str) -> Order:
+        """Stop a batch that is not over; answers that were given stay on record. Of one that is over, forget the rest.
+
+        Raises:
+            NotFound: there is none.
+        """
+        order = self._desk.inbox.order(identity)
+        if order.state not in OPEN:
+            self._desk.inbox.forget(order.id)
+            return order
+        self._open().cancel(order.id)
+        return self._desk.inbox.end(order, "cancelled")
+
+    def close(self) -> None:
+        """Let go; what runs is given up between two files and goes on at the next start."""
+        self.stopping.set()
+        with self._lock:
+            self._closed = True
+            if self._engine is not None:
+                self._engine.close()
+
+    # what the engine's steps do
+
+    def count(self, identity: str) -> int:
+        """The files of a batch; it runs from now on."""
+        order = self._desk.inbox.order(identity)
+        if order.state == "queued":
+            self._desk.inbox.write(replace(order, state="running"))
+        return len(order.keys)
+
+    def answer(self, identity: str, first: int) -> list[Outcome]:
+        """Answer the files from `first` on; what is on record already is not answered again."""
+        for attempt in range(TRIES):
+            if self.stopping.is_set():
+                raise Leaving
+            try:
+                return self._answered(self._desk.inbox.order(identity), first)
+            except (StorageError, Busy) as error:
+                if attempt == TRIES - 1:
+                    return self._failed(identity, error)
+                log.warning("job %s waits: %s", identity, type(error).__name__)
+                if self.stopping.wait(min(2.0**attempt, LONGEST)):
+                    raise Leaving from error
+            except HilumError as error:
+                return self._failed(identity, error)
+        raise AssertionError
+
+    def finish(self, identity: str, unread: Sequence[int]) -> None:
+        """The end of a batch, unless it was cancelled or failed before; unread: places of files that are no image."""
+        if not self.is_over(identity):
+            self._desk.inbox.end(self._desk.inbox.order(identity), "done", unread=unread)
+
+    def is_over(self, identity: str) -> bool:
+        """Whether nothing more is to be done."""
+        try:
+            return self._desk.inbox.order(identity).state not in OPEN
+        except NotFound:
+            return True
+
+    def _answered(self, order: Order, first: int) -> list[Outcome]:
+        places = range(first, min(first + CHUNK, len(order.keys)))
+        found: dict[int, Outcome] = {}
+        asks: dict[int, Ask] = {}
+        desk = self._desk.desks.desk(order.task, order.model)
+        options = Options(order.operating_point, order.prevalence)
+        named = order.task if order.model is None else f"{order.task} {order.model}"
+        for i in places:
+            frames = self._frames(answer_id(order.id, i))
+            if frames:
+                found[i] = {"frames": frames}
+                continue
+            data, name = self._desk.inbox.file(order, i), order.names[i] or f"file {i}"
+            first_id = answer_id(order.id, i)
+            asks[i] = Ask(data, name, desk, named, options, order.caller, order.keep, first_id)
+        replies = self._desk.clerk.answer(list(asks.values()))
+        for i, reply in zip(asks, replies, strict=True):
+            try:
+                found[i] = {"frames": len(reply.result().bodies)}
+            except InputError as error:
+                found[i] = {"error": error.reason, "code": error.code}
+        return [found[i] for i in places]
+
+    def _frames(self, first_id: str) -> int:
+        """How many answers of a file are on record."""
+        count = 0
+        while self._desk.records.get(answer_ids(first_id, count + 1)[-1]) is not None:
+            count += 1
+        return count
+
+    def _failed(self, identity: str, error: HilumError) -> list[Outcome]:
+        order = self._desk.inbox.order(identity)
+        if order.state in OPEN:
+            self._desk.inbox.end(order, "failed", fault=str(error))
+        return []
+
+    def _open(self) -> Any:
+        """The engine, opened once."""
+        with self._lock:
+            if self._closed:
+                raise Busy("the server is shutting down: try again in a moment")
+            if self._engine is None:
+                try:
+                    engine: Callable[..., Any] = import_module("hilum.jobs.engine").Engine
+                except ModuleNotFoundError as error:
+                    raise MissingExtra("a batch that outlives its request", "durable") from error
+                self._engine = engine(self, self._database)
+            return self._engine
+
+
+def answer_id(batch: str, index: int) -> str:
+    """The id of the first answer of a file: whoever answers it again finds it answered."""
+    return str(uuid.uuid5(uuid.UUID(batch), f"file {index}"))

@@ -1,0 +1,91 @@
+"""Ids of batches -> their steps, run by DBOS, each remembered once it is done; knows no image and no HTTP.
+
+DBOS is one a process, and so is this. Steps and their results are JSON; no pickle is written or read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbos import DBOS, SetWorkflowID
+from dbos import DBOSConfig as Configuration
+from dbos._serialization import DBOSPortableJSON
+
+from hilum.jobs.batches import CHUNK, Batches, Outcome
+
+QUEUE = "hilum_batches"
+POLL_SECONDS = 0.25
+DRAIN_SECONDS = 10
+
+_batches: list[Batches] = []  # whose steps run in this process
+
+
+class Engine:
+    """DBOS, launched."""
+
+    def __init__(self, batches: Batches, database: str) -> None:
+        _batches[:] = [batches]
+        configuration: Configuration = {
+            "name": "hilum",
+            "system_database_url": database,
+            "serializer": DBOSPortableJSON,
+            "log_level": "ERROR",
+            "application_version": "1",  # steps keep their meaning from release to release; raise it when they do not
+            "executor_id": "hilum",
+        }
+        DBOS(config=configuration)
+        DBOS.launch()
+        self._queue = DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
+
+    def begin(self, identity: str) -> None:
+        """Put a batch in the line; one that is known is not begun twice."""
+        with SetWorkflowID(identity):
+            self._queue.enqueue(run, identity)
+
+    def cancel(self, identity: str) -> None:
+        """Begin no further step of it."""
+        DBOS.cancel_workflow(identity)
+
+    def outcomes(self, identity: str) -> list[Outcome]:
+        """What the steps that are done came to, in the order of the files."""
+        steps = DBOS.list_workflow_steps(identity)
+        return [one for step in steps if step["function_name"] == ANSWER for one in step["output"] or []]
+
+    def close(self) -> None:
+        """Wait for the step that runs; the rest is done at the next start."""
+        DBOS.destroy(workflow_completion_timeout_sec=DRAIN_SECONDS)
+
+
+COUNT, ANSWER, FINISH = "count", "answer", "finish"
+
+
+@DBOS.workflow(name="batch")
+def run(identity: str) -> dict[str, Any]:
+    """Every file of a batch, a few at a time."""
+    outcomes: list[Outcome] = []
+    for first in range(0, count(identity), CHUNK):
+        found = answer(identity, first)
+        if not found:
+            break  # it failed or was cancelled
+        outcomes += found
+    finish(identity, len(outcomes), [i for i, outcome in enumerate(outcomes) if "error" in outcome])
+    return {"files": len(outcomes)}
+
+
+@DBOS.step(name=COUNT)
+def count(identity: str) -> int:
+    """How many files there are."""
+    return _batches[0].count(identity)
+
+
+@DBOS.step(name=ANSWER)
+def answer(identity: str, first: int) -> list[Outcome]:
+    """The outcomes of a few files."""
+    return [] if _batches[0].is_over(identity) else _batches[0].answer(identity, first)
+
+
+@DBOS.step(name=FINISH)
+def finish(identity: str, files: int, unread: list[int]) -> int:
+    """The end."""
+    _batches[0].finish(identity, unread)
+    return files

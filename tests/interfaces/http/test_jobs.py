@@ -1,0 +1,240 @@
+"""Batches over a real connection: many files, zips, results, stopping, and a server that is killed in the middle."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hilum.flows.shown import grey_png
+from hilum.image.decode import decode
+from tests.conftest import ROOT
+from tests.interfaces.http.forms import TYPE, form, sample
+from tests.interfaces.http.running import Answer, Running, running
+
+pytest.importorskip("dbos")
+
+XRAY, BRAIN = sample("pneumonia-cxr").read_bytes(), sample("brain-tumor-mri").read_bytes()
+ASYNC = {"Prefer": "respond-async"}
+ZIP = {"Content-Type": "application/zip"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+def different(count: int) -> list[bytes]:
+    """So many chest films that are not alike byte for byte, so that no cache answers."""
+    grey = decode(XRAY, name="x")[0].pixels
+    return [grey_png(np.clip(grey + np.float32(i / 20_000), 0, 1)) for i in range(count)]
+
+
+def packed(files: dict[str, bytes], **how) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", **how) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return out.getvalue()
+
+
+def over(server: Running, taken: Answer, seconds: float = 60) -> dict:
+    """The batch once nothing more will happen."""
+    assert taken.status == 202, taken.body
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        said = server.ask("GET", taken.headers["location"]).json()
+        if said["state"] not in ("queued", "running"):
+            return said
+        time.sleep(0.1)
+    raise AssertionError(said)
+
+
+def test_nobody_waits_who_does_not_want_to(server: Running) -> None:
+    taken = server.ask("POST", "/predict", form([("a.png", XRAY), ("b.png", BRAIN)]), {**TYPE, **ASYNC})
+    assert taken.headers["preference-applied"] == "respond-async"
+    said = over(server, taken)
+    assert (said["state"], said["files"], said["done"], said["unreadable"]) == ("done", 2, 2, 0)
+    found = server.ask("GET", said["results"]).json()["predictions"]
+    assert [(one["file"], one["task"]) for one in found] == [("a.png", "pneumonia-cxr"), ("b.png", "brain-tumor-mri")]
+    assert server.ask("GET", f"/predictions/{found[0]['id']}").status == 200
+    assert said["id"] in [one["id"] for one in server.ask("GET", "/v1/jobs").json()["jobs"]]
+
+
+def test_many_files_are_a_batch_and_few_of_a_zip_are_not(server: Running) -> None:
+    files = {f"folder/{i}.png": data for i, data in enumerate(different(70))}
+    said = over(server, server.ask("POST", "/predict?task=pneumonia-cxr", packed(files), ZIP))
+    assert (said["state"], said["done"]) == ("done", 70)
+    few = server.ask("POST", "/predict", packed({"x/a.png": XRAY, "__MACOSX/x/._a.png": b"no", "b.png": BRAIN}), ZIP)
+    assert few.status == 200
+    assert [one["file"] for one in few.json()["predictions"]] == ["a.png", "b.png"]
+
+
+def test_results_are_a_table_too_and_nothing_in_it_runs(server: Running) -> None:
+    files = [("=cmd.png", XRAY), ("broken.png", b"no image"), ("b.png", BRAIN)]
+    said = over(server, server.ask("POST", "/predict?task=pneumonia-cxr", form(files), {**TYPE, **ASYNC}))
+    assert (said["done"], said["unreadable"]) == (3, 1)
+    answer = server.ask("GET", f"/jobs/{said['id']}?format=csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
+    assert [row["file"] for row in rows] == ["'=cmd.png", "broken.png", "b.png"]
+    assert [row["class"] for row in rows] == ["normal", "", ""]
+    assert (rows[1]["error"] != "", rows[2]["reasons"]) == (True, "not_this_kind_of_image")
+    assert 0.5 < float(rows[0]["p(normal)"]) <= 1
+    left = json.loads((server.parts.settings.home / "inbox" / said["id"] / "order.json").read_text())
+    assert left["names"] == [None, "broken.png", None]  # the others stand, erasable, beside their records
+
+
+def test_the_same_key_is_the_same_batch(server: Running) -> None:
+    headers = {**TYPE, **ASYNC, "Idempotency-Key": "once"}
+    first, again = (server.ask("POST", "/predict", form([("a.png", XRAY)]), headers) for _ in range(2))
+    assert first.json()["id"] == again.json()["id"]
+    assert over(server, first)["done"] == 1
+
+
+def test_what_does_not_fit_is_said_before_anything_is_taken(server: Running) -> None:
+    for query in ("task=feet", "operating_point=wild", "prevalence=7", "model=nobody"):
+        answer = server.ask("POST", f"/predict?{query}", form([("a.png", XRAY)]), {**TYPE, **ASYNC})
+        assert 400 <= answer.status < 500, query
+        assert answer.is_problem()
+
+
+def test_a_batch_is_stopped_and_forgotten(server: Running) -> None:
+    files = {f"{i}.png": data for i, data in enumerate(different(200))}
+    taken = server.ask("POST", "/predict", packed(files), ZIP)
+    assert server.ask("DELETE", taken.headers["location"]).json()["state"] == "cancelled"
+    said = over(server, taken)
+    assert said["state"] == "cancelled"
+    assert said["done"] < 200
+    assert list((server.parts.settings.home / "inbox" / said["id"]).iterdir()) == [
+        server.parts.settings.home / "inbox" / said["id"] / "order.json"
+    ]
+    server.ask("DELETE", taken.headers["location"])
+    assert server.ask("GET", taken.headers["location"]).status == 404
+
+
+@pytest.mark.parametrize("name", ["nobody", "..%2f..", "00000000-0000-4000-8000-000000000000"])
+def test_a_batch_that_is_not_there_is_404(server: Running, name: str) -> None:
+    assert server.ask("GET", f"/jobs/{name}").status == 404
+    assert server.ask("DELETE", f"/jobs/{name}").status == 404
+
+
+def bomb() -> bytes:
+    return packed({f"{i}.bmp": b"\0" * 20_000_000 for i in range(8)}, compression=zipfile.ZIP_DEFLATED)
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"PK\x03\x04broken", 400),
+        (packed({}), 400),
+        (packed({"folder/": b""}), 400),
+        (bomb(), 413),
+        (packed({f"{i}": b"" for i in range(10_001)}), 413),
+    ],
+    ids=["broken", "empty", "folders", "bomb", "many"],
+)
+def test_a_hostile_zip_is_refused_before_it_is_unpacked(server: Running, data: bytes, status: int) -> None:
+    answer = server.ask("POST", "/predict", data, ZIP)
+    assert answer.status == status
+    assert answer.is_problem()
+    assert server.ask("GET", "/livez").status == 200
+
+
+def test_names_in_a_zip_are_no_paths(server: Running) -> None:
+    answer = server.ask("POST", "/predict", packed({"../../etc/a.png": XRAY, "C:\\b.png": XRAY}), ZIP)
+    assert [one["file"] for one in answer.json()["predictions"]] == ["a.png", "b.png"]
+
+
+def test_only_who_sent_a_batch_may_see_it(tmp_path: Path) -> None:
+    with running(tmp_path, AUTH="on") as guarded:
+        taken = guarded.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}, key="reader")
+        assert taken.status == 202
+        path = taken.headers["location"]
+        asked = {
+            role: guarded.ask("GET", path, key=role).status for role in ("reader", "reviewer", "engineer", "admin")
+        }
+        assert asked == {"reader": 200, "reviewer": 404, "engineer": 404, "admin": 200}
+        assert guarded.ask("DELETE", path, key="engineer").status == 404
+        assert guarded.ask("GET", "/jobs", key="reviewer").json() == {"jobs": []}
+        assert guarded.ask("GET", path).status == 401
+
+
+class Process:
+    """`hilum serve` as people run it."""
+
+    def __init__(self, home: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hilum", "serve", "--port", "0"],
+            env={**os.environ, "HILUM_HOME": str(home)},
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+            cwd=ROOT,
+        )
+        assert self.process.stderr is not None
+        line = next(line for line in self.process.stderr if "http://" in line)
+        self.url = line[line.index("http://") :].split()[0]
+
+    def get(self, path: str) -> dict:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=20) as answer:
+            return json.load(answer)
+
+    def post(self, path: str, body: bytes, headers: dict[str, str]) -> dict:
+        request = urllib.request.Request(f"{self.url}{path}", body, headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def end(self, how: signal.Signals) -> int:
+        self.process.send_signal(how)
+        code = self.process.wait(40)
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+        return code
+
+
+def until(server: Process, path: str, enough) -> dict:
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline:
+        said = server.get(path)
+        if enough(said):
+            return said
+        time.sleep(0.05)
+    raise AssertionError(said)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_a_batch_outlives_its_server_and_every_file_is_answered_once(tmp_path: Path, how: signal.Signals) -> None:
+    files = packed({f"{i:03d}.png": data for i, data in enumerate(different(240))})
+    server = Process(tmp_path)
+    try:
+        taken = server.post("/predict?task=pneumonia-cxr", files, ZIP)
+        path = f"/jobs/{taken['id']}"
+        until(server, path, lambda said: said["done"] >= 16)
+        before = server.get(path)
+        assert before["state"] == "running"
+    finally:
+        server.end(how)
+    server = Process(tmp_path)
+    try:
+        said = until(server, path, lambda said: said["state"] not in ("queued", "running"))
+        assert (said["state"], said["done"], said["unreadable"]) == ("done", 240, 0)
+        found = server.get(f"{path}/results")["predictions"]
+        assert [one["file"] for one in found] == [f"{i:03d}.png" for i in range(240)]
+        assert server.get("/predictions?limit=1")["total"] == 240
+    finally:
+        assert server.end(signal.SIGTERM) == 0
