@@ -147,6 +147,46 @@ def nested_zip(levels: int) -> bytes:
     return data
 
 
+def zip_of(**members: bytes) -> bytes:
+    """An archive; names with __ for /."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("__", "/"), data)
+    return out.getvalue()
+
+
+def zip_bomb(size: int) -> bytes:
+    """One member of so many zeros."""
+    out = io.BytesIO()
+    with (
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.png", "w", force_zip64=True) as member,
+    ):
+        for _ in range(size >> 20):
+            member.write(bytes(1 << 20))
+    return out.getvalue()
+
+
+def zip_that_lies(size: int) -> bytes:
+    """As zip_bomb, but every header says the member has ten bytes."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    body = b"".join(packer.compress(bytes(1 << 20)) for _ in range(size >> 20)) + packer.flush()
+    local = struct.pack("<4sHHHHHIIIHH", b"PK\x03\x04", 20, 0, 8, 0, 0, 0, len(body), 10, 5, 0) + b"a.png"
+    entry = struct.pack("<4sHHHHHHIIIHHHHHII", b"PK\x01\x02", 20, 20, 0, 8, 0, 0, 0, len(body), 10, 5, 0, 0, 0, 0, 0, 0)
+    start = len(local) + len(body)
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 1, 1, len(entry) + 5, start, 0)
+    return local + body + entry + b"a.png" + end
+
+
+def zip_of_many(count: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for number in range(count):
+            archive.writestr(str(number), b"")
+    return out.getvalue()
+
+
 class Harm:
     """Unpickled, it leaves a file behind."""
 
@@ -239,6 +279,11 @@ def bombs() -> dict[str, bytes]:
         "dicom head alone": dicom()[:140],
         "dicomdir": dicom(lambda made: setattr(made, "DirectoryRecordSequence", Sequence([Dataset()]))),
         "zip in zip": nested_zip(5),
+        "zip of 1 GB": zip_bomb(1 << 30),
+        "zip that lies": zip_that_lies(256 << 20),
+        "zip of 50,000": zip_of_many(50_000),
+        "zip cut": zip_bomb(1 << 20)[:-30],
+        "zip of nothing": zip_of_many(0),
         "gzip": gzip.compress(bytes(64 << 20)),
     }
 
