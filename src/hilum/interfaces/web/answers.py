@@ -12,7 +12,7 @@ from hilum.interfaces.web.words import percent
 from hilum.model.calibration import OperatingPoint
 from hilum.model.package import Package
 from hilum.parts import Parts
-from hilum.records.store import Record
+from hilum.records.entry import Record
 from hilum.task import Label, Task, shipped_tasks
 
 NEXT_STEPS = {
@@ -96,7 +96,7 @@ class AnswerShown:
 
 def answer_shown(record: Record, parts: Parts) -> AnswerShown:
     """The page's view of one record."""
-    said = json.loads(record.body)
+    said = json.loads(record.entry.body)
     model = said.get("model")
     package = by_digest(parts.settings, model["digest"]) if model else None
     task = package.task if package else next((t for t in shipped_tasks() if t.name == said.get("task")), None)
@@ -108,8 +108,8 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
     point = _point(package, said["operating_point"])
     return AnswerShown(
         id=record.id,
-        at=record.at,
-        file=record.personal.get("file", ""),
+        at=record.entry.at,
+        file=record.entry.personal.get("file", ""),
         question=task.title if task else "No question fits",
         refused=refused,
         label=label,
@@ -130,7 +130,7 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
         intended_use=task.intended_use if task else "",
         model=model,
         frame=said.get("frame"),
-        kept=record.columns.image is not None,
+        kept=record.entry.columns.image is not None,
         labels=task.labels if task else (),
         told=told,
         told_title=label_of(task, told).title,
@@ -142,7 +142,7 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
 def _told(parts: Parts, name: str) -> str:
     """The class that was last said to be the right one; "" where nobody said."""
     said: Sequence[Record] = parts.records.about(name, "feedback")
-    return (max(said, key=lambda record: record.at).columns.label or "") if said else ""
+    return (max(said, key=lambda record: record.entry.at).columns.label or "") if said else ""
 
 
 def _sentence(task: Task | None, label: str, said: dict[str, Any]) -> str:

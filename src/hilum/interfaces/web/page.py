@@ -69,6 +69,12 @@ def may(request: Request, act: str) -> bool:
     return caller is not None and bool(caller.may(act))
 
 
+def csrf_of(request: Request) -> str:
+    """The token that a change must carry; "" where there is no session."""
+    session, access = getattr(request.state, "session", ""), parts_of(request).access
+    return access.sessions.csrf(session) if access is not None and session else ""
+
+
 def must(request: Request, act: str) -> None:
     """Raises NotAllowed unless the caller may do this."""
     if not may(request, act):
@@ -121,7 +127,7 @@ def _common(request: Request) -> dict[str, Any]:
         "may": lambda act: may(request, act),
         "places": PLACES,
         "here": request.url.path,
-        "csrf": getattr(request.state, "csrf", "") or "",
+        "csrf": csrf_of(request),
         "theme": theme if theme in ("light", "dark") else "",
         "speaking": speaking(parts_of(request).settings),
         "lacking": parts_of(request).lacking(),

@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from hilum.errors import NotFound
 from hilum.interfaces.http.recorded import found
@@ -57,13 +57,6 @@ def answer(request: Request, name: str) -> Response:
     return show(request, "answer.html", {"answer": answer_shown(found(parts, name), parts)})
 
 
-@router.get("/sample/{task}/{name}")
-def sample(request: Request, task: str, name: str) -> Response:
-    """One synthetic image, whole."""
-    must(request, "predict")
-    return FileResponse(_sample(task, name), media_type="image/png")
-
-
 @router.get("/thumb/{task}/{name}")
 def thumb(request: Request, task: str, name: str) -> Response:
     """One synthetic image, small."""
@@ -103,7 +96,7 @@ def _samples() -> list[dict[str, str]]:
         {
             "name": f"{stem}.png",
             "title": next((label.title for label in tasks[task].labels if label.name == stem.split("-")[0]), stem),
-            "path": f"/app/sample/{task}/{stem}.png",
+            "path": f"/samples/{task}/{stem}.png",
             "thumb": f"/app/thumb/{task}/{stem}.png",
         }
         for task, stem in there

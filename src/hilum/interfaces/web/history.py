@@ -1,0 +1,138 @@
+"""The list of recorded answers with its filters in the address; one answer, two beside each other, the list as a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from hilum.interfaces.http.recorded import Filters, feedback_on, found, told, wanted
+from hilum.interfaces.web.answers import answer_shown
+from hilum.interfaces.web.models_shown import label_of
+from hilum.interfaces.web.page import must, parts_of, show
+from hilum.registry.pins import known_packages
+from hilum.task import shipped_tasks
+
+router = APIRouter()
+LIMIT = 50
+MOST = 5000  # rows of a file
+FIELDS = ("text", "task", "class", "model", "since", "until", "state", "order")
+ORDERS = {"newest": "Newest first", "priority": "Most likely disease first", "uncertain": "Least certain first"}
+STATES = {"answered": "Answered", "refused": "Refused", "disagreed": "Somebody disagreed"}
+COLUMNS = ("id", "at", "file", "task", "class", "probability", "refused", "reasons", "set", "model", "digest", "caller")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@router.get("/history")
+def history(request: Request) -> Response:
+    """The list; with htmx only its rows are taken from the page."""
+    must(request, "read")
+    parts, asked = parts_of(request), _asked(request.query_params)
+    problem, page = "", None
+    try:
+        page = parts.records.find(wanted(_filters(asked, LIMIT, request.query_params.get("cursor"))))
+    except ValidationError as error:
+        problem = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+    kept = {name: value for name, value in asked.items() if value}
+    return show(request, "history.html", {
+        "rows": [answer_shown(record, parts) for record in page.records] if page else [],
+        "total": page.total if page else 0,
+        "next": urlencode({**kept, "cursor": page.next_cursor}) if page and page.next_cursor else "",
+        "paged": "cursor" in request.query_params,
+        "asked": asked,
+        "filtered": any(value for name, value in kept.items() if name != "order"),
+        "query": urlencode(kept),
+        "problem": problem,
+        "tasks": shipped_tasks(),
+        "classes": _classes(asked["task"]),
+        "models": sorted({one.reference for one in known_packages(parts.settings)}),
+        "orders": ORDERS,
+        "states": STATES,
+    })  # fmt: skip
+
+
+@router.get("/history/{name}")
+def record(request: Request, name: str) -> Response:
+    """One answer beside its picture."""
+    must(request, "read")
+    parts = parts_of(request)
+    one = found(parts, name)
+    said = [{**each, "title": label_of(None, each.get("class", "")).title} for each in feedback_on(parts, name)]
+    body = json.dumps(told(one), indent=2, ensure_ascii=False)
+    return show(request, "record.html", {"answers": [answer_shown(one, parts)], "feedback": said, "body": body})
+
+
+@router.get("/compare")
+def compare(request: Request, a: str, b: str) -> Response:
+    """Two answers beside each other; their pictures move together."""
+    must(request, "read")
+    parts = parts_of(request)
+    both = [answer_shown(found(parts, name), parts) for name in (a, b)]
+    return show(request, "compare.html", {"answers": both})
+
+
+@router.get("/export")
+def export(request: Request, form: str = "csv") -> Response:
+    """The list as it is filtered, as CSV or JSON."""
+    must(request, "read")
+    parts, asked = parts_of(request), _asked(request.query_params)
+    rows: list[dict[str, Any]] = []
+    cursor = None
+    while len(rows) < MOST:
+        page = parts.records.find(wanted(_filters(asked, 500, cursor)))
+        rows += [told(one) for one in page.records]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    name = "json" if form == "json" else "csv"
+    text = json.dumps({"predictions": rows}, indent=1) if name == "json" else _csv(rows)
+    kind = "application/json" if name == "json" else "text/csv; charset=utf-8"
+    return Response(text, media_type=kind, headers={"Content-Disposition": f'attachment; filename="hilum-history.{name}"'})
+
+
+def _asked(given: Mapping[str, str]) -> dict[str, str]:
+    return {name: given.get(name, "").strip() for name in FIELDS}
+
+
+def _filters(asked: Mapping[str, str], limit: int, cursor: str | None) -> Filters:
+    state = {"answered": {"refused": False}, "refused": {"refused": True}, "disagreed": {"disagreed": True}}
+    said: dict[str, Any] = {name: value for name, value in asked.items() if value and name != "state"}
+    said |= state.get(asked["state"], {})
+    if len(asked["until"]) == 10 and asked["until"][4] == "-":  # a day is meant whole
+        said["until"] = _day_after(asked["until"])
+    return Filters.model_validate({**said, "limit": limit, "cursor": cursor})
+
+
+def _day_after(day: str) -> str:
+    try:
+        return (datetime.fromisoformat(day) + timedelta(days=1)).date().isoformat()
+    except ValueError:
+        return day
+
+
+def _classes(task: str) -> list[tuple[str, str]]:
+    labels = [label for one in shipped_tasks() for label in one.labels if task in ("", one.name)]
+    return list({label.name: label.title for label in labels}.items())
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for row in rows:
+        said, gate, model = row.get("prediction") or {}, row["gate"], row.get("model") or {}
+        line = (
+            row["id"], row["at"], row.get("file", ""), row.get("task") or "", said.get("class", ""),
+            said.get("probability", ""), not gate["admitted"], " ".join(gate["reasons"]), " ".join(row["conformal_set"]),
+            f"{model.get('name', '')} {model.get('version', '')}".strip(), model.get("digest", ""), row["caller"],
+        )  # fmt: skip
+        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in line])
+    return out.getvalue()
