@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import struct
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
+from PIL.PngImagePlugin import PngInfo
 
 from hilum import bootstrap
 from hilum.flows.answer import Ask
@@ -54,3 +57,15 @@ def test_a_dicom_that_cannot_be_freed_of_names_is_answered_and_not_kept(asked):
     said, kept = asked(film() + DEEP)
     assert said["prediction"]
     assert kept is None
+
+
+def test_what_is_written_beside_a_picture_is_not_kept(asked):
+    out = io.BytesIO()
+    words = PngInfo()
+    words.add_text("Patient", "CANARY")
+    with Picture.open(FILMS[0]) as picture:
+        picture.save(out, "PNG", pnginfo=words)
+    said, kept = asked(out.getvalue())
+    assert b"CANARY" in out.getvalue()
+    assert b"CANARY" not in kept
+    assert said["prediction"]

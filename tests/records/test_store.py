@@ -36,6 +36,8 @@ def test_what_speaks_of_a_record_is_found_in_order(records):
     add(records, second, Entry("erasure", subject=entry.id))
     assert [found.id for found in records.about(entry.id, "feedback")] == [first.id, second.id]
     assert len(records.about(entry.id)) == 3
+    assert records.get(entry.id).erased
+    assert not records.get(first.id).erased
     assert records.about("another") == ()
 
 

@@ -59,7 +59,7 @@ def erase_one(identity: str, places: Places, *, by: str = "local", why: str = "a
     image = record.entry.columns.image
     same = places.records.kept(images=[image]) if image else ()
     ids = {found.id: found for found in same}
-    if not places.records.about(identity, "erasure"):
+    if not record.erased:
         ids.setdefault(identity, Kept(identity, image, record.entry.caller))
     images = [image] if image else []
     return _erase(tuple(ids.values()), images, places, by, why, again=(identity,))

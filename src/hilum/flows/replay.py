@@ -83,7 +83,7 @@ def _kept(record: Record, past: Past) -> bytes:
     other = "; give the same file with --image"
     if record.entry.columns.image is None:
         raise ImageGone(f"the image of {record.id} was not kept{other}")
-    if past.records.about(record.id, "erasure"):
+    if record.erased:
         raise ImageGone(f"the image of {record.id} was erased{other}")
     try:
         return past.images.get(record.entry.columns.image)

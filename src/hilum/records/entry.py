@@ -51,13 +51,15 @@ class Entry:
 class Record:
     """An entry as it stands in the records.
 
-    number: its place in the database. writer, seq: its place in one process's chain. personal: {} once erased.
+    number: its place in the database. writer, seq: its place in one process's chain.
+    erased: whether its picture and what was personal are gone.
     """
 
     entry: Entry
     number: int
     writer: str
     seq: int
+    erased: bool = False
 
     @property
     def id(self) -> str:

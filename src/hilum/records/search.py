@@ -56,14 +56,20 @@ def about(connection: Connection, subject: str, kind: str | None) -> tuple[Recor
 
 
 def records_of(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Record, ...]:
-    """Rows with what is personal about them."""
+    """Rows with what is personal about them, and whether they were erased."""
     personal: dict[str, dict[str, str]] = {}
-    if rows:
-        asked = select(PERSONAL).where(PERSONAL.c.id.in_([row["id"] for row in rows]))
-        for row in connection.execute(asked):
-            personal.setdefault(row.id, {})[row.name] = row.value
+    if not rows:
+        return ()
+    ids = [row["id"] for row in rows]
+    for row in connection.execute(select(PERSONAL).where(PERSONAL.c.id.in_(ids))):
+        personal.setdefault(row.id, {})[row.name] = row.value
+    said = select(COLUMNS.subject).where(COLUMNS.subject.in_(ids), COLUMNS.kind == "erasure")
+    erased = set(connection.execute(said).scalars())
     return tuple(
-        Record(entry_of(row, personal.get(row["id"], {})), row["number"], row["writer"], row["seq"]) for row in rows
+        Record(
+            entry_of(row, personal.get(row["id"], {})), row["number"], row["writer"], row["seq"], row["id"] in erased
+        )
+        for row in rows
     )
 
 

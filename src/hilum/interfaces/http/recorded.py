@@ -172,7 +172,7 @@ def told(record: Record) -> dict[str, Any]:
         **said,
         "at": at,
         "caller": record.entry.caller,
-        "image": record.entry.columns.image is not None,
+        "image": record.entry.columns.image is not None and not record.erased,
     }
 
 
