@@ -1,4 +1,4 @@
-"""The code -> docs/reference/{cli,settings,errors}.md; tests/house checks that the pages are what this writes."""
+"""The code -> docs/reference/{cli,settings,errors,permissions}.md; tests/house checks that they are what this writes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 from hilum import errors
+from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
 from hilum.interfaces.cli.main import COMMANDS, overview, parser_of
+from hilum.interfaces.http.rules import RULES
 from hilum.settings import SETTINGS
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -38,7 +40,21 @@ def error_table() -> str:
     )
 
 
-PAGES = {"cli.md": cli, "settings.md": settings, "errors.md": error_table}
+def permissions() -> str:
+    """Roles and what they may, and every route with the act it needs."""
+    marks = [
+        f"| `{act}` | {words} | " + " | ".join("yes" if act in acts_of(role) else "–" for role in ROLES) + " |"
+        for act, words in ACTS.items()
+    ]
+    matrix = f"| act | what it means | {' | '.join(ROLES)} |\n|---|---|{'---|' * len(ROLES)}\n" + "\n".join(marks)
+    rows = [f"| {rule.methods} | `{rule.path}` | {f'`{rule.act}`' if rule.act else 'anybody'} |" for rule in RULES]
+    routes = "| method | path | needs |\n|---|---|---|\n" + "\n".join(rows)
+    keys = f"A key may be given these scopes, as far as its user's role reaches: {', '.join(sorted(SCOPES))}."
+    words = "With `HILUM_AUTH=off` everybody on this machine may everything, and no other machine reaches the server."
+    return f"{HEAD}# Permissions\n\n{words}\n\n{matrix}\n\n{keys}\n\n## Routes\n\nEach also under `/v1`.\n\n{routes}\n"
+
+
+PAGES = {"cli.md": cli, "settings.md": settings, "errors.md": error_table, "permissions.md": permissions}
 
 
 def _tree(kind: type[errors.HilumError]) -> set[type[errors.HilumError]]:
