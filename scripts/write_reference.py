@@ -1,4 +1,4 @@
-"""The code -> docs/reference/{cli,settings,errors,permissions}.md; tests/house checks that they are what this writes."""
+"""The code -> docs/reference/{cli,settings,errors,permissions}.md; tests/house checks that they are what it writes."""
 
 from __future__ import annotations
 
