@@ -36,6 +36,14 @@ HilumError
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """Text from outside (a file's name) in one harmless line: what does not print is written as an escape.
+
+    So a name cannot feign a second line of a log or command a terminal; names that are no UTF-8 can be printed, too.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
 class HilumError(Exception):
     """Base of all errors that Hilum raises on purpose; its text is written for the user."""
 
@@ -82,9 +90,9 @@ class InputError(HilumError):
     code = "unreadable"
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(f"{name}: {reason}")
+        super().__init__(f"{printable(name)}: {printable(reason)}")
         self.name = name
-        self.reason = reason
+        self.reason = printable(reason)
 
 
 class UnreadableImage(InputError):

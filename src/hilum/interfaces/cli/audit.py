@@ -7,9 +7,12 @@ import json
 from pathlib import Path
 
 from hilum.data.audit import audit
+from hilum.data.audit_words import strong_cues
 from hilum.data.findings import Audit, Pair
 from hilum.data.layouts.found import Columns
+from hilum.data.shortcuts import WARN_ABOVE
 from hilum.data.source import open_source
+from hilum.errors import printable
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, counted, open_labelled
 from hilum.settings import Settings
@@ -67,11 +70,18 @@ def in_words(found: Audit) -> str:
         ("shortcuts", _cues(found)),
         ("nearest neighbour", _neighbour(found)),
     ]
-    pairs = [f"  {p.kind:<8} {p.similarity:.3f}  {p.a_path}  =  {p.b_path}" for p in _worst(found)[:SHOWN]]
+    pairs = [
+        f"  {p.kind:<8} {p.similarity:.3f}  {printable(p.a_path)}  =  {printable(p.b_path)}"
+        for p in _worst(found)[:SHOWN]
+    ]
     more = [f"  … {len(found.pairs) - SHOWN} more pairs: --json or --report DIR"] if len(found.pairs) > SHOWN else []
-    broken = [f"  unreadable: {found.paths[i]}: {why}" for i, why in list(found.unreadable.items())[:SHOWN]]
+    broken = [f"  unreadable: {printable(found.paths[i])}: {why}" for i, why in list(found.unreadable.items())[:SHOWN]]
     notes = [f"note: {note}" for note in found.notes]
     return "\n".join([*(f"{name:<18} {value}" for name, value in rows), *pairs, *more, *broken, *notes])
+
+
+def _pair(pair: Pair) -> str:
+    return f"  {pair.kind:<8} {pair.similarity:.3f}  {printable(pair.a_path)}  =  {printable(pair.b_path)}"
 
 
 def _copies(found: Audit) -> str:
@@ -81,8 +91,8 @@ def _copies(found: Audit) -> str:
 
 
 def _cues(found: Audit) -> str:
-    worst = [f"{cue} {auroc:.2f}" for cue, auroc in found.shortcuts.items() if auroc > 0.8]
-    return f"AUROC of the class from {', '.join(worst)} alone" if worst else "none with AUROC above 0.8"
+    worst = [f"{cue} {auroc:.2f}" for cue, auroc in strong_cues(found).items()]
+    return f"AUROC of the class from {', '.join(worst)} alone" if worst else f"none with AUROC above {WARN_ABOVE}"
 
 
 def _neighbour(found: Audit) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from hilum.data.places.far import is_far, list_files, place_of
-from hilum.errors import UnreadableSource, UsageError
+from hilum.errors import UnreadableSource, UsageError, printable
 from hilum.flows.reading import Item, Unlisted
 
 STRAY = {".ds_store", "thumbs.db", "desktop.ini"}
@@ -43,7 +43,7 @@ def expand(arguments: Sequence[str]) -> Iterator[Item]:
         if is_far(argument):
             place_of(argument, files=True)
         elif argument != "-" and not Path(argument).exists():
-            raise UsageError(f"{argument}: no such file or folder")
+            raise UsageError(f"{printable(argument)}: no such file or folder")
     return _walk(arguments)
 
 

@@ -6,6 +6,7 @@ import os
 import sys
 import textwrap
 
+from hilum.errors import printable
 from hilum.flows.bulk import Line, Unread
 from hilum.flows.prediction import Prediction
 
@@ -28,7 +29,7 @@ class PredictionTable:
             self._headed = True
         if isinstance(line, Unread):
             self.unread += 1
-            self._spoken(line.file, "unreadable", line.error, RED)
+            self._spoken(printable(line.file), "unreadable", line.error, RED)
         elif line.refused:
             self.refused += 1
             self._spoken(_where(line), "refused", " ".join(reason.text for reason in line.reasons), YELLOW)
@@ -63,8 +64,12 @@ class PredictionTable:
 
 def _where(answer: Prediction) -> str:
     frame = "" if answer.frame is None else f" [{answer.frame}]"
-    return f"{answer.file}{frame}"
+    return f"{printable(answer.file or '')}{frame}"
 
 
 def _short(text: str, width: int) -> str:
-    return text if len(text) <= width else "…" + text[-(width - 1) :]
+    """The text in at most `width` characters; of a long one both ends, more of the last, which tells files apart."""
+    if len(text) <= width:
+        return text
+    start = width // 3
+    return f"{text[:start]}…{text[len(text) - (width - 1 - start) :]}"
