@@ -51,6 +51,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/invocations", "predict", most=UPLOAD),
     Rule("POST", "/feedback", "feedback"),
     Rule("POST", "/evaluate", "evaluate", most=UPLOAD),
+    Rule("GET", "/evaluations/{identity}", "evaluate"),
     # what is on record, what can be asked
     _read("/"),
     _read("/predictions"),

@@ -24,7 +24,7 @@ class Series:
 class Chart:
     """What is drawn and told: `labels` along the bottom, `series` stacked as columns or each as a line.
 
-    shape: "columns" or "lines". top: what the upper edge stands for; 0: whatever fits. written: a value in words.
+    shape: "columns" or "lines". counts: the values come whole. top: what the upper edge stands for; 0: whatever fits. written: a value in words.
     across: what the labels are. empty: what is said where there is nothing to draw.
     """
 
@@ -35,6 +35,7 @@ class Chart:
     series: tuple[Series, ...]
     shape: str = "columns"
     top: float = 0.0
+    counts: bool = True
     across: str = "Time"
     empty: str = "Nothing yet in this span."
     written: Callable[[float], str] = lambda value: f"{value:,.0f}"
@@ -78,7 +79,7 @@ class Drawn:
 
 def draw(chart: Chart) -> Drawn:
     """Lay a chart out."""
-    steps = _steps(chart.top or _highest(chart))
+    steps = _steps(chart.top or _highest(chart), whole=not chart.top and chart.counts)
     top = steps[-1]
     places = [LEFT + (i + 0.5) * _pitch(chart) for i in range(len(chart.labels))]
     up = tuple((round(_y(step, top), 1), chart.written(step)) for step in steps)
@@ -140,20 +141,17 @@ def _highest(chart: Chart) -> float:
     return max((sum(line) if chart.shape == "columns" else max(line) for line in columns), default=1.0)
 
 
-def _steps(highest: float) -> list[float]:
-    """Round numbers from 0 to at least the highest."""
+def _steps(highest: float, *, whole: bool) -> list[float]:
+    """Round numbers from 0 to at least the highest; whole: things that are counted."""
     raw = max(highest, 1e-9) / TICKS
     size = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= raw * 0.999)
-    if highest >= 1 and step < 1 and highest == int(highest):
-        step = 1.0  # things that are counted come whole
+    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= raw * 0.999)
+    step = max(step, 1.0) if whole else step
     return [step * i for i in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
 def _ticks(count: int) -> list[int]:
-    if count <= TICKS + 1:
-        return list(range(count))
-    return sorted({round(i * (count - 1) / TICKS) for i in range(TICKS + 1)})
+    return list(range(0, count, math.ceil(count / (TICKS + 1))))
 
 
 def _pitch(chart: Chart) -> float:

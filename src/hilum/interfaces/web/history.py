@@ -95,7 +95,9 @@ def export(request: Request, form: str = "csv") -> Response:
     name = "json" if form == "json" else "csv"
     text = json.dumps({"predictions": rows}, indent=1) if name == "json" else _csv(rows)
     kind = "application/json" if name == "json" else "text/csv; charset=utf-8"
-    return Response(text, media_type=kind, headers={"Content-Disposition": f'attachment; filename="hilum-history.{name}"'})
+    return Response(
+        text, media_type=kind, headers={"Content-Disposition": f'attachment; filename="hilum-history.{name}"'}
+    )
 
 
 def _asked(given: Mapping[str, str]) -> dict[str, str]:

@@ -11,14 +11,14 @@ from starlette.types import Scope
 
 from hilum import errors
 from hilum.interfaces.http.problems import Problem
-from hilum.interfaces.web import docs, history, monitoring, read
+from hilum.interfaces.web import data, docs, doors, history, models, monitoring, read, settings_page, works_pages
 from hilum.interfaces.web.page import show, wants_page
 from hilum.interfaces.web.static_files import static
 
 __all__ = ["install", "refused_page", "refused_scope", "router"]
 
 router = APIRouter(prefix="/app", include_in_schema=False)
-for one in (read, history, monitoring):
+for one in (read, history, models, monitoring, data, settings_page):
     router.include_router(one.router)
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -27,6 +27,7 @@ def install(app: FastAPI) -> None:
     """Add the pages and their files; to be called after problems.install, whose answers browsers get as pages."""
     app.include_router(router)
     app.include_router(docs.router)
+    app.include_router(doors.router)
     app.router.routes.append(static)
     for kind, handler in list(app.exception_handlers.items()):
         app.add_exception_handler(kind, _drawn(handler))  # type: ignore[arg-type]

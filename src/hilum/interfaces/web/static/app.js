@@ -120,6 +120,8 @@ function forms() {
       said.textContent = form.dataset.done ?? "Done.";
       said.className = "said-so";
     }
+    const place = form.querySelector("[data-reveal]");
+    if (place) place.textContent = answer[place.dataset.reveal] ?? "";
     form.dispatchEvent(new CustomEvent("hilum:sent", { bubbles: true, detail: answer }));
   });
 }

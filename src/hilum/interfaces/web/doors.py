@@ -1,0 +1,71 @@
+"""The pages before one is in: sign in, first start, choose a password; and the own account. The forms go elsewhere."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from hilum.access.caller import ACTS
+from hilum.interfaces.web.page import caller_of, move, must, parts_of, show
+
+router = APIRouter(include_in_schema=False)
+SAID = {
+    "not_signed_in": "That did not fit. Check the name and the password, or ask for another link.",
+    "not_allowed": "This account is shut out. Ask an administrator.",
+    "too_many_attempts": "Too many attempts. Wait {seconds} seconds and try again.",
+}
+
+
+@router.get("/login")
+def login(request: Request) -> Response:
+    """Name and password, or the institution's own sign-in."""
+    parts = parts_of(request)
+    if parts.access is None:
+        return move("/app/read")
+    return show(request, "login.html", {
+        "problem": _problem(request), "next": _next(request), "oidc": bool(parts.settings.oidc_issuer),
+    })  # fmt: skip
+
+
+@router.get("/first-start")
+def first_start(request: Request) -> Response:
+    """The first administrator, with the link that the start printed."""
+    return show(request, "first_start.html", {"problem": _problem(request)})
+
+
+@router.get("/set-password")
+def set_password(request: Request) -> Response:
+    """An invited user chooses a password."""
+    return show(request, "set_password.html", {"problem": _problem(request)})
+
+
+@router.get("/account")
+def back(request: Request) -> Response:
+    """Where the password form comes back to when it failed."""
+    return move(f"/app/account?{request.url.query}")
+
+
+@router.get("/app/account")
+def account(request: Request) -> Response:
+    """Who I am, what I may, my password, signing out."""
+    must(request, "account")
+    caller = caller_of(request)
+    acts = [words for act, words in ACTS.items() if caller.may(act)]
+    return show(request, "account.html", {
+        "problem": _problem(request), "acts": acts, "changed": "changed" in request.query_params,
+        "auth": parts_of(request).access is not None,
+    })  # fmt: skip
+
+
+def _problem(request: Request) -> str:
+    given = request.query_params
+    code = given.get("failed", "")
+    if code in SAID:
+        return SAID[code].format(seconds=given.get("seconds", "a few"))
+    why = given.get("why", "") if code else ""
+    return why[:1].upper() + why[1:300] if why else "That did not work." if code else ""
+
+
+def _next(request: Request) -> str:
+    asked = request.query_params.get("next", "")
+    return asked if asked.startswith("/") and not asked.startswith("//") else "/app/read"

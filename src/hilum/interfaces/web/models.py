@@ -1,0 +1,136 @@
+"""The Models pages: every package with its figures, one with its card and curves, two versions beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from hilum.errors import UnknownModel
+from hilum.evaluate.drawing import Axis, Chart, Dot, Line
+from hilum.interfaces.web.models_shown import opened
+from hilum.interfaces.web.page import must, parts_of, show
+from hilum.interfaces.web.words import percent
+from hilum.model.package import CARD, Package
+from hilum.registry.history import history
+from hilum.registry.pins import Known, known_packages
+
+router = APIRouter()
+HEADLINES = ("balanced_accuracy", "sensitivity", "specificity", "auroc", "ece")
+FIGURES = (
+    "accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc",
+    "detection_auroc", "specificity_at_sensitivity_0.95", "sensitivity_at_specificity_0.95",
+    "ppv_at_prevalence_0.01", "ppv_at_prevalence_0.1", "npv_at_prevalence_0.1", "ece", "brier",
+)  # fmt: skip
+KNOWN_POINTS = ("0.90", "0.95")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One package on a page; `package` None where it must not be used."""
+
+    known: Known
+    package: Package | None
+    speaks: bool
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Its figures by name, {} where it was never measured."""
+        return dict((self.package.metrics if self.package else {}).get("metrics", {}))
+
+
+@router.get("/models")
+def models(request: Request) -> Response:
+    """Every package, those that answer first."""
+    must(request, "read")
+    shown = sorted(_all(request), key=lambda one: not one.speaks)
+    return show(request, "models.html", {"models": shown, "headlines": HEADLINES})
+
+
+@router.get("/versions")
+def versions(request: Request, a: str = "", b: str = "") -> Response:
+    """Two packages, figure by figure."""
+    must(request, "read")
+    known = _all(request)
+    both = [_one(request, name) for name in (a, b)] if a and b else known[:2]
+    return show(request, "versions.html", {"models": known, "both": both, "figures": FIGURES})
+
+
+@router.get("/models/{reference}")
+def model(request: Request, reference: str) -> Response:
+    """One package: what it is for, how good it is, where its points lie."""
+    must(request, "read")
+    one = _one(request, reference)
+    package = one.package
+    card = package.read(CARD).decode() if package else ""
+    events = [event for event in history(parts_of(request).records, one.known.task) if event.digest == one.known.digest]
+    return show(request, "model.html", {
+        "model": one,
+        "figures": [name for name in FIGURES if name in one.metrics],
+        "card": card.split("---", 2)[-1].strip() if card.startswith("---") else card,
+        "roc": _roc(one.metrics, package).svg() if package and "sensitivity" in one.metrics else "",
+        "reliability": _reliability(package.metrics).svg() if package and _curves(package.metrics, "reliability") else "",
+        "events": events,
+        "others": [other for other in _all(request) if other.known.task == one.known.task and other != one],
+    })  # fmt: skip
+
+
+def _all(request: Request) -> list[Shown]:
+    parts = parts_of(request)
+    speaking = {speaker.name.digest for speaker in parts.desks.desk().speakers} if not parts.lacking() else set()
+    return [Shown(one, opened(parts.settings, one), one.digest in speaking) for one in known_packages(parts.settings)]
+
+
+def _one(request: Request, reference: str) -> Shown:
+    """By name@version, name, or the start of a digest.
+
+    Raises:
+        UnknownModel: nothing answers to it.
+    """
+    found = [
+        one for one in _all(request) if reference in (one.known.reference, one.known.name) or _starts(one, reference)
+    ]
+    if not found:
+        raise UnknownModel(f"no model {reference[:80]!r}")
+    return found[0]
+
+
+def _starts(one: Shown, reference: str) -> bool:
+    return len(reference) >= 6 and one.known.digest.startswith(reference)
+
+
+def _curves(metrics: dict[str, Any], name: str) -> Any:
+    return metrics.get("curves", {}).get(name)
+
+
+def _roc(metrics: dict[str, Any], package: Package) -> Chart:
+    """The curve where the package holds it, else the points of it that were measured; a cross of its interval each."""
+    lines = [Line("Chance", ((0, 0), (1, 1)), style=0)]
+    curves = _curves(package.metrics, "roc") or {}
+    lines += [Line(name, [tuple(point) for point in points], i) for i, (name, points) in enumerate(curves.items(), 1)]
+    found = {f"sensitivity at {level} specificity": (1 - float(level), metrics.get(f"sensitivity_at_specificity_{level}"), True)
+             for level in KNOWN_POINTS}  # fmt: skip
+    found |= {f"specificity at {level} sensitivity": (float(level), metrics.get(f"specificity_at_sensitivity_{level}"), False)
+              for level in KNOWN_POINTS}  # fmt: skip
+    dots = []
+    for name, (other, figure, upward) in found.items():
+        if figure is not None:
+            x, y = (other, figure["value"]) if upward else (1 - figure["value"], other)
+            ends = [(other, figure[end]) if upward else (1 - figure[end], other) for end in ("low", "high")]
+            dots.append(Dot(f"{name}: sensitivity {percent(y)}, false alarms {percent(x)}", x, y, 4.0, 2))
+            lines.append(Line("", ends, 2))
+    sensitivity, specificity = metrics["sensitivity"]["value"], metrics["specificity"]["value"]
+    words = f"Operating point 'balanced': sensitivity {percent(sensitivity)}, false alarms {percent(1 - specificity)}"
+    dots.append(Dot(words, 1 - specificity, sensitivity, 6.0, 1))
+    title = "ROC: the share of disease found against the share of false alarms"
+    return Chart(title, Axis("False alarms (1 - specificity)"), Axis("Sensitivity"), tuple(lines), tuple(dots))
+
+
+def _reliability(metrics: dict[str, Any]) -> Chart:
+    points = [(float(stated), float(right)) for stated, right, *_ in _curves(metrics, "reliability")]
+    lines = (Line("Perfectly calibrated", ((0, 0), (1, 1)), style=0), Line("This model", points, 1))
+    dots = tuple(Dot(f"stated {percent(x)}, right {percent(y)}", x, y, 4.0, 1) for x, y in points)
+    title = "Reliability: the share of right answers against the stated probability"
+    return Chart(title, Axis("Stated probability"), Axis("Share right"), lines, dots)

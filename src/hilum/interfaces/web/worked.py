@@ -1,0 +1,121 @@
+"""Audits and trainings as they stand on the disk -> what a page says of them: state, how far, how long still."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilum.interfaces.http.works import works_of
+from hilum.jobs.works import Step, Work, Works
+from hilum.parts import Parts
+from hilum.settings import Settings
+
+STATES = {
+    "waiting": ("Waiting for its turn", "plain"),
+    "running": ("Running", "plain"),
+    "done": ("Done", "good"),
+    "failed": ("Failed", "bad"),
+    "stopped": ("Stopped", "warn"),
+}
+DEEP, MOST = 2, 300  # levels of folders below a root, and how many are offered
+PACKED = (".zip", ".npz", ".csv", ".parquet", ".h5")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One work. at: microseconds since 1970. share: of the present stage, in [0, 1]; None where nobody knows."""
+
+    id: str
+    title: str
+    state: str
+    words: str
+    tone: str
+    at: int
+    took: str
+    stage: str
+    share: float | None
+    left: str
+    log: str
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state not in ("waiting", "running")
+
+
+def shown(known: Works, work: Work) -> Shown:
+    """A work as a page tells it."""
+    steps = known.steps(work.id)
+    last = steps[-1] if steps and not work.over else None
+    words, tone = STATES[work.state]
+    return Shown(
+        id=work.id,
+        title=work.title,
+        state=work.state,
+        words=words,
+        tone=tone,
+        at=round(work.at * 1e6),
+        took=duration(work.ended - work.at) if work.ended else "",
+        stage=_sentence(last.stage) if last else "",
+        share=min(last.done / last.total, 1.0) if last and last.total else None,
+        left=left(steps, time.time()) if last else "",
+        log=known.said(work.id),
+    )
+
+
+def all_of(parts: Parts, kind: str) -> list[Shown]:
+    """Every audit, or every training, newest first."""
+    known = works_of(parts)
+    return [shown(known, work) for work in known.all() if work.kind == kind]
+
+
+def left(steps: tuple[Step, ...], now: float) -> str:
+    """How long the present stage still takes at the pace it went so far; "" where that cannot be said."""
+    last = steps[-1]
+    mine = [step for step in steps if step.stage == last.stage]
+    first = mine[0]
+    if not last.total or last.done <= first.done or last.at <= first.at:
+        return ""
+    seconds = (last.total - last.done) * (last.at - first.at) / (last.done - first.done) - (now - last.at)
+    return f"about {duration(seconds)} left in this step" if seconds > 1 else "nearly done with this step"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def sources(settings: Settings) -> list[tuple[str, str]]:
+    """(what to ask for, how it is written) of the folders and packed data sets that lie below HILUM_DATA_ROOTS."""
+    several, found = len(settings.data_roots) > 1, []
+    for root in settings.data_roots:
+        for path in _below(root, DEEP):
+            name = path.relative_to(root).as_posix()
+            found.append((str(path) if several else name, f"{root.name}/{name}" if several else name))
+    return found[:MOST]
+
+
+def _below(folder: Path, levels: int) -> Iterator[Path]:
+    """Links are left out: whether they lead outside is for the one who opens them."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.is_symlink():
+            continue
+        if entry.is_dir():
+            yield Path(entry.path)
+            if levels > 1:
+                yield from _below(Path(entry.path), levels - 1)
+        elif entry.name.lower().endswith(PACKED):
+            yield Path(entry.path)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
