@@ -81,8 +81,10 @@ class Journal:
             self._commit(entries)
         except RecordsError as error:
             return error
-        except self._driver.IntegrityError:
-            return DuplicateRecord("a record of this id exists already")
+        except self._driver.IntegrityError as error:
+            if any(name in str(error) for name in ("records.id", "records_id")):
+                return DuplicateRecord("a record of this id exists already")
+            return RecordsError(f"the records cannot be written ({_reason(error)})")
         except (
             SQLAlchemyError,
             self._driver.Error,

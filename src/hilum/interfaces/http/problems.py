@@ -18,10 +18,14 @@ from hilum import errors
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
+_SOON = {"Retry-After": str(RETRY_SECONDS)}
 
 # The first class that fits decides; a test proves that every error of the tree has a row.
 STATUS: tuple[tuple[type[errors.HilumError], int], ...] = (
     (errors.NotFound, 404),
+    (errors.ImageGone, 404),
+    (errors.DuplicateRecord, 409),
+    (errors.StorageError, 503),
     (errors.UnknownTask, 404),
     (errors.UnknownModel, 404),
     (errors.MissingExtra, 501),
@@ -77,6 +81,9 @@ def from_error(error: BaseException) -> Response:
     if isinstance(error, Problem):
         return problem(error.status, error.code, error.detail, error.headers)
     if isinstance(error, errors.HilumError):
+        if status_of(error) == 503 and isinstance(error, errors.StorageError):  # its words may name folders and hosts
+            log.error("storage: %s", error)
+            return problem(503, error.code, "it could not be put on record or kept, so nothing was answered", _SOON)
         return problem(status_of(error), error.code, str(error), _again(error))
     log.error("unexpected error: %s", type(error).__name__, exc_info=error)
     return problem(500, "internal", "something went wrong here; the server's log says what")
