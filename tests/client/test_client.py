@@ -260,3 +260,27 @@ def test_the_asynchronous_client_asks_the_same(server: Running) -> None:
                 await client.predict(XRAY, task="feet")
 
     asyncio.run(talk())
+
+
+def test_a_batch_is_handed_over_and_fetched_later(client: hilum.Client) -> None:
+    job = client.submit([XRAY, b"no image", BRAIN])
+    found = client.wait(job, pause=0.1, progress=True)
+    assert [type(one) for one in found] == [Prediction, Unread, Prediction]
+    assert (client.job(job.id).state, client.job(job).done) == ("done", 3)
+    assert client.results(job).to_frame()["class"].iloc[0] == "normal"
+    client.cancel(job)
+    with pytest.raises(NotFound):
+        client.job(job)
+
+
+def test_a_model_is_measured_on_a_zip(client: hilum.Client, tmp_path: Path) -> None:
+    import zipfile
+
+    films = [path for path in SAMPLES if path.parent.name == "pneumonia-cxr"]
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
+        for path in films:
+            archive.write(path, f"{path.stem.split('-')[0]}/{path.name}")
+    said = client.evaluate(tmp_path / "films.zip", "pneumonia-cxr")
+    assert (said["n"], said["metrics"]["accuracy"]["value"]) == (len(films), 1.0)
+    with pytest.raises(UsageError, match="DATA_ROOTS"):
+        client.evaluate("/etc", "pneumonia-cxr")

@@ -11,11 +11,11 @@ import httpx
 
 from hilum.client import calls, questions
 from hilum.client.calls import Call
-from hilum.client.client import LOCAL
+from hilum.client.client import LOCAL, identity_of
 from hilum.client.questions import CONCURRENT, Filters, Question
-from hilum.client.results import Feedback, Model, Prediction, Predictions, Task
+from hilum.client.results import Feedback, Job, Model, Prediction, Predictions, Task
 from hilum.client.sources import Many, One, Source, is_many, source_of, sources_of
-from hilum.errors import InputError
+from hilum.errors import DataError, InputError
 
 T = TypeVar("T")
 
@@ -65,6 +65,53 @@ class AsyncClient:
         with shown:
             answers = await asyncio.gather(*(ask(chunk) for chunk in chunks))
         return Predictions(tuple(one for found in answers for one in found))
+
+    async def submit(self, what: Many, **given: Any) -> Job:
+        """Hand over a folder, a list or a table of paths without waiting; the server goes on alone."""
+        return await self._ask(questions.submitted(sources_of(what), given))
+
+    async def job(self, job: Job | str) -> Job:
+        """How far a batch is."""
+        return await self._ask(questions.job(identity_of(job)))
+
+    async def results(self, job: Job | str) -> Predictions:
+        """What came out of a batch, as far as it is."""
+        return await self._ask(questions.results(identity_of(job)))
+
+    async def wait(self, job: Job | str, *, pause: float = 0.5, progress: bool | None = None) -> Predictions:
+        """Everything that came out of a batch, once it is over.
+
+        Raises:
+            DataError: it failed or was cancelled.
+        """
+        known = await self.job(job)
+        with questions.Bar(known.files, wanted=progress) as bar:
+            while not known.over:
+                await asyncio.sleep(pause)
+                before, known = known, await self.job(known)
+                bar.step(known.done - before.done)
+        if known.state != "done":
+            raise DataError(known.error or f"the batch was {known.state}")
+        return await self.results(known)
+
+    async def cancel(self, job: Job | str) -> Job:
+        """Stop a batch, or forget one that is over; answers that were given stay on record."""
+        return await self._ask(questions.cancelled(identity_of(job)))
+
+    async def evaluate(
+        self, source: str | os.PathLike[str], task: str, *, pause: float = 0.5, **given: Any
+    ) -> dict[str, Any]:
+        """The evaluation object of a zip of labelled images, or of a folder on the server below HILUM_DATA_ROOTS.
+
+        given: model, operating_point, prevalence.
+
+        Raises:
+            DataError: it cannot be measured; the message says why.
+        """
+        identity = await self._ask(questions.measured(source, {"task": task, **given}))
+        while (found := await self._ask(questions.measurement(identity))) is None:  # noqa: ASYNC110  # no event comes from there
+            await asyncio.sleep(pause)
+        return found
 
     async def predictions(self, **filters: Any) -> AsyncIterator[Prediction]:
         """As `Client.predictions`: `async for`."""

@@ -13,9 +13,9 @@ import httpx
 from hilum.client import calls, questions
 from hilum.client.calls import Call
 from hilum.client.questions import CONCURRENT, Filters, Question
-from hilum.client.results import Feedback, Model, Prediction, Predictions, Task
+from hilum.client.results import Feedback, Job, Model, Prediction, Predictions, Task
 from hilum.client.sources import Many, One, Source, is_many, source_of, sources_of
-from hilum.errors import InputError
+from hilum.errors import DataError, InputError
 
 T = TypeVar("T")
 LOCAL = "http://127.0.0.1:8000"
@@ -82,6 +82,53 @@ class Client:
             shown = questions.shown(answers, chunks, wanted=progress)
             return Predictions(tuple(one for found in shown for one in found))
 
+    def submit(self, what: Many, **given: Any) -> Job:
+        """Hand over a folder, a list or a table of paths without waiting; the server goes on alone."""
+        return self._ask(questions.submitted(sources_of(what), given))
+
+    def job(self, job: Job | str) -> Job:
+        """How far a batch is."""
+        return self._ask(questions.job(identity_of(job)))
+
+    def results(self, job: Job | str) -> Predictions:
+        """What came out of a batch, as far as it is."""
+        return self._ask(questions.results(identity_of(job)))
+
+    def wait(self, job: Job | str, *, pause: float = 0.5, progress: bool | None = None) -> Predictions:
+        """Everything that came out of a batch, once it is over.
+
+        Raises:
+            DataError: it failed or was cancelled.
+        """
+        known = self.job(job)
+        with questions.Bar(known.files, wanted=progress) as bar:
+            while not known.over:
+                time.sleep(pause)
+                before, known = known, self.job(known)
+                bar.step(known.done - before.done)
+        if known.state != "done":
+            raise DataError(known.error or f"the batch was {known.state}")
+        return self.results(known)
+
+    def cancel(self, job: Job | str) -> Job:
+        """Stop a batch, or forget one that is over; answers that were given stay on record."""
+        return self._ask(questions.cancelled(identity_of(job)))
+
+    def evaluate(
+        self, source: str | os.PathLike[str], task: str, *, pause: float = 0.5, **given: Any
+    ) -> dict[str, Any]:
+        """The evaluation object of a zip of labelled images, or of a folder on the server below HILUM_DATA_ROOTS.
+
+        given: model, operating_point, prevalence.
+
+        Raises:
+            DataError: it cannot be measured; the message says why.
+        """
+        identity = self._ask(questions.measured(source, {"task": task, **given}))
+        while (found := self._ask(questions.measurement(identity))) is None:
+            time.sleep(pause)
+        return found
+
     def predictions(self, **filters: Any) -> Iterator[Prediction]:
         """What is on record, page after page; filters as in GET /predictions, `label` for its `class`."""
         cursor: str | None = ""
@@ -146,3 +193,8 @@ class Client:
                 raise calls.unreachable(self.url, failure) from failure
             time.sleep(pause)
             attempt += 1
+
+
+def identity_of(job: Job | str) -> str:
+    """The id of a batch, however it is named."""
+    return job.id if isinstance(job, Job) else job

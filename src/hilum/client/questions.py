@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import quote
 
@@ -16,18 +19,20 @@ from hilum.client import calls
 from hilum.client.calls import Call
 from hilum.client.results import (
     Feedback,
+    Job,
     Model,
     Prediction,
     Predictions,
     Task,
     Unread,
     feedback_of,
+    job_of,
     model_of,
     prediction_of,
     task_of,
 )
 from hilum.client.sources import Source
-from hilum.errors import InputError, UsageError
+from hilum.errors import DataError, InputError, UsageError
 
 T = TypeVar("T")
 CONCURRENT = 4  # requests under way at once
@@ -102,6 +107,60 @@ def unread(sources: Sequence[Source], error: InputError) -> Predictions:
     if len(sources) != 1:
         raise error
     return Predictions((Unread(sources[0].name, error.code, error.reason, sources[0].content),))
+
+
+def submitted(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Job]:
+    """POST /predict that does not wait: one file as it is, several in a zip.
+
+    Raises:
+        UsageError: an unknown parameter.
+    """
+    call = predict(sources[:1], given).call
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for i, source in enumerate(sources):  # a folder each, because names may be alike
+            archive.writestr(f"{i}/{source.name}", source.read())
+    headers = {**call.headers, "Prefer": "respond-async", "Content-Type": "application/zip"}
+    return Question(replace(call, files=(), content=out.getvalue(), headers=headers), job_of)
+
+
+def job(identity: str) -> Question[Job]:
+    """GET /jobs/{id}."""
+    return Question(Call("GET", f"/jobs/{quote(identity, safe='')}"), job_of)
+
+
+def results(identity: str) -> Question[Predictions]:
+    """GET /jobs/{id}/results."""
+    call = Call("GET", f"/jobs/{quote(identity, safe='')}/results")
+    return Question(call, lambda said: Predictions(tuple(prediction_of(row) for row in said["predictions"])))
+
+
+def cancelled(identity: str) -> Question[Job]:
+    """DELETE /jobs/{id}."""
+    return Question(Call("DELETE", f"/jobs/{quote(identity, safe='')}", again=False), job_of)
+
+
+def measured(what: Any, given: Mapping[str, Any]) -> Question[str]:
+    """POST /evaluate with a zip on this machine, or the name of a folder on the server; the answer is where to look."""
+    said = calls.chosen(given)
+    path = Path(what)
+    if path.is_file():
+        call = Call("POST", "/evaluate", said, files=(("file", (path.name, path.read_bytes())),), again=False)
+    else:
+        call = Call("POST", "/evaluate", json={**said, "source": str(what)}, again=False)
+    return Question(call, lambda told: str(told["id"]))
+
+
+def measurement(identity: str) -> Question[dict[str, Any] | None]:
+    """GET /evaluations/{id}: the evaluation object, None while it is measured."""
+
+    def read(said: Any) -> dict[str, Any] | None:
+        if said["state"] in ("failed", "stopped"):
+            raise DataError(said.get("error") or f"the evaluation was {said['state']}")
+        found: dict[str, Any] | None = said["evaluation"]
+        return found
+
+    return Question(Call("GET", f"/evaluations/{quote(identity, safe='')}"), read)
 
 
 def page(filters: Filters, cursor: str | None) -> Question[tuple[list[Prediction], str | None]]:

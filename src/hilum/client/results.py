@@ -51,6 +51,23 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A batch on the server: `done` of `files` were looked at. state: queued, running, done, failed or cancelled."""
+
+    id: str
+    state: str
+    files: int
+    done: int
+    unreadable: int
+    error: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state not in ("queued", "running")
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """One image answered or refused.
 
@@ -221,6 +238,13 @@ def task_of(said: Mapping[str, Any]) -> Task:
     points = tuple(said["operating_points"])
     return Task(
         said["name"], said["title"], tuple(said["classes"]), points, said.get("intended_use", ""), said.get("model")
+    )
+
+
+def job_of(said: Mapping[str, Any]) -> Job:
+    """The object of a batch."""
+    return Job(
+        said["id"], said["state"], said["files"], said.get("done", 0), said.get("unreadable", 0), said.get("error", "")
     )
 
 

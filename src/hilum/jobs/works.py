@@ -27,7 +27,8 @@ from hilum.errors import NotFound, UsageError
 STATES = ("waiting", "running", "done", "failed", "stopped")
 OVER = ("done", "failed", "stopped")
 STATE, RESULT, LOG, PROGRESS, REPORT = "work.json", "result.json", "log.txt", "progress.jsonl", "report"
-KINDS = ("audit", "train")
+KINDS = ("audit", "train", "evaluate")
+FINE = {"audit": (0, 1), "train": (0,), "evaluate": (0, 3)}  # a bad verdict, or an unreadable case, is a result
 CALM = 10  # niceness
 log = logging.getLogger("hilum.jobs")
 
@@ -206,7 +207,7 @@ class Works:
             self._running = None
             if self._closed and not running.stopped:
                 return  # still "running" on the disk: the next start goes on with it
-            fine = code == 0 or (work.kind == "audit" and code == 1)  # a bad verdict is a result
+            fine = code in FINE[work.kind]
             state = "stopped" if running.stopped else "done" if fine else "failed"
             self._write(replace(running.work, state=state, code=code, ended=round(time.time(), 3)))
         log.info("work %s %s: %s", work.id, work.kind, state)

@@ -16,6 +16,7 @@ from hilum.errors import MissingExtra
 from hilum.interfaces.http import (
     catalogue,
     documented,
+    evaluations,
     inference_protocol,
     jobs,
     probes,
@@ -58,7 +59,14 @@ def create_app(parts: Parts) -> FastAPI:
         for prefix in ("", "/v1"):
             app.router.routes.append(Route(f"{prefix}{path}", endpoint, methods=["POST"], include_in_schema=False))
     for prefix in ("", "/v1"):
-        for router in (recorded.router, catalogue.router, speaking.router, jobs.router, works.router):
+        for router in (
+            recorded.router,
+            catalogue.router,
+            speaking.router,
+            jobs.router,
+            evaluations.router,
+            works.router,
+        ):
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     for router in (documented.router, probes.router, inference_protocol.router, sagemaker.router):
         app.include_router(router)

@@ -1,0 +1,151 @@
+"""Labelled images and a model -> how good its answers are, measured in a process of its own and asked for by id."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from hilum.errors import MissingExtra, NotFound, UsageError
+from hilum.flows.predict import Options, check_options
+from hilum.interfaces.http.body import Upload, parse, read_bytes
+from hilum.interfaces.http.packed import Packed, is_zip
+from hilum.interfaces.http.predict import caller_of, prevalence_of
+from hilum.interfaces.http.problems import answer
+from hilum.interfaces.http.works import allowed, shipped_name, works_of
+from hilum.jobs.works import Work
+from hilum.parts import Parts
+
+router = APIRouter(tags=["evaluate"])
+ZIP = "source.zip"
+
+
+class Evaluation(BaseModel):
+    """What to measure on; source: a folder or file below HILUM_DATA_ROOTS, or absent where a zip is sent."""
+
+    model_config = ConfigDict(extra="forbid")
+    source: str = Field("", max_length=1000)
+    task: str
+    model: str | None = Field(None, description="name, name@version or digest; absent: who speaks for the task")
+    operating_point: str = "balanced"
+    prevalence: str | float | None = None
+
+
+BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Evaluation.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "task"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "a zip of labelled images"},
+                        "task": {"type": "string"},
+                        "model": {"type": "string"},
+                        "operating_point": {"type": "string", "default": "balanced"},
+                        "prevalence": {"type": "string"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.post("/evaluate", status_code=202, summary="Measure a model on labelled images", openapi_extra=BODY)
+async def evaluate(request: Request) -> Response:
+    """A zip (one folder a class, or images and a CSV) or a folder the operator allows; 202 with where to look."""
+    parts = _parts(request)
+    headers = dict(request.scope["headers"])
+    data = await read_bytes(request.receive, headers, parts.settings.upload_bytes)
+    body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
+    said = _said({**dict(request.query_params), **(body.fields if body.files else _object(body.said))})
+    upload = body.files[0] if body.files else None
+    work = await run_in_threadpool(_begin, parts, said, upload, caller_of(request.scope))
+    told = described(parts, work)
+    return answer(told, 202, {"Location": f"/evaluations/{work.id}"})
+
+
+@router.get("/evaluations/{identity}", summary="How far an evaluation is, and what came out")
+def evaluation(request: Request, identity: str) -> Response:
+    """`evaluation` is the evaluation object once `state` is done."""
+    parts = _parts(request)
+    work = works_of(parts).get(identity)
+    if work.kind != "evaluate":
+        raise NotFound(f"no evaluation {identity[:64]!r}")
+    return answer(described(parts, work))
+
+
+def described(parts: Parts, work: Work) -> dict[str, Any]:
+    """An evaluation as JSON; where it failed, `error` is the last line of what the process wrote."""
+    known = works_of(parts)
+    steps = known.steps(work.id)
+    told: dict[str, Any] = {"id": work.id, "state": work.state, "title": work.title}
+    if steps:
+        told["progress"] = {"stage": steps[-1].stage, "done": steps[-1].done, "total": steps[-1].total}
+    told["evaluation"] = known.result(work.id) if work.state == "done" else None
+    if work.state == "failed":
+        lines = [line for line in known.said(work.id).splitlines() if line.strip()]
+        told["error"] = lines[-1] if lines else f"it ended with code {work.code}"
+    return told
+
+
+def _begin(parts: Parts, said: Evaluation, upload: Upload | None, caller: str) -> Work:
+    """Check everything that can be checked at the door, then put the work in the line.
+
+    Raises:
+        MissingExtra: measuring is not installed. UsageError, UnknownTask, UnknownModel: what was said does not fit.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("scipy", "sklearn", "faiss")):
+        raise MissingExtra("measuring on labelled images", "data")
+    task = shipped_name(said.task)
+    desk = parts.desks.desk(task, None if said.model is None else _no_path(said.model))
+    prevalence = prevalence_of(None if said.prevalence is None else str(said.prevalence))
+    check_options(Options(said.operating_point, prevalence), desk)
+    package = desk.speakers[0].package
+    if package.task.name != task:
+        raise UsageError(f"{package.name} answers {package.task.name}, not {task}")
+    arguments = [f"--task={task}", f"--model={package.digest}", f"--operating-point={said.operating_point}"]
+    arguments += [] if said.prevalence is None else [f"--prevalence={said.prevalence}"]
+    if upload is None:
+        if not said.source:
+            raise UsageError("name a 'source', or send a zip in the field 'file'")
+        source = allowed(said.source, parts.settings)
+        return works_of(parts).begin("evaluate", Path(source).name, [source, *arguments], caller)
+    if not is_zip(upload.data):
+        raise UsageError("send a zip of labelled images: one folder a class, or images and a CSV")
+    Packed(upload.data, parts.settings.max_bytes)
+    return works_of(parts).begin("evaluate", upload.name, [ZIP, *arguments], caller, {ZIP: upload.data})
+
+
+def _said(given: Mapping[str, Any]) -> Evaluation:
+    try:
+        return Evaluation.model_validate(given)
+    except ValidationError as error:
+        words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
+        raise UsageError(words) from error
+
+
+def _object(said: Any) -> Mapping[str, Any]:
+    if not isinstance(said, dict):
+        raise UsageError('send {"source": …, "task": …}, or a zip in the field \'file\'')
+    return said
+
+
+def _no_path(reference: str) -> str:
+    if "/" in reference or "\\" in reference or reference.startswith((".", "-")):
+        raise NotFound(f"no model {reference[:64]!r}")
+    return reference
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
