@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from hilum import errors
 from hilum.interfaces.http.problems import Problem
-from hilum.interfaces.web import data, docs, doors, history, models, monitoring, read, settings_page, works_pages
+from hilum.interfaces.web import data, docs, doors, history, models, monitoring, read, settings_page
 from hilum.interfaces.web.page import show, wants_page
 from hilum.interfaces.web.static_files import static
 
