@@ -63,9 +63,9 @@ class FilesOf:
         limits.check_bytes(case.id, len(data))
         return data
 
-    def images(self, case: Case, limits: Limits) -> tuple[Image, ...]:
-        """The decoded frames."""
-        return decode(self.data(case, limits), name=case.id, limits=limits)
+    def images(self, case: Case, limits: Limits, data: bytes | None = None) -> tuple[Image, ...]:
+        """The decoded frames; `data`: the file, where it was read already."""
+        return decode(self.data(case, limits) if data is None else data, name=case.id, limits=limits)
 
 
 def main() -> None:
