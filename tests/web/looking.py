@@ -35,10 +35,10 @@ class Visit:
     def check(self, name: str = "") -> None:
         """No complaint of the console or the policy, nothing for axe to find, nothing wider than the window."""
         shoot(self.page, name)
-        assert self.faults == []
+        assert self.faults == [], self.faults
         found = AXE.run(self.page, options={"runOnly": {"type": "tag", "values": RULES}})
         said = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found.response["violations"]]
-        assert said == []
+        assert said == [], said
         assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "wider than the window"
 
 

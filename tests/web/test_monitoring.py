@@ -70,12 +70,12 @@ def test_span_and_task_stand_in_the_address(browser: Browser, server: Running) -
     with visit(browser, server) as one:
         page = one.go("/app/monitoring")
         page.get_by_role("link", name="Last week").click()
-        page.get_by_label("Question").select_option("pneumonia-cxr")
-        page.get_by_role("button", name="Show").click()
+        page.get_by_label("Question", exact=True).select_option("pneumonia-cxr")
+        page.get_by_role("button", name="Show", exact=True).click()
         page.wait_for_url("**/monitoring?span=week&task=pneumonia-cxr")
         expect(page.locator("dl.figures")).to_contain_text("20 of 20")
         expect(page.locator("#chart-classes")).to_contain_text("Nothing yet")
-        expect(page.locator("[aria-labelledby=reasons]").first).to_contain_text("Blank")
+        expect(page.get_by_role("region", name="Why images were refused")).to_contain_text("Blank")
 
 
 def test_new_figures_come_without_a_new_page_and_keep_what_is_open(browser: Browser, server: Running) -> None:

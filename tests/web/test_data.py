@@ -1,0 +1,134 @@
+"""The Data page in a real browser: an audit asked for, watched, left, found again and read."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import pytest
+from playwright.sync_api import Browser, expect
+
+from hilum.interfaces.web import data as page_module
+from hilum.jobs.works import RESULT, STATE
+from tests.flows.made import write_spots
+from tests.interfaces.http.running import Running, running
+from tests.web.looking import PHONE, WIDE, visit
+
+SLOW = 60_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound set, and one with a copy under another label."""
+    root = tmp_path_factory.mktemp("roots")
+    write_spots(root / "spots", 16)
+    paths = write_spots(root / "copied", 16)
+    picture = cv2.imread(str(next(path for path in paths if path.parent.name == "spot")), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    cv2.imwrite(str(root / "copied" / "plain" / "copy.png"), picture)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home"), DATA_ROOTS=str(root)) as server:
+        yield server
+
+
+def test_nothing_audited_yet_and_a_folder_by_keyboard(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/data")
+        expect(page.get_by_role("heading", name="Nothing was audited yet")).to_be_visible()
+        one.check("data-empty")
+        page.get_by_label("Folder", exact=True).focus()
+        page.keyboard.type("copied")
+        assert page.get_by_label("Folder", exact=True).input_value() == "copied"
+        page.get_by_role("button", name="Audit the folder").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile("/app/data/.{36}$"))
+        expect(page.get_by_role("region", name="Verdict")).to_contain_text("different labels", timeout=SLOW)
+        expect(page.get_by_role("region", name="Conflicting labels")).to_contain_text("copy.png")
+        expect(page.frame_locator("iframe.report").locator("ul.pairs img").first).to_be_visible()
+        one.check("audit-conflicts")
+        page.goto(one.address + "/app/data")
+        row = page.get_by_role("row", name=re.compile("copied"))
+        expect(row).to_contain_text("Done")
+        row.get_by_role("link").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("copied")
+
+
+def test_a_dropped_zip_on_a_phone_in_the_dark(browser: Browser, server: Running, root: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted((root / "spots").rglob("*.png")):
+            archive.write(path, path.relative_to(root / "spots"))
+    with visit(browser, server, dark=True, size=PHONE) as one:
+        page = one.go("/app/data")
+        page.get_by_label("Zip with labelled images").set_input_files(
+            {"name": "mine.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
+        )
+        page.get_by_role("button", name="Audit the zip").click()
+        expect(page.get_by_role("region", name="Verdict")).to_be_visible(timeout=SLOW)
+        expect(page.get_by_role("heading", level=1)).to_have_text("mine.zip")
+        one.check("audit-phone")
+        one.go("/app/data")
+        one.check("data-phone")
+
+
+def test_what_is_no_zip_is_said_beside_the_button(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/data")
+        page.get_by_label("Zip with labelled images").set_input_files(
+            {"name": "a.zip", "mimeType": "application/zip", "buffer": b"no zip"}
+        )
+        page.get_by_role("button", name="Audit the zip").click()
+        expect(page.locator("form[data-zip] [data-said]")).to_contain_text("zip of labelled images")
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("running", "8 of this step"), ("failed", "failed after"), ("stopped", "Stopped after"), ("done", "cannot be read")]
+)  # fmt: skip
+def test_every_state_is_drawn(browser: Browser, server: Running, state: str, words: str) -> None:
+    """States that pass too quickly to be looked at are written where the works are kept."""
+    assert server.parts.works is not None
+    identity = f"00000000-0000-4000-8000-00000000000{len(state)}"
+    folder = server.parts.works.folder(identity)
+    folder.mkdir(parents=True)
+    work = {"id": identity, "kind": "audit", "title": "set", "arguments": [], "caller": "local", "at": 1.0, "state": state}
+    (folder / STATE).write_text(json.dumps({**work, "ended": None if state == "running" else 9.0}))
+    lines = [{"at": 2.0 + i, "stage": "looking at every image", "done": 40 * i, "total": 100, "note": ""} for i in (0, 1)]
+    (folder / "progress.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    (folder / "log.txt").write_text("hilum: error: nothing to audit\n")
+    (folder / RESULT).write_bytes(b"")
+    words = "40% of this step" if state == "running" else words
+    with visit(browser, server, size=WIDE) as one:
+        page = one.go(f"/app/data/{identity}")
+        expect(page.get_by_role("main")).to_contain_text(words)
+        one.check(f"audit-{state}")
+        if state == "running":  # and the page goes on by itself once it is over
+            (folder / STATE).write_text(json.dumps({**work, "state": "failed", "ended": 9.0}))
+            expect(page.get_by_role("main")).to_contain_text("nothing to audit", timeout=15_000)
+    (folder / STATE).unlink()
+
+
+def test_a_work_of_another_kind_or_none_is_not_found(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/data/00000000-0000-4000-8000-000000000009")
+        expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+
+
+def test_without_roots_or_the_auditing_part_the_page_says_so(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path_factory.mktemp("bare")) as server, visit(browser, server) as one:
+        page = one.go("/app/data")
+        expect(page.get_by_text("No folder is open to this page.")).to_be_visible()
+        monkeypatch.setattr(page_module, "can_audit", lambda: False)
+        page.reload()
+        expect(page.get_by_text("hilum[data]")).to_be_visible()
+        one.check("data-lacking")
