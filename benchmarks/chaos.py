@@ -133,6 +133,7 @@ def zygote(port: int) -> None:
     from hilum.interfaces.cli.main import main as hilum
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries them
+    pid = 0
     for _ in sys.stdin:
         pid = os.fork()
         if pid == 0:
@@ -142,6 +143,9 @@ def zygote(port: int) -> None:
                 os.dup2(quiet, stream)
             os._exit(hilum(["serve", "--port", str(port)]))
         print(pid, flush=True)
+    if pid:  # whoever asked has gone
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def main() -> int:

@@ -154,6 +154,7 @@ def test_each_filter_finds_its_own(records):
         Query(model="pneumonia-cxr", label="normal"): [well],
         Query(model="dddd"): [ill, well, refused, named],
         Query(model="eeee"): [],
+        Query(model="pneumonia"): [],
         Query(since=START + 2000, until=START + 4000): [well, refused],
         Query(text="scan_100%"): [named],
         Query(text="SCAN%PNG"): [],

@@ -17,7 +17,8 @@ class Query:
     """Which records; None: not asked for. since and until: microseconds since 1970 UTC, until excluded.
 
     disagreed: whether feedback names another class than the answer did.
-    text: part of a file name, note, class or model, or the start of an id.
+    model: name, name@version or the start of a digest.
+    text: part of a file name, class or model, or the start of an id.
     order: "newest"; "oldest"; "uncertain" (least probable class first); "priority" (classes that are not in
         `negatives` first, the most probable first). The last two hold no refusals.
     limit: at most 1000. cursor: from the page before, with the same query.

@@ -83,7 +83,7 @@ CHECKPOINTS = Table(
 )
 
 SQLITE_OPENING = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=30000",
-                  "PRAGMA secure_delete=ON", "PRAGMA cache_size=-8192")  # fmt: skip
+                  "PRAGMA secure_delete=ON", "PRAGMA cache_size=-2048")  # fmt: skip
 
 
 def open_engine(url: str) -> Engine:

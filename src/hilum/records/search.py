@@ -78,7 +78,8 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
              "image": query.image}  # fmt: skip
     found = [COLUMNS[name] == value for name, value in equal.items() if value is not None]
     if query.model is not None:
-        found.append(or_(COLUMNS.model == query.model, COLUMNS.digest.startswith(query.model, autoescape=True)))
+        named = COLUMNS.model.startswith(f"{query.model}@", autoescape=True)
+        found.append(or_(COLUMNS.model == query.model, named, COLUMNS.digest.startswith(query.model, autoescape=True)))
     if query.since is not None:
         found.append(COLUMNS.at >= query.since)
     if query.until is not None:

@@ -24,7 +24,7 @@ _OPENING = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",
-    "PRAGMA cache_size=-4096",
+    "PRAGMA cache_size=-1024",
     "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, at INTEGER NOT NULL, data BLOB NOT NULL) STRICT",
 )
 
@@ -47,12 +47,8 @@ class LocalShelf:
 
     def kept_at(self, key: str) -> float | None:
         """When the key was last put (seconds since 1970), None where it is not kept."""
-        try:
-            row = self._connection().execute("SELECT at FROM images WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error as error:
-            raise StorageError(f"the images cannot be read ({error})") from error
-        if row is not None:
-            return float(row[0])
+        if (at := self._row_at(key)) is not None:
+            return at
         try:
             return os.stat(f"{self._folder}/large/{key[:2]}/{key}").st_mtime  # noqa: PTH116  a Path costs more than the look-up
         except OSError:
@@ -61,7 +57,7 @@ class LocalShelf:
     def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
         """Resolved once the bytes are on the disk; what was put less than `fresh` seconds ago is there."""
         try:
-            at = self.kept_at(key)
+            at = self._row_at(key) if len(data) < LARGE else self.kept_at(key)
         except StorageError as error:
             failed: Future[None] = Future()
             failed.set_exception(error)
@@ -107,6 +103,13 @@ class LocalShelf:
             for connection in self._open:
                 connection.close()
             self._open.clear()
+
+    def _row_at(self, key: str) -> float | None:
+        try:
+            row = self._connection().execute("SELECT at FROM images WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise StorageError(f"the images cannot be read ({error})") from error
+        return None if row is None else float(row[0])
 
     def _large(self, key: str) -> Path:
         return self._folder / "large" / key[:2] / key
