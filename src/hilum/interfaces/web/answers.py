@@ -131,7 +131,7 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
         model=model,
         frame=said.get("frame"),
         kept=record.entry.columns.image is not None,
-        labels=task.labels if task else (),
+        labels=tuple(sorted(task.labels, key=lambda one: one.name != label)) if task else (),  # the answer first
         told=told,
         told_title=label_of(task, told).title,
         timings=said.get("timings", {}),
