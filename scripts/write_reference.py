@@ -1,10 +1,12 @@
-"""The code -> docs/reference/{cli,settings,errors,permissions}.md; tests/house checks that they are what it writes."""
+"""The code -> docs/reference/*.md that say so in their first line; tests/house checks that they are what it writes."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+
+from http_reference import http_api
 
 from hilum import errors
 from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
@@ -55,6 +57,7 @@ def permissions() -> str:
 
 
 PAGES = {"cli.md": cli, "settings.md": settings, "errors.md": error_table, "permissions.md": permissions}
+PAGES["http-api.md"] = lambda: HEAD + http_api()
 
 
 def _tree(kind: type[errors.HilumError]) -> set[type[errors.HilumError]]:

@@ -163,6 +163,11 @@ def test_parameters_choose_point_and_prevalence(server: Running) -> None:
     assert (recorded["operating_point"], recorded["prevalence"]) == ("screening", 0.01)
 
 
+def test_tritonclient_sends_parameters_too(client) -> None:
+    said = client.infer(NAME, images(XRAY), parameters={"operating_point": "screening"}).get_response()
+    assert said["parameters"]["operating_point"] == "screening"
+
+
 def test_one_broken_image_among_others_is_a_refused_row(server: Running) -> None:
     said = server.ask("POST", INFER, told(XRAY, b"\x89PNG\r\n\x1a\nbroken")).json()
     by_name = {one["name"]: one["data"] for one in said["outputs"]}

@@ -77,6 +77,7 @@ BODY = {
             },
             "image/*": {"schema": {"type": "string", "format": "binary"}},
             "application/dicom": {"schema": {"type": "string", "format": "binary"}},
+            "application/zip": {"schema": {"type": "string", "format": "binary"}},
             "application/json": {
                 "schema": {
                     "type": "object",
@@ -90,7 +91,14 @@ BODY = {
 
 
 @router.post(
-    "/predict", tags=["predict"], summary="Classify images", openapi_extra=BODY, response_model=Prediction | Predictions
+    "/predict",
+    tags=["predict"],
+    summary="Classify images",
+    openapi_extra=BODY,
+    response_model=Prediction | Predictions,
+    responses={
+        202: {"description": "a job was begun", "content": {"application/json": {"schema": {"type": "object"}}}}
+    },
 )
 def predict(
     task: Annotated[str, Query(description="a task, or auto: the first whose gate admits the image")] = "auto",
@@ -101,6 +109,10 @@ def predict(
 ) -> None:
     """One or many files (`file`), a raw image or DICOM body, or `{"image_url": …}`.
 
-    An answer is on record when it arrives. Header `Idempotency-Key`: the same key and file get the recorded answer again. Answers carry `X-Cache` and `ETag`.
+    An answer is on record when it arrives. Header `Idempotency-Key`: the same key and file get the recorded answer
+    again. Answers carry `X-Cache` and `ETag`.
+
+    More than 64 files, a zip of so many (or a large one), or the header `Prefer: respond-async`: 202, `Location:
+    /jobs/{id}` and the job, which goes on even where the server is stopped in between.
     """
     raise NotImplementedError((task, operating_point, prevalence, keep, model))  # the plain endpoint stands before it
