@@ -40,6 +40,16 @@ class Serving:
             connection.close()
         return answer, time.monotonic() - since
 
+    def soon(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[Answer, float]:
+        """As `ask`, but the fastest of up to three: the machine may have had something else to do."""
+        answer, seconds = self.ask(method, path, body, headers)
+        for _ in range(2):
+            if seconds > 1:
+                seconds = min(seconds, self.ask(method, path, body, headers)[1])
+        return answer, seconds
+
     def raw(self, data: bytes, *, finish: bool = False, seconds: float = 10) -> bytes:
         """Bytes on the wire as they are, and what comes back until the server closes or falls silent."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=seconds) as wire:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_bombs_and_polyglots_are_refused_fast_and_small(server: Serving) -> None
     before, bad = server.peak_bytes(), []
     for _ in range(2):
         for name, data in {**hostile.bombs(), **hostile.POLYGLOTS}.items():
-            answer, seconds = server.ask("POST", "/predict", data, {"Content-Type": "image/png"})
+            answer, seconds = server.soon("POST", "/predict", data, {"Content-Type": "image/png"})
             fine = answer.status == 200 if name in IMAGES else is_refused(answer)
             if not fine or seconds > SECONDS:
                 bad.append((name, answer.status, round(seconds, 2), answer.body[:100]))
@@ -146,6 +147,47 @@ def test_a_files_name_never_leads_anywhere(server: Serving, tmp_path: Path) -> N
     assert all(re.fullmatch(r"images\.sqlite(-wal|-shm)?|[0-9a-f]{32,}", name) for name in kept), kept
 
 
+XSS = [
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>.png", '"><svg onload=alert(1)>', "'-alert(1)-'",
+    "javascript:alert(1)", "</title><script>alert(1)</script>", "<!--", "]]><x>", "&lt;b&gt;",
+    'a"onmouseover="alert(1)', "{% raw %}{{7*191}}", "</textarea><iframe src=javascript:alert(1)>",
+]  # fmt: skip
+BROWSER = {"Accept": "text/html"}
+
+
+class Looked(HTMLParser):
+    """A page as a browser takes it apart; `harm` is what could run in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.harm: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        inline = tag == "script" and not given.get("src") and given.get("type") != "application/json"
+        links = [given.get(name) or "" for name in ("href", "src", "action", "formaction")]
+        active = [name for name in given if name.startswith("on") or name == "style"]
+        active += [link for link in links if link.strip().lower().startswith(("javascript:", "data:text"))]
+        if inline or active or tag in ("iframe", "object", "embed", "base"):
+            self.harm.append(self.get_starttag_text() or tag)
+
+
+def test_a_files_name_is_text_on_every_page(server: Serving) -> None:
+    pages = ["/app/history", "/app/history?text=%3Cscript%3Ealert(1)%3C/script%3E", "/app/read?task=%22%3E%3Cscript%3E"]
+    for name in XSS:
+        answer, _ = server.ask("POST", "/predict", form(name.replace('"', "%22"), PICTURE), FORM)
+        assert answer.status == 200
+        pages.append(f"/app/answer/{answer.json()['id']}")
+    for path in pages:
+        page, _ = server.ask("GET", path, headers=BROWSER)
+        assert page.headers["content-type"].startswith("text/html"), path
+        assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'"), path
+        looked = Looked()
+        looked.feed(page.body.decode())
+        assert looked.harm == [], path
+        assert "1337" not in page.body.decode(), path
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -173,7 +215,7 @@ def test_a_files_name_never_leads_anywhere(server: Serving, tmp_path: Path) -> N
     ],
 )
 def test_paths_and_queries_lead_nowhere(server: Serving, path: str) -> None:
-    answer, seconds = server.ask("GET", path)
+    answer, seconds = server.soon("GET", path)
     assert answer.status < 500
     assert answer.status == 200 or answer.is_problem()
     assert b"root:" not in answer.body
@@ -278,7 +320,7 @@ BODIES = [
 @pytest.mark.parametrize("number", range(len(BODIES)))
 def test_nonsense_bodies_are_problems(server: Serving, number: int) -> None:
     headers, body = BODIES[number]
-    answer, seconds = server.ask("POST", "/predict", body, headers)
+    answer, seconds = server.soon("POST", "/predict", body, headers)
     assert 400 <= answer.status < 500, (headers, body[:80], answer)
     assert answer.is_problem()
     assert len(answer.body) < 4000

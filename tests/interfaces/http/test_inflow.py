@@ -68,14 +68,14 @@ def test_a_slow_body_is_given_up(server: Running, path: str, monkeypatch: pytest
     monkeypatch.setattr(inflow, "PATIENCE_SECONDS", 0.3)
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n["
     since = time.monotonic()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5) as wire:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=15) as wire:
         wire.sendall(head.encode())
         got = b""
         while block := wire.recv(4096):
             got += block
     assert got.startswith(b"HTTP/1.1 408")
     assert b"application/problem+json" in got
-    assert 0.2 < time.monotonic() - since < 3
+    assert 0.2 < time.monotonic() - since < 10
 
 
 def test_a_steady_body_may_take_longer_than_the_patience(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
