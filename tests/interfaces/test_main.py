@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from hilum.interfaces.cli.main import COMMANDS, main, parser_of
+from hilum.interfaces.cli.main import COMMANDS, EXTRAS, main, parser_of
+from tests.conftest import ROOT
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,6 +33,25 @@ def test_every_command_explains_itself_with_examples(name: str) -> None:
 def test_a_path_that_is_not_there_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", "no-such-file.png"]) == 2
     assert "no-such-file.png: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "library"), [("audit", "faiss"), ("evaluate", "faiss"), ("train", "torch")])
+def test_a_command_beyond_the_light_install_names_its_extra(name: str, library: str) -> None:
+    blocked = f"import sys; sys.modules[{library!r}] = None; from hilum.interfaces.cli.main import main; "
+    code = f"{blocked}sys.exit(main([{name!r}, {str(ROOT / 'samples')!r}, '--task', 'pneumonia-cxr']))"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"needs the extra '{EXTRAS[name]}'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_lime_names_its_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "hilum.learn.lime", None)
+    film = ROOT / "samples" / "pneumonia-cxr" / "normal-1.png"
+    assert main(["predict", str(film), "--task", "pneumonia-cxr", "--explain", str(tmp_path), "--method", "lime"]) == 2
+    assert "hilum[learn]" in capsys.readouterr().err
 
 
 def test_an_unknown_task_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

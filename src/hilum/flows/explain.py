@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import InputError
+from hilum.errors import InputError, MissingExtra
 from hilum.flows.bulk import Line, Unread
 from hilum.flows.predict import Answer, Desk, Options, predict
 from hilum.flows.reading import Item, readings
@@ -65,10 +66,17 @@ def _explained(answer: Answer, folder: Path, method: str) -> Line:
 def _drawn(speaker: Speaker, answer: Answer, label: int, method: str) -> tuple[Heatmap, NDArray[np.uint8]]:
     preparation, image = speaker.package.preparation, answer.image
     if method == "lime":
-        regions = import_module("hilum.learn.lime").Lime(speaker.probabilities, preparation).explain(image, label)
+        regions = _lime()(speaker.probabilities, preparation).explain(image, label)
         return regions.heat, outlined(image, regions.edges)
     heat = _cam(answer, label) if method == "cam" else _occluded(speaker, image, label)
     return heat, overlay(image, heat)
+
+
+def _lime() -> Any:
+    try:
+        return import_module("hilum.learn.lime").Lime
+    except ModuleNotFoundError as error:
+        raise MissingExtra("--method lime", "learn") from error
 
 
 def _cam(answer: Answer, label: int) -> Heatmap:

@@ -6,11 +6,12 @@ Exit codes: 0 done (a refusal too), 1 the thing checked is bad, 2 wrong use, 3 s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hilum import __version__
 
@@ -32,6 +33,15 @@ COMMANDS = {
     "users": ("hilum.interfaces.cli.users", "who may ask: users, roles, one-time links, API keys"),
     "settings": ("hilum.interfaces.cli.settings", "show every setting and where it comes from"),
 }
+
+EXTRAS = {
+    "audit": "data",
+    "prepare": "data",
+    "evaluate": "data",
+    "train": "learn",
+    "compare": "learn",
+    "export": "learn",
+}  # what the light install lacks for them
 
 DONE, BAD, WRONG_USE, UNREADABLE = 0, 1, 2, 3
 
@@ -87,13 +97,14 @@ def _run(name: str, arguments: list[str]) -> int:
     from hilum.errors import HilumError, InputError, UsageError
     from hilum.settings import read_settings
 
-    gc.disable()  # nothing that an import makes is garbage: looking for it costs a tenth of the start
-    module = importlib.import_module(COMMANDS[name][0])
-    gc.freeze()
-    gc.enable()
     try:
-        options = parser_of(name).parse_args(arguments)
-        return int(module.run(options, read_settings()))
+        with _opening(name):
+            gc.disable()  # nothing that an import makes is garbage: looking for it costs a tenth of the start
+            module = importlib.import_module(COMMANDS[name][0])
+            gc.freeze()
+            gc.enable()
+            options = parser_of(name).parse_args(arguments)
+            return int(module.run(options, read_settings()))
     except SystemExit as leaving:  # argparse, after it has said why
         return int(leaving.code or 0)
     except HilumError as error:
@@ -105,6 +116,19 @@ def _run(name: str, arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+
+
+@contextlib.contextmanager
+def _opening(name: str) -> Iterator[None]:
+    """Say which extra a command needs where the install is the light one."""
+    from hilum.errors import MissingExtra
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if name not in EXTRAS or (error.name or "hilum").startswith("hilum"):
+            raise
+        raise MissingExtra(f"`hilum {name}`", EXTRAS[name]) from error
 
 
 def _nearest(name: str) -> str:
