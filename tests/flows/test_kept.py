@@ -69,3 +69,11 @@ def test_what_is_written_beside_a_picture_is_not_kept(asked):
     assert b"CANARY" in out.getvalue()
     assert b"CANARY" not in kept
     assert said["prediction"]
+
+
+@pytest.mark.parametrize(("said", "expected"), [("YES", ["burned_in_text"]), ("NO", None), ("", None)])
+def test_a_file_that_says_it_has_names_in_its_pixels_is_answered_with_a_warning(asked, said, expected):
+    answer, kept = asked(film(BurnedInAnnotation=said))
+    assert answer.get("warnings") == expected
+    assert answer["prediction"]
+    assert kept

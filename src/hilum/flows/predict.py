@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import InputError
-from hilum.flows.prediction import Prediction
+from hilum.flows.prediction import BURNED_IN, Prediction
 from hilum.flows.speaker import Speaker
 from hilum.gate import gate
 from hilum.gate.reason import Reasons, no_task
@@ -250,7 +250,9 @@ def _no_task(image: Image, desk: Desk, options: Options) -> Answer:
 def _named(answer: Answer, file: str, frames: int, decoded: float) -> Answer:
     frame = answer.image.frame if frames > 1 else None
     timings = {"decode": round(decoded, 3), **answer.prediction.timings}
-    return replace(answer, prediction=replace(answer.prediction, file=file, frame=frame, timings=timings))
+    warnings = (BURNED_IN,) if answer.image.metadata.burned_in else ()
+    said = replace(answer.prediction, file=file, frame=frame, timings=timings, warnings=warnings)
+    return replace(answer, prediction=said)
 
 
 def _lap(timings: dict[str, float], stage: str, since: float) -> float:

@@ -12,6 +12,8 @@ from hilum.model.calibration import Prevalence
 
 PIXELS = "pixels"  # the member "input" of an answer whose image came as the network's declared input
 
+BURNED_IN = "burned_in_text"  # the file says that text, perhaps a name, is part of its pixels (DICOM (0028,0301))
+
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
@@ -29,6 +31,7 @@ class Prediction:
     probability: of the class named, in [0, 1]; probabilities: of every class, they sum to 1.
     conformal_set: the classes that the 95% set holds. novelty: distance from the training set, a percentile in [0, 1].
     timings: milliseconds a stage. prevalence: as the caller gave it, None: the package's own.
+    warnings: codes of what the sender should know about the file, none of which changed the answer.
     """
 
     task: str | None
@@ -45,6 +48,7 @@ class Prediction:
     file: str | None = None
     frame: int | None = None
     prevalence: Prevalence | None = None
+    warnings: tuple[str, ...] = ()
     prepared: bool = False  # the pixels came as the network's declared input
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -86,4 +90,6 @@ class Prediction:
         if self.prevalence is not None:
             given = self.prevalence
             answer["prevalence"] = given if isinstance(given, float | int) else list(given)
+        if self.warnings:
+            answer["warnings"] = list(self.warnings)
         return answer
