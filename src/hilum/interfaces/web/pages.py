@@ -11,14 +11,14 @@ from starlette.types import Scope
 
 from hilum import errors
 from hilum.interfaces.http.problems import Problem
-from hilum.interfaces.web import data, docs, doors, history, models, monitoring, read, settings_page
+from hilum.interfaces.web import data, docs, doors, history, models, monitoring, read, settings_page, train
 from hilum.interfaces.web.page import show, wants_page
 from hilum.interfaces.web.static_files import static
 
 __all__ = ["install", "refused_page", "refused_scope", "router"]
 
 router = APIRouter(prefix="/app", include_in_schema=False)
-for one in (read, history, models, monitoring, data, settings_page):
+for one in (read, history, models, monitoring, data, train, settings_page):
     router.include_router(one.router)
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 

@@ -1,0 +1,90 @@
+"""The Train page: start a training, watch its curves, compare what came of several, let one speak."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from hilum.errors import NotFound
+from hilum.interfaces.http.works import can_learn, works_of
+from hilum.interfaces.web.models_shown import speaking
+from hilum.interfaces.web.page import must, parts_of, show
+from hilum.interfaces.web.trained import HEADLINE, NETWORKS, Run, best, charts, name_of, run_of, side_by_side
+from hilum.interfaces.web.worked import shown, sources
+from hilum.jobs.works import Work, Works
+from hilum.parts import Parts
+from hilum.registry.pins import Known, known_packages
+from hilum.task import shipped_tasks
+
+router = APIRouter()
+COMPARED_MOST = 4
+
+
+@router.get("/train")
+def train(request: Request, run: Annotated[list[str], Query(default_factory=list)]) -> Response:
+    """The way to a new training, the trainings there are, and the chosen ones side by side."""
+    must(request, "train")
+    parts = parts_of(request)
+    known = works_of(parts)
+    works = [work for work in known.all() if work.kind == "train"]
+    chosen = [work for work in works if work.id in run][:COMPARED_MOST]
+    return show(request, "train.html", {
+        "can": can_learn(),
+        "rooted": bool(parts.settings.data_roots),
+        "sources": sources(parts.settings),
+        "tasks": [(task.name, task.title) for task in shipped_tasks()],
+        "networks": NETWORKS,
+        "works": [_row(known, work) for work in works],
+        "busy": any(not work.over for work in works),
+        "chosen": [work.id for work in chosen],
+        "compared": _compared(known, chosen),
+    })  # fmt: skip
+
+
+@router.get("/train/{identity}")
+def training(request: Request, identity: str) -> Response:
+    """One training: how far it is, its curves, what came of it."""
+    must(request, "train")
+    parts = parts_of(request)
+    known = works_of(parts)
+    work = known.get(identity)
+    if work.kind != "train":
+        raise NotFound("no such training")
+    came = run_of(known.result(identity)) if work.state == "done" else None
+    return show(request, "training.html", {
+        "work": shown(known, work),
+        "charts": charts(known, [work]),
+        "came": came,
+        **(_places(parts, came) if came else {"installed": None, "speaks": None}),
+    })  # fmt: skip
+
+
+def _row(known: Works, work: Work) -> dict[str, Any]:
+    came = run_of(known.result(work.id)) if work.state == "done" else None
+    return {"work": shown(known, work), "best": best(known, work), "measured": came.of(HEADLINE) if came else ""}
+
+
+def _compared(known: Works, chosen: list[Work]) -> dict[str, Any] | None:
+    if len(chosen) < 2:  # noqa: PLR2004
+        return None
+    came = [(name_of(work, chosen), work.id, run_of(known.result(work.id))) for work in chosen]
+    over = [(name, identity, run) for name, identity, run in came if run is not None]
+    runs = [run for _, _, run in over]
+    alike = len({(run.task, run.n) for run in runs}) <= 1
+    return {"over": over, "rows": side_by_side(runs), "charts": charts(known, chosen), "alike": alike}
+
+
+def _places(parts: Parts, came: Run) -> dict[str, Known | None]:
+    """The package as it is installed here, and the one that speaks for its task now."""
+    installed = next((one for one in known_packages(parts.settings) if one.digest == came.digest), None)
+    return {"installed": installed, "speaks": _speaker(parts, came.task)}
+
+
+def _speaker(parts: Parts, task: str) -> Known | None:
+    promoted = parts.crew.chosen.get(task)
+    known = known_packages(parts.settings)
+    return next((one for one in known if one.digest == promoted), None) or next(
+        (one for one in speaking(parts.settings) if one.task == task), None
+    )

@@ -1,0 +1,166 @@
+"""The Train page in a real browser: an order, curves that grow, runs side by side, a promotion with its reason."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from hilum.interfaces.web import train as page_module
+from hilum.interfaces.web.trained import NETWORKS
+from hilum.jobs.works import LOG, PROGRESS, RESULT, STATE
+from hilum.learn.networks import DESIGNS
+from hilum.learn.seal import write_package
+from hilum.registry.history import history
+from hilum.registry.pins import pin
+from hilum.settings import read_settings
+from tests.conftest import ROOT
+from tests.flows.made import write_spots
+from tests.interfaces.http.running import Running, running
+from tests.web.looking import PHONE, visit
+
+SHIPPED = ROOT / "models" / "pneumonia-cxr"
+ONE, TWO, LIVE = (f"00000000-0000-4000-8000-00000000000{i}" for i in (1, 2, 3))
+
+
+def write_work(server: Running, identity: str, epochs: int, state: str, result: Any = None) -> Path:
+    """A training as it lies on the disk."""
+    assert server.parts.works is not None
+    folder = server.parts.works.folder(identity)
+    folder.mkdir(parents=True, exist_ok=True)
+    steps = [
+        {"at": 10.0 + i, "stage": "training", "done": i, "total": 8, "note": f"epoch {i}/8, loss {1 / i:.3f}, tune {0.6 + 0.04 * i:.3f}"}
+        for i in range(1, epochs + 1)
+    ]  # fmt: skip
+    (folder / PROGRESS).write_text("".join(json.dumps(step) + "\n" for step in steps))
+    (folder / LOG).write_text("looking at every image\ntraining\n")
+    (folder / RESULT).write_text(json.dumps(result) if result else "")
+    work = {"id": identity, "kind": "train", "title": "pneumonia-cxr on films", "arguments": [], "caller": "local", "at": 1.0}
+    (folder / STATE).write_text(json.dumps({**work, "state": state, "ended": None if state == "running" else 700.0}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server with a second package of the chest task, and what two trainings of it said."""
+    home, root = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("roots")
+    write_spots(root / "films", 8)
+    folder = home / "models" / "pneumonia-cxr" / "2.0.0"
+    manifest = json.loads((SHIPPED / "manifest.json").read_bytes())
+    files = {name: (SHIPPED / name).read_bytes() for name in manifest["files"]}
+    about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
+    digest = write_package(files, {**about, "version": "2.0.0"}, folder)
+    pin(read_settings({"HILUM_HOME": str(home)}), folder, "test")
+    with running(home, DATA_ROOTS=str(root)) as server:
+        found = json.loads((SHIPPED / "metrics.json").read_bytes()) | {
+            "model": {"name": "pneumonia-cxr", "version": "2.0.0", "digest": digest}
+        }
+        write_work(server, ONE, 8, "done", {"package": str(folder), "digest": digest, "evaluation": found})
+        worse = {**found, "metrics": {**found["metrics"], "accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}}
+        write_work(server, TWO, 6, "done", {"package": "gone", "digest": "0" * 64, "evaluation": worse})
+        yield server
+
+
+def test_curves_grow_while_it_trains(browser: Browser, server: Running) -> None:
+    folder = write_work(server, LIVE, 3, "running")
+    with visit(browser, server, dark=True) as one:
+        page = one.go(f"/app/train/{LIVE}")
+        expect(page.locator("#chart-score circle")).to_have_count(3)
+        expect(page.get_by_role("main")).to_contain_text("38% of this step, ")
+        one.check("training-live")
+        page.locator("#log summary").click()
+        write_work(server, LIVE, 5, "running")
+        expect(page.locator("#chart-score circle")).to_have_count(5, timeout=20_000)
+        assert page.locator("#log").get_attribute("open") is not None
+        write_work(server, LIVE, 5, "failed")
+        expect(page.get_by_text("The training failed after")).to_be_visible(timeout=20_000)
+        one.check("training-failed")
+    (folder / STATE).unlink()
+
+
+def test_two_runs_side_by_side_by_keyboard(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/train")
+        one.check("train")
+        for box in page.get_by_role("checkbox", name=re.compile("^Compare")).all():
+            box.focus()
+            page.keyboard.press("Space")
+        page.get_by_role("button", name="Put the chosen side by side").focus()
+        page.keyboard.press("Enter")
+        table = page.get_by_role("region", name="Figures side by side")
+        row = table.get_by_role("row", name=re.compile("^Accuracy")).inner_text()
+        assert "50.0% (40.0 to 60.0%)" in row
+        accuracy = json.loads((SHIPPED / "metrics.json").read_bytes())["metrics"]["accuracy"]["value"]
+        assert f"{accuracy:.1%}" in row
+        expect(page.locator("#chart-loss path.line")).to_have_count(2)
+        one.check("train-compared")
+
+
+def test_figures_and_promotion_with_its_reason(browser: Browser, server: Running) -> None:
+    with visit(browser, server, size=PHONE) as one:
+        page = one.go(f"/app/train/{ONE}")
+        expect(page.get_by_role("region", name="What came of it")).to_contain_text("nearest neighbour 88.5% right")
+        one.check("training-done-phone")
+        asked: list[str] = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))
+        page.get_by_label("Reason").fill("finds more")
+        page.get_by_role("button", name="Promote").click()
+        expect(page.get_by_text("It speaks")).to_be_visible()
+        assert asked == ["Let pneumonia-cxr@2.0.0 answer pneumonia-cxr from now on?"]
+        (event, *_) = history(server.parts.records)
+        assert (event.reference, event.why) == ("pneumonia-cxr@2.0.0", "finds more")
+        page = one.go(f"/app/train/{TWO}")
+        expect(page.get_by_text("is not installed here any more")).to_be_visible()
+
+
+def test_an_order_takes_the_lines_of_the_plan_along(browser: Browser, server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[tuple[str, ...]] = []
+    works = server.parts.works
+    assert works is not None
+
+    def begin(kind: str, title: str, arguments: list[str], caller: str) -> Any:
+        began.append((kind, title, *arguments[1:], caller))
+        return works.get(ONE)
+
+    monkeypatch.setattr(type(works), "begin", lambda _, *given: begin(*given))
+    with visit(browser, server) as one:
+        page = one.go("/app/train")
+        page.get_by_text("Start a training").click()
+        page.get_by_label("Question").select_option("pneumonia-cxr")
+        page.get_by_label("Network", exact=True).select_option("residual-s")
+        page.get_by_label("Epochs").fill("2")
+        page.get_by_label("Other lines of the plan").fill("learning_rate")
+        page.get_by_role("button", name="Start").click()
+        expect(page.locator("form[data-train] [data-said]")).to_contain_text("write name=value")
+        page.get_by_label("Other lines of the plan").fill("learning_rate=0.01")
+        one.check("train-form")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_url(f"**/app/train/{ONE}")
+    lines = ("--task=pneumonia-cxr", "--network=residual-s", "--set=epochs=2", "--set=learning_rate=0.01", "--seed=0")
+    assert began == [("train", "pneumonia-cxr on films", *lines, "local")]
+
+
+def test_where_nothing_can_be_learned_or_read_the_page_says_so(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(tmp_path_factory.mktemp("bare"), AUTH="on") as server:
+        with visit(browser, server, role="engineer") as one:
+            page = one.go("/app/train")
+            expect(page.get_by_text("No folder is open to this page.")).to_be_visible()
+            expect(page.get_by_role("heading", name="No training yet")).to_be_visible()
+            monkeypatch.setattr(page_module, "can_learn", lambda: False)
+            page.reload()
+            expect(page.get_by_text("hilum[learn]")).to_be_visible()
+            one.check("train-lacking")
+        with visit(browser, server, role="reviewer") as one:
+            page = one.go("/app/train")
+            expect(page.get_by_role("heading", level=1)).to_have_text("This page is not for your role")
+
+
+def test_every_network_that_can_be_trained_can_be_chosen() -> None:
+    assert set(NETWORKS) - {""} == set(DESIGNS) - {"residual", "average"}
