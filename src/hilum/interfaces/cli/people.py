@@ -67,8 +67,8 @@ def _invite(arguments: argparse.Namespace, settings: Settings, access: Access) -
         user = access.users.add(arguments.name, arguments.role, CONSOLE, password=_password())
         print(f"{user.name} is {user.role}")
         return
-    user = access.users.add(arguments.name, arguments.role, CONSOLE) if arguments.act == "add" else None
-    user = user or access.users.find(arguments.name)
+    adds = arguments.act == "add"
+    user = access.users.add(arguments.name, arguments.role, CONSOLE) if adds else access.users.find(arguments.name)
     base = settings.public_url or "http://127.0.0.1:8000"
     print(f"{user.name} is {user.role}; to choose a password, once, within three days:", file=sys.stderr)
     print(f"{base}/set-password#{access.links.invite(user.id, CONSOLE)}")

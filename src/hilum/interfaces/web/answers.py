@@ -142,7 +142,7 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
 def _told(parts: Parts, name: str) -> str:
     """The class that was last said to be the right one; "" where nobody said."""
     said: Sequence[Record] = parts.records.about(name, "feedback")
-    return (max(said, key=lambda record: record.entry.at).columns.label or "") if said else ""
+    return (max(said, key=lambda record: record.entry.at).entry.columns.label or "") if said else ""
 
 
 def _sentence(task: Task | None, label: str, said: dict[str, Any]) -> str:
