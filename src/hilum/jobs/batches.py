@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from hilum.records.entry import Record
 from hilum.records.store import Records
 
 CHUNK = 8  # files answered together, and remembered as one step
+KEPT_DAYS = 30  # of a batch that is over: its outline, and the names of files that could not be read
 TRIES, LONGEST = 6, 20.0  # of a step whose storage fails; seconds between two
 Outcome = dict[str, Any]  # {"frames": n} or {"error": text, "code": code}
 
@@ -85,6 +87,10 @@ class Batches:
 
     def resume(self) -> int:
         """Go on with what was not finished when the process ended; returns how many batches that is."""
+        old = (time.time() - KEPT_DAYS * 86400) * 1e6
+        for order in self._desk.inbox.all():
+            if order.state not in OPEN and order.made < old:
+                self._desk.inbox.forget(order.id)
         unfinished = self._desk.inbox.unfinished()
         if unfinished:
             engine = self._open()
@@ -98,8 +104,10 @@ class Batches:
         Raises:
             NotFound: there is none.
         """
-        order = self._desk.inbox.order(identity)
-        return State(order, tuple(self._open().outcomes(order.id)))
+        order, engine = self._desk.inbox.order(identity), self._open()
+        if order.state in OPEN and engine.gave_up(order.id):
+            order = self._desk.inbox.end(order, "failed", fault="something went wrong here; the server's log says what")
+        return State(order, tuple(engine.outcomes(order.id)))
 
     def all(self) -> tuple[Order, ...]:
         """Every batch, newest first."""
@@ -216,12 +224,12 @@ class Batches:
         with self._lock:
             if self._closed:
                 raise Busy("the server is shutting down: try again in a moment")
-            if self._engine is None:
+            if self._engine is None or not self._engine.current:
                 try:
                     engine: Callable[..., Any] = import_module("hilum.jobs.engine").Engine
                 except ModuleNotFoundError as error:
                     raise MissingExtra("a batch that outlives its request", "durable") from error
-                self._engine = engine(self, self._database)
+                self._engine = engine(self, self._database, self._desk.inbox.name())
             return self._engine
 
 

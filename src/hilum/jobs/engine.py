@@ -23,7 +23,10 @@ _batches: list[Batches] = []  # whose steps run in this process
 class Engine:
     """DBOS, launched."""
 
-    def __init__(self, batches: Batches, database: str) -> None:
+    def __init__(self, batches: Batches, database: str, name: str) -> None:
+        """`name`: of the inbox, because whoever else uses the database cannot read the files that lie there."""
+        DBOS.destroy()  # another server of this process, if any: it opens its own again when it needs one
+        self._mine = batches
         _batches[:] = [batches]
         configuration: Configuration = {
             "name": "hilum",
@@ -31,16 +34,21 @@ class Engine:
             "serializer": DBOSPortableJSON,
             "log_level": "ERROR",
             "application_version": "1",  # steps keep their meaning from release to release; raise it when they do not
-            "executor_id": "hilum",
+            "executor_id": name,
         }
         DBOS(config=configuration)
         DBOS.launch()
-        self._queue = DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
+        self._queue = DBOS.register_queue(f"{QUEUE}_{name}", worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
 
     def begin(self, identity: str) -> None:
         """Put a batch in the line; one that is known is not begun twice."""
         with SetWorkflowID(identity):
             self._queue.enqueue(run, identity)
+
+    def gave_up(self, identity: str) -> bool:
+        """Whether it ended by an error that nobody foresaw."""
+        status = DBOS.get_workflow_status(identity)
+        return status is not None and status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
     def cancel(self, identity: str) -> None:
         """Begin no further step of it."""
@@ -51,9 +59,16 @@ class Engine:
         steps = DBOS.list_workflow_steps(identity)
         return [one for step in steps if step["function_name"] == ANSWER for one in step["output"] or []]
 
+    @property
+    def current(self) -> bool:
+        """Whether the one DBOS of this process is still this engine's."""
+        return _batches == [self._mine]
+
     def close(self) -> None:
         """Wait for the step that runs; the rest is done at the next start."""
-        DBOS.destroy(workflow_completion_timeout_sec=DRAIN_SECONDS)
+        if self.current:
+            DBOS.destroy(workflow_completion_timeout_sec=DRAIN_SECONDS)
+            _batches.clear()
 
 
 COUNT, ANSWER, FINISH = "count", "answer", "finish"

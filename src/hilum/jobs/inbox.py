@@ -6,6 +6,7 @@ Once a batch is over its files are gone, and of the names only those of files th
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import json
 import os
@@ -20,7 +21,7 @@ from typing import Any
 from hilum.errors import ImageGone, NotFound, StorageError
 from hilum.secret import derived
 
-ORDER = "order.json"
+ORDER, NAME = "order.json", "name"
 OPEN = ("queued", "running")  # states that are not the end
 
 
@@ -51,6 +52,17 @@ class Inbox:
 
     def __init__(self, folder: Path, secret: bytes) -> None:
         self._folder, self._key = folder, derived(secret, "inbox")
+
+    def name(self) -> str:
+        """What this inbox is known by among several that share one database; drawn once, kept beside the batches."""
+        path = self._folder / NAME
+        try:
+            return path.read_text(encoding="ascii")
+        except FileNotFoundError:
+            self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError), path.open("x", encoding="ascii") as file:
+                file.write(uuid.uuid4().hex[:12])
+            return path.read_text(encoding="ascii")
 
     def take(self, order: Order, files: Iterable[tuple[str, bytes]]) -> Order:
         """Keep the files and the order durably; nothing of a batch that could not be kept whole is left behind.

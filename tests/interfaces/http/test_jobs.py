@@ -13,18 +13,22 @@ import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hilum.errors import StorageError, UnknownModel
 from hilum.flows.shown import grey_png
 from hilum.image.decode import decode
+from tests.access.conftest import postgres_server, postgres_url
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
 from tests.interfaces.http.running import Answer, Running, running
 
 pytest.importorskip("dbos")
+__all__ = ["postgres_server", "postgres_url"]
 
 XRAY, BRAIN = sample("pneumonia-cxr").read_bytes(), sample("brain-tumor-mri").read_bytes()
 ASYNC = {"Prefer": "respond-async"}
@@ -238,3 +242,52 @@ def test_a_batch_outlives_its_server_and_every_file_is_answered_once(tmp_path: P
         assert server.get("/predictions?limit=1")["total"] == 240
     finally:
         assert server.end(signal.SIGTERM) == 0
+
+
+def test_what_nobody_foresaw_ends_a_batch_and_says_so(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret words")
+
+    monkeypatch.setattr(type(server.parts.batches), "count", broken)
+    said = over(server, server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}))
+    assert said["state"] == "failed"
+    assert "secret" not in said["error"]
+
+
+def test_a_model_that_is_gone_fails_the_batch_with_its_reason(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise UnknownModel("no model of that name any more")
+
+    monkeypatch.setattr(type(server.parts.batches), "_answered", gone)
+    said = over(server, server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}))
+    assert (said["state"], said["error"]) == ("failed", "no model of that name any more")
+
+
+def test_a_disk_that_comes_back_goes_on(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, left = type(server.parts.batches)._answered, [StorageError("full"), StorageError("full")]
+
+    def flaky(*arguments: object) -> object:
+        if left:
+            raise left.pop()
+        return real(*arguments)
+
+    monkeypatch.setattr(type(server.parts.batches), "_answered", flaky)
+    said = over(server, server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}))
+    assert (said["state"], said["done"]) == ("done", 1)
+
+
+def test_old_batches_are_forgotten(server: Running) -> None:
+    said = over(server, server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}))
+    inbox = server.parts.batches._desk.inbox
+    inbox.write(replace(inbox.order(said["id"]), made=1))
+    server.parts.batches.resume()
+    assert server.ask("GET", f"/jobs/{said['id']}").status == 404
+
+
+def test_batches_go_through_postgresql_too(tmp_path: Path, postgres_url: str) -> None:
+    with running(tmp_path, DATABASE_URL=postgres_url) as server:
+        files = {f"{i}.png": data for i, data in enumerate(different(20))}
+        said = over(server, server.ask("POST", "/predict", packed(files), {**ZIP, **ASYNC}))
+        assert (said["state"], said["done"]) == ("done", 20)
+        assert server.ask("GET", "/predictions?limit=1").json()["total"] == 20
+        assert not (tmp_path / "jobs.db").exists()
