@@ -73,6 +73,11 @@ async function ask(item) {
     mark(item);
     if (item === chosen) progress(item);
   });
+  if (status === 202) {
+    item.state = "failed";
+    item.problem = { title: "Taken on as a batch", detail: "It holds many images. Their answers come into the history as they are ready; you can leave this page." };
+    return;
+  }
   if (status !== 200) {
     item.state = "failed";
     item.problem = status ? body : { title: "No connection", detail: "The server did not answer. Nothing was recorded; try again when it is back." };
@@ -132,7 +137,7 @@ async function picture(item) {
 
 function addresses(answer) {
   const at = `/predictions/${encodeURIComponent(answer.id)}`;
-  return { address: `${at}/pixels`, heat: answer.prediction ? `${at}/heatmap?method=cam` : null };
+  return { address: `${at}/pixels${answer.frame ? `?frame=${answer.frame}` : ""}`, heat: answer.prediction ? `${at}/heatmap?method=cam` : null };
 }
 
 function shown(on) {

@@ -1,0 +1,167 @@
+"""The other pages in every state: filters in the address, comparing, export, models, settings, signed out, forbidden."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.conftest import ROOT
+from tests.interfaces.http.running import WORD, Running, running
+from tests.web.looking import PHONE, visit
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home"), AUTH="on", THREADS="1", SERVE_THREADS="1") as server:
+        for name in ("brain-tumor-mri/glioma-1", "brain-tumor-mri/pituitary-1", "pneumonia-cxr/normal-1"):
+            data = (ROOT / "samples" / f"{name}.png").read_bytes()
+            answer = server.ask("POST", "/predict", data, {"Content-Type": "image/png"}, key="reviewer")
+            assert answer.status == 200
+        yield server
+
+
+def test_filters_stand_in_the_address(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history")
+        expect(page.locator("table.work tbody tr")).to_have_count(3)
+        page.get_by_label("Question").select_option("pneumonia-cxr")
+        expect(page.locator("table.work tbody tr")).to_have_count(1)
+        assert "task=pneumonia-cxr" in page.url
+        page.reload()
+        expect(page.locator("table.work tbody tr")).to_have_count(1)
+        page.get_by_label("State").select_option("disagreed")
+        expect(page.get_by_role("heading", name="No answer fits")).to_be_visible()
+        one.check("history-none-fits")
+        page.go_back()
+        expect(page.locator("table.work tbody tr")).to_have_count(1)
+
+
+@pytest.mark.parametrize(("dark", "size"), [(False, (1400, 900)), (True, PHONE)])
+def test_two_answers_side_by_side(browser: Browser, server: Running, dark: bool, size: tuple[int, int]) -> None:
+    with visit(browser, server, dark=dark, size=size, role="reviewer") as one:
+        page = one.go("/app/history")
+        one.check(f"history-{'dark-phone' if dark else 'light'}")
+        for box in page.locator("[data-pick]").all()[:2]:
+            box.check()
+        page.get_by_role("link", name="Compare these two").click()
+        expect(page.locator(".pane .figures-of")).to_have_count(2)
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.pane .figures-of')].every(e => e.textContent.includes('224'))"
+        )
+        page.keyboard.press("+")
+        page.wait_for_function(
+            "() => new Set([...document.querySelectorAll('.pane .figures-of')].map(e => e.textContent)).size === 1"
+        )
+        one.check(f"compare-{'dark-phone' if dark else 'light'}")
+
+
+def test_the_list_as_a_file(server: Running) -> None:
+    answer = server.ask("GET", "/app/export?form=csv&task=brain-tumor-mri", role="reader")
+    rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
+    assert sorted(row["class"] for row in rows) == ["glioma", "pituitary"]
+    found = server.ask("GET", "/app/export?form=json", role="reader").json()["predictions"]
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/app/models",
+        "/app/models/pneumonia-cxr@1.0.0",
+        "/app/versions",
+        "/app/settings",
+        "/app/account",
+        "/app/nothing",
+    ],
+)
+@pytest.mark.parametrize(("dark", "size"), [(False, (1400, 900)), (True, PHONE)])
+def test_pages_stand(browser: Browser, server: Running, path: str, dark: bool, size: tuple[int, int]) -> None:
+    with visit(browser, server, dark=dark, size=size, role="admin") as one:
+        page = one.go(path)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.locator("footer")).to_contain_text("Research use only. Not a medical device.")
+        expect(page.locator("footer [data-state]")).to_have_text("Online")
+        one.faults = [fault for fault in one.faults if "404" not in fault] if "nothing" in path else one.faults
+        one.check(f"{path.strip('/').replace('/', '-').replace('@', '-')}-{'dark-phone' if dark else 'light'}")
+
+
+def test_figures_of_a_model_are_those_of_its_package(browser: Browser, server: Running) -> None:
+    figures = server.ask("GET", "/models/pneumonia-cxr", role="reader").json()["metrics"]["metrics"]
+    with visit(browser, server, role="reader") as one:
+        page = one.go("/app/models/pneumonia-cxr@1.0.0")
+        row = page.get_by_role("row", name="Balanced accuracy")
+        expect(row).to_contain_text(f"{100 * figures['balanced_accuracy']['value']:.1f}%")
+        assert page.locator("svg.chart circle.dot").count() >= 3
+
+
+def test_a_reader_is_told_what_is_not_for_readers(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reader") as one:
+        page = one.go("/app/monitoring")
+        expect(page.get_by_role("heading", level=1)).to_have_text("This page is not for your role")
+        assert page.get_by_role("navigation").get_by_role("link", name="Monitoring").count() == 0
+        one.faults.clear()  # the browser tells the 403
+        one.check("forbidden")
+
+
+def test_signing_in_and_out(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/history?task=pneumonia-cxr")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+        one.check("sign-in")
+        page.get_by_label("Name").fill("reviewer")
+        page.get_by_label("Password").fill("wrong horse battery")
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_contain_text("did not fit")
+        one.check("sign-in-failed")
+        page.get_by_label("Name").fill("reviewer")
+        page.get_by_label("Password").fill(WORD)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url("**/app/history?task=pneumonia-cxr")
+        page.get_by_role("link", name="Your account").click()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_inviting_somebody_who_then_chooses_a_password(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="admin") as one:
+        page = one.go("/app/settings")
+        page.get_by_label("Invite somebody: name").fill("doctor.who")
+        page.get_by_role("button", name="Invite").click()
+        link = page.locator("form[data-send='/users'] [data-reveal]")
+        expect(link).to_contain_text("/set-password#")
+        one.check("settings-invited")
+        address = link.text_content() or ""
+    with visit(browser, server) as one:
+        one.page.goto(address)
+        expect(one.page.get_by_role("heading", level=1)).to_have_text("Choose a password")
+        one.check("set-password")
+        one.page.get_by_label("Password").fill("a long and quiet sentence")
+        one.page.get_by_role("button", name="Set and sign in").click()
+        one.page.wait_for_url("**/app/read")
+        assert one.faults == []
+
+
+def test_a_key_is_shown_once_and_can_be_revoked(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="engineer") as one:
+        page = one.go("/app/settings")
+        page.get_by_text("Make a key").click()
+        page.get_by_label("What is it for").fill("night job")
+        page.get_by_role("button", name="Make", exact=True).click()
+        expect(page.locator("[data-reveal='token']")).to_contain_text("hilum_")
+        page.on("dialog", lambda dialog: dialog.accept())
+        page.reload()
+        page.get_by_role("button", name="Revoke night job").click()
+        expect(page.get_by_role("row", name="night job")).to_contain_text("Revoked")
+        assert one.faults == []
+
+
+def test_first_start_asks_for_the_first_administrator(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/first-start#code-from-the-terminal")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Welcome to Hilum")
+        expect(page.locator("#token")).to_have_value("code-from-the-terminal")
+        one.check("first-start")

@@ -1,0 +1,236 @@
+"""Read in a real browser on a real server: drop, answer, viewer, feedback, history, by mouse and by keys alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import ROOT
+from tests.interfaces.http.running import Running, running
+from tests.web.looking import PHONE, WIDE, visit
+
+GLIOMA = ROOT / "samples/brain-tumor-mri/glioma-1.png"
+CHEST = ROOT / "samples/pneumonia-cxr/pneumonia-1.png"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home"), THREADS="1", SERVE_THREADS="1") as server:
+        yield server
+
+
+def drop(page: Page, *files: Path) -> None:
+    page.set_input_files("#files", list(files))
+    expect(page.locator("#answer .is")).to_be_visible(timeout=60_000)
+
+
+def painted(page: Page) -> None:
+    """Wait until what was asked for stands on the screen."""
+    page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+    )
+
+
+def shown(page: Page) -> dict[str, float]:
+    """The picture as it stands on the screen: mean grey, mean distance of red from blue."""
+    painted(page)
+    found: dict[str, float] = page.evaluate(
+        """() => { const c = document.querySelector('.pane canvas');
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        let sum = 0, red = 0; for (let i = 0; i < d.length; i += 4) { sum += d[i]; red += Math.abs(d[i] - d[i + 2]); }
+        return { grey: sum / (d.length / 4), colour: red / (d.length / 4) }; }"""
+    )
+    return found
+
+
+@pytest.mark.parametrize(("dark", "size"), [(False, WIDE), (True, PHONE)])
+def test_from_a_file_to_its_answer_and_into_the_history(
+    browser: Browser, server: Running, dark: bool, size: tuple[int, int]
+) -> None:
+    with visit(browser, server, dark=dark, size=size) as one:
+        page = one.go("/")
+        expect(page.get_by_role("heading", name="Drop images here")).to_be_visible()
+        one.check(f"read-empty-{'dark-phone' if dark else 'light'}")
+        drop(page, GLIOMA)
+        expect(page.locator("#answer .is")).to_have_text("Glioma")
+        said = server.ask("GET", "/predictions?limit=1").json()["predictions"][0]
+        expect(page.locator("#answer .number")).to_have_text(f"{100 * said['prediction']['probability']:.1f}%")
+        for words in ("How sure", "What else is possible", "May it be trusted", "Is this right?", "Research use only"):
+            expect(page.locator("#answer")).to_contain_text(words)
+        expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
+        one.check(f"read-answer-{'dark-phone' if dark else 'light'}")
+        page.get_by_role("button", name="Yes, glioma").click()
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
+        page.goto(one.address + "/app/history")
+        row = page.locator("table.work tbody tr").first
+        expect(row).to_contain_text("Glioma")
+        expect(row).to_contain_text("Agreed")
+        row.get_by_role("link", name="Glioma").click()
+        expect(page.locator(".answer .is")).to_have_text("Glioma")
+        expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
+        one.check(f"record-{'dark-phone' if dark else 'light'}")
+    (feedback,) = server.ask("GET", f"/predictions/{said['id']}").json()["feedback"]
+    assert feedback["agrees"]
+
+
+def test_everything_by_keys_alone(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        sample = page.get_by_role("button", name="Meningioma")
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if sample.evaluate("e => e === document.activeElement"):
+                break
+        page.keyboard.press("Enter")
+        expect(page.locator("#answer .is")).to_have_text("Meningioma", timeout=60_000)
+        expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
+        before = shown(page)
+        assert before["colour"] == 0
+        page.keyboard.press("m")
+        expect(page.locator(".heat-scale")).to_be_visible()
+        page.wait_for_function("() => document.querySelector('.pane .name').textContent.includes('with heatmap')")
+        assert shown(page)["colour"] > 1
+        page.keyboard.down("o")
+        assert shown(page) == before
+        page.keyboard.up("o")
+        assert shown(page)["colour"] > 1
+        page.keyboard.press("m")
+        page.keyboard.press("i")
+        assert shown(page)["grey"] > before["grey"] + 30
+        page.keyboard.press("i")
+        for _ in range(4):
+            page.keyboard.press("Shift+ArrowUp")
+        expect(page.locator('[data-slide="level"]')).to_have_value("40")
+        assert shown(page)["grey"] > before["grey"]
+        page.keyboard.press("r")
+        page.keyboard.press("h")
+        expect(page.locator(".pane .figures-of")).to_contain_text("turned 90°")
+        expect(page.locator(".pane .figures-of")).to_contain_text("mirrored")
+        page.keyboard.press("+")
+        magnified = page.locator(".pane .figures-of").text_content()
+        page.keyboard.press("s")
+        expect(page.locator(".pane")).to_have_count(2)
+        page.keyboard.press("s")
+        page.locator("body").evaluate("e => document.activeElement.blur()")
+        page.keyboard.press("Space")
+        expect(page.locator(".pane .figures-of")).not_to_contain_text("turned")
+        assert page.locator(".pane .figures-of").text_content() != magnified
+        page.keyboard.press("y")
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Meningioma")
+        page.keyboard.press("g")
+        page.keyboard.press("h")
+        page.wait_for_url("**/app/history")
+        assert one.faults == []
+
+
+def test_keys_are_listed_changed_and_switched_off(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        drop(page, GLIOMA)
+        page.keyboard.press("?")
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_be_visible()
+        assert dialog.locator("tbody button").count() > 35
+        one.check("keys")
+        dialog.get_by_role("button", name="Invert: key I. Change").click()
+        page.keyboard.press("x")
+        expect(dialog.locator("[data-keys-said]")).to_contain_text("Invert is now on X")
+        dialog.get_by_role("button", name="Close").click()
+        page.keyboard.press("x")
+        expect(page.locator('[data-act="invert"]')).to_have_attribute("aria-pressed", "true")
+        page.keyboard.press("?")
+        dialog.get_by_role("checkbox").uncheck()
+        dialog.get_by_role("button", name="Close").click()
+        page.keyboard.press("x")
+        expect(page.locator('[data-act="invert"]')).to_have_attribute("aria-pressed", "true")
+
+
+def test_window_and_level_by_the_mouse(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        drop(page, GLIOMA)
+        box = page.locator(".pane").bounding_box()
+        assert box
+        page.mouse.move(box["x"] + 200, box["y"] + 200)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 160, box["y"] + 160, steps=4)
+        page.mouse.up()
+        expect(page.locator('[data-slide="width"]')).to_have_value("90")
+        expect(page.locator('[data-slide="level"]')).to_have_value("60")
+        page.mouse.wheel(0, -300)
+        page.wait_for_function(
+            "() => parseInt(document.querySelector('.pane .figures-of').textContent.split('·')[1]) > 325"
+        )
+
+
+def test_many_files_each_with_its_own_answer(browser: Browser, server: Running, tmp_path: Path) -> None:
+    blank = tmp_path / "blank.png"
+    Image.new("L", (300, 300), 12).save(blank)
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        page.set_input_files("#files", [GLIOMA, CHEST, blank, broken])
+        expect(page.locator(".strip")).to_contain_text("Could not be read", timeout=60_000)
+        for name, said in (
+            ("glioma-1.png", "Glioma"),
+            ("pneumonia-1.png", "Pneumonia"),
+            ("blank.png", "No answer"),
+            ("broken.png", "Not read"),
+        ):
+            page.locator(".strip button", has_text=name).click()
+            expect(page.locator("#answer .is")).to_have_text(said, timeout=60_000)
+            expect(page.locator("#answer")).to_contain_text("What to do next" if "No" in said else "How sure")
+            if "No" in said:
+                one.faults = [fault for fault in one.faults if "415" not in fault]  # the browser tells every 4xx
+                one.check(f"read-{said.lower().replace(' ', '-')}")
+        page.keyboard.press("k")
+        expect(page.locator("#answer .is")).to_have_text("No answer")
+
+
+def test_an_image_that_is_not_to_be_kept(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        page.get_by_text("Question and consent").click()
+        page.get_by_label("Do not keep it").check()
+        page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
+        page.get_by_label("Operating point").select_option("screening")
+        one.check("read-consent")
+        drop(page, GLIOMA)
+        expect(page.locator("#answer")).to_contain_text("Not kept")
+        expect(page.locator("#answer .scale .point")).to_have_count(1)  # the threshold on the bar
+        last = server.ask("GET", "/predictions?limit=1").json()["predictions"][0]
+        assert (last["image"], last["operating_point"]) == (False, "screening")
+        page.goto(f"{one.address}/app/history/{last['id']}")
+        expect(page.locator(".blank")).to_contain_text("not kept")
+        one.check("record-not-kept")
+
+
+def test_no_page_is_heavy_or_asks_another_server(browser: Browser, server: Running) -> None:
+    drawn = server.ask("POST", "/predict", GLIOMA.read_bytes(), {"Content-Type": "image/png"}).json()["id"]
+    for path in (
+        "/app/read",
+        "/app/history",
+        f"/app/history/{drawn}",
+        "/app/models",
+        "/app/monitoring",
+        "/app/settings",
+        "/docs",
+    ):
+        with visit(browser, server) as one:
+            sizes: dict[str, int] = {}
+            one.page.on(
+                "response", lambda answer, sizes=sizes: sizes.__setitem__(answer.url, len(answer.body() or b""))
+            )
+            one.go(path)
+            one.page.wait_for_load_state("networkidle")
+            outside = [url for url in sizes if not url.startswith((one.address, "blob:", "data:"))]
+            assert outside == []
+            viewer = ("openseadragon", "/pixels", "/heatmap")
+            whole = sum(size for url, size in sizes.items() if not any(part in url for part in viewer))
+            assert whole < 200_000, json.dumps(sizes, indent=1)  # before any compression
