@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import anyio
 from anyio.to_thread import run_sync
@@ -203,7 +203,7 @@ async def _answered(request: Request, said: Mapping[str, str], page: str, work: 
 
 
 def _failed(error: HilumError, target: str) -> dict[str, str]:
-    told = {"failed": error.code, "next": quote(local_path(target), safe="/")}
+    told = {"failed": error.code, "next": local_path(target)}
     if isinstance(error, UsageError):
         told["why"] = str(error)
     if isinstance(error, TooManyAttempts):
