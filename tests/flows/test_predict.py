@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from hilum.errors import InputError, PackageDamaged, PackageNotTrusted, Unreadab
 from hilum.flows.bulk import IN_PROCESS, Unread, predict_paths
 from hilum.flows.predict import Desk, File, Options, predict, predict_all
 from hilum.flows.prediction import Prediction
+from hilum.flows.reading import Read
 from hilum.flows.speaker import Speaker
 from hilum.model.package import Trust, open_package
 from tests.flows.made import write_spots
@@ -107,14 +109,14 @@ def dying_desk(folder: Path, digest: str) -> Desk:
     """A desk whose reader dies on one file, as a crash inside a native decoder would."""
     import hilum.flows.bulk as bulk
 
-    whole = bulk.answer_file
+    whole = bulk.answer_files
 
-    def answer_file(path: str, data: bytes, desk: Desk, options: Options) -> list[bulk.Line]:
-        if path.endswith("deadly.png"):
+    def answer_files(found: Sequence[Read], desk: Desk, options: Options) -> Iterator[bulk.Line]:
+        if any(path.endswith("deadly.png") for path, _ in found):
             os._exit(139)
-        return whole(path, data, desk, options)
+        return whole(found, desk, options)
 
-    bulk.answer_file = answer_file
+    bulk.answer_files = answer_files
     return open_desk(folder, digest)
 
 

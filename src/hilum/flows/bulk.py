@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
 from hilum.errors import InputError
-from hilum.flows.predict import Desk, Options, predict
+from hilum.flows.predict import Desk, File, Options, predict_all
 from hilum.flows.prediction import Prediction
-from hilum.flows.reading import Item, readings
+from hilum.flows.reading import Item, Read, readings
 
+TOGETHER = 4 * 1024 * 1024  # bytes of files beyond which no more are decoded at once
 IN_PROCESS = 48  # fewer files than this are not worth starting workers for
 
 
@@ -45,17 +46,26 @@ def predict_paths(paths: Iterable[Item], open_desk: OpenDesk, options: Options, 
     yield from cores.on_all_cores(itertools.chain(first, stream), open_desk, options, workers)
 
 
-def answer_all(paths: Iterable[Item], desk: Desk, options: Options) -> Iterator[Line]:
-    """Answer every path in this process."""
+def answer_all(paths: Iterable[Item], desk: Desk, options: Options, at_once: int = 1) -> Iterator[Line]:
+    """Answer every path in this process, the network asked once for `at_once` files."""
+    found: list[Read] = []
+    size = 0
     for path, data in readings(paths, desk.limits.max_bytes):
-        yield from answer_file(path, data, desk, options)
+        found.append((path, data))
+        size += 0 if isinstance(data, InputError) else len(data)
+        if len(found) >= at_once or size > TOGETHER:
+            yield from answer_files(found, desk, options)
+            found, size = [], 0
+    yield from answer_files(found, desk, options)
 
 
-def answer_file(path: str, data: bytes | InputError, desk: Desk, options: Options) -> list[Line]:
-    """The answers of one file, one a frame; or the one line that says why it cannot be read."""
-    try:
-        if isinstance(data, InputError):
-            raise data
-        return [answer.prediction for answer in predict(data, path, desk, options)]
-    except InputError as error:
-        return [Unread(path, error.code, error.reason)]
+def answer_files(found: Sequence[Read], desk: Desk, options: Options) -> Iterator[Line]:
+    """The answers of several files, one a frame; for what cannot be read the one line that says why."""
+    files = [File(data, path, options) for path, data in found if not isinstance(data, InputError)]
+    answers = iter(predict_all(files, desk) if files else ())
+    for path, data in found:
+        answer = data if isinstance(data, InputError) else next(answers)
+        if isinstance(answer, InputError):
+            yield Unread(path, answer.code, answer.reason)
+        else:
+            yield from (one.prediction for one in answer)

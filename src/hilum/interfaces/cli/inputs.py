@@ -11,7 +11,7 @@ from hilum.data.places.far import is_far, list_files, place_of
 from hilum.errors import UnreadableSource, UsageError, printable
 from hilum.flows.reading import Item, Unlisted
 
-STRAY = {".ds_store", "thumbs.db", "desktop.ini"}
+STRAY = {".ds_store", "thumbs.db", "desktop.ini", "dicomdir", "license", "readme", "notice", "authors", "makefile"}
 TEXT = {
     ".py",
     ".md",
