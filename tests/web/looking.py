@@ -49,7 +49,9 @@ def visit(
     """A window of its own, signed in as the user of a role where one is given."""
     address = f"http://127.0.0.1:{server.port}"
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if dark else "light",
+        reduced_motion="reduce",
     )
     if role:
         context.add_cookies([{"name": "hilum", "value": server.sessions[role].token, "url": address}])

@@ -46,7 +46,7 @@ def test_nothing_audited_yet_and_a_folder_by_keyboard(browser: Browser, server: 
         expect(page.get_by_role("heading", name="Nothing was audited yet")).to_be_visible()
         one.check("data-empty")
         page.get_by_label("Folder", exact=True).focus()
-        page.keyboard.type("copied")
+        page.keyboard.press("Home")
         assert page.get_by_label("Folder", exact=True).input_value() == "copied"
         page.get_by_role("button", name="Audit the folder").focus()
         page.keyboard.press("Enter")
@@ -91,21 +91,36 @@ def test_what_is_no_zip_is_said_beside_the_button(browser: Browser, server: Runn
 
 
 @pytest.mark.parametrize(
-    ("state", "words"), [("running", "8 of this step"), ("failed", "failed after"), ("stopped", "Stopped after"), ("done", "cannot be read")]
-)  # fmt: skip
+    ("state", "words"),
+    [
+        ("running", "40% of this step"),
+        ("failed", "failed after"),
+        ("stopped", "Stopped after"),
+        ("done", "cannot be read"),
+    ],
+)
 def test_every_state_is_drawn(browser: Browser, server: Running, state: str, words: str) -> None:
     """States that pass too quickly to be looked at are written where the works are kept."""
     assert server.parts.works is not None
     identity = f"00000000-0000-4000-8000-00000000000{len(state)}"
     folder = server.parts.works.folder(identity)
-    folder.mkdir(parents=True)
-    work = {"id": identity, "kind": "audit", "title": "set", "arguments": [], "caller": "local", "at": 1.0, "state": state}
+    folder.mkdir(parents=True, exist_ok=True)
+    work = {
+        "id": identity,
+        "kind": "audit",
+        "title": "set",
+        "arguments": [],
+        "caller": "local",
+        "at": 1.0,
+        "state": state,
+    }
     (folder / STATE).write_text(json.dumps({**work, "ended": None if state == "running" else 9.0}))
-    lines = [{"at": 2.0 + i, "stage": "looking at every image", "done": 40 * i, "total": 100, "note": ""} for i in (0, 1)]
+    lines = [
+        {"at": 2.0 + i, "stage": "looking at every image", "done": 40 * i, "total": 100, "note": ""} for i in (0, 1)
+    ]
     (folder / "progress.jsonl").write_text("\n".join(map(json.dumps, lines)))
     (folder / "log.txt").write_text("hilum: error: nothing to audit\n")
     (folder / RESULT).write_bytes(b"")
-    words = "40% of this step" if state == "running" else words
     with visit(browser, server, size=WIDE) as one:
         page = one.go(f"/app/data/{identity}")
         expect(page.get_by_role("main")).to_contain_text(words)

@@ -29,8 +29,14 @@ def predictions(now: int) -> Iterator[Entry]:
             yield one
             if i == 2:
                 said = label if hour % 3 else "glioma"
-                yield Entry("feedback", json.dumps({"label": said}).encode(), subject=one.id, columns=Columns(label=said))
-        yield Entry("prediction", columns=Columns("pneumonia-cxr", "pneumonia-cxr@1.0.0", "b" * 64, refused=True, took=4.0), at=at)
+                yield Entry(
+                    "feedback", json.dumps({"label": said}).encode(), subject=one.id, columns=Columns(label=said)
+                )
+        yield Entry(
+            "prediction",
+            columns=Columns("pneumonia-cxr", "pneumonia-cxr@1.0.0", "b" * 64, refused=True, took=4.0),
+            at=at,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +68,9 @@ def test_every_chart_has_its_numbers_in_a_table(browser: Browser, server: Runnin
         page.locator("#table-sure summary").focus()
         page.keyboard.press("Enter")
         cells = page.locator("#table-sure tbody td").all_inner_texts()
-        answers = sum(t.count for t in server.parts.records.tallies(0, time.time_ns() // 1000).predictions if not t.refused)
+        answers = sum(
+            t.count for t in server.parts.records.tallies(0, time.time_ns() // 1000).predictions if not t.refused
+        )
         assert sum(map(int, cells)) == answers
 
 

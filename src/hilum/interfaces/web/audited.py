@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hilum.interfaces.web.words import DASH, percent
@@ -55,15 +57,17 @@ def findings(said: Mapping[str, Any]) -> Findings:
         said["pairs"], key=lambda p: (not p["across_splits"], p["same_label"] is not False, -p["similarity"])
     )
     cues = tuple((CUES.get(name, name), area) for name, area in said["shortcuts"].items())
-    base = said["baseline"]
+    base, short = said["baseline"], _shortening(said)
     return Findings(
         tone=_tone(said),
         headline=HEADLINES.get(said["verdict"], said["verdict"]),
         sentences=tuple(_sentences(said)),
         figures=_figures(said),
-        pairs=tuple(pairs[:LISTED]),
+        pairs=tuple({**pair, "a": short(pair["a"]), "b": short(pair["b"])} for pair in pairs[:LISTED]),
         pairs_in_all=len(pairs),
-        conflicts=tuple(tuple(zip(one["paths"], one["labels"], strict=True)) for one in said["conflicts"][:LISTED]),
+        conflicts=tuple(
+            tuple(zip(map(short, one["paths"]), one["labels"], strict=True)) for one in said["conflicts"][:LISTED]
+        ),
         patients=tuple(
             (one["patient"], ", ".join(f"{part} {len(paths)}" for part, paths in one["splits"].items()))
             for one in said["patients_across_splits"][:LISTED]
@@ -75,8 +79,20 @@ def findings(said: Mapping[str, Any]) -> Findings:
             if base[key] is not None
         ),
         classes=tuple(said["classes"].items()),
-        unreadable=tuple((one["path"], one["reason"]) for one in said["unreadable"][:LISTED]),
+        unreadable=tuple((short(one["path"]), one["reason"]) for one in said["unreadable"][:LISTED]),
     )
+
+
+def _shortening(said: Mapping[str, Any]) -> Callable[[str], str]:
+    """What all paths have in common need not stand in every line."""
+    paths = [path for pair in said["pairs"] for path in (pair["a"], pair["b"])]
+    paths += [path for one in said["conflicts"] for path in one["paths"]]
+    paths += [one["path"] for one in said["unreadable"]]
+    try:
+        shared = os.path.commonpath([str(Path(path).parent) for path in paths]) if paths else ""
+    except ValueError:  # some begin at the root, some do not
+        shared = ""
+    return lambda path: path[len(shared) :].lstrip("/") if shared else path
 
 
 def _tone(said: Mapping[str, Any]) -> str:
@@ -89,9 +105,10 @@ def _tone(said: Mapping[str, Any]) -> str:
 def _sentences(said: Mapping[str, Any]) -> list[str]:
     across = sum(pair["across_splits"] for pair in said["pairs"])
     strong = [CUES.get(name, name).lower() for name, area in said["shortcuts"].items() if area > WARN_ABOVE]
+    patients = len(said["patients_across_splits"])
     told = [
         (across, f"{_many(across, 'pair')} of copies lies in more than one part of the split."),
-        (said["patients_across_splits"], f"{_many(len(said['patients_across_splits']), 'patient')} in more than one part."),
+        (patients, f"{_many(patients, 'patient')} in more than one part."),
         (said["conflicts"], f"{_many(len(said['conflicts']), 'picture')} under more than one label."),
         (strong, f"The class can be guessed without looking at the anatomy, from: {', '.join(strong)}."),
         (said["unreadable"], f"{_many(len(said['unreadable']), 'file')} could not be read and would be left out."),

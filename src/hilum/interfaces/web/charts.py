@@ -24,8 +24,8 @@ class Series:
 class Chart:
     """What is drawn and told: `labels` along the bottom, `series` stacked as columns or each as a line.
 
-    shape: "columns" or "lines". counts: the values come whole. top: what the upper edge stands for; 0: whatever fits. written: a value in words.
-    across: what the labels are. empty: what is said where there is nothing to draw.
+    shape: "columns" or "lines". counts: the values come whole. top: what the upper edge stands for; 0: whatever fits.
+    written: a value in words. across: what the labels are. empty: what is said where there is nothing to draw.
     """
 
     id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,12 +13,17 @@ from hilum.settings import Settings
 from hilum.task import Label, Task, shipped_tasks
 
 
-def speaking(settings: Settings) -> tuple[Known, ...]:
-    """The package that answers for each task, in the order in which the tasks are asked."""
+def speaking(settings: Settings, chosen: Mapping[str, str] | None = None) -> tuple[Known, ...]:
+    """The package that answers for each task, in the order in which the tasks are asked.
+
+    chosen: task -> digest of the package that was promoted last (`parts.crew.chosen`).
+    """
+    promoted = chosen or {}
     known = known_packages(settings)
     order = {task.name: i for i, task in enumerate(shipped_tasks())}
     found = [
-        champion(known, task, settings) for task in sorted({one.task for one in known}, key=lambda t: order.get(t, 99))
+        next((one for one in known if one.digest == promoted.get(task)), None) or champion(known, task, settings)
+        for task in sorted({one.task for one in known}, key=lambda t: order.get(t, 99))
     ]
     return tuple(one for one in found if one is not None)
 

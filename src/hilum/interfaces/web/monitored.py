@@ -131,17 +131,19 @@ def charts(found: Tallies, span: Span, now: int) -> list[Chart]:
     each = f"One column stands for {_length(span.step)}. Times are UTC."
     took, sure = added(one.took for one in found.predictions), added(one.sure for one in found.predictions)
     return [
-        Chart("traffic", "Traffic", f"Images sent in. {each}", labels, (Series("Answered", answered), Series("Refused", refused))),
+        Chart("traffic", "Traffic", f"Images sent in. {each}", labels,
+              (Series("Answered", answered), Series("Refused", refused))),
         Chart("refused", "Refusals", "Share of the images that the gate did not let through.", labels,
               (Series("Refused", turned),), shape="lines", top=1.0, written=_whole),
         Chart("latency", "Time to answer", "From the last byte received until the answer is on record.", _edges(),
               (Series("Images", tuple(map(float, took))),), across="Milliseconds"),
         Chart("classes", "Class mix", f"Answers by class. {each}", labels, _classes(found, span, now)),
-        Chart("sure", "Probability of the answer", "How sure the answers were. A pile on the left means many doubtful ones.",
+        Chart("sure", "Probability of the answer", "A pile on the left means many doubtful answers.",
               tuple(f"{low}–{low + 10}%" for low in range(0, 100, 10)), (Series("Answers", tuple(map(float, sure))),),
               across="Probability"),
         Chart("agreement", "Agreement with feedback", f"What people said of the answers given then. {each}", labels,
-              (Series("Agreed", agreed), Series("Disagreed", disagreed)), empty="Nobody has said yet whether answers of this span are right."),
+              (Series("Agreed", agreed), Series("Disagreed", disagreed)),
+              empty="Nobody has said yet whether answers of this span are right."),
     ]  # fmt: skip
 
 
@@ -188,7 +190,7 @@ def turned_away(meters: Meters) -> list[Line]:
 
 def added(rows: Iterable[Sequence[int]]) -> tuple[int, ...]:
     """Bins of several rows in one."""
-    return tuple(map(sum, zip(*rows, strict=True)))
+    return tuple(sum(column) for column in zip(*rows, strict=True))
 
 
 def quantile(bins: Sequence[int], share: float, edges: Sequence[float] = MILLISECONDS) -> float | None:

@@ -129,7 +129,7 @@ def _common(request: Request) -> dict[str, Any]:
         "here": request.url.path,
         "csrf": csrf_of(request),
         "theme": theme if theme in ("light", "dark") else "",
-        "speaking": speaking(parts_of(request).settings),
+        "speaking": speaking(parts_of(request).settings, parts_of(request).crew.chosen),
         "lacking": parts_of(request).lacking(),
         "part": request.headers.get("hx-request") == "true",
     }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from hilum.access.caller import ACTS, ROLES, SCOPES
+from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
 from hilum.interfaces.web.models_shown import speaking
 from hilum.interfaces.web.page import caller_of, may, must, parts_of, show
+from hilum.settings import SETTINGS, Settings
 from hilum.task import shipped_tasks
 
 router = APIRouter()
@@ -32,18 +34,44 @@ def settings(request: Request) -> Response:
         "users": everybody,
         "roles": ROLES,
         "keys": access.keys.all(caller.id) if access else (),
+        "others": [key for key in access.keys.all() if key.user != caller.id] if access and everybody else (),
+        "names": {user.id: user.name for user in everybody},
+        "rights": [(words, [act in acts_of(role) for role in ROLES]) for act, words in ACTS.items()],
+        "server": server_settings(known) if may(request, "settings") else (),
         "scopes": {act: words for act, words in ACTS.items() if act in SCOPES and caller.may(act)},
         "now": time.time(),
         "keeping": KEEPING[known.keep_images],
-        "retention": f"Erased after {known.retention_days} days" if known.retention_days else "Until somebody erases them",
-        "stores": (
-            ("Records", "PostgreSQL" if known.database_url.startswith("postgresql") else "SQLite, on this machine"),
-            ("Images", "Object storage" if "://" in known.images_url and not known.images_url.startswith("file") else "A folder on this machine"),
-            ("Cache", "Redis" if known.cache_url else "In this process"),
-            ("Largest upload", f"{known.upload_bytes / 1e6:.0f} MB"),
-            ("Fetching by address", ", ".join(known.image_url_hosts) or "Off"),
-            ("Folders for audits and training", str(len(known.data_roots)) if known.data_roots else "None"),
-        ),
+        "retention": _retention(known),
+        "stores": _stores(known),
         "tasks": shipped_tasks(),
-        "speaks": {one.task: one.reference for one in speaking(known)},
+        "speaks": {one.task: one.reference for one in speaking(known, parts.crew.chosen)},
     })  # fmt: skip
+
+
+def _retention(known: Settings) -> str:
+    days = known.retention_days
+    return f"Erased after {days} days" if days else "Until somebody erases them"
+
+
+def _stores(known: Settings) -> tuple[tuple[str, str], ...]:
+    away = "://" in known.images_url and not known.images_url.startswith("file")
+    return (
+        ("Records", "PostgreSQL" if known.database_url.startswith("postgresql") else "SQLite, on this machine"),
+        ("Images", "Object storage" if away else "A folder on this machine"),
+        ("Cache", "Redis" if known.cache_url else "In this process"),
+        ("Largest upload", f"{known.upload_bytes / 1e6:.0f} MB"),
+        ("Fetching by address", ", ".join(known.image_url_hosts) or "Off"),
+        ("Folders for audits and training", str(len(known.data_roots)) if known.data_roots else "None"),
+    )
+
+
+def server_settings(known: Settings) -> list[tuple[str, str, str]]:
+    """Name, value and meaning of every setting; secrets and passwords are never told."""
+    return [(f"HILUM_{one.name}", _told(getattr(known, one.name.lower()), one.name), one.help) for one in SETTINGS]
+
+
+def _told(value: object, name: str) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("" if value is None else value)
+    if name.endswith("_SECRET"):
+        return "set, not shown" if text else ""
+    return re.sub(r"\?.*", "?…", re.sub(r"(?<=://)[^@/]*@", "…@", text)) if "://" in text else text

@@ -67,7 +67,7 @@ def _row(known: Works, work: Work) -> dict[str, Any]:
 
 
 def _compared(known: Works, chosen: list[Work]) -> dict[str, Any] | None:
-    if len(chosen) < 2:  # noqa: PLR2004
+    if len(chosen) < 2:
         return None
     came = [(name_of(work, chosen), work.id, run_of(known.result(work.id))) for work in chosen]
     over = [(name, identity, run) for name, identity, run in came if run is not None]
@@ -83,8 +83,4 @@ def _places(parts: Parts, came: Run) -> dict[str, Known | None]:
 
 
 def _speaker(parts: Parts, task: str) -> Known | None:
-    promoted = parts.crew.chosen.get(task)
-    known = known_packages(parts.settings)
-    return next((one for one in known if one.digest == promoted), None) or next(
-        (one for one in speaking(parts.settings) if one.task == task), None
-    )
+    return next((one for one in speaking(parts.settings, parts.crew.chosen) if one.task == task), None)

@@ -21,6 +21,7 @@ STATES = {
     "stopped": ("Stopped", "warn"),
 }
 DEEP, MOST = 2, 300  # levels of folders below a root, and how many are offered
+NEARLY = 0.9
 PACKED = (".zip", ".npz", ".csv", ".parquet", ".h5")
 
 
@@ -80,7 +81,9 @@ def left(steps: tuple[Step, ...], now: float) -> str:
     if not last.total or last.done <= first.done or last.at <= first.at:
         return ""
     seconds = (last.total - last.done) * (last.at - first.at) / (last.done - first.done) - (now - last.at)
-    return f"about {duration(seconds)} left in this step" if seconds > 1 else "nearly done with this step"
+    if seconds > 1:
+        return f"about {duration(seconds)} left in this step"
+    return "nearly done with this step" if last.done >= NEARLY * last.total else "slower than it was"
 
 
 def duration(seconds: float) -> str:

@@ -154,6 +154,7 @@ function sorting() {
 }
 
 if (document.getElementById("keys")) startKeys();
+document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone
 theme();
 serverState();
 goAbout();

@@ -1,0 +1,93 @@
+"""The Settings page in a real browser: each sees their part, rights stand in one table, secrets are told to nobody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from hilum.access.caller import ACTS, ROLES, acts_of
+from hilum.interfaces.web.settings_page import server_settings
+from hilum.settings import SETTINGS, read_settings
+from tests.interfaces.http.running import Running, running
+from tests.web.looking import PHONE, visit
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home"), AUTH="on", RETENTION_DAYS="30", KEEP_IMAGES="ask") as server:
+        yield server
+
+
+def test_an_administrator_sees_users_keys_rights_and_the_server(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="admin") as one:
+        page = one.go("/app/settings")
+        expect(page.get_by_role("main")).to_contain_text("Kept only if whoever sends them says yes")
+        expect(page.get_by_role("main")).to_contain_text("Erased after 30 days")
+        for summary in ("Who may do what", re.compile("^All .* settings$")):
+            page.get_by_text(summary).focus()
+            page.keyboard.press("Enter")
+        rights = page.get_by_role("region", name="Rights of each role").locator("tbody tr")
+        assert rights.count() == len(ACTS)
+        for row, act in zip(rights.all(), ACTS, strict=True):
+            said = [cell == "Yes" for cell in row.locator("td").all_inner_texts()]
+            assert said == [act in acts_of(role) for role in ROLES]
+        rows = page.get_by_role("region", name="Settings of the server").locator("tbody tr")
+        assert rows.count() == len(SETTINGS)
+        expect(page.get_by_role("region", name="Everybody's keys").locator("tbody tr")).to_have_count(3)
+        one.check("settings-admin")
+
+
+def test_somebody_is_shut_out_and_let_in_again_and_their_key_revoked(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="admin") as one:
+        page = one.go("/app/settings")
+        page.get_by_role("button", name="Shut out reader").click()
+        expect(page.get_by_role("button", name="Let in reader")).to_be_visible()
+        assert server.ask("GET", "/models", key="reader").status == 401
+        page.get_by_role("button", name="Let in reader").click()
+        expect(page.get_by_role("button", name="Shut out reader")).to_be_visible()
+        page.get_by_label("Role of reader").select_option("reviewer")
+        page.get_by_role("row", name=re.compile("^reader")).get_by_role("button", name="Set").click()
+        page.wait_for_load_state()
+        assert server.parts.access is not None
+        expect(page.get_by_label("Role of reader")).to_have_value("reviewer")
+        assert server.parts.access.users.find("reader").role == "reviewer"
+        page.on("dialog", lambda dialog: dialog.accept())
+        key = page.get_by_role("region", name="Everybody's keys").get_by_role("row", name=re.compile("^reviewer"))
+        key.get_by_role("button", name=re.compile("Revoke")).click()
+        expect(key).to_contain_text("Revoked")
+        assert server.ask("GET", "/models", key="reviewer").status == 401
+
+
+def test_an_engineer_sees_their_own_part_only(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="engineer", dark=True, size=PHONE) as one:
+        page = one.go("/app/settings")
+        expect(page.get_by_role("heading", name="Your keys for programs")).to_be_visible()
+        for name in ("Users", "Everybody's keys", "Settings of the server"):
+            assert page.get_by_role("heading", name=name, exact=True).count() == 0
+        one.check("settings-engineer-phone")
+
+
+def test_without_authentication_the_page_says_so(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(tmp_path_factory.mktemp("off")) as server, visit(browser, server) as one:
+        page = one.go("/app/settings")
+        expect(page.get_by_text("Authentication is off.")).to_be_visible()
+        assert page.get_by_role("heading", name="Your keys for programs").count() == 0
+        one.check("settings-off")
+
+
+def test_no_secret_and_no_password_is_told(tmp_path: Path) -> None:
+    known = read_settings({"HILUM_HOME": str(tmp_path), "HILUM_OIDC_CLIENT_SECRET": "hush"})
+    urls = {
+        "database_url": "postgresql://me:hunter2@db/hilum?password=hunter2",
+        "cache_url": "redis://:hunter2@cache:6379/0",
+    }
+    told = {name: value for name, value, _ in server_settings(replace(known, **urls))}
+    assert told["HILUM_OIDC_CLIENT_SECRET"] == "set, not shown"
+    assert told["HILUM_DATABASE_URL"] == "postgresql://…@db/hilum?…"
+    assert told["HILUM_CACHE_URL"] == "redis://…@cache:6379/0"
+    assert not any("hunter2" in value or "hush" in value for value in told.values())
