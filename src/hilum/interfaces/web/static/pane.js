@@ -51,6 +51,10 @@ export class Pane {
       gestureSettingsPen: GESTURES,
       gestureSettingsUnknown: GESTURES,
     });
+    // a frame that changes its size fits the picture again, until somebody has zoomed or moved it
+    const touched = () => (this.fitted = false);
+    for (const act of ["canvas-drag", "canvas-scroll", "canvas-pinch"]) this.osd.addHandler(act, touched);
+    this.osd.addHandler("resize", () => setTimeout(() => this.fitted && this.item && this.fit()));
     this.osd.innerTracker.keyHandler = null;
     this.osd.innerTracker.keyDownHandler = null;
     const frame = this.osd.canvas;
@@ -78,7 +82,7 @@ export class Pane {
     }
     this.osd.world.removeAll();
     this.item = await this.#add(this.canvas, 1);
-    this.osd.viewport.goHome(true);
+    this.fit();
   }
 
   /** Repaint through another window. */
@@ -143,6 +147,7 @@ export class Pane {
 
   set view({ zoom, center, rotation, flipped }) {
     const { viewport } = this.osd;
+    this.fitted = false;
     viewport.zoomTo(zoom, null, true);
     viewport.panTo(center, true);
     viewport.setRotation(rotation, true);
@@ -150,14 +155,17 @@ export class Pane {
   }
 
   zoom(factor) {
+    this.fitted = false;
     this.osd.viewport.zoomBy(factor, null, true).applyConstraints(true);
   }
 
   fit() {
+    this.fitted = true;
     this.osd.viewport.goHome(true);
   }
 
   pan(x, y) {
+    this.fitted = false;
     const { viewport } = this.osd;
     viewport.panBy(viewport.deltaPointsFromPixels(new this.OpenSeadragon.Point(x, y), true), true);
     viewport.applyConstraints(true);
