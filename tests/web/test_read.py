@@ -6,11 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import ROOT
+from tests.image.made import dicom_bytes, dicom_set
 from tests.interfaces.http.running import Running, running
 from tests.web.looking import PHONE, WIDE, visit
 
@@ -191,6 +193,26 @@ def test_many_files_each_with_its_own_answer(browser: Browser, server: Running, 
                 one.check(f"read-{said.lower().replace(' ', '-')}")
         page.keyboard.press("k")
         expect(page.locator("#answer .is")).to_have_text("No answer")
+
+
+def test_frames_of_a_dicom_object_each_with_its_own_answer(browser: Browser, server: Running, tmp_path: Path) -> None:
+    grey = np.asarray(Image.open(GLIOMA), dtype=np.uint16) * 16
+    other = np.asarray(Image.open(GLIOMA.with_name("pituitary-1.png")), dtype=np.uint16) * 16
+    film = tmp_path / "series.dcm"
+    film.write_bytes(dicom_bytes(dicom_set(np.stack([grey, other]), Modality="MR", BodyPartExamined="BRAIN")))
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        drop(page, film)
+        expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
+        expect(page.locator("#answer")).to_contain_text("frame 1")
+        first = shown(page)["grey"]
+        page.keyboard.press(".")
+        expect(page.locator("#answer")).to_contain_text("frame 2")
+        page.wait_for_function("() => document.querySelector('[data-slide=frame]').value === '2'")
+        assert abs(shown(page)["grey"] - first) > 1
+        page.keyboard.press("m")
+        expect(page.locator(".heat-scale")).to_be_visible()
+        one.check("read-frames")
 
 
 def test_an_image_that_is_not_to_be_kept(browser: Browser, server: Running) -> None:

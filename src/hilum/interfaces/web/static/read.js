@@ -6,6 +6,14 @@ import { planeOfFile } from "./plane.js";
 import { Viewer } from "./viewer.js";
 
 const AT_ONCE = 2;
+const TITLES = {
+  413: "This file is too large",
+  415: "This is no image that can be read here",
+  422: "This file cannot be read",
+  429: "Too many questions at once",
+  503: "The server is busy",
+  504: "It waited too long",
+};
 const stage = document.querySelector(".stage");
 const answerPlace = document.getElementById("answer");
 const strip = document.querySelector(".strip");
@@ -125,11 +133,14 @@ async function picture(item) {
   const kept = item.answers.filter((answer) => answer.id);
   const frames = kept.length > 1 ? kept.map(addresses) : [];
   const heat = kept[0]?.prediction ? addresses(kept[0]).heat : null;
+  const there = (item.plane && !frames.length) || kept.length;
+  if (!there) {
+    return blank(item.state === "failed" ? "This file cannot be shown." : "The browser cannot draw this kind of file. It is shown as soon as the server has read it.");
+  }
+  shown(true); // a frame without a size cannot be filled
   try {
     if (item.plane && !frames.length) await viewer.show({ name: item.name, plane: item.plane, heat });
-    else if (kept.length) await viewer.show({ name: item.name, address: addresses(kept[0]).address, heat, frames });
-    else return blank(item.state === "failed" ? "This file cannot be shown." : "The browser cannot draw this kind of file. It is shown as soon as the server has read it.");
-    if (item === chosen) shown(true);
+    else await viewer.show({ name: item.name, address: addresses(kept[0]).address, heat, frames });
   } catch (error) {
     if (item === chosen) blank(`${error.message} It is only shown here when it is kept.`);
   }
@@ -169,7 +180,7 @@ async function tell(item) {
   answerPlace.replaceChildren(template.content.cloneNode(true));
   answerPlace.querySelector("[data-file]").textContent = item.name;
   if (item.state !== "failed") return progress(item);
-  answerPlace.querySelector("[data-title]").textContent = item.problem.title ?? "This file cannot be read";
+  answerPlace.querySelector("[data-title]").textContent = TITLES[item.problem.status] ?? item.problem.title ?? "This file cannot be read";
   answerPlace.querySelector("[data-detail]").textContent = item.problem.detail ?? "";
   answerPlace.querySelector("[data-again]").addEventListener("click", () => {
     item.state = "waiting";

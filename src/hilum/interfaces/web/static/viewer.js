@@ -33,7 +33,12 @@ export class Viewer {
   }
 
   /** Show one picture: {name, plane | address, heat (address), frames: [{address, heat}]}. Throws where it cannot. */
-  async show({ name, plane = null, address = null, heat = null, frames = [] }) {
+  show(what) {
+    this.turn = (this.turn ?? Promise.resolve()).catch(() => {}).then(() => this.#show(what)); // one at a time
+    return this.turn;
+  }
+
+  async #show({ name, plane = null, address = null, heat = null, frames = [] }) {
     this.name = name;
     this.frames = frames.length > 1 ? frames : [];
     this.frame = 0;
