@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hilum.data.audit_words import CUES
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation
 from hilum.evaluate.sentences import parts, sentences, warnings
@@ -168,7 +169,7 @@ def _limits(facts: CardFacts, evaluation: Evaluation, task: Task) -> str:
         "Its figures hold for images like those above. At another site, scanner or age they must be measured again.",
         *facts.limits,
         *(
-            f"The {cue} alone tells the classes of the test images apart with AUROC {auroc:.2f}."
+            f"By the {CUES.get(cue, cue)} alone the classes of the test images are told apart with AUROC {auroc:.2f}."
             for cue, auroc in evaluation.setting.cues.items()
         ),
     ]

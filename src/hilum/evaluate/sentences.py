@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hilum.data.audit_words import CUES
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation, Part
 from hilum.task import Task
@@ -42,7 +43,8 @@ def warnings(evaluation: Evaluation) -> list[str]:
         )
         found.append(f"{_plural(n, 'image')} of {evaluation.whole.n} copy an image the model was trained on.{beside}")
     found += [
-        f"The {cue} alone tells the classes apart with AUROC {auroc:.2f}: a model may have learned that instead."
+        f"By the {CUES.get(cue, cue)} alone the classes are told apart with AUROC {auroc:.2f}: "
+        "a model may have learned that instead."
         for cue, auroc in setting.cues.items()
         if auroc > STRONG_CUE
     ]

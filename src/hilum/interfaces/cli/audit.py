@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from hilum.data.audit import audit
-from hilum.data.audit_words import strong_cues
+from hilum.data.audit_words import CUES, strong_cues
 from hilum.data.findings import Audit, Pair
 from hilum.data.layouts.found import Columns
 from hilum.data.shortcuts import WARN_ABOVE
@@ -91,7 +91,7 @@ def _copies(found: Audit) -> str:
 
 
 def _cues(found: Audit) -> str:
-    worst = [f"{cue} {auroc:.2f}" for cue, auroc in strong_cues(found).items()]
+    worst = [f"{CUES.get(cue, cue)} {auroc:.2f}" for cue, auroc in strong_cues(found).items()]
     return f"AUROC of the class from {', '.join(worst)} alone" if worst else f"none with AUROC above {WARN_ABOVE}"
 
 
