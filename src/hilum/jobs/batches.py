@@ -67,6 +67,7 @@ class Batches:
         self._engine: Any = None
         self._lock = threading.Lock()
         self._closed = False
+        self._resumed = threading.Event()
         self.stopping = threading.Event()
 
     def begin(self, order: Order, files: Iterable[tuple[str, bytes]]) -> Order:
@@ -95,7 +96,10 @@ class Batches:
         if unfinished:
             engine = self._open()
             for order in unfinished:
+                if engine.gave_up(order.id):  # the end of the process came in its way: try once more
+                    engine.forget(order.id)
                 engine.begin(order.id)  # one that the engine knows is not begun twice
+        self._resumed.set()
         return len(unfinished)
 
     def state(self, identity: str) -> State:
@@ -105,7 +109,7 @@ class Batches:
             NotFound: there is none.
         """
         order, engine = self._desk.inbox.order(identity), self._open()
-        if order.state in OPEN and engine.gave_up(order.id):
+        if order.state in OPEN and self._resumed.is_set() and engine.gave_up(order.id):
             order = self._desk.inbox.end(order, "failed", fault="something went wrong here; the server's log says what")
         return State(order, tuple(engine.outcomes(order.id)))
 

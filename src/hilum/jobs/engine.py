@@ -11,13 +11,20 @@ from dbos import DBOS, SetWorkflowID
 from dbos import DBOSConfig as Configuration
 from dbos._serialization import DBOSPortableJSON
 
-from hilum.jobs.batches import CHUNK, Batches, Outcome
+from hilum.jobs.batches import CHUNK, Batches, Leaving, Outcome
 
 QUEUE = "hilum_batches"
 POLL_SECONDS = 0.25
 DRAIN_SECONDS = 10
 
 _batches: list[Batches] = []  # whose steps run in this process
+
+
+def _mine() -> Batches:
+    """Whose steps run here; a step that begins after the end is left for the next start."""
+    if not _batches:
+        raise Leaving
+    return _batches[0]
 
 
 class Engine:
@@ -49,6 +56,10 @@ class Engine:
         """Whether it ended by an error that nobody foresaw."""
         status = DBOS.get_workflow_status(identity)
         return status is not None and status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
+
+    def forget(self, identity: str) -> None:
+        """Its steps are not known any more: begun again, it looks at every file and finds most of them answered."""
+        DBOS.delete_workflow(identity)
 
     def cancel(self, identity: str) -> None:
         """Begin no further step of it."""
@@ -90,17 +101,17 @@ def run(identity: str) -> dict[str, Any]:
 @DBOS.step(name=COUNT)
 def count(identity: str) -> int:
     """How many files there are."""
-    return _batches[0].count(identity)
+    return _mine().count(identity)
 
 
 @DBOS.step(name=ANSWER)
 def answer(identity: str, first: int) -> list[Outcome]:
     """The outcomes of a few files."""
-    return [] if _batches[0].is_over(identity) else _batches[0].answer(identity, first)
+    return [] if _mine().is_over(identity) else _mine().answer(identity, first)
 
 
 @DBOS.step(name=FINISH)
 def finish(identity: str, files: int, unread: list[int]) -> int:
     """The end."""
-    _batches[0].finish(identity, unread)
+    _mine().finish(identity, unread)
     return files

@@ -254,6 +254,23 @@ def test_what_nobody_foresaw_ends_a_batch_and_says_so(server: Running, monkeypat
     assert "secret" not in said["error"]
 
 
+def test_a_batch_that_gave_up_is_tried_again_at_the_next_start(tmp_path: Path) -> None:
+    with running(tmp_path) as first, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(first.parts.batches), "finish", lambda *_: 1 / 0)
+        patch.setattr(first.parts.batches._resumed, "is_set", lambda: False)
+        taken = first.ask("POST", "/predict", form([("a.png", XRAY), ("b", b"no image")]), {**TYPE, **ASYNC})
+        engine = first.parts.batches._engine
+        until = time.monotonic() + 30
+        while not engine.gave_up(taken.json()["id"]):
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert first.ask("GET", taken.headers["location"]).json()["state"] == "running"
+    with running(tmp_path) as second:
+        said = over(second, taken)
+        assert (said["state"], said["done"], said["unreadable"]) == ("done", 2, 1)
+        assert second.ask("GET", "/predictions").json()["total"] == 1
+
+
 def test_a_model_that_is_gone_fails_the_batch_with_its_reason(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: object) -> None:
         raise UnknownModel("no model of that name any more")
