@@ -131,6 +131,27 @@ def test_every_state_is_drawn(browser: Browser, server: Running, state: str, wor
     (folder / STATE).unlink()
 
 
+def test_what_waits_is_stopped_after_a_question(browser: Browser, server: Running) -> None:
+    works = server.parts.works
+    assert works is not None
+    identity = "00000000-0000-4000-8000-000000000010"
+    folder = works.folder(identity)
+    folder.mkdir(parents=True)
+    work = {"id": identity, "kind": "audit", "title": "set", "arguments": [], "caller": "local", "at": 1.0}
+    (folder / STATE).write_text(json.dumps({**work, "state": "waiting"}))
+    with visit(browser, server) as one:
+        page = one.go(f"/app/data/{identity}")
+        expect(page.get_by_role("main")).to_contain_text("One work runs at a time")
+        one.check("audit-waiting")
+        answers = iter([False, True])
+        page.on("dialog", lambda dialog: dialog.accept() if next(answers) else dialog.dismiss())
+        page.get_by_role("button", name="Stop").click()
+        assert works.get(identity).state == "waiting"
+        page.get_by_role("button", name="Stop").click()
+        expect(page.get_by_text("by somebody's wish")).to_be_visible()
+        assert works.get(identity).state == "stopped"
+
+
 def test_a_work_of_another_kind_or_none_is_not_found(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = one.go("/app/data/00000000-0000-4000-8000-000000000009")
