@@ -1,4 +1,4 @@
-"""The other pages in every state: filters in the address, comparing, export, models, settings, signed out, forbidden."""
+"""The other pages in every state: filters in the address, comparing, files, models, signed out, forbidden."""
 
 from __future__ import annotations
 

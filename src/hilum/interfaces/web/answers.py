@@ -1,4 +1,4 @@
-"""A recorded prediction -> the words and figures of its page: what, how sure, what else, may it be trusted, what next."""
+"""A recorded prediction -> what its page says: what it is, how sure, what else, may it be trusted, what next."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hilum.task import Label, Task, shipped_tasks
 NEXT_STEPS = {
     "wrong_modality": "Send an image of the modality the question asks for, or choose another question.",
     "wrong_body_part": "Send an image of the body part the question asks for, or choose another question.",
-    "not_this_kind_of_image": "Check that the right file was sent. A photo of a screen or a page with several images is no use.",
+    "not_this_kind_of_image": "Check that the right file was sent. Photos of screens, and pages of images, are no use.",
     "blank": "Export the image again: what arrived shows nothing.",
     "too_small": "Send the original image rather than a thumbnail.",
     "clipped": "Export again with a wider window, or send the DICOM object itself.",
@@ -26,7 +26,7 @@ NEXT_STEPS = {
     "rotated": "Turn the image upright and send it again.",
     "low_quality": "Send a better exported copy of the same image.",
     "out_of_distribution": "Read this image without the model: it has seen too little like it to be of help.",
-    "no_task": "Choose the question yourself to see why its gate refuses, or send an image of a kind listed under Models.",
+    "no_task": "Choose the question yourself to see why its gate refuses, or send another kind of image.",
 }
 SURE = ((0.99, "very sure"), (0.9, "sure"), (0.7, "fairly sure"), (0.0, "unsure"))
 
@@ -168,7 +168,8 @@ def _point_words(point: OperatingPoint) -> str:
         return f"At '{point.name}' the most probable class is the answer; there is no threshold."
     words = f"At '{point.name}' an image is called diseased from a probability of {percent(point.threshold)} on."
     if point.sensitivity is not None and point.specificity is not None:
-        words += f" In calibration that found {percent(point.sensitivity)} of disease and cleared {percent(point.specificity)} of the rest."
+        found, cleared = percent(point.sensitivity), percent(point.specificity)
+        words += f" In calibration that found {found} of disease and cleared {cleared} of the rest."
     return f"{words} {point.note}".strip()
 
 

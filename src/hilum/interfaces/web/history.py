@@ -1,4 +1,4 @@
-"""The list of recorded answers with its filters in the address; one answer, two beside each other, the list as a file."""
+"""The list of answers with its filters in the address; one of them, two beside each other, the list as a file."""
 
 from __future__ import annotations
 
@@ -132,8 +132,9 @@ def _csv(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         said, gate, model = row.get("prediction") or {}, row["gate"], row.get("model") or {}
         line = (
-            row["id"], row["at"], row.get("file", ""), row.get("task") or "", said.get("class", ""),
-            said.get("probability", ""), not gate["admitted"], " ".join(gate["reasons"]), " ".join(row["conformal_set"]),
+            row["id"], row["at"], row.get("file", ""), row.get("task") or "",
+            said.get("class", ""), said.get("probability", ""),
+            not gate["admitted"], " ".join(gate["reasons"]), " ".join(row["conformal_set"]),
             f"{model.get('name', '')} {model.get('version', '')}".strip(), model.get("digest", ""), row["caller"],
         )  # fmt: skip
         writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in line])

@@ -71,7 +71,7 @@ def model(request: Request, reference: str) -> Response:
         "figures": [name for name in FIGURES if name in one.metrics],
         "card": card.split("---", 2)[-1].strip() if card.startswith("---") else card,
         "roc": _roc(one.metrics, package).svg() if package and "sensitivity" in one.metrics else "",
-        "reliability": _reliability(package.metrics).svg() if package and _curves(package.metrics, "reliability") else "",
+        "reliability": _reliability(package.metrics) if package else "",
         "events": events,
         "others": [other for other in _all(request) if other.known.task == one.known.task and other != one],
     })  # fmt: skip
@@ -110,10 +110,15 @@ def _roc(metrics: dict[str, Any], package: Package) -> Chart:
     lines = [Line("Chance", ((0, 0), (1, 1)), style=0)]
     curves = _curves(package.metrics, "roc") or {}
     lines += [Line(name, [tuple(point) for point in points], i) for i, (name, points) in enumerate(curves.items(), 1)]
-    found = {f"sensitivity at {level} specificity": (1 - float(level), metrics.get(f"sensitivity_at_specificity_{level}"), True)
-             for level in KNOWN_POINTS}  # fmt: skip
-    found |= {f"specificity at {level} sensitivity": (float(level), metrics.get(f"specificity_at_sensitivity_{level}"), False)
-              for level in KNOWN_POINTS}  # fmt: skip
+    found: dict[str, tuple[float, dict[str, float] | None, bool]] = {}
+    for level in KNOWN_POINTS:
+        at = float(level)
+        found[f"sensitivity at {level} specificity"] = (
+            1 - at,
+            metrics.get(f"sensitivity_at_specificity_{level}"),
+            True,
+        )
+        found[f"specificity at {level} sensitivity"] = (at, metrics.get(f"specificity_at_sensitivity_{level}"), False)
     dots = []
     for name, (other, figure, upward) in found.items():
         if figure is not None:
@@ -128,9 +133,13 @@ def _roc(metrics: dict[str, Any], package: Package) -> Chart:
     return Chart(title, Axis("False alarms (1 - specificity)"), Axis("Sensitivity"), tuple(lines), tuple(dots))
 
 
-def _reliability(metrics: dict[str, Any]) -> Chart:
-    points = [(float(stated), float(right)) for stated, right, *_ in _curves(metrics, "reliability")]
+def _reliability(metrics: dict[str, Any]) -> str:
+    """The curve where the package holds its points; "" where it does not."""
+    found = _curves(metrics, "reliability")
+    if not found:
+        return ""
+    points = [(float(stated), float(right)) for stated, right, *_ in found]
     lines = (Line("Perfectly calibrated", ((0, 0), (1, 1)), style=0), Line("This model", points, 1))
     dots = tuple(Dot(f"stated {percent(x)}, right {percent(y)}", x, y, 4.0, 1) for x, y in points)
     title = "Reliability: the share of right answers against the stated probability"
-    return Chart(title, Axis("Stated probability"), Axis("Share right"), lines, dots)
+    return Chart(title, Axis("Stated probability"), Axis("Share right"), lines, dots).svg()

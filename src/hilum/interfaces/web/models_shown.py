@@ -36,11 +36,11 @@ def champion(known: tuple[Known, ...], task: str, settings: Settings) -> Known |
 
 def opened(settings: Settings, known: Known) -> Package | None:
     """A package, or None where it must not be used."""
-    return _opened(known.folder, known.digest, trust(settings))
+    return _opened(known.folder, trust(settings), known.digest)
 
 
 @lru_cache(maxsize=64)
-def _opened(folder: Path, digest: str, whom: Trust) -> Package | None:
+def _opened(folder: Path, whom: Trust, _digest: str) -> Package | None:
     try:
         return open_package(folder, whom)
     except HilumError:

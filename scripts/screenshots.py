@@ -1,0 +1,146 @@
+"""A running server and the shipped synthetic samples -> docs/images/*.png, one picture of every page.
+
+python scripts/screenshots.py [--only NAME]      needs playwright and a Chromium (--browser PATH)
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+OUT = ROOT / "docs" / "images"
+SAMPLES = ROOT / "samples"
+READ = ("brain-tumor-mri/meningioma-1.png", "brain-tumor-mri/glioma-1.png", "pneumonia-cxr/pneumonia-1.png")
+MORE = ("brain-tumor-mri/pituitary-1.png", "brain-tumor-mri/notumor-1.png", "pneumonia-cxr/normal-1.png")
+PLAIN = ("history", "models", "monitoring", "data", "train", "settings", "docs")
+
+
+def main() -> int:
+    """Draw them all, or one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="the picture of this name")
+    parser.add_argument("--browser", default="/usr/bin/chromium")
+    asked = parser.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as home, served(Path(home)) as address, sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=asked.browser, args=["--no-sandbox"])
+        for theme, size in (("light", (1280, 800)), ("dark", (1280, 800)), ("phone", (390, 844))):
+            scheme = "dark" if theme == "dark" else "light"
+            context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
+            draw(context.new_page(), address, "" if theme == "light" else f"-{theme}", asked.only)
+            context.close()
+        browser.close()
+    return 0
+
+
+def draw(page: Page, address: str, suffix: str, only: str) -> None:
+    """Every page in one theme and size; the dark and the small ones only where that shows something."""
+    page.goto(f"{address}/app/read")
+    keep(page, f"read-empty{suffix}", only)
+    page.set_input_files("#files", [SAMPLES / name for name in READ])
+    page.locator("#answer .is").wait_for(timeout=60_000)
+    page.locator(".strip", has_text="Pneumonia").wait_for(timeout=60_000)
+    keep(page, f"read{suffix}", only)
+    page.keyboard.press("m")
+    page.locator(".heat-scale").wait_for()
+    page.wait_for_function("() => document.querySelector('.pane .name').textContent.includes('heatmap')")
+    if not suffix:
+        page.keyboard.press("s")
+        page.wait_for_function("() => document.querySelectorAll('.pane .figures-of').length === 2")
+    keep(page, f"read-heatmap{suffix}", only)
+    if suffix == "-phone":
+        page.goto(f"{address}/app/history")
+        keep(page, f"history{suffix}", only)
+        return
+    page.keyboard.press("?")
+    keep(page, f"keys{suffix}", only)
+    if suffix:
+        return
+    said(page, address)
+    for name in PLAIN:
+        page.goto(f"{address}/{'' if name == 'docs' else 'app/'}{name}")
+        page.wait_for_load_state("networkidle")
+        keep(page, name, only)
+    page.goto(f"{address}/app/models/brain-tumor-mri@1.0.0")
+    keep(page, "model", only)
+    page.goto(f"{address}/app/history")
+    for box in page.locator("[data-pick]").all()[:2]:
+        box.check()
+    page.get_by_role("link", name="Compare these two").click()
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.figures-of')].filter(e => e.textContent).length === 2"
+    )
+    keep(page, "compare", only)
+    refused(page, address, only)
+
+
+def said(page: Page, address: str) -> None:
+    """A few more answers, and feedback to some, so that lists and charts have something to show."""
+    page.goto(f"{address}/app/read")
+    page.set_input_files("#files", [SAMPLES / name for name in MORE])
+    for name in MORE:
+        page.locator(".strip button", has_text=Path(name).name).click()
+        page.locator("#answer [data-agree]").wait_for(timeout=60_000)
+        page.locator("#answer [data-agree]").click()
+        page.locator("#answer .said-so").wait_for()
+
+
+def refused(page: Page, address: str, only: str) -> None:
+    """A chest film sent to a question about brains."""
+    page.goto(f"{address}/app/read")
+    page.get_by_text("Question and consent").click()
+    page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
+    page.get_by_text("Question and consent").click()
+    page.set_input_files("#files", SAMPLES / "pneumonia-cxr/normal-2.png")
+    page.locator("#answer .is").wait_for(timeout=60_000)
+    page.locator(".pane .figures-of").wait_for()
+    keep(page, "read-refused", only)
+
+
+def keep(page: Page, name: str, only: str) -> None:
+    """One picture, in few colours so that the repository stays small."""
+    if only in ("", name):
+        page.wait_for_timeout(400)
+        shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        shot.quantize(200, dither=Image.Dither.NONE).save(OUT / f"{name}.png", optimize=True)
+        print(f"{name}.png {(OUT / f'{name}.png').stat().st_size / 1000:.0f} kB")
+
+
+@contextmanager
+def served(home: Path) -> Iterator[str]:
+    """The address of a server with a home of its own, stopped afterwards."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "HILUM_HOME": str(home), "HILUM_DATA_ROOTS": str(SAMPLES)}
+    process = subprocess.Popen([sys.executable, "-m", "hilum", "serve", "--port", str(port)], env=environment)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/readyz", timeout=5)
+                break
+            except OSError:
+                time.sleep(0.25)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
