@@ -10,6 +10,7 @@ WIDTH, HEIGHT = 400, 190  # of the drawing, in its own units
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 24
 SERIES_MOST = 6  # colours and dashes that can be told apart
 TICKS = 4
+TICK_LONGEST = 8  # letters; of a longer label the last word is left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def draw(chart: Chart) -> Drawn:
     top = steps[-1]
     places = [LEFT + (i + 0.5) * _pitch(chart) for i in range(len(chart.labels))]
     up = tuple((round(_y(step, top), 1), chart.written(step)) for step in steps)
-    across = tuple((round(places[i], 1), chart.labels[i]) for i in _ticks(len(places)))
+    across = tuple((round(places[i], 1), _tick(chart.labels[i])) for i in _ticks(len(places)))
     if chart.shape == "columns":
         return Drawn(across, up, _columns(chart, places, top), (), ())
     return Drawn(across, up, (), _lines(chart, places, top), _dots(chart, places, top))
@@ -152,6 +153,10 @@ def _steps(highest: float, *, whole: bool) -> list[float]:
 
 def _ticks(count: int) -> list[int]:
     return list(range(0, count, math.ceil(count / (TICKS + 1))))
+
+
+def _tick(label: str) -> str:
+    return label if len(label) <= TICK_LONGEST else label.rsplit(" ", 1)[0]
 
 
 def _pitch(chart: Chart) -> float:
