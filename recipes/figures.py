@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the script is ru
 from hilum.data.audit import audit
 from hilum.data.dataset import Case, Dataset
 from hilum.evaluate.card import CardFacts, Source, card
+from hilum.evaluate.charts import curves
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
 from hilum.flows.predict import Options
 from hilum.flows.report import write_evaluation_report
@@ -98,6 +99,7 @@ def measure(folder: Path, parts: Path, data: Path, report: Path) -> str:
     words = card(whole.evaluation, _facts(package, parts), package.task, others=evaluations)
     figures: dict[str, Any] = whole.evaluation.to_json()
     figures["sources"] = {one.setting.source: one.to_json()["metrics"] for one in evaluations}
+    figures["curves"] = curves(whole.rows, package.task)
     return with_figures(folder, figures, words)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +56,22 @@ def roc(rows: Rows, task: Task) -> Chart:
             dots = [Dot(f"At the operating point: sensitivity {percent(y)}, false alarms {percent(x)}", x, y)]
     title = "ROC curve: the share of disease found against the share of false alarms"
     return Chart(title, Axis("False alarms (1 - specificity)"), Axis("Sensitivity"), tuple(lines), tuple(dots))
+
+
+def curves(rows: Rows, task: Task) -> dict[str, Any]:
+    """What a package keeps so that its curves can be drawn without the images: points in [0, 1].
+
+    roc: name -> (false alarms, sensitivity); reliability: (stated, right, images).
+    """
+    found: dict[str, Any] = {"roc": {line.name: list(line.points) for line in roc(rows, task).lines if line.name}}
+    answered = ~rows.refused
+    if answered.any():
+        bins = calibration.reliability(rows.probabilities[answered], rows.labels[answered])
+        found["reliability"] = [
+            (round(float(c), 5), round(float(a), 5), int(n))
+            for c, a, n in zip(bins.confidence, bins.accuracy, bins.count, strict=True)
+        ]
+    return found
 
 
 def precision_recall(rows: Rows, task: Task) -> Chart:

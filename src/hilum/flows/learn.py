@@ -20,6 +20,7 @@ from hilum.data.findings import Audit
 from hilum.data.split import Split, folds, make_split
 from hilum.errors import DataError
 from hilum.evaluate.card import card
+from hilum.evaluate.charts import curves
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
 from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.model_card import facts_for_card
@@ -252,7 +253,8 @@ def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
     weights = parameters(fitted.trained.network)
     facts = facts_for_card(bench.dataset, found, split, bench.plan, (speaker.package, weights))
     words = card(measured.evaluation, facts, bench.task)
-    digest = with_figures(out, measured.evaluation.to_json(), words, agreement)
+    figures = {**measured.evaluation.to_json(), "curves": curves(measured.rows, bench.task)}
+    digest = with_figures(out, figures, words, agreement)
     speaker = Speaker(open_package(out, Trust({digest})), threads=1)
     bench.run.tags({"package": digest, "data": digest_of_data(bench.dataset, found)})
     bench.run.figures({name: figure.value for name, figure in measured.evaluation.whole.metrics.items()})

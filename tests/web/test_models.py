@@ -1,0 +1,35 @@
+"""The curves of the Models page are drawn from what the package holds; without them, from the points it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hilum.evaluate.charts import curves
+from hilum.interfaces.web.models import _reliability, _roc
+from tests.evaluate.made import CHEST, made_rows
+
+FIGURE = {"value": 0.9, "low": 0.8, "high": 0.95}
+FIGURES: dict[str, Any] = {"sensitivity": FIGURE, "specificity": FIGURE, "sensitivity_at_specificity_0.90": FIGURE}
+
+
+class Held:
+    """A package as far as the page asks."""
+
+    def __init__(self, metrics: dict[str, Any]) -> None:
+        self.metrics = metrics
+
+
+def test_with_curves() -> None:
+    kept = {"metrics": FIGURES, "curves": curves(made_rows(), CHEST)}
+    drawn = _roc(FIGURES, Held(kept)).svg()  # type: ignore[arg-type]
+    assert "Pneumonia" in drawn
+    assert drawn.count("<circle") == 2  # the operating point, and one point with its interval
+    assert _reliability(kept).count("<circle") == len(kept["curves"]["reliability"])
+
+
+def test_without_curves() -> None:
+    held = {"metrics": FIGURES}
+    assert _reliability(held) == ""
+    drawn = _roc(FIGURES, Held(held)).svg()  # type: ignore[arg-type]
+    assert drawn.count("<circle") == 2
+    assert "Pneumonia" not in drawn
