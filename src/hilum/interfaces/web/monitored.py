@@ -175,7 +175,7 @@ def reasons(meters: Meters, task: str | None) -> list[Line]:
 def stages(meters: Meters) -> list[Line]:
     """How long each stage took since the start, in the order in which an image meets them."""
     known: Mapping[str, Buckets] = meters.stages
-    busy = [(title, known[name]) for name, title in STAGES.items() if name in known and sum(known[name].counts)]
+    busy = [(title, known[name]) for name, title in STAGES.items() if name in known and sum(known[name].counts) > 0]
     most = max((_mean(one) for _, one in busy), default=1.0) or 1.0
     return [
         Line(title, (milliseconds(_mean(one)), milliseconds(_quantile_of(one, 0.95))), _mean(one) / most)
