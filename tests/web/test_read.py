@@ -225,12 +225,47 @@ def test_an_image_that_is_not_to_be_kept(browser: Browser, server: Running) -> N
         one.check("read-consent")
         drop(page, GLIOMA)
         expect(page.locator("#answer")).to_contain_text("Not kept")
+        expect(page.get_by_role("button", name="Heatmap")).to_be_disabled()
         expect(page.locator("#answer .scale .point")).to_have_count(1)  # the threshold on the bar
         last = server.ask("GET", "/predictions?limit=1").json()["predictions"][0]
         assert (last["image"], last["operating_point"]) == (False, "screening")
         page.goto(f"{one.address}/app/history/{last['id']}")
         expect(page.locator(".blank")).to_contain_text("not kept")
         one.check("record-not-kept")
+
+
+def test_dropped_and_pasted_files(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        for kind, name, carrier in (("drop", "dropped.png", "dataTransfer"), ("paste", "pasted.png", "clipboardData")):
+            page.evaluate(
+                """async ([kind, name, carrier, address]) => {
+                const blob = await (await fetch(address)).blob();
+                const carried = new DataTransfer();
+                carried.items.add(new File([blob], name, { type: 'image/png' }));
+                const event = new Event(kind, { bubbles: true, cancelable: true });
+                Object.defineProperty(event, carrier, { value: carried });
+                document.querySelector('.stage').dispatchEvent(event); }""",
+                [kind, name, carrier, "/samples/brain-tumor-mri/pituitary-1.png"],
+            )
+            expect(page.locator("#answer .is")).to_have_text("Pituitary tumour", timeout=60_000)
+            expect(page.locator(".strip")).to_contain_text(name)
+        assert one.faults == []
+
+
+def test_a_server_that_cannot_be_reached_is_said_and_asked_again(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        page.context.set_offline(True)
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer")).to_contain_text("No connection")
+        expect(page.locator("[data-state]")).to_have_text("No connection")
+        page.context.set_offline(False)
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#answer .is")).to_have_text("Glioma", timeout=60_000)
+        expect(page.locator("[data-state]")).to_have_text("Online")
+        one.faults = [fault for fault in one.faults if "DISCONNECTED" not in fault]  # the browser tells it too
+        one.check("read-again")
 
 
 def test_no_page_is_heavy_or_asks_another_server(browser: Browser, server: Running) -> None:

@@ -74,6 +74,7 @@ async function ask(item) {
   mark(item);
   if (item === chosen) tell(item);
   const form = new FormData(document.getElementById("question"));
+  item.kept = form.get("keep") !== "false"; // what is not kept has no heatmap
   form.append("file", item.file, item.name);
   const { status, body } = await post(form, (share) => {
     item.share = share;
@@ -132,7 +133,7 @@ async function choose(item) {
 async function picture(item) {
   const kept = item.answers.filter((answer) => answer.id);
   const frames = kept.length > 1 ? kept.map(addresses) : [];
-  const heat = kept[0]?.prediction ? addresses(kept[0]).heat : null;
+  const heat = heatOf(item, kept[0]);
   const there = (item.plane && !frames.length) || kept.length;
   if (!there) {
     return blank(item.state === "failed" ? "This file cannot be shown." : "The browser cannot draw this kind of file. It is shown as soon as the server has read it.");
@@ -144,6 +145,10 @@ async function picture(item) {
   } catch (error) {
     if (item === chosen) blank(`${error.message} It is only shown here when it is kept.`);
   }
+}
+
+function heatOf(item, answer) {
+  return answer?.prediction && item.kept ? addresses(answer).heat : null;
 }
 
 function addresses(answer) {
@@ -173,7 +178,7 @@ async function tell(item) {
   if (item.state === "done") {
     await answered(item, 0);
     if (item === chosen && (!viewer.plane || !item.plane)) await picture(item);
-    else if (item === chosen) viewer.offerHeat(item.answers[0].prediction ? addresses(item.answers[0]).heat : null);
+    else if (item === chosen) viewer.offerHeat(heatOf(item, item.answers[0]));
     return;
   }
   const template = document.getElementById(item.state === "failed" ? "failed" : "sending");

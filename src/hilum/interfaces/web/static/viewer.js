@@ -116,7 +116,10 @@ export class Viewer {
     this.heatOn = on;
     if (on && !this.heat && this.heatAddress) {
       this.heat = await heatAt(this.heatAddress);
-      if (!this.heat) this.#tell("There is no heatmap of this answer.");
+      if (!this.heat) {
+        this.heatOn = false;
+        this.#tell("There is no heatmap of this answer.");
+      }
     }
     const pane = this.panes[0];
     if (pane && on && this.heat && !pane.heatItem) await pane.heat(this.heat);
