@@ -84,7 +84,7 @@ class Works:
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._running: _Running | None = None
-        self._closed = False
+        self._closing = threading.Event()
         for work in sorted(self.all(), key=lambda work: work.at):
             if not work.over:
                 self._queue.put(work.id)
@@ -176,7 +176,7 @@ class Works:
 
     def close(self) -> None:
         """Let go: the running work is stopped and goes on at the next start."""
-        self._closed = True
+        self._closing.set()
         self._queue.put(None)
         with self._lock:
             if self._running is not None:
@@ -184,7 +184,7 @@ class Works:
         self._thread.join(10)
 
     def _serve(self) -> None:
-        while (identity := self._queue.get()) is not None and not self._closed:
+        while (identity := self._queue.get()) is not None and not self._closing.is_set():
             work = self.get(identity)
             if not work.over:
                 self._run(work)
@@ -194,7 +194,7 @@ class Works:
         environment = {**os.environ, **self._environment, "HILUM_PROGRESS_FILE": str(place / PROGRESS)}
         command = [sys.executable, "-m", "hilum", work.kind, *work.arguments, "--json"]
         with (place / RESULT).open("wb") as out, (place / LOG).open("ab") as words, self._lock:
-            if self._closed or self.get(work.id).over:
+            if self._closing.is_set() or self.get(work.id).over:
                 return
             process = subprocess.Popen(  # noqa: S603 - a list, no shell, and every word was checked at the door
                 command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=words,
@@ -205,7 +205,7 @@ class Works:
         code = process.wait()
         with self._lock:
             self._running = None
-            if self._closed and not running.stopped:
+            if self._closing.is_set() and not running.stopped:
                 return  # still "running" on the disk: the next start goes on with it
             fine = code in FINE[work.kind]
             state = "stopped" if running.stopped else "done" if fine else "failed"

@@ -38,9 +38,9 @@ def configure(level: str, stream: TextIO | None = None) -> None:
         logging.getLogger(name).propagate = True
 
 
-def where(fault: Fault) -> str:
+def where(exc_info: Fault) -> str:
     """The kinds of an error and its causes and the lines they came from; never their words, which may name a file."""
-    kind, error, trace = fault
+    kind, error, trace = exc_info
     lines = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     before = [] if cause is None else [where((type(cause), cause, cause.__traceback__)), "then"]
