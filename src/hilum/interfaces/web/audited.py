@@ -107,7 +107,7 @@ def _sentences(said: Mapping[str, Any]) -> list[str]:
     strong = [CUES.get(name, name).lower() for name, area in said["shortcuts"].items() if area > WARN_ABOVE]
     patients = len(said["patients_across_splits"])
     told = [
-        (across, f"{_many(across, 'pair')} of copies lies in more than one part of the split."),
+        (across, f"{_many(across, 'pair')} of copies across parts of the split."),
         (patients, f"{_many(patients, 'patient')} in more than one part."),
         (said["conflicts"], f"{_many(len(said['conflicts']), 'picture')} under more than one label."),
         (strong, f"The class can be guessed without looking at the anatomy, from: {', '.join(strong)}."),

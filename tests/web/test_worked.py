@@ -1,0 +1,51 @@
+"""Progress on the disk -> time left in words; folders below the roots -> what is offered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hilum.interfaces.web.worked import left, sources
+from hilum.jobs.works import Step
+from hilum.settings import read_settings
+
+
+def steps(*told: tuple[float, int]) -> tuple[Step, ...]:
+    return (Step(0.0, "before", 9, 9), *(Step(at, "now", done, 100) for at, done in told))
+
+
+@pytest.mark.parametrize(
+    ("told", "now", "words"),
+    [
+        (((10.0, 0), (20.0, 10)), 20.0, "about 2 min left in this step"),  # 1 a second, 90 to go
+        (((10.0, 0), (20.0, 10)), 50.0, "about 60 s left in this step"),
+        (((10.0, 0), (20.0, 1)), 20.0, "about 16 min left in this step"),
+        (((10.0, 0), (20.0, 99)), 20.0, "nearly done with this step"),
+        (((10.0, 0), (20.0, 10)), 500.0, "slower than it was"),
+        (((10.0, 0),), 11.0, ""),
+        (((10.0, 5), (10.0, 6)), 11.0, ""),
+    ],
+)
+def test_time_left_goes_by_the_pace_of_the_present_stage(
+    told: tuple[tuple[float, int], ...], now: float, words: str
+) -> None:
+    assert left(steps(*told), now) == words
+
+
+def test_a_stage_without_a_total_tells_no_time() -> None:
+    assert left((Step(1.0, "now", 1, None), Step(2.0, "now", 2, None)), 3.0) == ""
+
+
+def test_folders_and_packed_sets_are_offered_links_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    for name in ("a/b/c/d", ".hidden/x", "e"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "set.npz").touch()
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "out").symlink_to("/etc")
+    one = read_settings({"HILUM_DATA_ROOTS": str(tmp_path)})
+    assert sources(one) == [(name, name) for name in ("a", "a/b", "e", "set.npz")]
+    several = read_settings({"HILUM_DATA_ROOTS": f"{tmp_path}:{tmp_path / 'a'}:{tmp_path / 'gone'}"})
+    found = dict(sources(several))
+    assert found[str(tmp_path / "e")] == f"{tmp_path.name}/e"
+    assert found[str(tmp_path / "a/b")] == "a/b"
