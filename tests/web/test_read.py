@@ -50,14 +50,14 @@ def shown(page: Page) -> dict[str, float]:
     return found
 
 
-@pytest.mark.parametrize(("dark", "size"), [(False, WIDE), (True, PHONE)])
+@pytest.mark.parametrize(("dark", "size"), [(False, WIDE), (True, PHONE), (False, (320, 640))])
 def test_from_a_file_to_its_answer_and_into_the_history(
     browser: Browser, server: Running, dark: bool, size: tuple[int, int]
 ) -> None:
     with visit(browser, server, dark=dark, size=size) as one:
         page = one.go("/")
         expect(page.get_by_role("heading", name="Drop images here")).to_be_visible()
-        one.check(f"read-empty-{'dark-phone' if dark else 'light'}")
+        one.check(f"read-empty-{size[0]}")
         drop(page, GLIOMA)
         expect(page.locator("#answer .is")).to_have_text("Glioma")
         said = server.ask("GET", "/predictions?limit=1").json()["predictions"][0]
@@ -65,7 +65,7 @@ def test_from_a_file_to_its_answer_and_into_the_history(
         for words in ("How sure", "What else is possible", "May it be trusted", "Is this right?", "Research use only"):
             expect(page.locator("#answer")).to_contain_text(words)
         expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
-        one.check(f"read-answer-{'dark-phone' if dark else 'light'}")
+        one.check(f"read-answer-{size[0]}")
         page.get_by_role("button", name="Yes, glioma").click()
         expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
         page.goto(one.address + "/app/history")
@@ -75,7 +75,7 @@ def test_from_a_file_to_its_answer_and_into_the_history(
         row.get_by_role("link", name="Glioma").click()
         expect(page.locator(".answer .is")).to_have_text("Glioma")
         expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
-        one.check(f"record-{'dark-phone' if dark else 'light'}")
+        one.check(f"record-{size[0]}")
     (feedback,) = server.ask("GET", f"/predictions/{said['id']}").json()["feedback"]
     assert feedback["agrees"]
 
