@@ -29,13 +29,12 @@ import onnxruntime as ort
 import psutil
 from onnx import TensorProto, helper, numpy_helper
 
-from hilum.data.fingerprint import Fingerprints, fingerprint
-from hilum.gate.admission import Admission
 from hilum.image.decode import decode
 from hilum.image.prepare import Preparation, prepare
 from hilum.learn.novelty import Held, fit_novelty
 from hilum.learn.seal import write_package
 from hilum.model.engine import Engine
+from hilum.model.package import digest_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "models" / "brain-tumor-mri"
@@ -71,7 +70,8 @@ def main() -> None:
         rows += _hilum(package, images, options, place)
     print(f"\n{'what':<34} {'req/s':>7} {'p50 ms':>7} {'p99 ms':>7} {'cpu ms':>7} {'/ bare':>7} {'PSS MB':>7}")
     for row in rows:
-        print(f"{row.name:<34} {row.rate:7.0f} {row.p50:7.1f} {row.p99:7.1f} {row.cpu:7.2f} {row.cpu / bare:7.2f} {row.memory:7.0f}")
+        waits = f"{row.rate:7.0f} {row.p50:7.1f} {row.p99:7.1f}"
+        print(f"{row.name:<34} {waits} {row.cpu:7.2f} {row.cpu / bare:7.2f} {row.memory:7.0f}")
     if options.json:
         options.json.write_text(json.dumps([vars(row) for row in rows], indent=1))
 
@@ -79,35 +79,36 @@ def main() -> None:
 def _hilum(package: Path, images: list[bytes], options: argparse.Namespace, place: Path) -> list[Row]:
     home = place / "home"
     home.mkdir()
-    digest = json.loads(subprocess.run([sys.executable, "-c", _DIGEST, str(package)], capture_output=True, check=True).stdout)
+    digest = digest_of(package)
     (home / "pins.jsonl").write_text(json.dumps({"digest": digest, "why": "benchmark"}) + "\n")
     port = _free_port()
     models = place / "models"
     (models / package.name).parent.mkdir(exist_ok=True)
     if package.parent != models:
-        os.symlink(package, models / package.name)
+        (models / package.name).symlink_to(package)
     env = {**os.environ, "HILUM_HOME": str(home), "HILUM_MODELS": str(models), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "hilum", "serve", "--port", str(port)]
-    with _server(command, env, port, place / "hilum.log") as process:
+    with Serving(command, env, port, place / "hilum.log") as process:
         url = f"http://127.0.0.1:{port}/predict"
-        rows = [
+        return [
             _driven("hilum serve, recorded, 32 open", process, url, images, options.requests, CONNECTIONS, fresh=True),
             _driven("hilum serve, cached, 32 open", process, url, images, options.requests, CONNECTIONS, fresh=False),
             _driven("hilum serve, recorded, 1 open", process, url, images, options.requests // 4, 1, fresh=True),
         ]
-    return rows
 
 
 def _minimal(graph: Path, images: list[bytes], requests: int, place: Path) -> Row:
     (place / "minimal.py").write_text(_MINIMAL.format(graph=str(graph.resolve())))
     port = _free_port()
     command = [sys.executable, "-m", "uvicorn", "minimal:app", "--port", str(port), "--log-level", "warning"]
-    with _server(command, dict(os.environ), port, place / "minimal.log", place) as process:
+    with Serving(command, dict(os.environ), port, place / "minimal.log", place) as process:
         url = f"http://127.0.0.1:{port}/predict"
         return _driven("a minimal FastAPI endpoint", process, url, images, requests, CONNECTIONS, fresh=False)
 
 
-def _driven(name: str, process: psutil.Process, url: str, images: list[bytes], requests: int, open_: int, *, fresh: bool) -> Row:
+def _driven(
+    name: str, process: psutil.Process, url: str, images: list[bytes], requests: int, open_: int, *, fresh: bool
+) -> Row:
     asyncio.run(_drive(url, images, 200, open_, fresh=fresh, salt=1))
     before = _cpu(process)
     rate, waits = asyncio.run(_drive(url, images, requests, open_, fresh=fresh, salt=2))
@@ -116,7 +117,9 @@ def _driven(name: str, process: psutil.Process, url: str, images: list[bytes], r
     return Row(name, rate, 1e3 * waits[len(waits) // 2], 1e3 * waits[int(0.99 * len(waits))], 1e3 * cpu, pss)
 
 
-async def _drive(url: str, images: list[bytes], count: int, open_: int, *, fresh: bool, salt: int) -> tuple[float, list[float]]:
+async def _drive(
+    url: str, images: list[bytes], count: int, open_: int, *, fresh: bool, salt: int
+) -> tuple[float, list[float]]:
     waits: list[float] = []
     gate = asyncio.Semaphore(open_)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=open_)) as session:
@@ -196,8 +199,14 @@ def _with_outputs(graph: bytes) -> bytes:
     pool, flat, gemm = nodes[-3:]
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     kernel = weights[gemm.input[1]]
-    constants = [("hilum_half", np.float32(127.5)), ("hilum_one", np.float32(1)), ("hilum_head", kernel[:, :, None, None])]
-    model.graph.initializer.extend(numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants)
+    constants = [
+        ("hilum_half", np.float32(127.5)),
+        ("hilum_one", np.float32(1)),
+        ("hilum_head", kernel[:, :, None, None]),
+    ]
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants
+    )
     before = [
         helper.make_node("Cast", ["pixels"], ["hilum_float"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["hilum_float", "hilum_half"], ["hilum_scaled"]),
@@ -213,11 +222,13 @@ def _with_outputs(graph: bytes) -> bytes:
     model.graph.input.append(helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", 1, 128, 128]))
     classes, width = kernel.shape
     shapes = {"logits": ["n", classes], "features": ["n", width], "maps": ["n", classes, 4, 4]}
-    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items())
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()
+    )
     return bytes(model.SerializeToString())
 
 
-class _server:
+class Serving:
     """A server process, there from its first answer to the end of the block."""
 
     def __init__(self, command: list[str], env: dict[str, str], port: int, log: Path, cwd: Path | None = None) -> None:
@@ -253,18 +264,19 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-_DIGEST = "import sys,json;from pathlib import Path;from hilum.model.package import digest_of;print(json.dumps(digest_of(Path(sys.argv[1]))))"
 _MINIMAL = """
 import cv2, numpy as np, onnxruntime as ort
 from fastapi import FastAPI, UploadFile
 cv2.setNumThreads(0)
 o = ort.SessionOptions(); o.intra_op_num_threads = 1
 s = ort.InferenceSession({graph!r}, o)
+name = s.get_inputs()[0].name
 app = FastAPI()
 @app.post("/predict")
 async def p(file: UploadFile):
-    grey = cv2.resize(cv2.imdecode(np.frombuffer(await file.read(), np.uint8), 0), (128, 128), interpolation=cv2.INTER_AREA)
-    return {{"y": s.run(None, {{s.get_inputs()[0].name: ((grey.astype(np.float32) / 255 - .5) * 2)[None, None]}})[0][0].tolist()}}
+    grey = cv2.imdecode(np.frombuffer(await file.read(), np.uint8), 0)
+    grey = cv2.resize(grey, (128, 128), interpolation=cv2.INTER_AREA)
+    return {{"y": s.run(None, {{name: ((grey.astype(np.float32) / 255 - .5) * 2)[None, None]}})[0][0].tolist()}}
 """
 
 

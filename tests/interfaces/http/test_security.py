@@ -210,7 +210,7 @@ def test_every_answer_carries_the_safe_headers(local: Running, path: str, status
     assert answer.status == status
     assert answer.headers["content-security-policy"] == CSP
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert answer.headers["cache-control"]
     assert "server" not in answer.headers or answer.headers["server"] != "uvicorn/"
