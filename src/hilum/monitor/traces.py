@@ -49,7 +49,7 @@ class Traces:
     def request(self, told: Request) -> None:
         """One span for a request and one for each stage; the stages end when the answer does."""
         context = self._callers.extract({"traceparent": told.parent}) if told.parent else None
-        attributes = {
+        attributes: dict[str, str | int] = {
             "http.request.method": told.method,
             "http.route": told.route,
             "http.response.status_code": told.status,

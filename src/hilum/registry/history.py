@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from hilum.errors import UsageError
 from hilum.records.entry import Columns, Entry, Record
@@ -40,7 +41,13 @@ def promote(records: Records, known: Known, *, caller: str, why: str) -> Event:
     before = chosen(records).get(known.task)
     if before == known.digest:
         raise UsageError(f"{known.reference} speaks for {known.task} already")
-    body = {"task": known.task, "digest": known.digest, "reference": known.reference, "before": before, "why": why}
+    body: dict[str, Any] = {
+        "task": known.task,
+        "digest": known.digest,
+        "reference": known.reference,
+        "before": before,
+        "why": why,
+    }
     columns = Columns(task=known.task, model=known.reference, digest=known.digest)
     entry = Entry(KIND, json.dumps(body, separators=(",", ":")).encode(), caller, None, columns)
     records.append([entry]).result()
