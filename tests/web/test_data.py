@@ -40,8 +40,8 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
         yield server
 
 
-def test_nothing_audited_yet_and_a_folder_by_keyboard(browser: Browser, server: Running) -> None:
-    with visit(browser, server) as one:
+def test_nothing_audited_yet_and_a_folder_by_keyboard(browser: Browser, root: Path, tmp_path: Path) -> None:
+    with running(tmp_path, DATA_ROOTS=str(root)) as server, visit(browser, server) as one:
         page = one.go("/app/data")
         expect(page.get_by_role("heading", name="Nothing was audited yet")).to_be_visible()
         one.check("data-empty")
