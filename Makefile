@@ -11,7 +11,7 @@ help:  ## list the targets
 $(VENV)/.serving: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the serving part into $(VENV) (no torch) ..."
-	@$(PIP) --editable '.[serve]'
+	@$(PIP) --editable '.[serve,client]'
 	@touch $@
 
 # torch first and pinned: anything looser brings gigabytes of CUDA along
