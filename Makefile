@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help run install check test test-all bench chaos servers models docs notebook clean
@@ -46,7 +47,7 @@ bench: $(VENV)/.learning  ## speed and memory as ratios within one run
 
 servers:  ## the servers and the browser that tests start: PostgreSQL, Redis, Chromium (Debian packages, as root)
 	@command -v redis-server >/dev/null && command -v chromium >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
-	  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql chromium >/dev/null; }
+	  { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql chromium >/dev/null; }
 
 chaos: $(VENV)/.learning  ## kill the server at 1,000 random instants under load and prove that nothing is lost
 	$(BIN)/python benchmarks/chaos.py
