@@ -291,3 +291,21 @@ def test_no_page_is_heavy_or_asks_another_server(browser: Browser, server: Runni
             viewer = ("openseadragon", "/pixels", "/heatmap")
             whole = sum(size for url, size in sizes.items() if not any(part in url for part in viewer))
             assert whole < 200_000, json.dumps(sizes, indent=1)  # before any compression
+
+
+def test_a_share_of_disease_moves_the_probability_and_the_mark_but_not_the_answer(
+    browser: Browser, server: Running
+) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        page.get_by_text("Question and consent").click()
+        page.get_by_label("Question", exact=True).select_option("pneumonia-cxr")
+        page.get_by_label("Share of images with disease here").fill("0.02")
+        one.check("read-prevalence")
+        drop(page, CHEST)
+        expect(page.locator("#answer .is")).to_have_text("Pneumonia")
+        expect(page.locator("#answer")).to_contain_text("Probabilities are for a place where 2.0% are ill.")
+        said = server.ask("GET", "/predictions?limit=1").json()["predictions"][0]
+        assert said["prevalence"] == 0.02
+        assert said["prediction"]["probability"] < 0.97
+        expect(page.locator("#answer svg.scale").first).not_to_contain_text("50.0%")

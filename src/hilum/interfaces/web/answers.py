@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hilum.interfaces.web.models_shown import by_digest, label_of
@@ -105,7 +105,7 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
     refused = said.get("prediction") is None
     gate = said.get("gate", {})
     reasons = tuple(Reason(*pair) for pair in zip(gate.get("reasons", ()), gate.get("messages", ()), strict=False))
-    point = _point(package, said["operating_point"])
+    point = _point(package, said)
     return AnswerShown(
         id=record.id,
         at=record.entry.at,
@@ -120,7 +120,7 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
         bar=None if refused else _bar(task, said, point),
         point=point,
         point_words=_point_words(point),
-        point_short="" if point.threshold is not None else "The most probable class is the answer.",
+        point_short=_point_short(point, said),
         set_words=_set_words(task, said.get("conformal_set", [])),
         odds=_odds(task, said, label),
         reasons=reasons,
@@ -158,9 +158,20 @@ def _sure(probability: float) -> str:
     return next(words for least, words in SURE if probability >= least)
 
 
-def _point(package: Package | None, name: str) -> OperatingPoint:
-    known = package.calibration.points if package else {}
-    return known.get(name, OperatingPoint(name, None))
+def _point(package: Package | None, said: dict[str, Any]) -> OperatingPoint:
+    """The operating point, its threshold where it stands among the probabilities that were told."""
+    name = said["operating_point"]
+    if package is None or name not in package.calibration.points:
+        return OperatingPoint(name, None)
+    there = package.calibration.threshold(name, said.get("prevalence"))
+    return replace(package.calibration.points[name], threshold=there)
+
+
+def _point_short(point: OperatingPoint, said: dict[str, Any]) -> str:
+    most = "" if point.threshold is not None else "The most probable class is the answer."
+    share = said.get("prevalence")
+    where = f"Probabilities are for a place where {percent(share)} are ill." if isinstance(share, float | int) else ""
+    return f"{most} {where}".strip()
 
 
 def _point_words(point: OperatingPoint) -> str:
