@@ -82,9 +82,7 @@ def test_span_and_task_stand_in_the_address(browser: Browser, server: Running) -
         page.get_by_label("Question", exact=True).select_option("pneumonia-cxr")
         page.get_by_role("button", name="Show", exact=True).click()
         page.wait_for_url("**/monitoring?span=week&task=pneumonia-cxr")
-        expect(page.locator("dl.figures")).to_contain_text(
-            re.compile(r"(2\d) of \1")
-        )  # another test adds one
+        expect(page.locator("dl.figures")).to_contain_text(re.compile(r"(2\d) of \1"))  # another test adds one
         expect(page.locator("#chart-classes")).to_contain_text("Nothing yet")
         expect(page.get_by_role("region", name="Why images were refused")).to_contain_text("Blank")
 
