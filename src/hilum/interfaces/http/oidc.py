@@ -25,19 +25,6 @@ from hilum.interfaces.http.provider import FAULTS, Provider
 
 router = APIRouter(tags=["access"])
 COOKIE, PATH = "hilum_oidc", "/login/oidc"
-ALGORITHMS = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "EdDSA",
-)  # public keys only
-SECONDS = 10.0  # for each question to the provider
 PATIENCE = 600  # seconds between leaving for the provider and coming back
 
 
