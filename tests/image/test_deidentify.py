@@ -220,16 +220,25 @@ def test_lookup_tables_and_functional_groups_stay():
         assert all(np.array_equal(x.pixels, y.pixels) for x, y in zip(before, after, strict=True))
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_files_of_others_keep_their_pixels(path):
-    """Every transfer syntax that pydicom ships a file of; what is not decoded here is no matter."""
-    data = path.read_bytes()
+def is_read(path):
     try:
-        before = decode(data, name="before")
+        return decode(path.read_bytes(), name="a")[0].metadata.format == "DICOM"
     except HilumError:
-        pytest.skip("not an image that is read here")
-    if before[0].metadata.format != "DICOM":
-        pytest.skip("no DICOM")
+        return False
+
+
+READ = [path for path in FILES if is_read(path)]
+
+
+def test_most_files_of_others_are_read():
+    assert len(READ) >= 58  # of the 78 that came with pydicom 3.0.2; the others hold no image
+
+
+@pytest.mark.parametrize("path", READ, ids=lambda path: path.name)
+def test_files_of_others_keep_their_pixels(path):
+    """Every transfer syntax that pydicom ships a file of."""
+    data = path.read_bytes()
+    before = decode(data, name="before")
     after = decode(deidentify(data, SECRET), name="after")
     assert len(before) == len(after)
     for one, two in zip(before, after, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -111,7 +112,6 @@ def test_a_small_image_is_shown_large_and_outlines_are_drawn() -> None:
 
 
 def test_png_bytes_can_be_read_back() -> None:
-    cv2 = pytest.importorskip("cv2")
     picture = overlay(_image(), Heatmap(np.ones((60, 80), dtype=np.float32), 1, "occlusion"))
     read = cv2.imdecode(np.frombuffer(png(picture), np.uint8), cv2.IMREAD_COLOR)
     assert np.array_equal(read[..., ::-1], picture)
