@@ -19,6 +19,21 @@ COVERAGE = 0.95
 Prevalence = float | Sequence[float]
 
 
+def read_prevalence(text: str | None) -> Prevalence | None:
+    """One share, or several with commas, as people write them; None: not given.
+
+    Raises:
+        UsageError: no number.
+    """
+    if text is None:
+        return None
+    try:
+        shares = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"prevalence {text!r}: give a number between 0 and 1, or one a class with commas") from error
+    return shares[0] if len(shares) == 1 else shares
+
+
 @dataclass(frozen=True, slots=True)
 class OperatingPoint:
     """Where a score becomes an answer, and what that did on the calibration cases.

@@ -12,9 +12,9 @@ from hilum.evaluate.versus import compare, with_versus
 from hilum.flows.evaluate import evaluate_source
 from hilum.flows.predict import Options
 from hilum.flows.report import write_evaluation_report
-from hilum.interfaces.cli.predict import parse_prevalence
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
+from hilum.model.calibration import read_prevalence
 from hilum.registry.pins import champion_for
 from hilum.settings import Settings
 from hilum.task import find_task
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Measure; 3 where some case could not be read."""
     task = find_task(arguments.task)
-    options = Options(arguments.operating_point, parse_prevalence(arguments.prevalence))
+    options = Options(arguments.operating_point, read_prevalence(arguments.prevalence))
     with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:
         reference = arguments.model or str(champion_for(task.name, settings))
         speaker = bootstrap.speaker(settings, reference)

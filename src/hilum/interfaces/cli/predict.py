@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilum import bootstrap
-from hilum.errors import UsageError
 from hilum.flows.bulk import Line, Unread, predict_paths
 from hilum.flows.predict import Options
 from hilum.flows.reading import Item
 from hilum.interfaces.cli.inputs import expand
 from hilum.interfaces.cli.table import PredictionTable
+from hilum.model.calibration import read_prevalence
 from hilum.settings import Settings
 
 DESCRIPTION = (
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Answer every path; returns the exit code."""
-    options = Options(arguments.operating_point, parse_prevalence(arguments.prevalence))
+    options = Options(arguments.operating_point, read_prevalence(arguments.prevalence))
     paths = expand(arguments.paths)
     lines = _explained(paths, arguments, settings, options) if arguments.explain else None
     if lines is None:
@@ -59,21 +59,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         lines = predict_paths(paths, opening, options, workers=settings.workers)
     unread = _print_json(lines) if arguments.json else _print_table(lines)
     return 3 if unread else 0
-
-
-def parse_prevalence(text: str | None) -> float | tuple[float, ...] | None:
-    """One share, or several with commas, from the command line.
-
-    Raises:
-        UsageError: no number.
-    """
-    if text is None:
-        return None
-    try:
-        shares = tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise UsageError(f"--prevalence {text!r}: give a number between 0 and 1, or one a class with commas") from error
-    return shares[0] if len(shares) == 1 else shares
 
 
 def to_json(line: Line) -> str:

@@ -16,10 +16,11 @@ from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http.body import Upload, parse, read_bytes
 from hilum.interfaces.http.packed import Packed, is_zip
-from hilum.interfaces.http.predict import caller_of, prevalence_of
+from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
 from hilum.interfaces.http.works import allowed, shipped_name, works_of
 from hilum.jobs.works import Work
+from hilum.model.calibration import read_prevalence
 from hilum.parts import Parts
 
 router = APIRouter(tags=["evaluate"])
@@ -108,7 +109,7 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, caller: str) -
         raise MissingExtra("measuring on labelled images", "data")
     task = shipped_name(said.task)
     desk = parts.desks.desk(task, None if said.model is None else _no_path(said.model))
-    prevalence = prevalence_of(None if said.prevalence is None else str(said.prevalence))
+    prevalence = read_prevalence(None if said.prevalence is None else str(said.prevalence))
     check_options(Options(said.operating_point, prevalence), desk)
     package = desk.speakers[0].package
     if package.task.name != task:

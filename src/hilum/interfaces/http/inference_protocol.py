@@ -25,7 +25,7 @@ from hilum.flows.answer import Ask, Reply
 from hilum.flows.predict import Desk, Options, check_options
 from hilum.flows.shown import grey_png
 from hilum.interfaces.http.body import read_bytes
-from hilum.interfaces.http.predict import caller_of, keeps, prevalence_of, replies_of
+from hilum.interfaces.http.predict import caller_of, keeps, replies_of
 from hilum.interfaces.http.problems import Problem, answer, from_error
 from hilum.interfaces.http.tensors import (
     HEADER_LENGTH,
@@ -39,6 +39,7 @@ from hilum.interfaces.http.tensors import (
     read_request,
     write_answer,
 )
+from hilum.model.calibration import read_prevalence
 from hilum.model.package import Package
 from hilum.parts import Parts
 from hilum.registry.pins import Known, known_packages
@@ -181,7 +182,7 @@ def _asks(parts: Parts, desk: Desk, asked: Asked, sender: tuple[str, float]) -> 
     prevalence = said.get("prevalence")
     options = Options(
         str(said.get("operating_point") or "balanced"),
-        prevalence_of(None if prevalence is None else str(prevalence)),
+        read_prevalence(None if prevalence is None else str(prevalence)),
         prepared=tensor.name == "pixels",
     )
     check_options(options, desk)

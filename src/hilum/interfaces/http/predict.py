@@ -23,6 +23,7 @@ from hilum.interfaces.http.batch import TOGETHER, Sending, taken, wants_no_waiti
 from hilum.interfaces.http.body import Body, Upload, clean_name, parse, read_bytes
 from hilum.interfaces.http.packed import is_zip
 from hilum.interfaces.http.problems import Problem
+from hilum.model.calibration import read_prevalence
 from hilum.parts import Parts
 
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
@@ -94,7 +95,7 @@ class Predict:
         known = (task, model, given.get("operating_point") or "balanced", given.get("prevalence") or None)
         options = self._options.get(known)
         if options is None:
-            options = Options(known[2], prevalence_of(known[3]))
+            options = Options(known[2], read_prevalence(known[3]))
             check_options(options, desk)
             if len(self._options) < 256:
                 self._options[known] = options
@@ -147,21 +148,6 @@ def keeps(setting: str, said: str | None) -> bool:
     if word and word not in (*YES, *NO):
         raise UsageError(f"keep={said!r}: say true or false")
     return setting != "no" and (word in YES if setting == "ask" else word not in NO)
-
-
-def prevalence_of(text: str | None) -> float | tuple[float, ...] | None:
-    """One share, or several with commas.
-
-    Raises:
-        UsageError: no number.
-    """
-    if text is None:
-        return None
-    try:
-        shares = tuple(float(part) for part in text.split(","))
-    except ValueError as error:
-        raise UsageError(f"prevalence={text!r}: give a number between 0 and 1, or one a class with commas") from error
-    return shares[0] if len(shares) == 1 else shares
 
 
 def _response(files: Sequence[Upload], replies: Sequence[Reply | HilumError], *, again: bool) -> Sent:
