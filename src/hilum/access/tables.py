@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from hilum.errors import UsageError
+from hilum.sqlite import set_up
 
 LOCK = 0x48494C41  # PostgreSQL: writers of access take turns, as they do in SQLite
 META = sa.MetaData()
@@ -122,10 +124,10 @@ def _engine(url: str) -> Engine:
     return engine
 
 
-def _set_up_sqlite(connection: object, _entry: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # transactions are begun below
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+def _set_up_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # transactions are begun below
+    pragmas = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+    set_up(connection, (f"PRAGMA {pragma}" for pragma in pragmas))
 
 
 def _begin_sqlite(connection: Connection) -> None:

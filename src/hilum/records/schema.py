@@ -29,6 +29,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
 from hilum.errors import MissingExtra, RecordsError, UsageError
+from hilum.sqlite import set_up
 
 METADATA = MetaData()
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -136,8 +137,7 @@ def _make_file(file: Path) -> None:
 
 
 def _open_sqlite(connection: Any, _record: Any) -> None:
-    for statement in SQLITE_OPENING:
-        connection.execute(statement)
+    set_up(connection, SQLITE_OPENING)
 
 
 def _begin_sqlite(connection: Connection) -> None:

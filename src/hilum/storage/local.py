@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hilum.errors import StorageError
 from hilum.group import Group, Waiting
+from hilum.sqlite import set_up
 
 LARGE = 512 * 1024  # bytes from which an image is a file of its own
 _OPENING = (
@@ -122,8 +123,7 @@ class LocalShelf:
                 os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
                 _sync(self._folder)
             found = sqlite3.connect(self._file, timeout=30, isolation_level=None, check_same_thread=False)
-            for statement in _OPENING:
-                found.execute(statement)
+            set_up(found, _OPENING)
             self._mine.connection = found
             with self._opening:
                 self._open.append(found)

@@ -1,0 +1,48 @@
+"""Opening one new SQLite file by many at once, and one that somebody holds."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hilum import sqlite
+
+OPENING = ("PRAGMA journal_mode=WAL", "CREATE TABLE IF NOT EXISTS a (b)")
+
+
+def opened(file: Path) -> sqlite3.Connection:
+    return sqlite3.connect(file, timeout=0, isolation_level=None, check_same_thread=False)
+
+
+def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
+    for turn in range(20):
+        together = threading.Barrier(8)
+
+        def open_one(_: int, file: Path = tmp_path / f"{turn}.db", together: threading.Barrier = together) -> str:
+            connection = opened(file)
+            together.wait()
+            sqlite.set_up(connection, OPENING)
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            connection.close()
+            return str(mode)
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(open_one, range(8))) == {"wal"}
+
+
+def test_a_file_that_stays_locked_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "SECONDS", 0.05)
+    holder, other = opened(tmp_path / "a.db"), opened(tmp_path / "a.db")
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        sqlite.set_up(other, OPENING)
+    holder.execute("ROLLBACK")
+    sqlite.set_up(other, OPENING)
+    with pytest.raises(sqlite3.OperationalError, match="syntax"):
+        sqlite.set_up(other, ("NO SUCH STATEMENT",))
+    holder.close()
+    other.close()
