@@ -81,8 +81,12 @@ class Parts:
         found = chosen(self.records)
         if found == self.crew.chosen:
             return False
-        self.crew.chosen = found
-        self.desks.switch()
+        before, self.crew.chosen = self.crew.chosen, found
+        try:
+            self.desks.switch()
+        except HilumError:  # who spoke goes on, and is asked again at the next look
+            self.crew.chosen = before
+            raise
         return True
 
     def close(self) -> bool:

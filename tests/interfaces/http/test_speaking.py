@@ -9,25 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from hilum.learn.seal import write_package
-from hilum.registry.pins import pin
-from hilum.settings import read_settings
-from tests.conftest import ROOT
 from tests.interfaces.http.forms import sample
 from tests.interfaces.http.running import Running, running
-
-SHIPPED = ROOT / "models" / "pneumonia-cxr"
+from tests.interfaces.versions import another_version
 
 
 @pytest.fixture
 def server(tmp_path: Path):
     home = tmp_path / "home"
-    folder = home / "models" / "pneumonia-cxr" / "2.0.0"
-    manifest = json.loads((SHIPPED / "manifest.json").read_bytes())
-    files = {name: (SHIPPED / name).read_bytes() for name in manifest["files"]}
-    about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
-    write_package(files, {**about, "version": "2.0.0"}, folder)
-    pin(read_settings({"HILUM_HOME": str(home)}), folder, "test")
+    another_version(home, "2.0.0")
     with running(home) as server:
         yield server
 
@@ -83,3 +73,14 @@ def test_a_damaged_package_is_not_promoted_and_the_other_goes_on(server: Running
     (broken / "manifest.json").write_text(json.dumps({**manifest, "version": "3.0.0"}))
     assert server.ask("POST", "/models/pneumonia-cxr@3.0.0/promote").is_problem()
     assert ask(server, 1) == (200, "1.0.0")
+
+
+def test_a_promotion_is_taken_back_over_http(server: Running) -> None:
+    assert server.ask("POST", "/tasks/pneumonia-cxr/rollback").status == 422
+    assert server.ask("POST", "/tasks/no-such-task/rollback").status == 404
+    server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote")
+    assert ask(server, 1) == (200, "2.0.0")
+    said = server.ask("POST", "/tasks/pneumonia-cxr/rollback", {"why": "worse"})
+    assert (said.status, said.json()["act"], said.json()["digest"]) == (201, "rollback", None)
+    assert ask(server, 2) == (200, "1.0.0")
+    assert [event["act"] for event in server.ask("GET", "/history").json()["history"]] == ["rollback", "promote"]

@@ -13,6 +13,7 @@ from hilum.settings import Settings
 
 if TYPE_CHECKING:  # SQLAlchemy stands behind it: not for `hilum --help`
     from hilum.flows.erase import Places
+    from hilum.records.store import Records
 
 HEAD = "journal.heads"
 
@@ -32,12 +33,10 @@ def places_of(settings: Settings) -> Iterator[Places]:
         from hilum.storage.images import open_images
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    file = settings.database_url.removeprefix("sqlite:///")
-    if file != settings.database_url and not Path(file).is_file():
+    if not _recorded(settings):
+        file = settings.database_url.removeprefix("sqlite:///")
         raise UsageError(f"no records yet: {file} does not exist; `hilum serve` makes them (HILUM_HOME says where)")
-    if not settings.secret_file.is_file():
-        raise UsageError(f"{settings.secret_file}: the secret that the records hang on is missing (HILUM_SECRET_FILE)")
-    secret = read_secret(settings.secret_file)
+    secret = _secret_of(settings)
     records = open_records(settings.database_url, secret, settings.home / HEAD)
     images = open_images(settings.images_url, secret)
     cache = open_cache(settings.cache_url, settings.cache_bytes)
@@ -47,6 +46,40 @@ def places_of(settings: Settings) -> Iterator[Places]:
         cache.close()
         images.close()
         records.close()
+
+
+@contextmanager
+def records_of(settings: Settings) -> Iterator[Records]:
+    """The records; made where nothing was ever recorded.
+
+    Raises:
+        MissingExtra: the serving part is not installed.
+        UsageError: there are records, but the secret that they hang on is missing.
+        RecordsError: they cannot be opened.
+    """
+    try:
+        from hilum.records.store import open_records
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    settings.home.mkdir(parents=True, exist_ok=True)
+    secret = _secret_of(settings) if _recorded(settings) else read_secret(settings.secret_file)
+    records = open_records(settings.database_url, secret, settings.home / HEAD)
+    try:
+        yield records
+    finally:
+        records.close()
+
+
+def _recorded(settings: Settings) -> bool:
+    """Whether there is a database; one on a server counts as one."""
+    file = settings.database_url.removeprefix("sqlite:///")
+    return file == settings.database_url or Path(file).is_file()
+
+
+def _secret_of(settings: Settings) -> bytes:
+    if not settings.secret_file.is_file():
+        raise UsageError(f"{settings.secret_file}: the secret that the records hang on is missing (HILUM_SECRET_FILE)")
+    return read_secret(settings.secret_file)
 
 
 def missing(error: ModuleNotFoundError) -> Exception:

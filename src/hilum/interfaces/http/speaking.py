@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
@@ -10,12 +11,12 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from hilum.errors import UnknownModel
+from hilum.flows.promotion import Decision, promote, roll_back
 from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
-from hilum.model.package import open_package
 from hilum.parts import Parts
-from hilum.registry.history import history, promote
-from hilum.registry.pins import find_package, known_packages, trust
+from hilum.registry.history import history
+from hilum.task import find_task
 
 router = APIRouter(tags=["catalogue"])
 
@@ -32,10 +33,18 @@ def promoted(request: Request, reference: str, reason: Annotated[Reason | None, 
     parts: Parts = request.app.state.parts
     if "/" in reference or reference.startswith("."):
         raise UnknownModel(f"no model {reference!r}")
-    folder = find_package(reference, parts.settings)
-    open_package(folder, trust(parts.settings))
-    known = next(one for one in known_packages(parts.settings) if one.folder == folder)
-    event = promote(parts.records, known, caller=caller_of(request.scope), why=reason.why if reason else "")
+    decision = Decision(caller_of(request.scope), reason.why if reason else "")
+    event = promote(reference, parts.records, parts.settings, decision)
+    parts.switch()
+    return answer(asdict(event), 201)
+
+
+@router.post("/tasks/{name}/rollback", status_code=201, summary="Let the package that spoke before speak again")
+def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
+    """The last promotion of the task is taken back; again: the one before it, down to the shipped package."""
+    parts: Parts = request.app.state.parts
+    decision = Decision(caller_of(request.scope), reason.why if reason else "")
+    event = roll_back(find_task(Path(name).name).name, parts.records, parts.settings, decision)
     parts.switch()
     return answer(asdict(event), 201)
 

@@ -1,0 +1,63 @@
+"""A reference or a task -> a package opened, warmed and put on record as the one that speaks; knows no door.
+
+A package that cannot be opened, or is neither pinned nor signed, never gets as far as the record.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from hilum.errors import UnknownModel
+from hilum.flows.speaker import Speaker
+from hilum.model.package import open_package
+from hilum.records.store import Records
+from hilum.registry import history
+from hilum.registry.history import Event
+from hilum.registry.pins import Known, champion_for, find_package, known_packages, trust
+from hilum.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided, and why: both stand on record."""
+
+    caller: str
+    why: str
+
+
+def promote(reference: str, records: Records, settings: Settings, decision: Decision) -> Event:
+    """Let a package speak for its task from now on.
+
+    Raises:
+        UnknownModel: nothing of this installation answers to the reference.
+        PackageError: it must not be used.
+        UsageError: it speaks already.
+    """
+    known = _ready(reference, settings)
+    return history.promote(records, known, caller=decision.caller, why=decision.why)
+
+
+def roll_back(task: str, records: Records, settings: Settings, decision: Decision) -> Event:
+    """Let the package that spoke before the last promotion speak for a task again.
+
+    Raises:
+        UsageError: nothing was promoted that could be taken back.
+        UnknownModel: that package is not installed any more.
+        PackageError: it must not be used any more.
+    """
+    digest = history.previous(records, task)
+    known = _ready(digest or str(champion_for(task, settings)), settings)
+    return history.roll_back(records, known, caller=decision.caller, why=decision.why)
+
+
+def _ready(reference: str, settings: Settings) -> Known:
+    """The package of a reference, tried out: it opens, is trusted, and its graphs load."""
+    folder = find_package(reference, settings).resolve()
+    known = next((one for one in known_packages(settings) if one.folder.resolve() == folder), None)
+    if known is None:
+        where = settings.home / "models" / "NAME" / "VERSION"
+        raise UnknownModel(f"{reference}: a server finds only packages of its own: copy this to {where}, then pin it")
+    speaker = Speaker(functools.partial(open_package, known.folder, trust(settings)))
+    _ = speaker.engine, speaker.admission, speaker.novelty
+    return known

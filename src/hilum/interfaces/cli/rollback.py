@@ -1,0 +1,35 @@
+"""A task and a reason -> the package that spoke before the last promotion speaks again, and that stands on record."""
+
+from __future__ import annotations
+
+import argparse
+
+from hilum.interfaces.cli.opened import records_of
+from hilum.interfaces.cli.promote import add_reason, reason, tell
+from hilum.settings import Settings
+
+DESCRIPTION = """Take the last promotion of a task back: who spoke before speaks again. Nothing is deleted; the history
+gets one more line. Given again it takes back the promotion before that one, down to the shipped package."""
+EXAMPLES = """examples:
+  hilum rollback pneumonia-cxr --why "refuses too many films of the mobile unit"
+  hilum history pneumonia-cxr                       who spoke when
+
+exit code: 0 done, 1 the earlier package is damaged or not trusted any more, 2 wrong use (nothing was promoted)"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("task", metavar="TASK", help="the clinical question, as `hilum tasks` lists it")
+    add_reason(parser)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Roll back; returns the exit code."""
+    why = reason(arguments.why)
+    with records_of(settings) as records:
+        from hilum.access.caller import CONSOLE
+        from hilum.flows.promotion import Decision, roll_back
+
+        event = roll_back(arguments.task, records, settings, Decision(CONSOLE.id, why))
+    tell(event, as_json=arguments.json)
+    return 0

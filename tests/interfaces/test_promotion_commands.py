@@ -1,0 +1,132 @@
+"""`hilum promote`, `rollback` and `history`: the record they leave, and a running server that follows them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from hilum import parts
+from hilum.interfaces.cli.main import main
+from tests.interfaces.http.forms import sample
+from tests.interfaces.http.running import Running, running
+from tests.interfaces.versions import another_version
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    for name in ("HILUM_DATABASE_URL", "HILUM_SECRET_FILE", "HILUM_MODELS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "home"
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> object:
+    capsys.readouterr()
+    assert main([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: str, code: int) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == code
+    return capsys.readouterr().err
+
+
+def version_of(server: Running) -> str:
+    answer = server.ask("POST", "/predict", sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"})
+    return answer.json()["model"]["version"]
+
+
+def until(server: Running, version: str) -> None:
+    """Ask until that version answers."""
+    late = time.monotonic() + 20
+    while version_of(server) != version:
+        assert time.monotonic() < late
+
+
+def test_promotions_are_taken_back_one_by_one_down_to_the_shipped_package(home, capsys) -> None:
+    digests = [another_version(home, version) for version in ("2.0.0", "3.0.0")]
+    assert said(capsys, "history") == []
+    assert "nothing to take back" in complaint(capsys, "rollback", "pneumonia-cxr", "--why", "x", code=2)
+    for version in ("2.0.0", "3.0.0"):
+        assert main(["promote", f"pneumonia-cxr@{version}", "--why", f"try {version}"]) == 0
+    assert "speaks for pneumonia-cxr already" in complaint(capsys, "promote", digests[1], "--why", "x", code=2)
+    first = said(capsys, "rollback", "pneumonia-cxr", "--why", "worse")
+    assert (first["digest"], first["before"], first["act"]) == (digests[0], digests[1], "rollback")
+    second = said(capsys, "rollback", "pneumonia-cxr", "--why", "worse too")
+    assert (second["digest"], second["before"], second["reference"]) == (None, digests[0], "pneumonia-cxr@1.0.0")
+    assert "nothing to take back" in complaint(capsys, "rollback", "pneumonia-cxr", "--why", "x", code=2)
+    assert main(["promote", "pneumonia-cxr@3.0.0", "--why", "after all"]) == 0
+    events = said(capsys, "history", "pneumonia-cxr")
+    assert [event["why"] for event in events] == ["after all", "worse too", "worse", "try 3.0.0", "try 2.0.0"]
+    assert {event["caller"] for event in events} == {"console"}
+    assert main(["history"]) == 0
+    assert "worse too" in capsys.readouterr().out
+    assert said(capsys, "history", "brain-tumor-mri") == []
+    assert said(capsys, "verify")["sound"]
+
+
+def test_a_running_server_follows_the_console(home, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "WATCH_SECONDS", 0.05)
+    digest = another_version(home, "2.0.0")
+    with running(home) as server:
+        assert version_of(server) == "1.0.0"
+        assert main(["promote", "pneumonia-cxr@2.0.0", "--why", "a better one"]) == 0
+        until(server, "2.0.0")
+        (event,) = server.ask("GET", "/history").json()["history"]
+        assert (event["digest"], event["why"], event["caller"]) == (digest, "a better one", "console")
+        assert main(["rollback", "pneumonia-cxr", "--why", "not after all"]) == 0
+        until(server, "1.0.0")
+
+
+def test_a_package_that_is_gone_when_the_server_looks_is_waited_for(home, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(parts, "WATCH_SECONDS", 0.05)
+    another_version(home, "2.0.0")
+    folder = home / "models" / "pneumonia-cxr" / "2.0.0"
+    with running(home) as server:
+        assert version_of(server) == "1.0.0"
+        missed = server.parts.desks.switch
+        seen: list[str] = []
+
+        def switch() -> None:  # the disk of the packages is away for the first look
+            seen.append("looked")
+            if len(seen) == 1:
+                shutil.move(folder, home / "away")
+                try:
+                    missed()
+                finally:
+                    shutil.move(home / "away", folder)
+            else:
+                missed()
+
+        monkeypatch.setattr(server.parts.desks, "switch", switch)
+        assert main(["promote", "pneumonia-cxr@2.0.0", "--why", "again"]) == 0
+        until(server, "2.0.0")
+        assert len(seen) == 2
+
+
+def test_nothing_is_written_where_the_package_must_not_speak(home, capsys, tmp_path) -> None:
+    another_version(home, "2.0.0")
+    folder = home / "models" / "pneumonia-cxr" / "2.0.0"
+    shutil.copytree(folder, tmp_path / "elsewhere")
+    assert "copy this to" in complaint(capsys, "promote", str(tmp_path / "elsewhere"), "--why", "x", code=2)
+    assert "no model 'no-such'" in complaint(capsys, "promote", "no-such", "--why", "x", code=2)
+    assert "give a reason" in complaint(capsys, "promote", "pneumonia-cxr@2.0.0", "--why", "  ", code=2)
+    assert "--why" in complaint(capsys, "promote", "pneumonia-cxr@2.0.0", code=2)
+    with (folder / "model.onnx").open("r+b") as graph:
+        graph.seek(100)
+        graph.write(b"damaged")
+    assert "model.onnx" in complaint(capsys, "promote", "pneumonia-cxr@2.0.0", "--why", "x", code=1)
+    assert "no task 'knee'" in complaint(capsys, "history", "knee", code=2)
+    assert said(capsys, "history") == []
+
+
+def test_records_without_their_secret_are_left_alone(home, capsys) -> None:
+    assert main(["history"]) == 0
+    (home / "secret.key").unlink()
+    assert "is missing" in complaint(capsys, "history", code=2)
+    assert not (home / "secret.key").exists()
