@@ -11,9 +11,9 @@ from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
 from hilum.image.limits import Limits
 from hilum.model.package import open_package
-from hilum.registry.pins import champion_for, find_package, known_packages, trust
+from hilum.registry.pins import champion_for, find_package, known_packages, named_package, trust
 from hilum.settings import Settings
-from hilum.task import find_task, shipped_tasks
+from hilum.task import find_task, shipped_task, shipped_tasks
 
 
 def limits(settings: Settings) -> Limits:
@@ -24,17 +24,19 @@ def limits(settings: Settings) -> Limits:
 def desk(settings: Settings, *, task: str = "auto", model: str | None = None, crew: Crew | None = None) -> Desk:
     """Who answers: the model named, else the champion of the task, else of every shipped task in turn.
 
-    crew: where open packages and the choice of champions come from; None: opened afresh, chosen as without a database.
+    crew: where open packages and the choice of champions come from, as on a server; task and model are then names and
+    never paths. None: opened afresh, chosen as without a database.
 
     Raises:
         UnknownTask, UnknownModel: nothing answers to the name.
         PackageError: the package must not be used.
     """
+    package_of, task_of = (find_package, find_task) if crew is None else (named_package, shipped_task)
     crew = crew or Crew(settings)
     if model is not None:
-        return Desk((crew.speaker(model),), limits=limits(settings))
+        return Desk((crew.speaker(package_of(model, settings)),), limits=limits(settings))
     if task != "auto":
-        return Desk((crew.champion(find_task(task).name),), limits=limits(settings))
+        return Desk((crew.champion(task_of(task).name),), limits=limits(settings))
     trusted = {known.task for known in known_packages(settings)}
     names = [t.name for t in shipped_tasks() if t.name in trusted]
     if not names:
@@ -52,9 +54,8 @@ class Crew:
         self._speakers: dict[Path, Speaker] = {}
         self.chosen = dict(chosen or {})
 
-    def speaker(self, reference: str) -> Speaker:
-        """The package of a reference, opened when it is first asked."""
-        folder = find_package(reference, self._settings)
+    def speaker(self, folder: Path) -> Speaker:
+        """The package in a folder, opened when it is first asked."""
         if folder not in self._speakers:
             opening = functools.partial(open_package, folder, trust(self._settings))
             self._speakers[folder] = Speaker(opening, threads=self._threads)
@@ -62,7 +63,8 @@ class Crew:
 
     def champion(self, task: str) -> Speaker:
         """Who speaks for a task."""
-        return self.speaker(self.chosen.get(task) or str(champion_for(task, self._settings)))
+        chosen = self.chosen.get(task)
+        return self.speaker(named_package(chosen, self._settings) if chosen else champion_for(task, self._settings))
 
 
 def speaker(settings: Settings, reference: str, *, threads: int = 1) -> Speaker:

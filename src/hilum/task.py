@@ -120,11 +120,23 @@ def find_task(reference: str) -> Task:
         if path.is_file():
             return read_task(path)
         raise UnknownTask(f"{reference}: no such task file")
-    shipped = task_folder() / f"{reference}.toml"
-    if _NAME.fullmatch(reference) and shipped.is_file():
+    try:
+        return shipped_task(reference)
+    except UnknownTask as error:
+        raise UnknownTask(f"{error}; or give the path of a .toml file") from None
+
+
+def shipped_task(name: str) -> Task:
+    """A shipped task by its name; whatever else stands there is not opened, so a stranger may say the name.
+
+    Raises:
+        UnknownTask: there is none; the message lists the names there are.
+    """
+    shipped = task_folder() / f"{name}.toml"
+    if _NAME.fullmatch(name) and shipped.is_file():
         return read_task(shipped)
     names = ", ".join(task.name for task in shipped_tasks())
-    raise UnknownTask(f"no task '{reference}'; there are: {names}; or give the path of a .toml file")
+    raise UnknownTask(f"no task '{name[:100]}'; there are: {names}")
 
 
 def task_text(reference: str) -> str:

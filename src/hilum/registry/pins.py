@@ -75,15 +75,28 @@ def trained_folder(settings: Settings) -> Path:
 
 
 def find_package(reference: str, settings: Settings) -> Path:
-    """The folder of a package: by path, name, name@version, name@champion, name@latest or the start of its digest.
-
-    A bare name is its champion: the shipped package, or the newest trained one where none is shipped.
+    """The folder of a package: by path, or by any name that `named_package` knows.
 
     Raises:
-        UnknownModel: nothing, or more than one thing, answers to the reference.
+        UnknownModel: nothing answers to the reference.
     """
     if (Path(reference) / MANIFEST).is_file():
         return Path(reference)
+    try:
+        return named_package(reference, settings)
+    except UnknownModel as error:
+        raise UnknownModel(f"{error}; or give the path of a package") from None
+
+
+def named_package(reference: str, settings: Settings) -> Path:
+    """The folder of a package: by name, name@version, name@champion, name@latest or the start of its digest.
+
+    No other folder is looked into, so a stranger may say the reference. A bare name is its champion: the shipped
+    package, or the newest trained one where none is shipped.
+
+    Raises:
+        UnknownModel: nothing answers to the reference.
+    """
     known = known_packages(settings)
     name, _, version = reference.partition("@")
     found = [k for k in known if k.name == name and version in ("", "champion", "latest", k.version)]
@@ -93,7 +106,7 @@ def find_package(reference: str, settings: Settings) -> Path:
         found = [k for k in known if k.digest.startswith(reference)]
     if not found:
         names = ", ".join(sorted({k.reference for k in known})) or "none yet"
-        raise UnknownModel(f"no model '{reference}'; there are: {names}; or give the path of a package")
+        raise UnknownModel(f"no model '{reference[:100]}'; there are: {names}")
     return found[0].folder
 
 

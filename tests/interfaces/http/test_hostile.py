@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hilum.secret import read_secret
+from hilum.settings import shipped_models
 from hilum.storage.images import open_images
 from tests.interfaces.http import hostile
 from tests.interfaces.http.running import Answer
@@ -210,7 +211,6 @@ def test_a_files_name_is_text_on_every_page(server: Serving) -> None:
         "/predictions?order=newest;drop",
         "/predictions?cursor=%00",
         "/predictions?task=%00",
-        "/predict?task=../../etc",
         "/v1/" + "a/" * 3000,
     ],
 )
@@ -221,6 +221,22 @@ def test_paths_and_queries_lead_nowhere(server: Serving, path: str) -> None:
     assert b"root:" not in answer.body
     assert "x-injected" not in answer.headers
     assert seconds < SECONDS
+
+
+def test_a_task_and_a_model_are_names_and_never_paths(server: Serving, tmp_path: Path) -> None:
+    """Otherwise a reader learns what lies on the server's disk, and opens one package under ever new paths."""
+    package = shipped_models() / "pneumonia-cxr"
+    (tmp_path / "there.toml").write_text("password = 1")
+    paths = {
+        "task": [f"{tmp_path}/there.toml", f"{tmp_path}/not.toml"],
+        "model": [package, f"{package}/../{package.name}"],
+    }
+    asked = [("POST", f"/predict?{name}={path}") for name, there in paths.items() for path in there]
+    asked += [("GET", "/tasks/pyproject.toml"), ("POST", "/tasks/pyproject.toml/rollback"), ("GET", "/models/..")]
+    for method, path in asked:
+        answer, _ = server.ask(method, path, PICTURE if "predict" in path else None, {"Content-Type": "image/png"})
+        assert answer.status == 404, (path, answer)
+        assert answer.json()["code"] in ("unknown_task", "unknown_model")
 
 
 def test_polyglots_that_are_images_are_never_served_as_they_came(server: Serving) -> None:

@@ -15,9 +15,9 @@ from hilum.errors import NotFound
 from hilum.interfaces.http.problems import answer
 from hilum.model.package import CARD, Package, open_package
 from hilum.parts import Parts
-from hilum.registry.pins import find_package, known_packages, trust
+from hilum.registry.pins import known_packages, named_package, trust
 from hilum.settings import Settings, shipped_samples
-from hilum.task import Task, find_task, shipped_tasks
+from hilum.task import Task, shipped_task, shipped_tasks
 
 router = APIRouter(tags=["catalogue"])
 
@@ -43,7 +43,7 @@ def tasks(request: Request) -> Response:
 @router.get("/tasks/{name}", summary="One clinical question")
 def task(name: str) -> Response:
     """404 where there is no such task."""
-    return answer(_task(find_task(Path(name).name)))
+    return answer(_task(shipped_task(name)))
 
 
 @router.get("/models", summary="The packages that are installed")
@@ -71,7 +71,7 @@ def models(request: Request) -> Response:
 def model(request: Request, reference: str) -> Response:
     """`reference`: name, name@version, name@champion, or the start of a digest; never a path."""
     settings = _parts(request).settings
-    package = open_package(find_package(_no_path(reference), settings), trust(settings))
+    package = open_package(named_package(reference, settings), trust(settings))
     return tagged(request, described(package))
 
 
@@ -79,7 +79,7 @@ def model(request: Request, reference: str) -> Response:
 def card(request: Request, reference: str) -> Response:
     """As it was sealed."""
     settings = _parts(request).settings
-    package = open_package(find_package(_no_path(reference), settings), trust(settings))
+    package = open_package(named_package(reference, settings), trust(settings))
     return Response(package.read(CARD), media_type="text/markdown; charset=utf-8")
 
 
@@ -165,12 +165,6 @@ def _speaking(parts: Parts) -> dict[str, str]:
 def _samples() -> dict[str, Path]:
     folder = shipped_samples()
     return {path.relative_to(folder).as_posix(): path for path in folder.glob("*/*.png")}
-
-
-def _no_path(reference: str) -> str:
-    if "/" in reference or "\\" in reference or reference.startswith("."):
-        raise NotFound(f"no model {reference!r}")
-    return reference
 
 
 def _parts(request: Request) -> Parts:

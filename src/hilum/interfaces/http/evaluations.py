@@ -18,10 +18,11 @@ from hilum.interfaces.http.body import Upload, parse, read_bytes
 from hilum.interfaces.http.packed import Packed, is_zip
 from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
-from hilum.interfaces.http.works import allowed, shipped_name, works_of
+from hilum.interfaces.http.works import allowed, works_of
 from hilum.jobs.works import Work
 from hilum.model.calibration import read_prevalence
 from hilum.parts import Parts
+from hilum.task import shipped_task
 
 router = APIRouter(tags=["evaluate"])
 ZIP = "source.zip"
@@ -107,8 +108,8 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, caller: str) -
     """
     if any(importlib.util.find_spec(name) is None for name in ("scipy", "sklearn", "faiss")):
         raise MissingExtra("measuring on labelled images", "data")
-    task = shipped_name(said.task)
-    desk = parts.desks.desk(task, None if said.model is None else _no_path(said.model))
+    task = shipped_task(said.task).name
+    desk = parts.desks.desk(task, said.model)
     prevalence = read_prevalence(None if said.prevalence is None else str(said.prevalence))
     check_options(Options(said.operating_point, prevalence), desk)
     package = desk.speakers[0].package
@@ -139,12 +140,6 @@ def _object(said: Any) -> Mapping[str, Any]:
     if not isinstance(said, dict):
         raise UsageError('send {"source": …, "task": …}, or a zip in the field \'file\'')
     return said
-
-
-def _no_path(reference: str) -> str:
-    if "/" in reference or "\\" in reference or reference.startswith((".", "-")):
-        raise NotFound(f"no model {reference[:64]!r}")
-    return reference
 
 
 def _parts(request: Request) -> Parts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
@@ -16,7 +15,7 @@ from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
 from hilum.parts import Parts
 from hilum.registry.history import history
-from hilum.task import find_task
+from hilum.task import shipped_task
 
 router = APIRouter(tags=["catalogue"])
 
@@ -44,7 +43,7 @@ def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Bo
     """The last promotion of the task is taken back; again: the one before it, down to the shipped package."""
     parts: Parts = request.app.state.parts
     decision = Decision(caller_of(request.scope), reason.why if reason else "")
-    event = roll_back(find_task(Path(name).name).name, parts.records, parts.settings, decision)
+    event = roll_back(shipped_task(name).name, parts.records, parts.settings, decision)
     parts.switch()
     return answer(asdict(event), 201)
 

@@ -21,7 +21,7 @@ from hilum.interfaces.http.problems import answer
 from hilum.jobs.works import REPORT, Step, Work, Works
 from hilum.parts import Parts
 from hilum.settings import Settings
-from hilum.task import find_task, shipped_tasks
+from hilum.task import shipped_task
 
 router = APIRouter(tags=["data and training"])
 _EPOCH = re.compile(r"epoch (\d+)/(\d+), loss ([\d.]+)(?:, tune ([\d.]+))?")
@@ -80,7 +80,7 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     lines = [f"--set={name}={value}" for name, value in said.changes.items()]
     numbers = [f"--{name}={value}" for name, value in (("folds", said.folds), ("tune", said.tune)) if value]
     network = [f"--network={said.network}"] if said.network else []
-    task = shipped_name(said.task)
+    task = shipped_task(said.task).name
     arguments = [source, f"--task={task}", *network, *lines, *numbers, f"--seed={said.seed}"]
     work = works_of(parts).begin("train", f"{task} on {Path(source).name}", arguments, caller_of(request.scope))
     return _taken(work)
@@ -163,15 +163,6 @@ def allowed(source: str, settings: Settings) -> str:
     raise UsageError(f"{source!r} does not lie under a folder of HILUM_DATA_ROOTS, or is not there")
 
 
-def shipped_name(task: str) -> str:
-    """The name of a shipped task; a path in a request names none.
-
-    Raises:
-        UnknownTask: there is none of this name.
-    """
-    return find_task(task if task in {one.name for one in shipped_tasks()} else Path(task).name).name
-
-
 def described(known: Works, one: Work) -> dict[str, Any]:
     """A work as JSON; the command line stays inside."""
     said = asdict(one)
@@ -210,7 +201,7 @@ def _uploaded(parts: Parts, name: str, data: bytes, task: str | None, caller: st
 
 
 def _task_arguments(task: str | None) -> list[str]:
-    return [] if task is None else [f"--task={shipped_name(task)}"]
+    return [] if task is None else [f"--task={shipped_task(task).name}"]
 
 
 def _taken(work: Work) -> Response:
