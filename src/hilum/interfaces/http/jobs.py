@@ -31,7 +31,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 @router.get("/jobs", summary="Your batches, newest first")
 def jobs(request: Request) -> Response:
     """Without their progress."""
-    found = [order for order in _batches(request).all() if _may_see(request, order)]
+    found = [order for order in _batches(request).all() if may_see(request, order)]
     return answer({"jobs": [outlined(order) for order in found]})
 
 
@@ -100,12 +100,13 @@ def _harmless(value: object) -> object:
 
 def _state(request: Request, identity: str) -> State:
     state = _batches(request).state(identity)
-    if not _may_see(request, state.order):
+    if not may_see(request, state.order):
         raise NotFound(f"no job {identity[:64]!r}")
     return state
 
 
-def _may_see(request: Request, order: Order) -> bool:
+def may_see(request: Request, order: Order) -> bool:
+    """Whether a batch is the caller's own, or the caller may see everybody's."""
     caller = request.scope.get("state", {}).get("caller")
     return order.caller == caller_of(request.scope) or (caller is not None and caller.may("settings"))
 

@@ -43,6 +43,7 @@ class Place:
 
 PLACES = (
     Place("Read", "/app/read", "r", "predict"),
+    Place("Batches", "/app/jobs", "b", "predict"),
     Place("History", "/app/history", "h", "read"),
     Place("Models", "/app/models", "m", "read"),
     Place("Monitoring", "/app/monitoring", "o", "monitor"),

@@ -11,20 +11,22 @@ from starlette.types import Scope
 
 from hilum import errors
 from hilum.interfaces.http.problems import Problem
-from hilum.interfaces.web import data, docs, doors, history, models, monitoring, read, settings_page, train
+from hilum.interfaces.web import data, docs, doors, history, jobs_page, models, monitoring, read, settings_page, train
+from hilum.interfaces.web.batched import Batched
 from hilum.interfaces.web.page import show, wants_page
 from hilum.interfaces.web.static_files import static
 
 __all__ = ["install", "refused_page", "refused_scope", "router"]
 
 router = APIRouter(prefix="/app", include_in_schema=False)
-for one in (read, history, models, monitoring, data, train, settings_page):
+for one in (read, jobs_page, history, models, monitoring, data, train, settings_page):
     router.include_router(one.router)
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def install(app: FastAPI) -> None:
     """Add the pages and their files; to be called after problems.install, whose answers browsers get as pages."""
+    app.state.batched = Batched(app.state.parts)
     app.include_router(router)
     app.include_router(docs.router)
     app.include_router(doors.router)

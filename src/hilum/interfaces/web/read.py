@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import cv2
 from fastapi import APIRouter, Request
@@ -13,10 +12,9 @@ from starlette.responses import Response
 from hilum.errors import NotFound
 from hilum.interfaces.http.recorded import found
 from hilum.interfaces.web.answers import answer_shown
-from hilum.interfaces.web.models_shown import opened, speaking
 from hilum.interfaces.web.page import move, must, parts_of, show
-from hilum.model.package import Package
-from hilum.settings import Settings, shipped_samples
+from hilum.interfaces.web.questions import offered
+from hilum.settings import shipped_samples
 from hilum.task import Task, shipped_tasks
 
 router = APIRouter()
@@ -37,16 +35,7 @@ def start(request: Request) -> Response:  # noqa: ARG001 - a route takes its req
 def read(request: Request) -> Response:
     """The page on which images are read."""
     must(request, "predict")
-    settings = parts_of(request).settings
-    asked = _asked(settings)
-    return show(request, "read.html", {
-        "samples": _samples(),
-        "tasks": asked,
-        "offered_auto": _common_points(asked),
-        "keep": settings.keep_images,
-        "retention": settings.retention_days,
-        "upload": settings.upload_bytes,
-    })  # fmt: skip
+    return show(request, "read.html", {"samples": _samples(), **offered(parts_of(request))})
 
 
 @router.get("/answer/{name}")
@@ -62,26 +51,6 @@ def thumb(request: Request, task: str, name: str) -> Response:
     """One synthetic image, small."""
     must(request, "predict")
     return Response(_thumb(_sample(task, name)), media_type="image/jpeg", headers={"Cache-Control": "max-age=86400"})
-
-
-def _asked(settings: Settings) -> list[dict[str, Any]]:
-    """The questions that can be asked here, with their operating points."""
-    packages = [package for one in speaking(settings) if (package := opened(settings, one)) is not None]
-    return [{"name": p.task.name, "title": p.task.title, "offered": _points(p)} for p in packages]
-
-
-def _points(package: Package) -> list[tuple[str, str]]:
-    return [
-        (name, name if not point.note else f"{name} ({point.note})")
-        for name, point in package.calibration.points.items()
-    ]
-
-
-def _common_points(asked: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """The points that every question has; 'balanced' always is one."""
-    shared = [{name for name, _ in one["offered"]} for one in asked]
-    names = [name for name, _ in asked[0]["offered"] if all(name in each for each in shared)] if asked else ["balanced"]
-    return [(name, name) for name in names]
 
 
 def _samples() -> list[dict[str, str]]:

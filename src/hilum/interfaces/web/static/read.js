@@ -48,7 +48,7 @@ function button(item) {
 }
 
 function mark(item) {
-  const words = { waiting: "Waiting", sending: `Sending ${Math.round(item.share * 100)}%`, thinking: "Reading", failed: "Could not be read" };
+  const words = { waiting: "Waiting", sending: `Sending ${Math.round(item.share * 100)}%`, thinking: "Reading", failed: "Could not be read", batch: "Became a batch" };
   item.button.querySelector(".said").textContent = words[item.state] ?? item.said;
   if (item === chosen) item.button.setAttribute("aria-current", "true");
   else item.button.removeAttribute("aria-current");
@@ -83,8 +83,8 @@ async function ask(item) {
     if (item === chosen) progress(item);
   });
   if (status === 202) {
-    item.state = "failed";
-    item.problem = { title: "Taken on as a batch", detail: "It holds many images. Their answers come into the history as they are ready; you can leave this page." };
+    item.state = "batch";
+    item.batch = body;
     return;
   }
   if (status !== 200) {
@@ -136,6 +136,7 @@ async function picture(item) {
   const heat = heatOf(item, kept[0]);
   const there = (item.plane && !frames.length) || kept.length;
   if (!there) {
+    if (item.state === "batch") return blank("The images of a batch are looked at one by one, from its answers.");
     return blank(item.state === "failed" ? "This file cannot be shown." : "The browser cannot draw this kind of file. It is shown as soon as the server has read it.");
   }
   shown(true); // a frame without a size cannot be filled
@@ -181,9 +182,10 @@ async function tell(item) {
     else if (item === chosen) viewer.offerHeat(heatOf(item, item.answers[0]));
     return;
   }
-  const template = document.getElementById(item.state === "failed" ? "failed" : "sending");
+  const template = document.getElementById({ failed: "failed", batch: "taken" }[item.state] ?? "sending");
   answerPlace.replaceChildren(template.content.cloneNode(true));
   answerPlace.querySelector("[data-file]").textContent = item.name;
+  if (item.state === "batch") return taken(item);
   if (item.state !== "failed") return progress(item);
   answerPlace.querySelector("[data-title]").textContent = TITLES[item.problem.status] ?? item.problem.title ?? "This file cannot be read";
   answerPlace.querySelector("[data-detail]").textContent = item.problem.detail ?? "";
@@ -192,6 +194,11 @@ async function tell(item) {
     tell(item);
     work();
   });
+}
+
+function taken(item) {
+  answerPlace.querySelector("[data-count]").textContent = item.batch.files.toLocaleString("en");
+  answerPlace.querySelector("[data-batch]").href = `/app/jobs/${encodeURIComponent(item.batch.id)}`;
 }
 
 async function answered(item, frame) {
@@ -243,13 +250,6 @@ document.addEventListener("drop", (event) => {
 });
 viewer.root.addEventListener("hilum:frame", (event) => chosen && answered(chosen, event.detail));
 viewer.root.addEventListener("hilum:say", (event) => say(event.detail));
-const tasks = document.querySelector("[data-tasks]");
-tasks?.addEventListener("change", () => {
-  const points = document.querySelector("[data-points]");
-  const offered = JSON.parse(tasks.selectedOptions[0].dataset.offered);
-  points.replaceChildren(...offered.map(([value, text]) => new Option(text, value, value === "balanced", value === "balanced")));
-});
-
 viewer.takeKeys();
 const usable = () => items.length > 0;
 action("choose", { title: "Choose files", group: "Reading", key: "u", run: open });

@@ -1,0 +1,156 @@
+"""A batch and its records -> what came of each file, counted, and the answers of one page; each record is read once.
+
+What is on record never changes, so that a batch that is looked at again is only counted on from where it was.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from hilum.flows.answer import answer_ids
+from hilum.interfaces.web.answers import AnswerShown, answer_shown
+from hilum.jobs.batches import State, answer_id
+from hilum.jobs.inbox import OPEN, Order
+from hilum.parts import Parts
+
+ANSWERED, REFUSED, UNREAD = "answered", "refused", "unread"
+REMEMBERED = 128  # batches
+STATES = {
+    "queued": ("Waiting for its turn", "plain"),
+    "running": ("Running", "plain"),
+    "done": ("Done", "good"),
+    "failed": ("Failed", "bad"),
+    "cancelled": ("Cancelled", "warn"),
+}
+Outcomes = tuple[str, ...]  # of one file: one a frame, or UNREAD
+
+
+@dataclass(frozen=True, slots=True)
+class BatchShown:
+    """One batch as a page tells it. answered, refused: answers, one a frame; unread: files that are no image."""
+
+    order: Order
+    who: str
+    words: str
+    tone: str
+    files: int
+    done: int
+    answered: int
+    refused: int
+    unread: int
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.order.state not in OPEN
+
+    @property
+    def share(self) -> float:
+        """Files that were looked at, of all."""
+        return self.done / self.files if self.files else 1.0
+
+    def count(self, kind: str) -> int:
+        """Rows that the list of a kind has; "" is every kind."""
+        each = {ANSWERED: self.answered, REFUSED: self.refused, UNREAD: self.unread}
+        return each.get(kind, sum(each.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of what came out: an answer, or why a file could not be read."""
+
+    place: int
+    answer: AnswerShown | None
+    file: str
+    fault: str
+
+
+class Batched:
+    """What is known of the batches of one server."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._known: OrderedDict[tuple[str, int], list[Outcomes]] = OrderedDict()
+        self._ended: dict[tuple[str, int], State] = {}
+        self._lock = threading.Lock()
+
+    def shown(self, state: State, who: str) -> BatchShown:
+        """A batch with its counts."""
+        every = [kind for kinds in self._outcomes(state) for kind in kinds]
+        words, tone = STATES[state.order.state]
+        return BatchShown(
+            order=state.order,
+            who=who,
+            words=words,
+            tone=tone,
+            files=len(state.order.keys),
+            done=state.done,
+            answered=every.count(ANSWERED),
+            refused=every.count(REFUSED),
+            unread=every.count(UNREAD),
+        )
+
+    def state(self, order: Order) -> State:
+        """How far a batch is; of one that is done the engine is asked only once.
+
+        Raises:
+            MissingExtra: the engine is not installed. NotFound: the batch was forgotten meanwhile.
+        """
+        name = (order.id, order.made)
+        if order.state != "done" or name not in self._ended:
+            state = self._parts.batches.state(order.id)
+            if state.order.state != "done":
+                return state
+            with self._lock:
+                self._ended[name] = state
+                while len(self._ended) > REMEMBERED:
+                    self._ended.pop(next(iter(self._ended)))
+            return state
+        return self._ended[name]
+
+    def rows(self, state: State, kind: str, first: int, most: int) -> list[Row]:
+        """At most so many rows of a kind ("": of all), from the first on, in the order of the files."""
+        return [self._row(state, *each) for each in islice(self._places(state, kind), first, first + most)]
+
+    def _places(self, state: State, kind: str) -> Iterator[tuple[int, int, str]]:
+        for place, kinds in enumerate(self._outcomes(state)):
+            for frame, one in enumerate(kinds):
+                if kind in ("", one):
+                    yield place, frame, one
+
+    def _row(self, state: State, place: int, frame: int, kind: str) -> Row:
+        if kind == UNREAD:
+            said = state.outcomes[place]
+            return Row(place, None, state.order.names[place] or f"file {place + 1}", str(said["error"]))
+        record = self._parts.records.get(_ids(state.order, place, frame + 1)[-1])
+        if record is None:
+            return Row(place, None, f"file {place + 1}", "The answer is not on record any more.")
+        shown = answer_shown(record, self._parts)
+        return Row(place, shown, shown.file or f"file {place + 1}", "")
+
+    def _outcomes(self, state: State) -> list[Outcomes]:
+        name = (state.order.id, state.order.made)
+        with self._lock:
+            known = list(self._known.get(name, ()))
+        known += [self._outcome(state, place) for place in range(len(known), state.done)]
+        with self._lock:
+            self._known[name] = known
+            self._known.move_to_end(name)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return known[: state.done]
+
+    def _outcome(self, state: State, place: int) -> Outcomes:
+        said = state.outcomes[place]
+        if "error" in said:
+            return (UNREAD,)
+        records = [self._parts.records.get(name) for name in _ids(state.order, place, said["frames"])]
+        return tuple(REFUSED if one is None or one.entry.columns.refused else ANSWERED for one in records)
+
+
+def _ids(order: Order, place: int, count: int) -> list[str]:
+    return answer_ids(answer_id(order.id, place), count)
