@@ -343,6 +343,26 @@ def test_nonsense_bodies_are_problems(server: Serving, number: int) -> None:
     assert seconds < SECONDS
 
 
+SWOLLEN = {
+    "lists": b'{"inputs":[' + b"[]," * 5_000_000 + b"1]}",
+    "objects": b'{"inputs":[' + b'{"a":' * 300 + b"1" + b"}" * 300 + b',{"a":1}' * 1_500_000 + b"]}",
+    "words": b'{"inputs":[' + b'"ab",' * 3_000_000 + b"1]}",
+}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/invocations", "/v2/models/pneumonia-cxr/infer", "/audits", "/evaluate"])
+@pytest.mark.parametrize("name", SWOLLEN)
+def test_json_that_swells_is_refused_before_it_is_read(server: Serving, name: str, path: str) -> None:
+    """Five million empty lists are 15 MB on the wire and 400 MB in memory."""
+    before = server.peak_bytes()
+    answer, seconds = server.soon("POST", path, SWOLLEN[name], {"Content-Type": "application/json"})
+    assert answer.status in (400, 413), answer
+    assert answer.is_problem()
+    assert seconds < SECONDS
+    assert server.peak_bytes() - before < MEMORY
+    unharmed(server)
+
+
 def test_too_much_is_refused_before_it_is_read(server: Serving) -> None:
     head = (
         b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\nContent-Length: 99999999999\r\n\r\n"

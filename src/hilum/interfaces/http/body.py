@@ -14,6 +14,7 @@ from hilum.interfaces.http.problems import Problem
 
 FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
 NAME_LENGTH = 255
+VALUES, OBJECTS, BLOCK = 4096, 4096, 64 * 1024  # of JSON; block: bytes looked at together
 IMAGE_TYPES = ("image/", "application/dicom", "application/octet-stream", "application/zip", "application/x-zip")
 
 
@@ -69,7 +70,7 @@ def parse(data: bytes, content_type: str) -> Body:
     if kind == "multipart/form-data":
         return _multipart(data, options.get("boundary", ""))
     if kind == "application/json" or kind.endswith("+json"):
-        return Body(said=_json(data))
+        return Body(said=read_json(data))
     if kind.startswith(IMAGE_TYPES) or not kind:
         if not data:
             raise Problem(400, "empty", "the body is empty: send an image")
@@ -117,7 +118,18 @@ def clean_name(name: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in last)[:NAME_LENGTH] or "file"
 
 
-def _json(data: bytes) -> Any:
+def read_json(data: bytes, most: int = VALUES) -> Any:
+    """The JSON value of a body; what would take many times its length in memory is refused before it is read.
+
+    Raises:
+        Problem: 400 where it is no JSON, 413 where it holds more than `most` values or OBJECTS objects.
+    """
+    values = objects = 0
+    for start in range(0, len(data), BLOCK):
+        objects += data.count(b"{", start, start + BLOCK)
+        values += data.count(b",", start, start + BLOCK) + data.count(b"[", start, start + BLOCK)
+        if values > most or objects > OBJECTS:
+            raise Problem(413, "too_many_values", f"the JSON holds more than {most:,} values or {OBJECTS:,} objects")
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:

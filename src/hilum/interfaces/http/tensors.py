@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.interfaces.http.body import read_json
 from hilum.interfaces.http.problems import Problem
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 ROWS = 256  # images in one request
 TENSORS = 16  # inputs, or outputs asked for
+NUMBERS = 4 * 1024**2  # values in JSON; binary tensors are bound by HILUM_UPLOAD_BYTES alone
 Values = Sequence[float] | Sequence[str] | Sequence[bool]
 
 
@@ -131,10 +133,7 @@ def _header_end(text: str, size: int) -> int:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    try:
-        said = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, "bad_json", f"the body is not JSON: {str(error)[:120]}") from error
+    said = read_json(data, NUMBERS)
     if not isinstance(said, dict):
         raise _bad("the body must be a JSON object with 'inputs'")
     return said
