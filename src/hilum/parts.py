@@ -24,6 +24,7 @@ from hilum.image.decode import is_dicom
 from hilum.image.remarks import without_remarks
 from hilum.jobs.batches import Batches
 from hilum.jobs.batches import Desk as BatchDesk
+from hilum.jobs.erasing import INBOX, WORKS, elsewhere
 from hilum.jobs.inbox import Inbox
 from hilum.jobs.works import Works
 from hilum.monitor.meters import Meters
@@ -117,7 +118,8 @@ def assemble(settings: Settings) -> Parts:
     images = open_images(settings.images_url, secret)
     erasures = settings.home / erase.ERASURES
     cache, meters = open_cache(settings.cache_url, settings.cache_bytes, erasures), Meters()
-    stores = erase.Places(records, images, cache, settings.home / erase.COPIES, erasures)
+    others = elsewhere(settings.home, secret)
+    stores = erase.Places(records, images, cache, settings.home / erase.COPIES, erasures, others)
     crew = bootstrap.Crew(settings, chosen=chosen(records))
     desks = Desks(functools.partial(_desk, settings, crew))
     clean = functools.partial(_clean, secret=secret)
@@ -126,9 +128,9 @@ def assemble(settings: Settings) -> Parts:
     retention = Retention(stores, settings.retention_days, functools.partial(log.warning, "not erased: %s"))
     parts = Parts(
         settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters), crew,
-        Batches(BatchDesk(Inbox(settings.home / "inbox", secret), records, clerk, desks), _engine_database(settings)),
+        Batches(BatchDesk(Inbox(settings.home / INBOX, secret), records, clerk, desks), _engine_database(settings)),
         access=open_doors(settings, secret, records) if settings.auth == "on" else None,
-        works=Works(settings.home / "works", {"HILUM_HOME": str(settings.home), "HILUM_MODELS": str(settings.models)}),
+        works=Works(settings.home / WORKS, {"HILUM_HOME": str(settings.home), "HILUM_MODELS": str(settings.models)}),
         retention=retention,
     )  # fmt: skip
     retention.start()

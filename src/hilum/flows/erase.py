@@ -1,4 +1,4 @@
-"""Which predictions -> their pictures, names, notes and training copies erased; that it was done stays on record.
+"""Which predictions -> their pictures, names, notes and copies erased, and that it was done put on record.
 
 The erasure is put on record first: where the power fails in between, asking again finishes it. The records themselves
 hold no picture and no name, so that the chain still fits afterwards.
@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from hilum.errors import NotFound, StorageError
 from hilum.records.entry import Entry
@@ -22,12 +23,46 @@ COPIES, ERASURES = "training", "erasures"  # below HILUM_HOME
 ORPHAN_SECONDS = 3600.0  # a picture that no record names is on its way to one, or was left over by a crash
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What shall go beside the predictions themselves.
+
+    contents: files whose HMAC is one of these. caller: everything of this caller. before: everything from before this
+    moment, microseconds since 1970 UTC.
+    """
+
+    contents: frozenset[str] = frozenset()
+    caller: str | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of it elsewhere.
+
+    files: that are gone. still: a sentence for each thing that holds such a picture and stays. unsearched: folders
+    that were not looked into, each with what it holds.
+    """
+
+    files: int
+    still: tuple[str, ...] = ()
+    unsearched: tuple[str, ...] = ()
+
+
+class Elsewhere(Protocol):
+    """Whoever else holds images or names of files: batches that wait, uploads."""
+
+    def erase(self, wanted: Wanted) -> Found: ...
+
+    def sweep(self, older_than: float) -> int: ...
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Places:
     """Everything that holds something of a picture.
 
     copies: the folder of training copies, each named by the key of its picture and anything after a dot.
-    erasures: the file whose change empties the caches of running servers.
+    erasures: the file whose change empties the caches of running servers. elsewhere: who else holds images or names.
     """
 
     records: Records
@@ -35,16 +70,33 @@ class Places:
     cache: Cache
     copies: Path
     erasures: Path
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was erased: predictions, pictures, names and notes, training copies."""
+    """What was erased: predictions, pictures, names and notes, training copies, files that no prediction names (yet).
+
+    still, unsearched: in words, where such a picture still lies and where it was not looked for.
+    """
 
     predictions: int
     images: int
     personal: int
     copies: int
+    files: int = 0
+    still: tuple[str, ...] = ()
+    unsearched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Going:
+    """What one erasure is to reach. images: keys of pictures. again: ids to look at once more, erased or not."""
+
+    chosen: Sequence[Kept]
+    images: Sequence[str]
+    wanted: Wanted
+    again: tuple[str, ...] = ()
 
 
 def erase_one(identity: str, places: Places, *, by: str = "local", why: str = "asked") -> Erased:
@@ -56,23 +108,24 @@ def erase_one(identity: str, places: Places, *, by: str = "local", why: str = "a
     record = places.records.get(identity)
     if record is None or record.entry.kind != "prediction":
         raise NotFound(f"no prediction {identity[:64]!r}")
-    image = record.entry.columns.image
-    same = places.records.kept(images=[image]) if image else ()
+    at = record.entry.columns
+    same = places.records.kept(images=[at.image]) if at.image else ()
     ids = {found.id: found for found in same}
     if not record.erased:
-        ids.setdefault(identity, Kept(identity, image, record.entry.caller))
-    images = [image] if image else []
-    return _erase(tuple(ids.values()), images, places, by, why, again=(identity,))
+        ids.setdefault(identity, Kept(identity, at.image, record.entry.caller, at.content))
+    contents = frozenset(filter(None, (at.content, *(found.content for found in ids.values()))))
+    images = [at.image] if at.image else []
+    return _erase(_Going(tuple(ids.values()), images, Wanted(contents), again=(identity,)), places, by, why)
 
 
 def erase_older(before: int, places: Places, *, by: str = "local", why: str = "retention") -> Erased:
     """Erase what was predicted before a moment (microseconds since 1970 UTC); a picture seen since then stays."""
-    return _erase_all(places.records.kept(before=before), places, by, why)
+    return _erase_all(places.records.kept(before=before), Wanted(before=before), places, by, why)
 
 
 def erase_caller(caller: str, places: Places, *, by: str = "local", why: str = "caller") -> Erased:
     """Erase what one caller sent; a picture that another one sent too stays for the other."""
-    return _erase_all(places.records.kept(caller=caller), places, by, why)
+    return _erase_all(places.records.kept(caller=caller), Wanted(caller=caller), places, by, why)
 
 
 def sweep(places: Places) -> int:
@@ -80,33 +133,39 @@ def sweep(places: Places) -> int:
     orphans = list(places.records.without_record(places.images.keys()))
     places.images.delete(*orphans, older_than=ORPHAN_SECONDS)
     _unlink_copies(set(orphans), places.copies)
+    for other in places.elsewhere:
+        other.sweep(ORPHAN_SECONDS)
     return sum(not places.images.holds(key) for key in orphans)
 
 
-def _erase_all(chosen: Sequence[Kept], places: Places, by: str, why: str) -> Erased:
+def _erase_all(chosen: Sequence[Kept], wanted: Wanted, places: Places, by: str, why: str) -> Erased:
     going = {found.id for found in chosen}
     keys = sorted({found.image for found in chosen if found.image})
     needed = {found.image for found in places.records.kept(images=keys) if found.id not in going}
-    return _erase(chosen, [key for key in keys if key not in needed], places, by, why)
+    return _erase(_Going(chosen, [key for key in keys if key not in needed], wanted), places, by, why)
 
 
-def _erase(  # noqa: PLR0917
-    chosen: Sequence[Kept], images: Sequence[str], places: Places, by: str, why: str, again: Sequence[str] = ()
-) -> Erased:
+def _erase(going: _Going, places: Places, by: str, why: str) -> Erased:
     body = json.dumps({"why": why}).encode()
-    if chosen:
-        entries = [Entry("erasure", body, by, found.id) for found in chosen]
+    if going.chosen:
+        entries = [Entry("erasure", body, by, found.id) for found in going.chosen]
         places.records.append(entries).result()
-    held = sum(places.images.holds(key) for key in images)
-    if images:
-        places.images.delete(*images)
-    if any(places.images.holds(key) for key in images):
+    others = [
+        other.erase(going.wanted) for other in places.elsewhere
+    ]  # before the rest: what waits is not answered anew
+    held = sum(places.images.holds(key) for key in going.images)
+    if going.images:
+        places.images.delete(*going.images)
+    if any(places.images.holds(key) for key in going.images):
         raise StorageError("some images could not be erased; ask again")
-    personal = places.records.forget([*dict.fromkeys([*(found.id for found in chosen), *again])])
-    copies = _unlink_copies(set(images), places.copies)
+    personal = places.records.forget([*dict.fromkeys([*(found.id for found in going.chosen), *going.again])])
+    copies = _unlink_copies(set(going.images), places.copies)
     places.cache.clear()
     _touch(places.erasures)
-    return Erased(len(chosen), held, personal, copies)
+    return Erased(
+        len(going.chosen), held, personal, copies, sum(one.files for one in others),
+        tuple(said for one in others for said in one.still), tuple(said for one in others for said in one.unsearched),
+    )  # fmt: skip
 
 
 def _unlink_copies(keys: set[str], folder: Path) -> int:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from hilum.errors import Busy, HilumError, InputError, MissingExtra, NotFound, StorageError
+from hilum.errors import Busy, HilumError, ImageGone, InputError, MissingExtra, NotFound, StorageError
 from hilum.flows.answer import Ask, Clerk, answer_ids
 from hilum.flows.desks import Desks
 from hilum.flows.predict import Options
@@ -27,6 +27,7 @@ CHUNK = 8  # files answered together, and remembered as one step
 KEPT_DAYS = 30  # of a batch that is over: its outline, and the names of files that could not be read
 TRIES, LONGEST = 6, 20.0  # of a step whose storage fails; seconds between two
 Outcome = dict[str, Any]  # {"frames": n} or {"error": text, "code": code}
+ERASED = {"error": "it was erased before it was answered", "code": ImageGone.code}
 
 log = logging.getLogger("hilum.jobs")
 
@@ -155,7 +156,7 @@ class Batches:
         """The files of a batch; it runs from now on."""
         order = self._desk.inbox.order(identity)
         if order.state == "queued":
-            self._desk.inbox.write(replace(order, state="running"))
+            order = self._desk.inbox.rewrite(order.id, lambda found: replace(found, state="running"))
         return len(order.keys)
 
     def answer(self, identity: str, first: int) -> list[Outcome]:
@@ -196,8 +197,8 @@ class Batches:
         named = order.task if order.model is None else f"{order.task} {order.model}"
         for i in places:
             frames = self._frames(answer_id(order.id, i))
-            if frames:
-                found[i] = {"frames": frames}
+            if frames or not order.keys[i]:
+                found[i] = {"frames": frames} if frames else dict(ERASED)
                 continue
             data, name = self._desk.inbox.file(order, i), order.names[i] or f"file {i}"
             first_id = answer_id(order.id, i)

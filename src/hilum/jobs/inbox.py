@@ -7,13 +7,14 @@ Once a batch is over its files are gone, and of the names only those of files th
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hmac
 import json
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 from hilum.errors import ImageGone, NotFound, StorageError
 from hilum.secret import derived
 
-ORDER, NAME = "order.json", "name"
+ORDER, NAME, LOCK = "order.json", "name", "lock"
 OPEN = ("queued", "running")  # states that are not the end
 
 
@@ -29,7 +30,8 @@ OPEN = ("queued", "running")  # states that are not the end
 class Order:
     """A batch as it was asked for.
 
-    names: as the caller called the files; None once it need not be known any more. keys: of their content.
+    names: as the caller called the files; None once it need not be known any more. keys: of their content; "" for a
+    file that was erased before it was answered.
     made: microseconds since 1970 UTC. state: queued, running, done, failed or cancelled. fault: why it failed.
     """
 
@@ -111,6 +113,17 @@ class Inbox:
         fresh.replace(place / ORDER)
         _sync(place)
 
+    def rewrite(self, identity: str, change: Callable[[Order], Order]) -> Order:
+        """Put what `change` makes of an order in its place; nobody else, no other process either, writes meanwhile.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        with self._alone():
+            changed = change(self.order(identity))
+            self.write(changed)
+        return changed
+
     def file(self, order: Order, index: int) -> bytes:
         """The bytes of one file.
 
@@ -129,12 +142,41 @@ class Inbox:
     def end(self, order: Order, state: str, *, fault: str = "", unread: Iterable[int] = ()) -> Order:
         """Over: let go of the files, and of every name but those of the files that could not be read."""
         known = set(unread)
-        names = tuple(name if i in known else None for i, name in enumerate(order.names))
-        done = replace(order, state=state, fault=fault, names=names)
-        self.write(done)
-        for key in set(order.keys):
-            (self._place(order.id) / key).unlink(missing_ok=True)
+
+        def over(found: Order) -> Order:
+            names = tuple(name if i in known else None for i, name in enumerate(found.names))
+            return replace(found, state=state, fault=fault, names=names)
+
+        done = self.rewrite(order.id, over)
+        self._unlink(order.id, order.keys)
         return done
+
+    def erase(self, identity: str, goes: Callable[[bytes], bool]) -> int:
+        """Let go of the files, and their names, of which `goes` says so; the batch goes on without them; how many.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        order = self.order(identity)
+        gone = {key for key in set(order.keys) - {""} if self._says(goes, identity, key)}
+        if not gone:
+            return 0
+
+        def without(found: Order) -> Order:
+            names = tuple(None if key in gone else name for name, key in zip(found.names, found.keys, strict=True))
+            return replace(found, names=names, keys=tuple("" if key in gone else key for key in found.keys))
+
+        self.rewrite(identity, without)
+        self._unlink(identity, gone)
+        return sum(key in gone for key in order.keys)
+
+    def sweep(self, older_than: float) -> int:
+        """Remove what a crash left of batches that were never taken, so many seconds ago or more; how many batches."""
+        old = time.time() - older_than
+        left = [path for path in self._folder.glob("*/") if not (path / ORDER).exists() and path.stat().st_mtime < old]
+        for path in left:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(left)
 
     def forget(self, identity: str) -> None:
         """Nothing is left of a batch but what it put on record."""
@@ -154,6 +196,22 @@ class Inbox:
             return self._folder / str(uuid.UUID(identity))
         except ValueError:
             raise NotFound(f"no job {identity[:64]!r}") from None
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self._folder / LOCK).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _says(self, goes: Callable[[bytes], bool], identity: str, key: str) -> bool:
+        try:
+            return goes((self._place(identity) / key).read_bytes())
+        except OSError:  # answered and gone in the meantime
+            return False
+
+    def _unlink(self, identity: str, keys: Iterable[str]) -> None:
+        for key in set(keys) - {""}:
+            (self._place(identity) / key).unlink(missing_ok=True)
 
     def _keep(self, place: Path, data: bytes) -> str:
         key = self._name(data)

@@ -134,7 +134,10 @@ class Works:
 
     def all(self) -> tuple[Work, ...]:
         """Every work, newest first."""
-        found = [self.get(path.parent.name) for path in self._folder.glob(f"*/{STATE}")]
+        found = []
+        for path in self._folder.glob(f"*/{STATE}"):
+            with contextlib.suppress(NotFound):  # erased in this moment
+                found.append(self.get(path.parent.name))
         return tuple(sorted(found, key=lambda work: -work.at))
 
     def steps(self, identity: str) -> tuple[Step, ...]:

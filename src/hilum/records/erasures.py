@@ -17,11 +17,15 @@ AT_ONCE = 500  # values in one condition
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A prediction of which nothing was erased yet. image: the key of its picture, None where none was kept."""
+    """A prediction of which nothing was erased yet.
+
+    image: the key of its picture, None where none was kept. content: HMAC of the bytes that were received.
+    """
 
     id: str
     image: str | None
     caller: str
+    content: str | None = None
 
 
 def kept(
@@ -33,7 +37,7 @@ def kept(
         conditions.append(at.at < before)
     if caller is not None:
         conditions.append(at.caller == caller)
-    asked = select(at.id, at.image, at.caller).where(*conditions).order_by(at.number)
+    asked = select(at.id, at.image, at.caller, at.content).where(*conditions).order_by(at.number)
     if images is None:
         return tuple(Kept(*row) for row in connection.execute(asked))
     parts = [images[i : i + AT_ONCE] for i in range(0, len(images), AT_ONCE)]

@@ -28,6 +28,7 @@ def places_of(settings: Settings) -> Iterator[Places]:
     """
     try:
         from hilum.flows.erase import COPIES, ERASURES, Places
+        from hilum.jobs.erasing import elsewhere
         from hilum.records.store import open_records
         from hilum.storage.cache import open_cache
         from hilum.storage.images import open_images
@@ -41,7 +42,8 @@ def places_of(settings: Settings) -> Iterator[Places]:
     images = open_images(settings.images_url, secret)
     cache = open_cache(settings.cache_url, settings.cache_bytes)
     try:
-        yield Places(records, images, cache, settings.home / COPIES, settings.home / ERASURES)
+        copies, erasures = settings.home / COPIES, settings.home / ERASURES
+        yield Places(records, images, cache, copies, erasures, elsewhere(settings.home, secret))
     finally:
         cache.close()
         images.close()

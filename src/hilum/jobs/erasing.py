@@ -1,0 +1,152 @@
+"""What is to be erased -> files of batches that wait, uploads of audits and evaluations gone; what stays, in words.
+
+Predictions themselves are erased in flows/erase.py, which asks here for what is none (yet). Knows no database.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import json
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hilum.errors import NotFound, UsageError, printable
+from hilum.flows.erase import Elsewhere, Found, Wanted
+from hilum.jobs.inbox import OPEN, Inbox, Order
+from hilum.jobs.works import STATE, Work
+from hilum.secret import derived
+
+INBOX, WORKS = "inbox", "works"  # below HILUM_HOME
+UNSEARCHED = {
+    "cache": "downloaded and unpacked data sets; safe to delete",
+    "runs": "trainings and comparisons: reports with pictures, prepared images of those that were stopped",
+}
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+
+
+def elsewhere(home: Path, secret: bytes) -> tuple[Elsewhere, ...]:
+    """Everything of an installation that holds images or names beside its records and kept images."""
+    content = functools.partial(_content_of, derived(secret, "content"))
+    return Batches(Inbox(home / INBOX, secret), content), Uploads(home / WORKS, content), DataSets(home)
+
+
+class Batches:
+    """Files that wait to be answered, and the names of those that could not be read."""
+
+    def __init__(self, inbox: Inbox, content: Callable[[bytes], str]) -> None:
+        """`content`: what a received file is known by in the records."""
+        self._inbox, self._content = inbox, content
+
+    def erase(self, wanted: Wanted) -> Found:
+        """A batch of the caller or time goes whole; of others, the files of the contents."""
+        files = 0
+        for order in self._inbox.all():
+            if _chosen(wanted, order.caller, order.made):
+                files += self._end(order)
+            elif wanted.contents and order.state in OPEN:
+                files += self._inbox.erase(order.id, lambda data: self._content(data) in wanted.contents)
+        return Found(files)
+
+    def sweep(self, older_than: float) -> int:
+        """Remove batches that were never taken whole."""
+        return self._inbox.sweep(older_than)
+
+    def _end(self, order: Order) -> int:
+        if order.state not in OPEN:
+            self._inbox.forget(order.id)
+            return 0
+        self._inbox.end(order, "cancelled", fault="its files were erased")
+        return len(order.keys)
+
+
+class Uploads:
+    """Data sets that were sent for an audit or an evaluation, with their reports and results."""
+
+    def __init__(self, folder: Path, content: Callable[[bytes], str]) -> None:
+        """`content`: what a received file is known by in the records."""
+        self._folder, self._content = folder, content
+
+    def erase(self, wanted: Wanted) -> Found:
+        """An upload of the caller or time goes whole; one that merely holds such a picture is told of."""
+        files, still = 0, []
+        for work, zips in self._all():
+            if _chosen(wanted, work.caller, int(work.at * 1e6)):
+                if work.over:
+                    shutil.rmtree(self._folder / work.id, ignore_errors=True)
+                    files += len(zips)
+                else:
+                    still.append(f"{self._named(work)} is not over: stop it, then erase again")
+            elif wanted.contents and any(self._holds(path, wanted.contents) for path in zips):
+                still.append(f"{self._named(work)} holds the picture: `hilum erase --work {work.id}` removes it whole")
+        return Found(files, tuple(still))
+
+    def sweep(self, older_than: float) -> int:
+        """Nothing: a work is there or not."""
+        del older_than
+        return 0
+
+    def remove(self, identity: str) -> int:
+        """Remove one work that is over: upload, report, result; returns how many uploads there were.
+
+        Raises:
+            NotFound: there is none of this id. UsageError: it is not over, or nothing was uploaded for it.
+        """
+        found = next(((work, zips) for work, zips in self._all() if work.id == identity), None)
+        if found is None:
+            raise NotFound(f"no upload for a work {identity[:64]!r}")
+        work, zips = found
+        if not work.over:
+            raise UsageError(f"{self._named(work)} is not over: stop it first")
+        shutil.rmtree(self._folder / work.id)
+        return len(zips)
+
+    def _all(self) -> Iterator[tuple[Work, list[Path]]]:
+        for path in sorted(self._folder.glob(f"*/{STATE}")):
+            zips = sorted(path.parent.glob("*.zip"))
+            if zips:
+                said = json.loads(path.read_text(encoding="utf-8"))
+                yield Work(**{**said, "arguments": tuple(said["arguments"])}), zips
+
+    def _holds(self, path: Path, contents: frozenset[str]) -> bool:
+        try:
+            with zipfile.ZipFile(path) as archive:
+                members = [member for member in archive.infolist() if not member.is_dir()]
+                return any(self._content(archive.read(member)) in contents for member in members)
+        except BROKEN:
+            return False  # what cannot be unpacked was never read here either
+
+    def _named(self, work: Work) -> str:
+        day = datetime.fromtimestamp(work.at, UTC).date()
+        return f"{self._folder / work.id}: the upload {printable(work.title)!r} ({work.kind}, {day})"
+
+
+class DataSets:
+    """Folders whose pictures are not looked for, because they are packed, prepared or drawn into reports."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+
+    def erase(self, wanted: Wanted) -> Found:
+        """Nothing; says which folders there are."""
+        del wanted
+        there = [name for name in UNSEARCHED if any((self._home / name).glob("*"))]
+        return Found(0, unsearched=tuple(f"{self._home / name}: {UNSEARCHED[name]}" for name in there))
+
+    def sweep(self, older_than: float) -> int:
+        """Nothing."""
+        del older_than
+        return 0
+
+
+def _chosen(wanted: Wanted, caller: str, at: int) -> bool:
+    by_caller = wanted.caller is not None and caller == wanted.caller
+    return by_caller or (wanted.before is not None and at < wanted.before)
+
+
+def _content_of(key: bytes, data: bytes) -> str:
+    return hmac.digest(key, data, "sha256").hex()
