@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import urllib.request
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests import servers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,6 +39,45 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 _skipped: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL for all tests; its URL without a database's name."""
+    with servers.postgres() as address:
+        yield address
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """A new database."""
+    import sqlalchemy as sa
+
+    name = f"t{uuid.uuid4().hex[:12]}"
+    engine = sa.create_engine(f"{postgres_server}/postgres", isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    engine.dispose()
+    return f"{postgres_server}/{name}"
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """An S3 for all tests."""
+    with servers.s3() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a new bucket, which every client of this process finds by its environment."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    urllib.request.urlopen(urllib.request.Request(f"{s3_server}/{name}", method="PUT")).close()
+    found = {"ENDPOINT_URL": s3_server, "ALLOW_HTTP": "true", "REGION": "us-east-1",
+             "ACCESS_KEY_ID": "key", "SECRET_ACCESS_KEY": "secret"}  # fmt: skip
+    for word, value in found.items():
+        monkeypatch.setenv(f"AWS_{word}", value)
+    return f"s3://{name}"
 
 
 @pytest.fixture(scope="session")

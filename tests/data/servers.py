@@ -1,17 +1,12 @@
-"""Servers on loopback for the tests of this room: https with a certificate of its own, a hub, S3."""
+"""Servers on loopback for the tests of this room: https with a certificate of its own, hubs of data sets."""
 
 from __future__ import annotations
 
 import datetime as dt
 import ipaddress
 import json
-import socket
 import ssl
-import subprocess
-import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha1, sha256
@@ -156,31 +151,3 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     server.write_bytes(built("127.0.0.1", key.public_key(), ca=False).public_bytes(pem) + private)
     return server, authority
-
-
-@contextmanager
-def s3(bucket: str) -> Iterator[str]:
-    """A moto server with one empty bucket; yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait(port, process)
-        urllib.request.urlopen(urllib.request.Request(f"{address}/{bucket}", method="PUT")).close()
-        yield address
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(port: int, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise RuntimeError("the server did not start")

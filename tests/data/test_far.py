@@ -10,30 +10,17 @@ import pytest
 from hilum.data.places.far import REMOTES, list_files, place_of, read_far
 from hilum.errors import ImageTooLarge, MissingExtra, UnreadableImage, UnreadableSource, UsageError
 from tests.data.made import png
-from tests.data.servers import Site, make_certificate, s3, serving
+from tests.data.servers import Site, make_certificate, serving
 
 obstore = pytest.importorskip("obstore")
 pytest.importorskip("httpx")
-pytest.importorskip("moto")
 
 MOST = 10_000
 
 
-@pytest.fixture(scope="module")
-def server():
-    with s3("films") as address:
-        yield address
-
-
 @pytest.fixture
-def bucket(server, monkeypatch):
-    settings = {
-        "AWS_ENDPOINT_URL": server, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
-    }  # fmt: skip
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    return obstore.store.from_url("s3://films")
+def store(bucket):
+    return obstore.store.from_url(bucket)
 
 
 @pytest.fixture
@@ -46,26 +33,26 @@ def site(tmp_path, monkeypatch):
         yield site
 
 
-def test_a_prefix_is_listed_in_order_and_an_object_is_itself(bucket):
+def test_a_prefix_is_listed_in_order_and_an_object_is_itself(bucket, store):
     for path in ("a/2.png", "a/1 #x.png", "a/deep/3.dcm", "a/empty/", "ab/9.png"):
-        obstore.put(bucket, path, b"" if path.endswith("/") else png())
-    assert list(list_files("s3://films/a/")) == [f"s3://films/a/{name}" for name in ("1 #x.png", "2.png", "deep/3.dcm")]
-    assert list(list_files("s3://films/a/2.png")) == ["s3://films/a/2.png"]
-    assert read_far("s3://films/a/1 #x.png", MOST) == png()
+        obstore.put(store, path, b"" if path.endswith("/") else png())
+    assert list(list_files(f"{bucket}/a/")) == [f"{bucket}/a/{name}" for name in ("1 #x.png", "2.png", "deep/3.dcm")]
+    assert list(list_files(f"{bucket}/a/2.png")) == [f"{bucket}/a/2.png"]
+    assert read_far(f"{bucket}/a/1 #x.png", MOST) == png()
 
 
-def test_an_object_without_a_suffix_is_found_by_its_name(bucket):
-    obstore.put(bucket, "scans/IM0001", png(4))
-    assert list(list_files("s3://films/scans/IM0001")) == ["s3://films/scans/IM0001"]
-    assert read_far("s3://films/scans/IM0001", MOST) == png(4)
+def test_an_object_without_a_suffix_is_found_by_its_name(bucket, store):
+    obstore.put(store, "scans/IM0001", png(4))
+    assert list(list_files(f"{bucket}/scans/IM0001")) == [f"{bucket}/scans/IM0001"]
+    assert read_far(f"{bucket}/scans/IM0001", MOST) == png(4)
 
 
-def test_what_a_bucket_does_not_give_is_one_bad_file(bucket):
-    obstore.put(bucket, "big.png", b"x" * (MOST + 1))
+def test_what_a_bucket_does_not_give_is_one_bad_file(bucket, store):
+    obstore.put(store, "big.png", b"x" * (MOST + 1))
     with pytest.raises(UnreadableImage, match="cannot be fetched"):
-        read_far("s3://films/none.png", MOST)
+        read_far(f"{bucket}/none.png", MOST)
     with pytest.raises(ImageTooLarge):
-        read_far("s3://films/big.png", MOST)
+        read_far(f"{bucket}/big.png", MOST)
     with pytest.raises(UnreadableSource, match="cannot be listed"):
         list(list_files("s3://another-bucket/films"))
 

@@ -13,7 +13,7 @@ import pytest
 from hilum.interfaces.cli import inputs
 from hilum.interfaces.cli.main import main
 from tests.conftest import ROOT
-from tests.data.servers import Site, make_certificate, s3, serving
+from tests.data.servers import Site, make_certificate, serving
 
 FILMS = sorted((ROOT / "samples" / "pneumonia-cxr").glob("*.png"))
 
@@ -23,24 +23,16 @@ def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-def films(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A bucket with the sample films and what lies around in buckets; yields the address of its folder."""
+def films(bucket: str) -> str:
+    """A bucket with the sample films and what lies around in buckets; the address of its folder."""
     obstore = pytest.importorskip("obstore")
-    pytest.importorskip("moto")
-    with s3("hospital") as server:
-        settings = {
-            "AWS_ENDPOINT_URL": server, "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
-        }  # fmt: skip
-        for name, value in settings.items():
-            monkeypatch.setenv(name, value)
-        store = obstore.store.from_url("s3://hospital")
-        for film in FILMS:
-            obstore.put(store, f"films/{film.name}", film.read_bytes())
-        for name in ("films/.DS_Store", "films/notes.txt", "films/__MACOSX/1.png"):
-            obstore.put(store, name, b"x")
-        obstore.put(store, "films/broken.png", b"\x89PNG\r\n\x1a\n and no more")
-        yield "s3://hospital/films"
+    store = obstore.store.from_url(bucket)
+    for film in FILMS:
+        obstore.put(store, f"films/{film.name}", film.read_bytes())
+    for name in ("films/.DS_Store", "films/notes.txt", "films/__MACOSX/1.png"):
+        obstore.put(store, name, b"x")
+    obstore.put(store, "films/broken.png", b"\x89PNG\r\n\x1a\n and no more")
+    return f"{bucket}/films"
 
 
 @pytest.fixture

@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hilum.records.store import open_records
-from tests.access.conftest import postgres_server, postgres_url
 from tests.records.made import SECRET
-
-__all__ = ["postgres_server", "postgres_url"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -2,54 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 
 from hilum.errors import UsageError
 from hilum.storage.cache import open_cache
 from hilum.storage.redis_cache import ALONE, MOST, PREFIX, TIMEOUT
+from tests import servers
 
 redis = pytest.importorskip("redis")
 
 
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-@contextmanager
-def serving(folder, port):
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("Redis is not installed (apt-get install redis-server)")
-    options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(folder)]
-    process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
-    client = redis.Redis(port=port)
-    try:
-        for _ in range(200):
-            try:
-                client.ping()
-                break
-            except redis.ConnectionError:
-                time.sleep(0.05)
-        yield process
-    finally:
-        client.close()
-        process.terminate()
-        process.wait()
-
-
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
-    number = free_port()
-    with serving(tmp_path_factory.mktemp("redis"), number):
+    number = servers.free_port()
+    with servers.redis(tmp_path_factory.mktemp("redis"), number):
         yield number
 
 
@@ -93,8 +63,8 @@ def test_clearing_leaves_the_keys_of_others(cache, port):
 
 
 def test_a_redis_that_dies_is_a_miss_and_is_found_again(tmp_path):
-    number = free_port()
-    with serving(tmp_path, number):
+    number = servers.free_port()
+    with servers.redis(tmp_path, number):
         cache = open_cache(f"redis://127.0.0.1:{number}", 0)
         cache.put(b"k", b"v", 60)
         assert cache.get(b"k") == b"v"
@@ -106,7 +76,7 @@ def test_a_redis_that_dies_is_a_miss_and_is_found_again(tmp_path):
         assert cache.get(b"k") is None
     cache.delete(b"k")
     assert time.perf_counter() - started < 1
-    with serving(tmp_path, number):
+    with servers.redis(tmp_path, number):
         cache._alone_until -= ALONE  # as seconds later
         cache.put(b"k", b"v", 60)
         assert cache.get(b"k") == b"v"

@@ -22,13 +22,11 @@ import pytest
 from hilum.errors import StorageError, UnknownModel
 from hilum.flows.shown import grey_png
 from hilum.image.decode import decode
-from tests.access.conftest import postgres_server, postgres_url
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
 from tests.interfaces.http.running import Answer, Running, running
 
 pytest.importorskip("dbos")
-__all__ = ["postgres_server", "postgres_url"]
 
 XRAY, BRAIN = sample("pneumonia-cxr").read_bytes(), sample("brain-tumor-mri").read_bytes()
 ASYNC = {"Prefer": "respond-async"}

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,28 +11,13 @@ import pytest
 
 from hilum.errors import UsageError
 from hilum.interfaces.http.rates import Rates
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+from tests.servers import free_port, redis
 
 
 @pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("Redis is not installed (apt-get install redis-server)")
-    port = free_port()
-    command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        while b"eady to accept" not in server.stdout.readline():
-            pass
-        yield f"redis://127.0.0.1:{port}/0"
-        server.terminate()
-        server.stdout.read()
+    with redis(tmp_path, free_port()) as address:
+        yield address
 
 
 def test_the_first_limit_that_is_reached_refuses() -> None:
