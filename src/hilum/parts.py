@@ -125,10 +125,12 @@ def assemble(settings: Settings) -> Parts:
     clean = functools.partial(_clean, secret=secret)
     clerk = Clerk(Places(records, images, cache, meters, secret, clean))
     length = Length(settings.queue, settings.deadline_ms / 1000, settings.serve_threads)
+    line = Line(clerk, length, meters)
+    desk = BatchDesk(Inbox(settings.home / INBOX, secret), records, line, desks)
     retention = Retention(stores, settings.retention_days, functools.partial(log.warning, "not erased: %s"))
     parts = Parts(
-        settings, secret, records, images, cache, meters, desks, clerk, Line(clerk, length, meters), crew,
-        Batches(BatchDesk(Inbox(settings.home / INBOX, secret), records, clerk, desks), _engine_database(settings)),
+        settings, secret, records, images, cache, meters, desks, clerk, line, crew,
+        Batches(desk, _engine_database(settings)),
         access=open_doors(settings, secret, records) if settings.auth == "on" else None,
         works=Works(settings.home / WORKS, {"HILUM_HOME": str(settings.home), "HILUM_MODELS": str(settings.models)}),
         retention=retention,

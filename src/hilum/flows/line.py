@@ -65,9 +65,19 @@ class Line:
         return self._open
 
     @property
+    def waiting(self) -> int:
+        """How many wait and are not being answered yet."""
+        return self._queue.qsize()
+
+    @property
+    def places(self) -> int:
+        """How many more may wait."""
+        return self._length.most - self._queue.qsize()
+
+    @property
     def full(self) -> bool:
         """Whether one more would be turned away."""
-        return self._queue.qsize() >= self._length.most
+        return self.places <= 0
 
     def enter(self, ask: Ask) -> Future[Reply]:
         """Join the line.

@@ -16,9 +16,11 @@ from importlib import import_module
 from typing import Any
 
 from hilum.errors import Busy, HilumError, ImageGone, InputError, MissingExtra, NotFound, StorageError
-from hilum.flows.answer import Ask, Clerk, answer_ids
+from hilum.flows.answer import Ask, answer_ids
 from hilum.flows.desks import Desks
+from hilum.flows.line import Line
 from hilum.flows.predict import Options
+from hilum.jobs.behind import Behind, Leaving
 from hilum.jobs.inbox import OPEN, Inbox, Order
 from hilum.records.entry import Record
 from hilum.records.store import Records
@@ -30,10 +32,6 @@ Outcome = dict[str, Any]  # {"frames": n} or {"error": text, "code": code}
 ERASED = {"error": "it was erased before it was answered", "code": ImageGone.code}
 
 log = logging.getLogger("hilum.jobs")
-
-
-class Leaving(BaseException):
-    """The server stops: the step was not done, and is done again at the next start. No error, so nothing catches it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Desk:
 
     inbox: Inbox
     records: Records
-    clerk: Clerk
+    line: Line
     desks: Desks
 
 
@@ -203,12 +201,12 @@ class Batches:
             data, name = self._desk.inbox.file(order, i), order.names[i] or f"file {i}"
             first_id = answer_id(order.id, i)
             asks[i] = Ask(data, name, desk, named, options, order.caller, order.keep, first_id)
-        replies = self._desk.clerk.answer(list(asks.values()))
+        replies = Behind(self._desk.line, self.stopping).answer(list(asks.values()))
         for i, reply in zip(asks, replies, strict=True):
-            try:
-                found[i] = {"frames": len(reply.result().bodies)}
-            except InputError as error:
-                found[i] = {"error": error.reason, "code": error.code}
+            if isinstance(reply, InputError):
+                found[i] = {"error": reply.reason, "code": reply.code}
+            else:
+                found[i] = {"frames": len(reply.bodies)}
         return [found[i] for i in places]
 
     def _frames(self, first_id: str) -> int:

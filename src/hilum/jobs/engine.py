@@ -11,7 +11,8 @@ from dbos import DBOS, SetWorkflowID
 from dbos import DBOSConfig as Configuration
 from dbos._serialization import DBOSPortableJSON
 
-from hilum.jobs.batches import CHUNK, Batches, Leaving, Outcome
+from hilum.jobs.batches import CHUNK, Batches, Outcome
+from hilum.jobs.behind import Leaving
 
 QUEUE = "hilum_batches"
 POLL_SECONDS = 0.25

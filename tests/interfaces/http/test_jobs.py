@@ -306,3 +306,27 @@ def test_batches_go_through_postgresql_too(tmp_path: Path, postgres_url: str) ->
         assert (said["state"], said["done"]) == ("done", 20)
         assert server.ask("GET", "/predictions?limit=1").json()["total"] == 20
         assert not (tmp_path / "jobs.db").exists()
+
+
+def test_people_are_answered_between_the_files_of_a_batch(tmp_path: Path) -> None:
+    with running(tmp_path / "home", QUEUE="3") as server:
+        line, seen = server.parts.line, []
+        enter = line.enter
+
+        def looking(ask):  # the real line, looked at when a person comes
+            if ask.name == "person.png":
+                seen.append(line.waiting)
+            return enter(ask)
+
+        line.enter = looking  # type: ignore[method-assign]
+        files = {f"{i}.png": data for i, data in enumerate(different(120))}
+        taken = server.ask("POST", "/predict?task=pneumonia-cxr", packed(files), ZIP)
+        done = []
+        for data in different(130)[120:]:
+            answer = server.ask("POST", "/predict?task=pneumonia-cxr", form([("person.png", data)]), TYPE)
+            assert answer.status == 200, answer.body
+            done.append(server.ask("GET", taken.headers["location"]).json()["done"])
+        said = over(server, taken)
+    assert (said["state"], said["done"], said["unreadable"]) == ("done", 120, 0)
+    assert done[0] < 120
+    assert max(seen) < 3  # of three places one is left free
