@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -64,3 +65,29 @@ def test_closing_does_what_waits_and_takes_nothing_more():
     assert all(future.done() for future in futures)
     with pytest.raises(StorageError, match="closed"):
         group.hand_in(11).result(timeout=0)
+
+
+def test_groups_of_several_keep_a_pause_and_a_lone_piece_does_not():
+    begun: list[tuple[float, int]] = []
+    taken, first = threading.Event(), threading.Event()
+
+    def do(group):
+        begun.append((time.monotonic(), len(group)))
+        taken.set()
+        first.wait(10)
+
+    group = Group(do, "test", pause=0.2)
+    lone = group.hand_in(0)
+    assert taken.wait(10)
+    together = [group.hand_in(i) for i in range(1, 4)]  # wait while the first is held up
+    first.set()
+    for future in (lone, *together):
+        future.result(timeout=10)
+    group.hand_in(4).result(timeout=10)
+    group.hand_in(5).result(timeout=10)
+    (at_first, _), (at_second, size), (after_several, _), (after_lone, _) = begun
+    assert size == 3
+    assert at_second - at_first < 0.2
+    assert after_several - at_second >= 0.2
+    assert after_lone - after_several < 0.2
+    group.close()

@@ -1,12 +1,14 @@
 """Work handed in by many threads -> done by one, everything that waits at once; knows no disk and no database.
 
-What costs the same for one as for many (a commit, a sync of the disk) is so paid once for all who wait. Nobody is made
-to wait for company: while one group is being done, the next one gathers.
+What costs the same for one as for many (a commit, a sync of the disk) is so paid once for all who wait. A piece that
+comes alone is done at once. Only while several come at a time do groups keep a pause between them, so that they are
+few and large: that is when processor time is short.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
@@ -27,14 +29,17 @@ class Group(Generic[Work]):
         name: str,
         *,
         most: int = 512,
+        pause: float = 0.0,
         idle: tuple[float, Callable[[], None]] | None = None,
     ) -> None:
         """Wrap what does a group.
 
         do: does them all; a future that it leaves unresolved is resolved when it returns.
-        most: pieces of work in one group. idle: what to do after so many seconds without work.
+        most: pieces of work in one group. pause: seconds from a group of several to the next one.
+        idle: what to do after so many seconds without work.
         """
         self._do, self._name, self._most, self._idle = do, name, most, idle
+        self._pause, self._rested = pause, 0.0  # not before this moment of the monotonic clock
         self._queue: SimpleQueue[Waiting[Work] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -83,6 +88,8 @@ class Group(Generic[Work]):
         if first is None:
             return None
         group = [first]
+        if not self._closed and (rest := self._rested - time.monotonic()) > 0:
+            time.sleep(rest)
         while len(group) < self._most:
             try:
                 following = self._queue.get_nowait()
@@ -92,6 +99,7 @@ class Group(Generic[Work]):
                 self._queue.put(None)
                 break
             group.append(following)
+        self._rested = time.monotonic() + self._pause if len(group) > 1 else 0.0
         return group
 
     def _next(self) -> Waiting[Work] | None:

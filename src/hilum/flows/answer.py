@@ -11,8 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from hilum.errors import InputError
 from hilum.flows.predict import Desk, File, Options, predict_all
@@ -26,6 +25,7 @@ from hilum.storage.cache import Cache
 from hilum.storage.images import Images, Kept
 
 CACHED_SECONDS = 24 * 3600
+_SAID = ("task", "model", "digest", "label", "probability", "refused")  # columns that are the same for the same image
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -211,16 +211,15 @@ def answer_ids(first: str | None, count: int) -> list[str]:
 
 
 def _packed(told: Sequence[Told]) -> bytes:
-    return _json([asdict(one) for one in told]).encode()
+    return _json([(one.middle, [getattr(one.columns, name) for name in _SAID], one.reasons) for one in told]).encode()
 
 
 def _unpacked(data: bytes) -> list[Told] | None:
     try:
-        rows = [(row["middle"], Columns(**row["columns"]), tuple(row["reasons"])) for row in json.loads(data)]
-    except (ValueError, KeyError, TypeError):
+        rows = json.loads(data)
+        return [Told(middle, Columns(**dict(zip(_SAID, said, strict=True))), tuple(why)) for middle, said, why in rows]
+    except (ValueError, TypeError):
         return None  # written by another version: as if it were not there
-    return [Told(*row) for row in rows]
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

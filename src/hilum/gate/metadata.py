@@ -29,7 +29,9 @@ def _modality(metadata: Metadata, task: Task) -> Reasons:
 
 
 def _body_part(metadata: Metadata, task: Task) -> Reasons:
-    said = _letters(metadata.body_part or "")
+    if not metadata.body_part:  # as in every picture without tags
+        return ()
+    said = _letters(metadata.body_part)
     allowed = tuple(_letters(part) for part in task.body_parts)
     if not said or said in UNSAID or not allowed or any(part in said for part in allowed):
         return ()

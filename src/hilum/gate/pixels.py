@@ -80,9 +80,11 @@ def _bright_around(pixels: NDArray[np.float32], rules: Rules) -> bool:
     part = max(2, min(height, width) // 12)
     ends = (slice(None, part), slice(-part, None))
     parts = [pixels[rows, columns] for rows in ends for columns in ends]
-    bright = sum(2 * int(np.count_nonzero(corner > rules.corner)) >= corner.size for corner in parts)
-    if bright < 3:  # as for almost every image: spares four medians
-        return False
+    dark = 0
+    for corner in parts:  # two dark ones are enough, as in almost every image: spares four medians
+        dark += 2 * int(np.count_nonzero(corner > rules.corner)) < corner.size
+        if dark == 2:
+            return False
     corners = sorted(float(np.median(corner)) for corner in parts)
     if corners[1] <= rules.corner:
         return False

@@ -6,7 +6,6 @@ The header is read first, checked against the limits, and only then are pixels d
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
@@ -18,8 +17,10 @@ from PIL import ImageFile
 
 from hilum.errors import ImageTooLarge, UnsupportedFormat
 from hilum.image import grey
+from hilum.image.exif import exif_orientation
 from hilum.image.faults import named_faults
 from hilum.image.image import Image, Metadata
+from hilum.image.jpeg import Jpeg, read_jpeg
 from hilum.image.limits import Limits
 from hilum.image.raster_header import check_header
 
@@ -32,10 +33,8 @@ PLUGINS = {
     "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
 }
 _WIDTH, _LENGTH, _BITS_PER_SAMPLE, _PHOTOMETRIC = 256, 257, 258, 262  # tags of TIFF 6.0
-_ORIENTATION = 0x0112
 _SUBFILE_TYPE, _REDUCED = 254, 1
 _WHITE_IS_ZERO = 0
-_MOST_EXIF_TAGS = 256
 
 
 def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
@@ -44,13 +43,14 @@ def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Imag
     Several pages of a TIFF are several frames; of an animation only the first frame is read.
     Raises UnreadableImage, UnsupportedFormat or ImageTooLarge.
     """
-    with named_faults(name, f"the {form} data"):
-        check_header(data, form, name, limits)
-        with _open(data, form, name) as image:
-            limits.check_size(name, *image.size)
-            if form == "TIFF":
-                return tuple(_pages(image, name, limits))
-            return (_image(image, form, _bits(image, form, data), name, 0),)
+    check_header(data, form, name, limits)
+    if form == "JPEG" and (found := read_jpeg(data)) is not None:
+        return (_from_jpeg(found),)
+    with named_faults(name, f"the {form} data"), _open(data, form, name) as image:
+        limits.check_size(name, *image.size)
+        if form == "TIFF":
+            return tuple(_pages(image, name, limits))
+        return (_image(image, form, _bits(image, form, data), name, 0),)
 
 
 def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
@@ -60,6 +60,12 @@ def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
         return opened
     except Pillow.DecompressionBombError as error:
         raise ImageTooLarge(name, "the header declares too many pixels") from error
+
+
+def _from_jpeg(found: Jpeg) -> Image:
+    height, width = found.plane.shape
+    metadata = Metadata(format="JPEG", mode=found.mode, bits=8, width=width, height=height)
+    return Image(oriented(grey.unit_from_bytes(found.plane), found.turn), metadata, colour_share=found.share)
 
 
 def _pages(image: ImageFile.ImageFile, name: str, limits: Limits) -> Iterator[Image]:
@@ -175,20 +181,6 @@ def _orientation(image: ImageFile.ImageFile, form: str) -> int:
     if form == "TIFF" or not isinstance(exif, bytes):
         return 1
     return exif_orientation(exif.removeprefix(b"Exif\0\0"))
-
-
-def exif_orientation(exif: bytes) -> int:
-    """The Orientation tag of an EXIF block (CIPA DC-008 4.6.2), without parsing any other."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None or len(exif) < 14:
-        return 1
-    start = struct.unpack_from(order + "I", exif, 4)[0]
-    directory = exif[start : start + 2 + 12 * _MOST_EXIF_TAGS]
-    for place in range(2, len(directory) - 11, 12):
-        tag, kind, count, value = struct.unpack_from(order + "HHIH", directory, place)
-        if (tag, kind, count) == (_ORIENTATION, 3, 1):
-            return int(value)
-    return 1
 
 
 def oriented(pixels: NDArray[np.float32], turn: int) -> NDArray[np.float32]:

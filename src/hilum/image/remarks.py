@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 
-from hilum.image.raster import exif_orientation
+from hilum.image.exif import exif_orientation
 
 _BARE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # JPEG markers without a length
 _COM, _APP0, _APP1, _APP14, _APP15, _SOS = 0xFE, 0xE0, 0xE1, 0xEE, 0xEF, 0xDA

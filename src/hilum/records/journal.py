@@ -1,6 +1,6 @@
 """Entries from many threads -> chained rows, one transaction for all that wait; knows no query.
 
-Nobody waits for a timer: while one group is committed, the next one gathers. A process that opens the records writes
+An entry that comes alone is committed at once (group.py says when groups gather). A process that opens the records writes
 a chain of its own, so that several may write into one database without waiting for each other.
 """
 
@@ -24,6 +24,7 @@ from hilum.records.checkpoint import make_checkpoint, note_outside
 from hilum.records.entry import Entry
 
 ROWS_A_CHECKPOINT, SECONDS_A_CHECKPOINT = 1000, 60.0
+PAUSE = 0.005  # seconds between two commits while several entries come at a time
 Entries = tuple[Entry, ...]
 
 
@@ -36,7 +37,7 @@ class Journal:
         self._connection: Connection | None = None
         self._writer, self._seq, self._seal = "", 0, b""
         self._open_rows, self._checked = 0, 0.0
-        self._group: Group[Entries] = Group(self._write, "hilum-records", idle=(SECONDS_A_CHECKPOINT, self._idle))
+        self._group: Group[Entries] = Group(self._write, "hilum-records", pause=PAUSE, idle=(SECONDS_A_CHECKPOINT, self._idle))
         self._driver: Any = engine.dialect.loaded_dbapi
         mark = "?" if engine.dialect.name == "sqlite" else "%s"
         self._insert = f"INSERT INTO records ({', '.join(FIELDS)}, seal) VALUES ({', '.join([mark] * 18)})"  # noqa: S608

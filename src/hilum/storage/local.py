@@ -18,6 +18,7 @@ from hilum.errors import StorageError
 from hilum.group import Group, Waiting
 from hilum.sqlite import set_up
 
+PAUSE = 0.005  # seconds between two commits while several images come at a time
 LARGE = 512 * 1024  # bytes from which an image is a file of its own
 _OPENING = (
     "PRAGMA page_size=16384",
@@ -44,7 +45,7 @@ class LocalShelf:
             self._connection()
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"{folder}: images cannot be kept here ({error})") from error
-        self._writer: Group[tuple[str, bytes]] = Group(self._write, "hilum-images")
+        self._writer: Group[tuple[str, bytes]] = Group(self._write, "hilum-images", pause=PAUSE)
 
     def kept_at(self, key: str) -> float | None:
         """When the key was last put (seconds since 1970), None where it is not kept."""
