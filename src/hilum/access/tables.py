@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from hilum.errors import UsageError
+from hilum.errors import StorageError, UsageError
 from hilum.sqlite import set_up
 
 LOCK = 0x48494C41  # PostgreSQL: writers of access take turns, as they do in SQLite
@@ -78,20 +78,24 @@ class Database:
         self._engine = _engine(url)
         try:
             self._bring_up_to_date()
-        except (sa.exc.SQLAlchemyError, UsageError):
+        except (StorageError, UsageError):
             self.close()
             raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Statements that change nothing; each sees what was committed before it."""
-        with self._engine.connect() as connection:
+        """Statements that change nothing; each sees what was committed before it.
+
+        Raises:
+            StorageError: the database does not answer; so does `writing`.
+        """
+        with _told(), self._engine.connect() as connection:
             yield connection.execution_options(reads=True)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, the only writing one of access at its time; committed when the block ends well."""
-        with self._engine.begin() as connection:
+        with _told(), self._engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
             yield connection
@@ -111,6 +115,16 @@ class Database:
             if found < len(STEPS):
                 connection.execute(sa.delete(version))
                 connection.execute(sa.insert(version).values(version=len(STEPS)))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Whatever goes wrong with the database, in the words of the house and the driver's first line."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+        raise StorageError(f"users and keys cannot be read or written ({reason})") from error
 
 
 def _engine(url: str) -> Engine:

@@ -14,6 +14,7 @@ from hilum.interfaces.http.problems import Problem
 
 FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
 NAME_LENGTH = 255
+TEXT = r"^[^\x00]*$"  # of a field that is put on record: PostgreSQL keeps no zero byte
 VALUES, OBJECTS, BLOCK = 4096, 4096, 64 * 1024  # of JSON; block: bytes looked at together
 IMAGE_TYPES = ("image/", "application/dicom", "application/octet-stream", "application/zip", "application/x-zip")
 

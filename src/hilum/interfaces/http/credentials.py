@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 import anyio
 from anyio.to_thread import run_sync
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
 from hilum.access.access import Access
 from hilum.access.caller import ANYBODY, Caller
 from hilum.errors import NotSignedIn
-from hilum.interfaces.http.problems import Problem
 
 COOKIE = "hilum"
 SECURE_COOKIE = "__Host-hilum"  # the browser then insists on https, on this host alone, and on the path /
@@ -68,8 +66,6 @@ class Credentials:
                 caller = await run_sync(check, token, limiter=self._lookups)
             except NotSignedIn as error:
                 return Found(ANYBODY, fault=str(error))
-            except SQLAlchemyError as error:
-                raise Problem(503, "database", "the database does not answer", {"Retry-After": "1"}) from error
         return Found(caller, session)
 
 

@@ -13,6 +13,7 @@ from hilum.access.caller import Caller
 from hilum.access.keys import LONGEST_DAYS, NAME_LONGEST, Key
 from hilum.access.users import User
 from hilum.interfaces.http.account import access_of
+from hilum.interfaces.http.body import TEXT
 from hilum.interfaces.http.problems import answer
 
 router = APIRouter(tags=["access"])
@@ -36,7 +37,7 @@ class Change(BaseModel):
 class NewKey(BaseModel):
     """A key for a program; `scopes` are acts that the own role reaches."""
 
-    name: str = Field(min_length=1, max_length=NAME_LONGEST, description="what it is for")
+    name: str = Field(min_length=1, max_length=NAME_LONGEST, pattern=TEXT, description="what it is for")
     scopes: list[str] = Field(default=["predict", "read"], max_length=20)
     days: int = Field(90, ge=1, le=LONGEST_DAYS)
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from hilum.errors import NotFound, UsageError
 from hilum.flows.shown import Shown, grey_png, heatmap_of, shown
+from hilum.interfaces.http.body import TEXT
 from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
 from hilum.parts import Parts
@@ -29,10 +30,10 @@ NOTE = 2000
 class Feedback(BaseModel):
     """What a reader says to an answer."""
 
-    id: str = Field(description="id of the prediction")
+    id: str = Field(description="id of the prediction", pattern=TEXT)
     label: str | None = Field(None, description="the right class, in the task's words or a synonym")
     agree: bool | None = Field(None, description="true: the answer is right")
-    note: str = Field("", max_length=NOTE, description="for people; kept apart from the record and erasable")
+    note: str = Field("", max_length=NOTE, pattern=TEXT, description="for people; kept apart and erasable")
 
 
 class Filters(BaseModel):

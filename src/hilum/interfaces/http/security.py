@@ -21,7 +21,7 @@ from hilum.errors import HilumError, UsageError
 from hilum.interfaces.http.credentials import Credentials, Found, address_of
 from hilum.interfaces.http.inflow import Inflow, check_length
 from hilum.interfaces.http.origin import SAFE, Origins, is_loopback
-from hilum.interfaces.http.problems import Problem, from_error
+from hilum.interfaces.http.problems import Problem, from_error, status_of
 from hilum.interfaces.http.rates import Count, Rates
 from hilum.interfaces.http.rules import OPEN, RULES, UPLOAD, Rule, Rules
 from hilum.settings import Settings
@@ -44,7 +44,7 @@ HEADERS = [
 DEFAULTS = {b"content-security-policy": CSP.encode(), b"cache-control": b"no-store"}  # where a route says nothing
 HSTS = (b"strict-transport-security", b"max-age=31536000")
 FORM_TOKEN = "csrf_token"  # noqa: S105  # the name of a field
-Page = Callable[[Scope, Problem], Response | None]
+Page = Callable[[Scope, BaseException, int], Response | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +156,18 @@ class Security:
         check_csrf(self._guard.access, session, token)
 
     def _refused(self, scope: Scope, error: Problem | HilumError) -> Response:
-        shown = error if isinstance(error, Problem) else Problem(403, error.code, str(error))
+        status = error.status if isinstance(error, Problem) else status_of(error)
         accepts = next((value for key, value in scope["headers"] if key == b"accept"), b"")
         if scope["method"] == "GET" and b"text/html" in accepts:
             place = self._rules.at(scope["path"]) or {}
-            if shown.status == 401 and place["GET"].page:
+            if status == 401 and place["GET"].page:
                 query = scope["query_string"].decode("latin-1")
                 target = scope["path"] + (f"?{query}" if query else "")
                 return RedirectResponse(f"/login?next={quote(target, safe='/')}", 303)
-            drawn = self._guard.page(scope, shown) if self._guard.page else None
+            drawn = self._guard.page(scope, error, status) if self._guard.page else None
             if drawn is not None:
                 return drawn
-        return from_error(shown)
+        return from_error(error)
 
     def _most(self, rule: Rule) -> int:
         return self._guard.upload_bytes if rule.most == UPLOAD else rule.most
@@ -192,6 +192,8 @@ def _check_shape(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         raise Problem(431, "headers_too_large", f"more than {LARGEST_HEADERS:,} bytes of headers")
     if len(scope["path"]) + len(scope["query_string"]) > LONGEST_TARGET:
         raise Problem(414, "uri_too_long", f"the path and query are longer than {LONGEST_TARGET:,} bytes")
+    if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
+        raise Problem(400, "zero_byte", "a zero byte is no text (and PostgreSQL takes none)")
     if len(headers) != len(raw):
         names = [key for key, _ in raw]
         if any(names.count(name) > 1 for name in ONCE):

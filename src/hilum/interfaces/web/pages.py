@@ -35,9 +35,9 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _drawn(handler))  # type: ignore[arg-type]
 
 
-def refused_scope(scope: Scope, problem: Problem) -> Response | None:
+def refused_scope(scope: Scope, error: BaseException, status: int) -> Response | None:
     """The page for a request that the security layer refused; None where a program asked."""
-    return refused_page(Request(scope), problem, problem.status)
+    return refused_page(Request(scope), error, status)
 
 
 def _drawn(handler: Handler) -> Handler:
