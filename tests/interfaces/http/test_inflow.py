@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from hilum.interfaces.http import inflow, problems
 from hilum.interfaces.http.rules import Rule
-from hilum.interfaces.http.security import Guard, Security
+from hilum.interfaces.http.security import LARGEST_BODIES, Guard, Security
 from tests.interfaces.http.running import Running, listening
 
 MOST = 100_000
@@ -89,3 +90,28 @@ def test_a_steady_body_may_take_longer_than_the_patience(server: Running, monkey
 
     answer = server.ask("POST", "/raw", blocks())
     assert (answer.status, answer.body) == (200, b"50000")
+
+
+def test_many_bodies_together_hold_no_more_than_a_few_of_the_largest(server: Running) -> None:
+    """Each is within its limit, and none is complete."""
+    whole = MOST * LARGEST_BODIES // 10
+    head = f"POST /raw HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Length: {MOST}\r\n\r\n".encode()
+    waiting = []
+    try:
+        for _ in range(12):  # a tenth of what all may hold, each
+            wire = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            wire.sendall(head + bytes(whole))
+            waiting.append(wire)
+        late = [wire for wire in waiting if select.select([wire], [], [], 2)[0]]
+        assert 1 <= len(late) <= 3
+        for wire in late:
+            refusal = wire.recv(65536)
+            assert b" 503 " in refusal.split(b"\r\n")[0]
+            assert b"retry-after: 1" in refusal.lower()
+    finally:
+        for wire in waiting:
+            wire.close()
+    deadline = time.monotonic() + 10
+    while (answer := server.ask("POST", "/raw", bytes(MOST))).status == 503 and time.monotonic() < deadline:
+        time.sleep(0.05)  # until the server has seen that they went away
+    assert answer.body == b"100000"

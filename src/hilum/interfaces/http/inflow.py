@@ -14,11 +14,20 @@ SLOWEST = 16 * 1024  # bytes a second, beyond the patience
 
 
 @dataclass(slots=True)
+class Held:
+    """The bytes of all bodies whose requests are not answered yet, and how many there may be."""
+
+    most: int
+    size: int = 0
+
+
+@dataclass(slots=True)
 class Inflow:
     """A `receive` for the application; `refusal` says why it stopped, whatever the application makes of the error."""
 
     source: Receive
     most: int
+    held: Held
     refusal: Problem | None = None
     _size: int = 0
     _done: bool = False
@@ -28,7 +37,7 @@ class Inflow:
         """The next message.
 
         Raises:
-            Problem: 413 or 408.
+            Problem: 413, 408, or 503 where all requests together hold too much.
         """
         if self._done:
             return await self.source()
@@ -38,13 +47,22 @@ class Inflow:
         except TimeoutError as error:
             raise self._refuse(Problem(408, "too_slow", "the body came too slowly", CLOSE)) from error
         if message["type"] == "http.request":
-            self._size += len(message.get("body", b""))
+            part = len(message.get("body", b""))
+            self._size += part
+            self.held.size += part
             self._done = not message.get("more_body", False)
             if self._size > self.most:
                 raise self._refuse(too_large(self.most))
+            if self.held.size > self.held.most:
+                raise self._refuse(Problem(503, "full", "too much is being sent at once: try again in a moment", AGAIN))
         else:
             self._done = True
         return message
+
+    def let_go(self) -> None:
+        """The request is over: what it held is free."""
+        self.held.size -= self._size
+        self._size = 0
 
     def _refuse(self, problem: Problem) -> Problem:
         self.refusal = problem
@@ -52,6 +70,7 @@ class Inflow:
 
 
 CLOSE = {"Connection": "close"}
+AGAIN = {**CLOSE, "Retry-After": "1"}
 
 
 def check_length(declared: bytes | None, most: int) -> None:

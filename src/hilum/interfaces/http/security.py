@@ -19,7 +19,7 @@ from hilum.access.access import Access
 from hilum.access.caller import LOCAL
 from hilum.errors import HilumError, UsageError
 from hilum.interfaces.http.credentials import Credentials, Found, address_of
-from hilum.interfaces.http.inflow import Inflow, check_length
+from hilum.interfaces.http.inflow import Held, Inflow, check_length
 from hilum.interfaces.http.origin import SAFE, Origins, is_loopback
 from hilum.interfaces.http.problems import Problem, from_error, status_of
 from hilum.interfaces.http.rates import Count, Rates
@@ -28,6 +28,7 @@ from hilum.settings import Settings
 
 ANONYMOUS_RATE = "120/minute"  # requests of an address nobody has vouched for
 LONGEST_TARGET, LARGEST_HEADERS = 8 * 1024, 32 * 1024  # bytes
+LARGEST_BODIES = 4  # bodies of HILUM_UPLOAD_BYTES that all requests together may hold
 ONCE = (b"host", b"authorization", b"content-length", b"content-type", b"origin", b"x-csrf-token", b"sec-fetch-site")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
@@ -88,6 +89,7 @@ class Security:
         self._rates = Rates("" if local else guard.rate, guard.redis_url)
         self._strangers = Rates("" if local else ANONYMOUS_RATE)
         self._local = Found(LOCAL)
+        self._held = Held(LARGEST_BODIES * guard.upload_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or refuse it."""
@@ -107,8 +109,11 @@ class Security:
         if scope["method"] in SAFE:
             await self._app(scope, receive, _dressed(send, extra))
             return
-        inflow = Inflow(receive, self._most(rule))
-        await self._app(scope, inflow, _dressed(send, extra, inflow))
+        inflow = Inflow(receive, self._most(rule), self._held)
+        try:
+            await self._app(scope, inflow, _dressed(send, extra, inflow))
+        finally:
+            inflow.let_go()
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], extra: list[tuple[bytes, bytes]]) -> Rule:
         method = scope["method"]
