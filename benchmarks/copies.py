@@ -2,11 +2,9 @@
 
 Usage: python benchmarks/copies.py planted [--data ../shared/data] [--each 100] [--json F]
        python benchmarks/copies.py folders [--data ../shared/data] [--json F]
-       python benchmarks/copies.py scaling [--data ../shared/data] [--sizes 10000 100000] [--json F]
 `planted` changes EACH images of every folder in every way and looks for them among all images. `folders` searches all
 images for copies; films of two different children, and a chest film and a brain, are no copies whatever they look like.
-`scaling` searches sets made of the real thumbnails: nine of ten are blends of two (no copy
-of either), one a turned copy.
+How the search grows with the number of images: copies_scaling.py.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import argparse
 import hashlib
 import json
 import re
-import resource
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +21,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.align import warp
 from hilum.data.copies import find_copies, group_copies
 from hilum.data.fingerprint import THRESHOLD, Fingerprint, Fingerprints, fingerprint
 from hilum.image.decode import from_array, read_image_file
@@ -111,10 +107,10 @@ CHANGES: dict[str, Change] = {
 
 
 def main() -> None:
-    """Run one of the three measurements."""
+    """Run one of the two measurements."""
     options = _options()
     cv2.setNumThreads(1)
-    measure = {"planted": planted, "folders": folders, "scaling": scaling}[options.what]
+    measure = {"planted": planted, "folders": folders}[options.what]
     result = measure(options)
     if options.json:
         options.json.write_text(json.dumps(result, indent=1))
@@ -177,46 +173,6 @@ def _shares(folder: NDArray[np.str_], groups: NDArray[np.int64]) -> dict[str, di
     return shares
 
 
-def scaling(options: argparse.Namespace) -> dict[str, object]:
-    """Processor time and memory by number of images."""
-    _, real, _ = _read(options.data)
-    rows = []
-    for size in options.sizes:
-        made = _made(real, size, np.random.default_rng(0))
-        before, wall = time.process_time(), time.perf_counter()
-        copies = find_copies(made, [str(n) for n in range(size)])
-        row = {
-            "images": size,
-            "processor_s": time.process_time() - before,
-            "wall_s": time.perf_counter() - wall,
-            "pairs": len(copies),
-            "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        }
-        print(row)
-        rows.append(row)
-    return {"rows": rows}
-
-
-def _made(real: Fingerprints, size: int, rng: np.random.Generator) -> Fingerprints:
-    thumbs, frames = np.empty((size, 64, 64), np.uint8), np.empty((size, 16, 16), np.uint8)
-    boxes = np.empty((size, 8), np.float32)
-    for start in range(0, size, 4096):
-        n = min(4096, size - start)
-        one, other = rng.integers(len(real), size=(2, n))
-        share = np.where(rng.random(n) < 0.1, 1.0, rng.uniform(0.4, 0.8, n)).astype(np.float32)[:, None, None]
-        part = slice(start, start + n)
-        blend = real.thumbs[one] * share + real.thumbs[other] * (1 - share)
-        maps = np.zeros((n, 2, 3), np.float32)
-        angle = np.deg2rad(rng.uniform(-5, 5, n))
-        maps[:, 0, 0] = maps[:, 1, 1] = np.cos(angle)
-        maps[:, 0, 1], maps[:, 1, 0] = -np.sin(angle), np.sin(angle)
-        maps[:, :, 2] = rng.uniform(-0.04, 0.04, (n, 2))
-        thumbs[part] = warp(blend.astype(np.float32), maps)[0].reshape(n, 64, 64)
-        frames[part] = real.frames[one] * share + real.frames[other] * (1 - share)
-        boxes[part] = real.boxes[one]
-    return Fingerprints(thumbs, frames, boxes)
-
-
 def _read(data: Path) -> tuple[list[str], Fingerprints, list[str]]:
     """Names, fingerprints and digests of every image of the four folders."""
     names, prints, digests = [], [], []
@@ -249,11 +205,10 @@ def _child(name: str) -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=["planted", "folders", "scaling"])
+    parser.add_argument("what", choices=["planted", "folders"])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--each", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

@@ -57,7 +57,8 @@ def find_copies(
         raise ValueError(f"{len(digests)} digests for {len(fingerprints)} fingerprints")
     same = _same_content(digests)
     exact = [Copy(a, b, "exact", 1.0) for members in same for a, b in _listed(combinations(members, 2), members)]
-    found = matches(fingerprints.take(members[0] for members in same).prints, None, threshold, progress)
+    distinct = fingerprints if len(same) == len(digests) else fingerprints.take(members[0] for members in same)
+    found = matches(distinct.prints, None, threshold, progress)
     near = [copy for match in found for copy in _near(match, same[match.first], same[match.second])]
     return tuple(sorted([*exact, *near], key=lambda copy: (copy.a, copy.b)))
 

@@ -20,6 +20,7 @@ LENGTH = 48  # of a descriptor
 SAMPLE = 1500  # images a projection is fitted to
 VARIATIONS = 4  # made of each
 RIDGE = 0.05  # of the mean variance, so that no direction counts without bound
+KEYED_AT_ONCE = 8192  # images
 FEW = 100  # below, there is nothing to fit: the leading components of the images themselves serve
 
 
@@ -80,13 +81,18 @@ def invariant(units: Floats) -> Floats:
 _COSINES = np.cos(np.pi * np.arange(8)[:, None] * (np.arange(SMALL)[None] + 0.5) / SMALL).astype(np.float32)
 
 
+def spread_over(n: int, count: int) -> NDArray[np.int64]:
+    """At most `count` of n positions, evenly spread."""
+    return np.arange(n) if n <= count else np.linspace(0, n - 1, count).astype(np.int64)
+
+
 def _sample(images: Floats) -> Floats:
     """At most SAMPLE images, evenly spread over their order by content."""
-    key = unit(images) @ np.random.default_rng(0).standard_normal(SMALL**2).astype(np.float32)
+    axis = np.random.default_rng(0).standard_normal(SMALL**2).astype(np.float32)
+    starts = range(0, len(images), KEYED_AT_ONCE)
+    key = np.concatenate([unit(images[start : start + KEYED_AT_ONCE]) @ axis for start in starts])
     order = np.argsort(key, kind="stable")
-    if len(order) <= SAMPLE:
-        return images[order]
-    return images[order[np.linspace(0, len(order) - 1, SAMPLE).astype(np.int64)]]
+    return images[order[spread_over(len(order), SAMPLE)]]
 
 
 def _leading(matrix: NDArray[np.floating]) -> Floats:

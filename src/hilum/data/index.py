@@ -6,28 +6,26 @@ the other), as it is and mirrored, and by a descriptor that no turn or mirror ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.align import reduced
-from hilum.data.descriptor import SMALL, Projection, invariant, unit
+from hilum.data.descriptor import Projection, invariant, spread_over, unit
 from hilum.data.screen import laid_residual, screened
+from hilum.data.small import Small, Stored
 from hilum.data.views import (
     MIRRORED,
     UPRIGHT,
     VIEWS,
     Floats,
-    Prints,
     inverse,
     same_box,
     same_frame,
     smaller_box,
     turned,
-    turned_boxes,
 )
 
 NEIGHBOURS = 16
@@ -36,9 +34,10 @@ RESIDUAL = 0.065  # share of a neighbour's energy that small changes of the quer
 RESIDUAL_LAID = 0.10  # the same of foregrounds that lie as their frames do
 LIKE_TURNED = 0.98  # correlation of two small images, one of them turned, below which the pair is dropped
 BOXES_APART = 0.04  # half box sides
-BOX_SIGMA, FRAME_SIGMA = 2.5, 0.6  # pixels of the thumb and of the frame image
 CHUNK = 2048  # queries at once
-LIST_SIZE = 64  # images in a list of the index
+LIST_SIZE = 64  # images in a list of the index ...
+BALANCED = 32_768  # ... up to here; beyond, as many lists as make finding one as dear as looking into PROBES
+TRAINED_ON = 80  # images for each list, at most
 PROBES = 8  # lists looked into
 EXHAUSTIVE = 2000  # up to here every image is looked at
 
@@ -49,9 +48,9 @@ class Candidates(NamedTuple):
     residual: share of the one that small changes of the other leave unexplained, in [0, 1].
     """
 
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    view: NDArray[np.int64]
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+    view: NDArray[np.int8]
     by_frame: NDArray[np.bool_]
     residual: Floats
 
@@ -61,60 +60,53 @@ class Candidates(NamedTuple):
         return Candidates(first, second, view, self.by_frame[places], self.residual[places])
 
 
-def candidates(ours: Prints, theirs: Prints | None = None) -> Candidates:
-    """Pairs (ours, theirs), or pairs within ours (first < second) where `theirs` is None.
+def candidates(ours: Small, theirs: Small | None = None) -> Candidates:
+    """Pairs (ours, theirs), or pairs within ours (first < second) where `theirs` is None; sorted, each once.
 
     A pair may come up once for every view, and once more for the frame.
     """
-    stored = Small.of(ours)
-    queries = stored if theirs is None else Small.of(theirs)
-    parts = [*_by_box(stored, queries), *_by_frame(stored, queries), *_by_turn(stored, queries)]
-    first, second, view, by_frame, residual = (np.concatenate(column) for column in zip(*parts, strict=True))
-    if theirs is None:
-        swapped = first > second
-        first, second = np.where(swapped, second, first), np.where(swapped, first, second)
-        view = np.where(swapped, inverse(view), view)
-    order = np.lexsort((residual, by_frame, view, second, first))
-    order = order[first[order] != second[order]] if theirs is None else order
-    key = np.stack([first[order], second[order], view[order], by_frame[order]])
-    keep = np.ones(len(order), bool)
-    keep[1:] = (np.diff(key, axis=1) != 0).any(axis=0)
-    order = order[keep]
-    return Candidates(first[order], second[order], view[order], by_frame[order].astype(bool), residual[order])
+    queries = ours if theirs is None else theirs
+    found = [*_by_box(ours, queries), *_by_frame(ours, queries), *_by_turn(ours, queries)]
+    pairs = Candidates(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    return _each_once(_ordered(pairs) if theirs is None else pairs, len(queries.boxes))
 
 
-class Small(NamedTuple):
-    """box, frame: (n, 16, 16) float32, the foreground box and the whole frame, smoothed. boxes: as in Prints."""
-
-    box: Floats
-    frame: Floats
-    boxes: Floats
-
-    @classmethod
-    def of(cls, prints: Prints) -> Small:
-        """Of full fingerprints."""
-        return cls(reduced(prints.thumbs, SMALL, BOX_SIGMA), reduced(prints.frames, SMALL, FRAME_SIGMA), prints.boxes)
-
-    def seen(self, part: slice, view: int) -> Small:
-        """Some of them through one of VIEWS."""
-        boxes = turned_boxes(self.boxes[part], view)
-        return Small(turned(self.box[part], view), turned(self.frame[part], view), boxes)
+def _ordered(pairs: Candidates) -> Candidates:
+    """The lower position first; no image is its own copy."""
+    pairs = pairs.at(np.flatnonzero(pairs.first != pairs.second))
+    swapped = pairs.first > pairs.second
+    return pairs._replace(
+        first=np.minimum(pairs.first, pairs.second),
+        second=np.maximum(pairs.first, pairs.second),
+        view=np.where(swapped, inverse(pairs.view), pairs.view).astype(np.int8),
+    )
 
 
-Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Floats]
+def _each_once(pairs: Candidates, n: int) -> Candidates:
+    """Of equal pairs the one with the least residual; `second` counts below n."""
+    key = ((pairs.first.astype(np.int64) * n + pairs.second) * len(VIEWS) + pairs.view) * 2 + pairs.by_frame
+    order = np.lexsort((pairs.residual, key))
+    return pairs.at(order[np.diff(key[order], prepend=-1) != 0])
 
 
-def _by_box(stored: Small, queries: Small) -> Iterator[Found]:
-    """(ours, query, view, by_frame, residual) of neighbours whose foregrounds agree but for small changes."""
+def _found(
+    near: NDArray[np.int64], row: NDArray[np.int64], view: int, by_frame: object, residual: Floats
+) -> Candidates:
+    n = len(near)
+    frame = np.broadcast_to(np.asarray(by_frame, bool), n)
+    return Candidates(near.astype(np.int32), row.astype(np.int32), np.full(n, view, np.int8), frame, residual)
+
+
+def _by_box(stored: Small, queries: Small) -> Iterator[Candidates]:
+    """Neighbours whose foregrounds agree but for small changes."""
     search = Search(stored.box)
     for part in _parts(len(queries.box)):
         for view in (UPRIGHT, MIRRORED):
-            row, near, residual = search(queries.seen(part, view).box)
-            n = len(row)
-            yield near, row + part.start, np.full(n, view), np.zeros(n, np.int64), residual
+            row, near, residual = search(turned(queries.box[part], view))
+            yield _found(near, row + part.start, view, False, residual)
 
 
-def _by_frame(stored: Small, queries: Small) -> Iterator[Found]:
+def _by_frame(stored: Small, queries: Small) -> Iterator[Candidates]:
     """Of the neighbours whose frames agree (a small foreground says little there) those whose foregrounds agree too."""
     search = Search(stored.frame)
     for part in _parts(len(queries.frame)):
@@ -126,7 +118,7 @@ def _by_frame(stored: Small, queries: Small) -> Iterator[Found]:
             row, near, residual = row[keep], near[keep], residual[keep]
             maps = same_frame(shown.boxes[row], stored.boxes[near])
             apart = np.abs(maps - same_box(len(row))).max(axis=(1, 2)) > BOXES_APART
-            yield near, row + part.start, np.full(len(row), view), apart.astype(np.int64), residual
+            yield _found(near, row + part.start, view, apart, residual)
 
 
 def _laid(shown: Small, row: NDArray[np.int64], stored: Small, near: NDArray[np.int64]) -> Floats:
@@ -139,57 +131,63 @@ def _laid(shown: Small, row: NDArray[np.int64], stored: Small, near: NDArray[np.
     return residual
 
 
-def _by_turn(stored: Small, queries: Small) -> Iterator[Found]:
+def _by_turn(stored: Small, queries: Small) -> Iterator[Candidates]:
     """The same for the six views that are neither upright nor mirrored."""
-    vectors = unit(stored.box)
-    index = _index(invariant(vectors))
     views = [view for view in range(len(VIEWS)) if view not in (UPRIGHT, MIRRORED)]
+    kept = Stored.of(stored.box)
+    index = _index(stored.box, _invariant)
     for part in _parts(len(queries.box)):
         small = queries.box[part]
-        _, neighbours = index.search(invariant(unit(small)), min(NEIGHBOURS_TURNED, len(vectors)))
+        _, neighbours = index.search(_invariant(small), min(NEIGHBOURS_TURNED, len(stored.box)))
         laid = np.stack([unit(turned(small, view)) for view in views], axis=2)
-        likeness = vectors[neighbours] @ laid
+        likeness = kept.along(neighbours, laid)
         row, column = np.nonzero((likeness.max(axis=2) > LIKE_TURNED) & (neighbours >= 0))
         best = likeness[row, column]
-        yield (
-            neighbours[row, column],
-            row + part.start,
-            np.array(views)[best.argmax(axis=1)],
-            np.zeros(len(row), np.int64),
-            (1 - best.max(axis=1)).astype(np.float32),
-        )
+        found = _found(neighbours[row, column], row + part.start, UPRIGHT, False, 1 - best.max(axis=1))
+        yield found._replace(view=np.array(views, np.int8)[best.argmax(axis=1)])
 
 
 class Search:
     """Finds the stored images that small changes of a query explain."""
 
     def __init__(self, stored: Floats) -> None:
-        self._units = unit(stored)
+        self._stored = Stored.of(stored)
         self._projection = Projection.fit(stored)
-        self._index = _index(self._projection(self._units))
+        self._index = _index(stored, self._vectors)
 
     def __call__(self, queries: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
         """(n, 16, 16) -> positions in queries, positions in stored, residuals."""
-        vectors = self._projection(unit(queries))
-        _, neighbours = self._index.search(vectors, min(NEIGHBOURS, len(self._units)))
-        row, column, residual = screened(queries, self._units, neighbours, RESIDUAL)
+        _, neighbours = self._index.search(self._vectors(queries), min(NEIGHBOURS, len(self._stored.images)))
+        row, column, residual = screened(queries, self._stored, neighbours, RESIDUAL)
         return row, neighbours[row, column], residual
+
+    def _vectors(self, images: Floats) -> Floats:
+        return self._projection(unit(images))
+
+
+def _invariant(images: Floats) -> Floats:
+    return invariant(unit(images))
 
 
 def _parts(n: int) -> Iterator[slice]:
     return (slice(start, min(n, start + CHUNK)) for start in range(0, n, CHUNK))
 
 
-def _index(vectors: Floats) -> faiss.Index:
+def _index(images: Floats, vectors: Callable[[Floats], Floats]) -> faiss.Index:
     """Inverted lists around k-means centres (seeded); all vectors in one list when they are few."""
-    n, width = vectors.shape
-    flat = faiss.IndexFlatL2(width)
+    n = len(images)
+    first = vectors(images[:CHUNK])
+    flat = faiss.IndexFlatL2(first.shape[1])
     if n <= EXHAUSTIVE:
-        flat.add(vectors)
+        flat.add(first)
         return flat
-    index = faiss.IndexIVFFlat(flat, width, n // LIST_SIZE if n < 65_536 * LIST_SIZE else 65_536)
+    lists = n // LIST_SIZE if n <= BALANCED else int(np.sqrt(PROBES * n))
+    index = faiss.IndexIVFFlat(flat, first.shape[1], lists)
     index.cp.niter, index.cp.seed, index.nprobe = 8, 1, PROBES
+    index.cp.max_points_per_centroid = TRAINED_ON
     index.own_fields = False
-    index.train(vectors)
-    index.add(vectors)
+    sample = images if n <= BALANCED else images[spread_over(n, TRAINED_ON * lists)]
+    index.train(np.concatenate([vectors(sample[part]) for part in _parts(len(sample))]))
+    for part in _parts(n):
+        index.add(vectors(images[part]))
     return index

@@ -1,18 +1,19 @@
-"""Thumbs -> what pairs of them are aligned by and compared on, made once an image and handed out by pairs."""
+"""Thumbs -> what pairs of them are aligned by and compared on, made once an image and only where a pair asks for it."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.data.align import Floats, reduced
 from hilum.data.index import Candidates
+from hilum.data.shelf import shelf
+from hilum.data.small import Small
 from hilum.data.views import Prints, smaller_box, turned, turned_boxes
 
-MADE_AT_ONCE = 1024  # images
-COARSE_SIGMA, MIDDLE_SIGMA = 2.5, 1.2  # pixels of the thumb: what the coarser levels cannot hold is smoothed away
+MIDDLE_SIGMA = 1.2  # pixels of the thumb: what the middle level cannot hold is smoothed away
 BAND = (1.0, 2.5)  # pixels: structure between these two sizes is compared
 MIDDLE_BAND = 1.5  # pixels at the middle level: what is smoother is taken away
 ENDS_MOVED = 0.06  # of the range of grey values: a smaller change of its ends is none
@@ -21,36 +22,47 @@ RESIZED = 0.02  # a smaller change of width and height is none
 STRUCTURE_STEPS = 2  # a grey level
 
 
-class Levels(NamedTuple):
-    """Of n images, 10 KB each.
+class Levels:
+    """Of n images, by name: what `at` hands out.
 
     coarse: (n, 16, 16), middle: (n, 32, 32), full: (n, 64, 64) uint8, for the alignment.
     middle_structure: (n, 32, 32), structure: (n, 64, 64) int8, differences of Gaussians; `structure` makes them floats.
     boxes: as in Prints.
     """
 
-    coarse: NDArray[np.uint8]
-    middle: NDArray[np.uint8]
-    full: NDArray[np.uint8]
-    middle_structure: NDArray[np.int8]
-    structure: NDArray[np.int8]
-    boxes: Floats
-
-    @classmethod
-    def of(cls, prints: Prints) -> Levels:
-        """Of full fingerprints, in the same order."""
+    def __init__(self, prints: Prints, small: Small) -> None:
         n = len(prints.boxes)
-        coarse, middle = np.empty((n, 16, 16), np.uint8), np.empty((n, 32, 32), np.uint8)
-        middle_structure, structure = np.empty((n, 32, 32), np.int8), np.empty((n, 64, 64), np.int8)
-        for start in range(0, n, MADE_AT_ONCE):
-            part = slice(start, start + MADE_AT_ONCE)
-            thumbs = prints.thumbs[part].astype(np.float32)
-            smooth = reduced(thumbs, 32, MIDDLE_SIGMA)
-            coarse[part] = np.rint(reduced(thumbs, 16, COARSE_SIGMA))
-            middle[part] = np.rint(smooth)
-            middle_structure[part] = _stored(smooth - reduced(smooth, 32, MIDDLE_BAND))
-            structure[part] = _stored(reduced(thumbs, 64, BAND[0]) - reduced(thumbs, 64, BAND[1]))
-        return cls(coarse, middle, prints.thumbs, middle_structure, structure, prints.boxes)
+        self.boxes = prints.boxes
+        self._coarse = small.box
+        self._levels: dict[str, NDArray[Any]] = {
+            "full": prints.thumbs,
+            "middle": shelf((n, 32, 32), np.uint8),
+            "middle_structure": shelf((n, 32, 32), np.int8),
+            "structure": shelf((n, 64, 64), np.int8),
+        }
+        self._lacking = {"middle": np.ones(n, bool), "structure": np.ones(n, bool)}
+
+    def at(self, level: str, places: NDArray[np.int32]) -> NDArray[Any]:
+        """The images at `places` at a level. Two threads may make the same row at once; they make it the same."""
+        if level == "coarse":
+            return np.rint(self._coarse[places]).astype(np.uint8)
+        made_with = "middle" if level == "middle_structure" else level
+        if made_with in self._lacking:
+            lacking = np.unique(places[self._lacking[made_with][places]])
+            if lacking.size:
+                (self._make_middle if made_with == "middle" else self._make_structure)(lacking)
+                self._lacking[made_with][lacking] = False
+        rows: NDArray[Any] = self._levels[level][places]
+        return rows
+
+    def _make_middle(self, places: NDArray[np.int32]) -> None:
+        smooth = reduced(self._levels["full"][places], 32, MIDDLE_SIGMA)
+        self._levels["middle"][places] = np.rint(smooth)
+        self._levels["middle_structure"][places] = _stored(smooth - reduced(smooth, 32, MIDDLE_BAND))
+
+    def _make_structure(self, places: NDArray[np.int32]) -> None:
+        thumbs = self._levels["full"][places].astype(np.float32)
+        self._levels["structure"][places] = _stored(reduced(thumbs, 64, BAND[0]) - reduced(thumbs, 64, BAND[1]))
 
 
 class Ends:
@@ -64,9 +76,9 @@ class Ends:
         self.boxes = np.where(self._swap[:, None], other, one), np.where(self._swap[:, None], one, other)
 
     def at(self, level: str, places: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Both images of the pairs at `places` at a level, a field of Levels."""
-        one = getattr(self._ours, level)[self._first[places]]
-        other = turned(getattr(self._theirs, level)[self._second[places]], self._view)
+        """Both images of the pairs at `places` at a level of Levels."""
+        one = self._ours.at(level, self._first[places])
+        other = turned(self._theirs.at(level, self._second[places]), self._view)
         swap = self._swap[places]
         if swap.any():
             one[swap], other[swap] = other[swap], one[swap]

@@ -14,6 +14,7 @@ from hilum.data.align import Floats, refine, warp
 from hilum.data.index import Candidates, candidates
 from hilum.data.levels import Ends, Levels, as_given, structure
 from hilum.data.likeness import similarity
+from hilum.data.small import Small
 from hilum.data.views import UPRIGHT, VIEWS, Prints, same_box, same_frame, unmoved
 
 Progress = Callable[[int, int], None]
@@ -59,8 +60,12 @@ def matches(
     if len(ours.boxes) == 0 or (theirs is not None and len(theirs.boxes) == 0):
         return ()
     with threadpool_limits(1):  # the work is shared out here; libraries that share it out once more wait for each other
-        pairs = candidates(ours, theirs)
-        likeness = verify(ours, theirs, pairs, progress)
+        small = Small.of(ours)
+        small_theirs = None if theirs is None else Small.of(theirs)
+        pairs = candidates(small, small_theirs)
+        levels = Levels(ours, small)
+        other = levels if theirs is None or small_theirs is None else Levels(theirs, small_theirs)
+        likeness = verify(levels, other, pairs, progress)
     needed = np.where(likeness.untouched, (3 + threshold) / 4, threshold)
     found = np.flatnonzero(likeness.share >= needed)
     found = found[np.lexsort((-likeness.share[found], pairs.second[found], pairs.first[found]))]
@@ -73,17 +78,15 @@ def matches(
     return tuple(best.values())
 
 
-def verify(ours: Prints, theirs: Prints | None, pairs: Candidates, progress: Progress | None = None) -> Likeness:
+def verify(ours: Levels, theirs: Levels, pairs: Candidates, progress: Progress | None = None) -> Likeness:
     """Align every pair and measure its likeness."""
     share, untouched = np.empty(len(pairs.first), np.float32), np.empty(len(pairs.first), bool)
-    one_set = Levels.of(ours)
-    other_set = one_set if theirs is None else Levels.of(theirs)
     order = np.argsort(pairs.view, kind="stable")
     bounds = np.flatnonzero(np.diff(pairs.view[order])) + 1
     parts = [part[s : s + BATCH] for part in np.split(order, bounds) for s in range(0, len(part), BATCH)]
 
     def likeness(part: NDArray[np.int64]) -> Likeness:
-        return _likeness(one_set, other_set, pairs.at(part))
+        return _likeness(ours, theirs, pairs.at(part))
 
     done = 0
     with ThreadPoolExecutor(WORKERS) as pool:

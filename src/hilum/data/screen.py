@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.data.align import warp
 from hilum.data.descriptor import SMALL, TAPER, unit
+from hilum.data.small import Stored
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -19,16 +20,18 @@ BATCH = 256  # queries at once
 PAIRS = 1024  # single pairs at once
 
 
-def screened(queries: Floats, stored: Floats, neighbours: Integers, limit: float) -> tuple[Integers, Integers, Floats]:
+def screened(queries: Floats, stored: Stored, neighbours: Integers, limit: float) -> tuple[Integers, Integers, Floats]:
     """Keep the pairs whose residual is below `limit`.
 
-    queries: (n, 16, 16) small images; stored: (m, 256) unit vectors; neighbours: (n, k) positions in it, -1 for none.
+    queries: (n, 16, 16) small images; neighbours: (n, k) positions in `stored`, -1 for none.
     Returns rows and columns in `neighbours`, and the residual of each in [0, 1].
     """
     residual = np.empty(neighbours.shape, np.float32)
     for start in range(0, len(queries), BATCH):
         part = slice(start, start + BATCH)
-        residual[part] = _residual(_tangents(queries[part]), stored[neighbours[part]])
+        tangents = _tangents(queries[part])
+        along = stored.along(neighbours[part], tangents)
+        residual[part] = 1 - (along * (along @ _inverse_gram(tangents))).sum(axis=2)
     row, column = np.nonzero((residual < limit) & (neighbours >= 0))
     return row, column, residual[row, column]
 
@@ -49,14 +52,6 @@ def laid_residual(templates: Floats, one: Integers, images: Floats, other: Integ
         tangents = _tangents(templates[own])
         along = (near[:, None] @ tangents[place])[:, 0]
         residual[part] = 1 - np.einsum("pi,pij,pj->p", along, _inverse_gram(tangents)[place], along)
-    return residual
-
-
-def _residual(tangents: Floats, near: Floats) -> Floats:
-    """(n, 256, 9) and (n, k, 256) -> (n, k): squared distance of each unit vector to the span of the tangents."""
-    along = near @ tangents
-    explained = (along * (along @ _inverse_gram(tangents))).sum(axis=2)
-    residual: Floats = 1 - explained
     return residual
 
 

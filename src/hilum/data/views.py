@@ -7,6 +7,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.data.shelf import taken
+
 Number = TypeVar("Number", np.uint8, np.int8, np.float32)
 
 Bytes = NDArray[np.uint8]
@@ -31,9 +33,9 @@ class Prints(NamedTuple):
     frames: Bytes
     boxes: Floats
 
-    def take(self, positions: NDArray[np.int64] | slice) -> Prints:
+    def take(self, positions: NDArray[np.int64]) -> Prints:
         """Those at `positions`."""
-        return Prints(self.thumbs[positions], self.frames[positions], self.boxes[positions])
+        return Prints(taken(self.thumbs, positions), taken(self.frames, positions), self.boxes[positions])
 
 
 def seen(prints: Prints, view: int) -> Prints:
@@ -58,7 +60,7 @@ def turned_boxes(boxes: Floats, view: int) -> Floats:
     return np.stack([x, y, half_width, half_height, black, white, width, height], axis=1)
 
 
-def inverse(view: NDArray[np.int64]) -> NDArray[np.int64]:
+def inverse(view: NDArray[np.int8]) -> NDArray[np.int8]:
     """Positions in VIEWS that undo those given: a reflection undoes itself, a turn is turned back."""
     return np.where(view < MIRRORED, -view % MIRRORED, view)
 
