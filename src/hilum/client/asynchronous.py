@@ -9,13 +9,12 @@ from typing import Any, Self, TypeVar, overload
 
 import httpx
 
-from hilum.client import calls, questions
+from hilum.client import questions
 from hilum.client.calls import Call
-from hilum.client.client import LOCAL, identity_of
 from hilum.client.questions import CONCURRENT, Filters, Question
 from hilum.client.results import Feedback, Job, Model, Prediction, Predictions, Task
 from hilum.client.sources import Many, One, Source, is_many, source_of, sources_of
-from hilum.errors import DataError, InputError
+from hilum.client.talk import Came, Pause, Talk, identity_of, manner
 
 T = TypeVar("T")
 
@@ -33,9 +32,8 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """`timeout`: seconds for one answer. `retries`: how often a busy or silent server is asked again."""
-        self.url = (url or os.environ.get("HILUM_URL") or LOCAL).rstrip("/")
-        self._retries = retries
-        headers = questions.headers(key or os.environ.get("HILUM_API_KEY"))
+        self._manner = manner(url, key, retries)
+        self.url, headers = self._manner.url, self._manner.headers
         self._http = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=timeout, transport=transport)
 
     @overload
@@ -55,10 +53,7 @@ class AsyncClient:
 
         async def ask(chunk: tuple[Source, ...]) -> Predictions:
             async with free:
-                try:
-                    found = await self._ask(questions.predict(chunk, given))
-                except InputError as error:  # a file that is alone in its request
-                    found = questions.unread(chunk, error)
+                found = await self._done(self._manner.predict(chunk, given))
             shown.step(len(chunk))
             return found
 
@@ -84,15 +79,7 @@ class AsyncClient:
         Raises:
             DataError: it failed or was cancelled.
         """
-        known = await self.job(job)
-        with questions.Bar(known.files, wanted=progress) as bar:
-            while not known.over:
-                await asyncio.sleep(pause)
-                before, known = known, await self.job(known)
-                bar.step(known.done - before.done)
-        if known.state != "done":
-            raise DataError(known.error or f"the batch was {known.state}")
-        return await self.results(known)
+        return await self._done(self._manner.wait(job, pause, progress))
 
     async def cancel(self, job: Job | str) -> Job:
         """Stop a batch, or forget one that is over; answers that were given stay on record."""
@@ -108,10 +95,7 @@ class AsyncClient:
         Raises:
             DataError: it cannot be measured; the message says why.
         """
-        identity = await self._ask(questions.measured(source, {"task": task, **given}))
-        while (found := await self._ask(questions.measurement(identity))) is None:  # noqa: ASYNC110  # no event comes from there
-            await asyncio.sleep(pause)
-        return found
+        return await self._done(self._manner.evaluate(source, {"task": task, **given}, pause))
 
     async def predictions(self, **filters: Any) -> AsyncIterator[Prediction]:
         """As `Client.predictions`: `async for`."""
@@ -154,22 +138,22 @@ class AsyncClient:
         await self.close()
 
     async def _ask(self, question: Question[T]) -> T:
-        return question.read(calls.read(await self._send(question.call)))
+        return await self._done(self._manner.ask(question))
 
-    async def _send(self, call: Call) -> httpx.Response:
-        attempt = 0
+    async def _done(self, talk: Talk[T]) -> T:
+        """Carry out a talk's steps."""
+        came: Came = None
         while True:
-            failure: httpx.Response | httpx.TransportError
             try:
-                failure = await self._http.request(call.method, call.path, **call.arguments())
-                if failure.is_success:
-                    return failure
+                step = talk.send(came)
+            except StopIteration as end:
+                answer: T = end.value
+                return answer
+            came = None
+            if isinstance(step, Pause):
+                await asyncio.sleep(step.seconds)
+                continue
+            try:
+                came = await self._http.request(step.method, step.path, **step.arguments())
             except httpx.TransportError as error:
-                failure = error
-            pause = calls.pause_after(call, attempt, failure) if attempt < self._retries else None
-            if pause is None:
-                if isinstance(failure, httpx.Response):
-                    return failure
-                raise calls.unreachable(self.url, failure) from failure
-            await asyncio.sleep(pause)
-            attempt += 1
+                came = error

@@ -10,15 +10,14 @@ from typing import Any, Self, TypeVar, overload
 
 import httpx
 
-from hilum.client import calls, questions
+from hilum.client import questions
 from hilum.client.calls import Call
 from hilum.client.questions import CONCURRENT, Filters, Question
 from hilum.client.results import Feedback, Job, Model, Prediction, Predictions, Task
-from hilum.client.sources import Many, One, Source, is_many, source_of, sources_of
-from hilum.errors import DataError, InputError
+from hilum.client.sources import Many, One, is_many, source_of, sources_of
+from hilum.client.talk import Came, Pause, Talk, identity_of, manner
 
 T = TypeVar("T")
-LOCAL = "http://127.0.0.1:8000"
 
 
 class Client:
@@ -39,9 +38,8 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         """`timeout`: seconds for one answer. `retries`: how often a busy or silent server is asked again."""
-        self.url = (url or os.environ.get("HILUM_URL") or LOCAL).rstrip("/")
-        self._retries = retries
-        headers = questions.headers(key or os.environ.get("HILUM_API_KEY"))
+        self._manner = manner(url, key, retries)
+        self.url, headers = self._manner.url, self._manner.headers
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=timeout, transport=transport)
 
     @overload
@@ -70,15 +68,8 @@ class Client:
             UsageError, Busy, AccessError: as `predict`.
         """
         chunks = questions.chunks(sources_of(what))
-
-        def ask(chunk: tuple[Source, ...]) -> Predictions:
-            try:
-                return self._ask(questions.predict(chunk, given))
-            except InputError as error:  # a file that is alone in its request
-                return questions.unread(chunk, error)
-
         with ThreadPoolExecutor(CONCURRENT) as pool:
-            answers = pool.map(ask, chunks)
+            answers = pool.map(lambda chunk: self._done(self._manner.predict(chunk, given)), chunks)
             shown = questions.shown(answers, chunks, wanted=progress)
             return Predictions(tuple(one for found in shown for one in found))
 
@@ -100,15 +91,7 @@ class Client:
         Raises:
             DataError: it failed or was cancelled.
         """
-        known = self.job(job)
-        with questions.Bar(known.files, wanted=progress) as bar:
-            while not known.over:
-                time.sleep(pause)
-                before, known = known, self.job(known)
-                bar.step(known.done - before.done)
-        if known.state != "done":
-            raise DataError(known.error or f"the batch was {known.state}")
-        return self.results(known)
+        return self._done(self._manner.wait(job, pause, progress))
 
     def cancel(self, job: Job | str) -> Job:
         """Stop a batch, or forget one that is over; answers that were given stay on record."""
@@ -124,10 +107,7 @@ class Client:
         Raises:
             DataError: it cannot be measured; the message says why.
         """
-        identity = self._ask(questions.measured(source, {"task": task, **given}))
-        while (found := self._ask(questions.measurement(identity))) is None:
-            time.sleep(pause)
-        return found
+        return self._done(self._manner.evaluate(source, {"task": task, **given}, pause))
 
     def predictions(self, **filters: Any) -> Iterator[Prediction]:
         """What is on record, page after page; filters as in GET /predictions, `label` for its `class`."""
@@ -173,28 +153,22 @@ class Client:
         self.close()
 
     def _ask(self, question: Question[T]) -> T:
-        return question.read(calls.read(self._send(question.call)))
+        return self._done(self._manner.ask(question))
 
-    def _send(self, call: Call) -> httpx.Response:
-        """One call, and again while the server says so."""
-        attempt = 0
+    def _done(self, talk: Talk[T]) -> T:
+        """Carry out a talk's steps."""
+        came: Came = None
         while True:
-            failure: httpx.Response | httpx.TransportError
             try:
-                failure = self._http.request(call.method, call.path, **call.arguments())
-                if failure.is_success:
-                    return failure
+                step = talk.send(came)
+            except StopIteration as end:
+                answer: T = end.value
+                return answer
+            came = None
+            if isinstance(step, Pause):
+                time.sleep(step.seconds)
+                continue
+            try:
+                came = self._http.request(step.method, step.path, **step.arguments())
             except httpx.TransportError as error:
-                failure = error
-            pause = calls.pause_after(call, attempt, failure) if attempt < self._retries else None
-            if pause is None:
-                if isinstance(failure, httpx.Response):
-                    return failure
-                raise calls.unreachable(self.url, failure) from failure
-            time.sleep(pause)
-            attempt += 1
-
-
-def identity_of(job: Job | str) -> str:
-    """The id of a batch, however it is named."""
-    return job.id if isinstance(job, Job) else job
+                came = error

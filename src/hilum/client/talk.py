@@ -1,0 +1,105 @@
+"""A question to the server -> what is sent and waited for, step by step, until there is an answer; knows no connection.
+
+Each function here is a generator: it yields a Call (and is sent what came of it) or a Pause, and returns the answer.
+The two clients only carry the steps out, one waiting and one awaiting.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx
+
+from hilum.client import calls, questions
+from hilum.client.calls import Call
+from hilum.client.questions import Question
+from hilum.client.results import Job, Predictions
+from hilum.client.sources import Source
+from hilum.errors import DataError, InputError
+
+LOCAL = "http://127.0.0.1:8000"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing is sent for so many seconds."""
+
+    seconds: float
+
+
+Came = httpx.Response | httpx.TransportError | None  # of a call; None: of a pause
+Talk = Generator[Call | Pause, Came, T]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a server is spoken to.
+
+    url: without a slash at the end. retries: how often a busy or silent server is asked again. headers: of every request.
+    """
+
+    url: str
+    retries: int
+    headers: Mapping[str, str]
+
+    def ask(self, question: Question[T]) -> Talk[T]:
+        """One question, and again while the server says so.
+
+        Raises:
+            HilumError: what the server answered, or that it does not answer.
+        """
+        attempt, call = 0, question.call
+        while True:
+            came = yield call
+            if isinstance(came, httpx.Response) and came.is_success:
+                break
+            assert came is not None
+            pause = calls.pause_after(call, attempt, came) if attempt < self.retries else None
+            if pause is None:
+                break
+            yield Pause(pause)
+            attempt += 1
+        if isinstance(came, httpx.TransportError):
+            raise calls.unreachable(self.url, came) from came
+        return question.read(calls.read(came))
+
+    def predict(self, chunk: Sequence[Source], given: Mapping[str, Any]) -> Talk[Predictions]:
+        """A few of many files; one that is alone in its request and cannot be read is an `Unread`."""
+        try:
+            return (yield from self.ask(questions.predict(chunk, given)))
+        except InputError as error:
+            return questions.unread(chunk, error)
+
+    def wait(self, job: Job | str, pause: float, progress: bool | None) -> Talk[Predictions]:
+        """Everything that came out of a batch, once it is over."""
+        known = yield from self.ask(questions.job(identity_of(job)))
+        with questions.Bar(known.files, wanted=progress) as bar:
+            while not known.over:
+                yield Pause(pause)
+                before, known = known, (yield from self.ask(questions.job(known.id)))
+                bar.step(known.done - before.done)
+        if known.state != "done":
+            raise DataError(known.error or f"the batch was {known.state}")
+        return (yield from self.ask(questions.results(known.id)))
+
+    def evaluate(self, source: Any, given: Mapping[str, Any], pause: float) -> Talk[dict[str, Any]]:
+        """The evaluation object, once it is measured."""
+        identity = yield from self.ask(questions.measured(source, given))
+        while (found := (yield from self.ask(questions.measurement(identity)))) is None:
+            yield Pause(pause)
+        return found
+
+
+def manner(url: str | None, key: str | None, retries: int) -> Manner:
+    """As the caller says, else as HILUM_URL and HILUM_API_KEY say, else the server on this machine."""
+    address = (url or os.environ.get("HILUM_URL") or LOCAL).rstrip("/")
+    return Manner(address, retries, questions.headers(key or os.environ.get("HILUM_API_KEY")))
+
+
+def identity_of(job: Job | str) -> str:
+    """The id of a batch, however it is named."""
+    return job.id if isinstance(job, Job) else job
