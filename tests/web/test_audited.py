@@ -48,18 +48,3 @@ def test_each_finding_has_its_sentence(said: dict[str, Any], tone: str, words: s
     found = findings(CLEAN | said)
     assert found.tone == tone
     assert words in " ".join(found.sentences)
-
-
-def test_the_most_serious_pairs_come_first_and_paths_are_short() -> None:
-    pairs = [
-        pair("/d/set/x/1", "/d/set/x/2"),
-        pair("/d/set/x/3", "/d/set/y/4", same=False, likeness=0.9),
-        pair("/d/set/x/5", "/d/set/y/6", across=True, likeness=0.8),
-    ]
-    found = findings(CLEAN | {"pairs": pairs, "verdict": "leaks"})
-    assert [(one["a"], one["b"]) for one in found.pairs] == [("x/5", "y/6"), ("x/3", "y/4"), ("x/1", "x/2")]
-
-
-def test_paths_that_share_nothing_stay_as_they_are() -> None:
-    found = findings(CLEAN | {"pairs": [pair("/d/1", "e/2")]})
-    assert (found.pairs[0]["a"], found.pairs[0]["b"]) == ("/d/1", "e/2")

@@ -20,6 +20,7 @@ from tests.interfaces.http.running import Running, running
 from tests.web.looking import PHONE, WIDE, visit
 
 SLOW = 60_000  # milliseconds
+DRAWN = "() => [...document.querySelectorAll('.pairs img')].every(e => e.complete && e.naturalWidth > 50)"
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +54,14 @@ def test_nothing_audited_yet_and_a_folder_by_keyboard(browser: Browser, root: Pa
         page.wait_for_url(re.compile("/app/data/.{36}$"))
         expect(page.get_by_role("region", name="Verdict")).to_contain_text("different labels", timeout=SLOW)
         expect(page.get_by_role("region", name="Conflicting labels")).to_contain_text("copy.png")
-        expect(page.frame_locator("iframe.report").locator("ul.pairs img").first).to_be_visible()
+        first = page.get_by_role("list", name="Pairs of copies").get_by_role("listitem").first
+        expect(first).to_contain_text("Exact copy")
+        expect(first).to_contain_text("labels differ")
+        assert min(first.locator("figcaption").all_inner_texts()) == "plain/copy.png"
+        page.wait_for_function(DRAWN)
         one.check("audit-conflicts")
+        page.get_by_text("The whole report").click()
+        expect(page.frame_locator("iframe.report").locator("ul.pairs img").first).to_be_visible()
         page.goto(one.address + "/app/data")
         row = page.get_by_role("row", name=re.compile("copied"))
         expect(row).to_contain_text("Done")
@@ -78,6 +85,52 @@ def test_a_dropped_zip_on_a_phone_in_the_dark(browser: Browser, server: Running,
         one.check("audit-phone")
         one.go("/app/data")
         one.check("data-phone")
+
+
+def test_pairs_are_looked_at_page_by_page_and_by_kind(browser: Browser, tmp_path: Path) -> None:
+    root, packed = tmp_path / "root", io.BytesIO()
+    for path in write_spots(root, 30):
+        (path.parent / f"{path.stem} again.png").write_bytes(path.read_bytes())
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(root.rglob("*.png")):
+            archive.write(path, path.relative_to(root))
+    with running(tmp_path / "home") as server, visit(browser, server) as one:
+        page = one.go("/app/data")
+        page.get_by_label("Zip with labelled images").set_input_files(
+            {"name": "twice.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
+        )
+        page.get_by_role("button", name="Audit the zip").click()
+        rows = page.get_by_role("list", name="Pairs of copies").get_by_role("listitem")
+        expect(rows).to_have_count(24, timeout=SLOW)
+        page.get_by_role("link", name=re.compile("^Exact copy")).click()
+        page.get_by_role("link", name="Next").click()
+        expect(page.get_by_text("Page 2 of 2")).to_be_visible()
+        assert "pairs=exact" in page.url
+        rows.last.scroll_into_view_if_needed()
+        page.wait_for_function(DRAWN)
+        one.check("audit-pairs")
+        page.goto(page.url.replace("page=2", "page=9"))
+        page.get_by_role("link", name="To the first").click()
+        expect(rows).to_have_count(24)
+        identity = page.url.split("/data/")[1][:36]
+        other = identity[:-1] + ("0" if identity[-1] != "0" else "1")
+        for path, status in (("99/a", 404), ("0/c", 404), ("-1/a", 404), ("x/a", 422), ("0/b", 200)):
+            assert server.ask("GET", f"/app/data/{identity}/pair/{path}").status == status, path
+        assert server.ask("GET", f"/app/data/{other}/pair/0/a").status == 404
+
+
+def test_pictures_of_a_folder_that_is_not_open_any_more_are_not_shown(
+    browser: Browser, root: Path, tmp_path: Path
+) -> None:
+    with running(tmp_path, DATA_ROOTS=str(root)) as server, visit(browser, server) as one:
+        page = one.go("/app/data")
+        page.get_by_label("Folder", exact=True).select_option("copied")
+        page.get_by_role("button", name="Audit the folder").click()
+        expect(page.locator(".pairs img").first).to_be_visible(timeout=SLOW)
+        address = page.locator(".pairs img").first.get_attribute("src") or ""
+        assert server.ask("GET", address).headers["content-type"] == "image/jpeg"
+    with running(tmp_path) as server:
+        assert server.ask("GET", address).is_problem()
 
 
 def test_what_is_no_zip_is_said_beside_the_button(browser: Browser, server: Running) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from hilum.interfaces.cli.main import main
 from hilum.interfaces.web import train as page_module
 from hilum.interfaces.web.trained import NETWORKS
 from hilum.interfaces.web.words import figure
@@ -54,6 +55,20 @@ def write_work(server: Running, identity: str, epochs: int, state: str, result: 
     return folder
 
 
+def write_reports(home: Path, package: Path) -> dict[str, str]:
+    """The pages that a training leaves in its run folder, made of the shipped samples."""
+    films, runs = home / "films", home / "runs" / "pneumonia-cxr-1"
+    for path in (ROOT / "samples" / "pneumonia-cxr").glob("*.png"):
+        (films / path.stem.split("-")[0]).mkdir(parents=True, exist_ok=True)
+        (films / path.stem.split("-")[0] / path.name).write_bytes(path.read_bytes())
+    task = ["--task", "pneumonia-cxr", "--json", "--report"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HILUM_HOME", str(home))
+        assert main(["evaluate", str(films), "--model", str(package), *task, str(runs / "report")]) == 0
+        assert main(["audit", str(films), *task, str(runs / "audit")]) == 0
+    return {"evaluation": str(runs / "report" / "index.html"), "audit": str(runs / "audit" / "index.html")}
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server with a second package of the chest task, and what two trainings of it said."""
@@ -69,9 +84,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         found = json.loads((SHIPPED / "metrics.json").read_bytes()) | {
             "model": {"name": "pneumonia-cxr", "version": "2.0.0", "digest": digest}
         }
-        write_work(server, ONE, 8, "done", {"package": str(folder), "digest": digest, "evaluation": found})
+        said = {"package": str(folder), "digest": digest, "reports": write_reports(home, folder), "evaluation": found}
+        write_work(server, ONE, 8, "done", said)
+        away = {"evaluation": str(write_spots(root / "more", 1)[0]), "audit": "/etc/hostname"}
         worse = {**found, "metrics": {**found["metrics"], "accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}}
-        write_work(server, TWO, 6, "done", {"package": "gone", "digest": "0" * 64, "evaluation": worse})
+        write_work(
+            server, TWO, 6, "done", {"package": "gone", "digest": "0" * 64, "evaluation": worse, "reports": away}
+        )
         yield server
 
 
@@ -129,6 +148,29 @@ def test_figures_and_promotion_with_its_reason(browser: Browser, server: Running
         assert (event.reference, event.why) == ("pneumonia-cxr@2.0.0", "finds more")
         page = one.go(f"/app/train/{TWO}")
         expect(page.get_by_text("is not installed here any more")).to_be_visible()
+
+
+def test_reports_and_the_card_are_looked_at_where_the_training_is(browser: Browser, server: Running) -> None:
+    with visit(browser, server, dark=True) as one:
+        page = one.go(f"/app/train/{ONE}")
+        page.get_by_text("Evaluation: curves").click()
+        frame = page.frame_locator("#report-evaluation iframe")
+        expect(frame.get_by_role("heading", level=1)).to_be_visible()
+        before = frame.locator("output").first.text_content()
+        frame.locator("input[type=range]").first.press("Home")  # its script runs, in an origin of its own
+        expect(frame.locator("output").first).not_to_have_text(before or "")
+        page.get_by_text("Audit of the data").click()
+        expect(page.frame_locator("#report-audit iframe").get_by_role("heading", level=1)).to_be_visible()
+        page.get_by_text("Card of the package").click()
+        expect(page.get_by_role("region", name="Model card")).to_contain_text("What it is for")
+        one.check("training-reports")
+        with page.expect_popup() as alone:
+            page.get_by_role("link", name="Open it alone").first.click()
+        expect(alone.value.get_by_role("heading", level=1)).to_be_visible()
+        assert alone.value.evaluate("origin") == "null"
+    answer = server.ask("GET", f"/works/{ONE}/report?of=audit")
+    assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
+    assert server.ask("GET", f"/works/{TWO}/report").status == 404  # it lies outside of the home folder
 
 
 def test_an_order_takes_the_lines_of_the_plan_along(

@@ -82,7 +82,7 @@ class Works:
         self._folder = folder
         self._environment = dict(environment or {})
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock, self._taking = threading.Lock(), threading.Lock()
         self._running: _Running | None = None
         self._closing = threading.Event()
         for work in sorted(self.all(), key=lambda work: work.at):
@@ -92,20 +92,33 @@ class Works:
         self._thread.start()
 
     def begin(
-        self, kind: str, title: str, arguments: Sequence[str], caller: str, files: Mapping[str, bytes] | None = None
+        self,
+        kind: str,
+        title: str,
+        arguments: Sequence[str],
+        caller: str,
+        files: Mapping[str, bytes] | None = None,
+        *,
+        identity: str | None = None,
     ) -> Work:
         """Put a work in the line, with files of its own beside it; it is on the disk when this returns.
+
+        identity: a UUID; a work of this id that is there already is not begun twice. None draws one.
 
         Raises:
             UsageError: no such kind.
         """
         if kind not in KINDS:
             raise UsageError(f"no work of the kind {kind!r}; there are: {', '.join(KINDS)}")
-        work = Work(str(uuid.uuid4()), kind, title, tuple(arguments), caller, round(time.time(), 3))
-        self.folder(work.id).mkdir(parents=True)
-        for name, data in (files or {}).items():
-            (self.folder(work.id) / name).write_bytes(data)
-        self._write(work)
+        work = Work(identity or str(uuid.uuid4()), kind, title, tuple(arguments), caller, round(time.time(), 3))
+        with self._taking:
+            if identity is not None:
+                with contextlib.suppress(NotFound):
+                    return self.get(identity)
+            self.folder(work.id).mkdir(parents=True, exist_ok=identity is not None)  # of one that was killed half way
+            for name, data in (files or {}).items():
+                (self.folder(work.id) / name).write_bytes(data)
+            self._write(work)
         self._queue.put(work.id)
         return work
 

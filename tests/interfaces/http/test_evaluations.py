@@ -6,6 +6,7 @@ import io
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,35 @@ def test_what_does_not_fit_is_said_at_the_door(server: Running, roots: Path, cha
     answer = server.ask("POST", "/evaluate", {"source": str(roots), "task": "pneumonia-cxr", **change})
     assert answer.status == status
     assert answer.is_problem()
+
+
+def test_the_same_key_is_the_same_evaluation_even_at_once(server: Running, roots: Path) -> None:
+    asked, key = {"source": str(roots), "task": "pneumonia-cxr"}, {"Idempotency-Key": "measure-1"}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: server.ask("POST", "/evaluate", asked, key), range(4)))
+    assert {answer.status for answer in answers} == {202}
+    (identity,) = {answer.json()["id"] for answer in answers}
+    other = server.ask("POST", "/evaluate", {**asked, "operating_point": "screening"}, key)
+    assert (other.status, other.json()["code"]) == (422, "key_reused")
+    assert server.ask("POST", "/evaluate", asked).json()["id"] != identity
+    assert server.ask("POST", "/evaluate", asked, {"Idempotency-Key": "k" * 256}).json()["code"] == "bad_key"
+    said = over(server, f"/evaluations/{identity}")
+    assert said["state"] == "done"
+    assert server.ask("POST", "/evaluate", asked, key).json()["evaluation"] == said["evaluation"]
+
+
+def test_a_key_is_of_one_zip_only(server: Running, roots: Path) -> None:
+    def packed(count: int) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for path in sorted(roots.rglob("*.png"))[:count]:
+                archive.write(path, path.relative_to(roots))
+        return form([("films.zip", out.getvalue())], task="pneumonia-cxr")
+
+    headers = {**TYPE, "Idempotency-Key": "zip-1"}
+    first, again, other = (server.ask("POST", "/evaluate", packed(count), headers) for count in (4, 4, 3))
+    assert first.json()["id"] == again.json()["id"]
+    assert (other.status, other.json()["code"]) == (422, "key_reused")
 
 
 def test_what_is_no_zip_is_refused(server: Running) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -245,3 +246,41 @@ def test_a_gzip_bomb_is_refused(server: Running) -> None:
     assert (answer.status, answer.json()["code"]) == (413, "too_large")
     assert server.ask("POST", INFER, b"no gzip", {"Content-Encoding": "gzip"}).status == 400
     assert server.ask("POST", INFER, b"x", {"Content-Encoding": "br"}).status == 415
+
+
+def test_the_same_key_gets_the_recorded_answers_even_at_once(server: Running) -> None:
+    body, key = told(XRAY + b"keyed", BRAIN), {"Idempotency-Key": "order-8"}
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: server.ask("POST", INFER, body, key), range(6)))
+    assert {answer.status for answer in answers} == {200}
+    (ids,) = {answer.json()["parameters"]["prediction_ids"] for answer in answers}
+    assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
+    outputs = [answer.json()["outputs"] for answer in answers]
+    assert all(one == outputs[0] for one in outputs)
+    fresh = server.ask("POST", INFER, body).json()
+    assert fresh["parameters"]["prediction_ids"] != ids
+    assert fresh["outputs"] == outputs[0]
+
+
+def test_a_key_is_of_one_question_only(server: Running) -> None:
+    key = {"Idempotency-Key": "order-9"}
+    assert server.ask("POST", INFER, told(XRAY), key).status == 200
+    others = [
+        (INFER, told(BRAIN)),
+        (INFER, {**told(XRAY), "parameters": {"operating_point": "screening"}}),
+        (INFER, {**told(XRAY), "parameters": {"prevalence": 0.1}}),
+        ("/v2/models/brain-tumor-mri/infer", told(XRAY)),
+    ]
+    for path, body in others:
+        answer = server.ask("POST", path, body, key)
+        assert (answer.status, answer.json()["code"]) == (422, "key_reused"), body
+        assert answer.is_problem()
+    assert server.ask("POST", INFER, told(XRAY), {"Idempotency-Key": ""}).json()["code"] == "bad_key"
+
+
+def test_pixels_with_a_key_too(server: Running) -> None:
+    pixels = planes(server, XRAY)
+    tensor = {"name": "pixels", "datatype": "UINT8", "shape": list(pixels.shape), "data": pixels.ravel().tolist()}
+    first, again = (server.ask("POST", INFER, {"inputs": [tensor]}, {"Idempotency-Key": "p"}) for _ in range(2))
+    assert first.json() == again.json()
+    assert "idempotent-replayed" in again.headers

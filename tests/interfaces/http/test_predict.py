@@ -111,6 +111,28 @@ def test_the_same_key_gets_the_same_answer_even_at_once(server: Running) -> None
     assert other.json()["code"] == "key_reused"
 
 
+def test_a_key_with_a_file_that_cannot_be_read_among_others(server: Running) -> None:
+    body = form(
+        [("a.png", XRAY.read_bytes() + b"some"), ("b.png", b"no image"), ("c.png", XRAY.read_bytes() + b"more")]
+    )
+    key = {**TYPE, "Idempotency-Key": "order-10"}
+    first, again = (server.ask("POST", "/predict", body, key) for _ in range(2))
+    assert (first.status, again.status) == (200, 200), again.body
+    ids = [[one.get("id") for one in answer.json()["predictions"]] for answer in (first, again)]
+    assert ids[0] == ids[1]
+    assert ["error" in one for one in again.json()["predictions"]] == [False, True, False]
+    assert ("idempotent-replayed" in first.headers, "idempotent-replayed" in again.headers) == (False, True)
+
+
+def test_a_key_is_of_one_question_only(server: Running) -> None:
+    body, key = form([("a.png", XRAY.read_bytes() + b"once")]), {**TYPE, "Idempotency-Key": "order-11"}
+    assert server.ask("POST", "/predict?task=pneumonia-cxr", body, key).status == 200
+    assert server.ask("POST", "/predict", body, key).headers["idempotent-replayed"] == "true"
+    for query in ("operating_point=screening", "prevalence=0.1", "task=brain-tumor-mri", "model=brain-tumor-mri"):
+        answer = server.ask("POST", f"/predict?{query}", body, key)
+        assert (answer.status, answer.json()["code"]) == (422, "key_reused"), query
+
+
 def test_two_answers_are_never_swapped(server: Running) -> None:
     alone = {
         path: server.ask("POST", "/predict", path.read_bytes(), {"Content-Type": "image/png"}).json()

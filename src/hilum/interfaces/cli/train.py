@@ -67,10 +67,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         pages = _reports(learned, dataset, bars)
     if arguments.json:
         found = learned.measured.evaluation.to_json()
-        print(json.dumps({"package": str(learned.package), "digest": learned.digest, "evaluation": found}))
+        said = {"package": str(learned.package), "digest": learned.digest, "reports": pages, "evaluation": found}
+        print(json.dumps(said))
     else:
         print(text(learned.measured.evaluation, task))
-        print(f"\npackage  {learned.package}\ndigest   {learned.digest}\n{pages}")
+        print(f"\npackage  {learned.package}\ndigest   {learned.digest}")
+        print(f"report   {pages['evaluation']}\naudit    {pages['audit']}")
     return 0
 
 
@@ -118,10 +120,11 @@ def _plan(dataset: Dataset, task: Task, arguments: argparse.Namespace) -> str:
     return "\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines())
 
 
-def _reports(learned: Learned, dataset: Dataset, bars: Bars) -> str:
+def _reports(learned: Learned, dataset: Dataset, bars: Bars) -> dict[str, str]:
+    """The pages of the run, by what they are of."""
     bars.stage("writing the reports")
     audited = write_audit_report(learned.audit, dataset, learned.folder / "audit")
     evaluated = write_evaluation_report(learned.measured, dataset, learned.speaker, learned.folder / "report")
     for prepared in learned.folder.glob("prepared-*.npy"):
         prepared.unlink()
-    return f"report   {evaluated}\naudit    {audited}"
+    return {"evaluation": str(evaluated.resolve()), "audit": str(audited.resolve())}

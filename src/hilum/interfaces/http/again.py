@@ -9,11 +9,14 @@ import hmac
 import json
 import uuid
 from asyncio import Lock, to_thread
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from weakref import WeakValueDictionary
 
-from hilum.errors import HilumError
+from starlette.applications import Starlette
+
+from hilum.errors import HilumError, InputError
 from hilum.flows.answer import Ask, Reply, answer_ids
 from hilum.interfaces.http.problems import Problem
 from hilum.parts import Parts
@@ -21,6 +24,26 @@ from hilum.records.entry import Record
 from hilum.secret import derived
 
 Ask_ = Callable[[Sequence[Ask]], Awaitable[list[Reply | HilumError]]]
+
+
+def again_of(app: Starlette) -> Again:
+    """The memory that the endpoints of an application share, made when it is first asked for."""
+    if not hasattr(app.state, "again"):
+        app.state.again = Again(app.state.parts)
+    made: Again = app.state.again
+    return made
+
+
+def keyed_id(secret: bytes, caller: str, key: bytes) -> str:
+    """The id that a caller's key decides.
+
+    Raises:
+        Problem: the key is too long, or empty (400).
+    """
+    if not 0 < len(key) <= 255:
+        raise Problem(400, "bad_key", "an Idempotency-Key has 1 to 255 characters")
+    digest = hmac.digest(secret, f"{caller}|".encode() + key, "sha256")
+    return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 class Again:
@@ -32,24 +55,22 @@ class Again:
         self._running: WeakValueDictionary[str, Lock] = WeakValueDictionary()
 
     async def answer(self, asks: Sequence[Ask], key: bytes, fresh: Ask_) -> tuple[list[Reply | HilumError], bool]:
-        """The recorded answers of this key, or those that `fresh` gives now; and which of the two.
+        """The recorded answers of this key and, of files that have none, those that `fresh` gives now.
+
+        And whether every answer was on record: a file that cannot be read is looked at again and has none.
 
         Raises:
-            Problem: the key is too long (400) or was used for other files (422).
+            Problem: the key is too long (400) or was used for other files or another question (422).
         """
-        if not 0 < len(key) <= 255:
-            raise Problem(400, "bad_key", "an Idempotency-Key has 1 to 255 characters")
-        named = [replace(ask, first_id=self._first_id(ask.caller, key, i)) for i, ask in enumerate(asks)]
+        named = [replace(ask, first_id=keyed_id(self._key, f"{ask.caller}|{i}", key)) for i, ask in enumerate(asks)]
         lock = self._running.setdefault(named[0].first_id or "", Lock())
         async with lock:  # the second of two at once waits for the first
             known = [await to_thread(self._known, ask) for ask in named]
-            if all(reply is not None for reply in known):
-                return [reply for reply in known if reply is not None], True
-            return await fresh(named), False
-
-    def _first_id(self, caller: str, key: bytes, index: int) -> str:
-        digest = hmac.digest(self._key, f"{caller}|{index}|".encode() + key, "sha256")
-        return str(uuid.UUID(bytes=digest[:16], version=4))
+            missing = [ask for ask, reply in zip(named, known, strict=True) if reply is None]
+            made = iter(await _fresh(missing, fresh, alone=len(named) == 1))
+            replies = [next(made) if reply is None else reply for reply in known]
+            news = any(isinstance(reply, Reply) and old is None for reply, old in zip(replies, known, strict=True))
+            return replies, not news
 
     def _known(self, ask: Ask) -> Reply | None:
         first = self._parts.records.get(ask.first_id or "")
@@ -57,6 +78,8 @@ class Again:
             return None
         if first.entry.columns.content != self._parts.clerk.content_of(ask.data):
             raise Problem(422, "key_reused", "this Idempotency-Key was used for another file")
+        if not _alike(json.loads(first.entry.body), ask):
+            raise Problem(422, "key_reused", "this Idempotency-Key was used to ask something else of this file")
         found, count = [first], 2
         while (more := self._parts.records.get(answer_ids(ask.first_id, count)[-1])) is not None:
             found.append(more)
@@ -66,6 +89,32 @@ class Again:
             cached=True,
             etag=(first.entry.columns.content or "")[:32],
         )
+
+
+async def _fresh(missing: Sequence[Ask], fresh: Ask_, *, alone: bool) -> list[Reply | HilumError]:
+    """What is asked alone raises where it cannot be read; here it may be the rest of several."""
+    if not missing:
+        return []
+    try:
+        return await fresh(missing)
+    except InputError as error:
+        if alone:
+            raise
+        return [error]
+
+
+def _alike(said: Mapping[str, Any], ask: Ask) -> bool:
+    """Whether a recorded answer is one to this question; who speaks for a task may have changed since."""
+    given = ask.options.prevalence
+    shares = given if given is None or isinstance(given, int | float) else list(given)
+    named = " " in ask.task  # a package was asked for by name
+    packages = [speaker.package for speaker in ask.desk.speakers]
+    return (
+        said["operating_point"] == ask.options.operating_point
+        and said.get("prevalence") == shares
+        and (said["task"] is None or said["task"] in [package.task.name for package in packages])
+        and (not named or said["model"] is None or said["model"]["name"] in [package.name for package in packages])
+    )
 
 
 def _with_name(record: Record, name: str) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from hilum.errors import Full
 from hilum.flows.answer import Ask
+from hilum.interfaces.http.again import keyed_id
 from hilum.interfaces.http.body import Upload
 from hilum.interfaces.http.packed import MEMBERS, Packed, is_zip
 from hilum.interfaces.http.problems import Problem
@@ -58,7 +58,7 @@ async def taken(parts: Parts, like: Ask, model: str | None, files: Iterable[Uplo
     """
     batches = parts.batches
     order = Order(
-        id=_identity(parts, like.caller, key),
+        id=str(uuid.uuid4()) if key is None else keyed_id(derived(parts.secret, "batch"), like.caller, key),
         caller=like.caller,
         task=like.task.split(" ", 1)[0],
         model=model,
@@ -99,15 +99,6 @@ def described(state: State) -> dict[str, Any]:
     """A batch as JSON; done: files that were looked at, unreadable: those of them that are no image."""
     unreadable = sum("error" in outcome for outcome in state.outcomes)
     return {**outlined(state.order), "done": state.done, "unreadable": unreadable}
-
-
-def _identity(parts: Parts, caller: str, key: bytes | None) -> str:
-    if key is None:
-        return str(uuid.uuid4())
-    if not 0 < len(key) <= 255:
-        raise Problem(400, "bad_key", "an Idempotency-Key has 1 to 255 characters")
-    digest = hmac.digest(derived(parts.secret, "batch"), f"{caller}|".encode() + key, "sha256")
-    return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
 def _plain(prevalence: object) -> float | tuple[float, ...] | None:

@@ -12,6 +12,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from hilum.errors import Full, HilumError, UnknownModel
 from hilum.flows.answer import Ask, Reply
 from hilum.flows.predict import Desk, Options, check_options
 from hilum.flows.shown import grey_png
+from hilum.interfaces.http.again import again_of
 from hilum.interfaces.http.body import read_bytes
 from hilum.interfaces.http.predict import caller_of, keeps, replies_of
 from hilum.interfaces.http.problems import Problem, answer, from_error
@@ -155,7 +157,8 @@ async def infer(request: Request, name: str, version: str = "") -> Response:
     """`image` BYTES [N] (base64 in JSON) or `pixels` UINT8 [N, 1, S, S] in; a refusal is a row with `admitted` false.
 
     Refused rows have NaN probabilities (null in JSON), an empty class and their reasons. The ids of the answers, which
-    are on record, stand in `parameters.prediction_ids`, with commas.
+    are on record, stand in `parameters.prediction_ids`, with commas. Header `Idempotency-Key`: the same key and images
+    get the recorded answers.
     """
     since, parts = time.perf_counter(), _parts(request)
     if parts.line.full:
@@ -167,10 +170,17 @@ async def infer(request: Request, name: str, version: str = "") -> Response:
     asked = await run_in_threadpool(read_request, plain, headers.get(HEADER_LENGTH))
     desk = await run_in_threadpool(_desk, parts, name, version)
     asks = await run_in_threadpool(_asks, parts, desk, asked, (caller_of(request.scope), since))
-    replies = await replies_of(parts.line, asks)
+    key, ask = headers.get("idempotency-key"), partial(replies_of, parts.line)
+    if key is None:
+        replies, replayed = await ask(asks), False
+    else:
+        replies, replayed = await again_of(request.app).answer(asks, key.encode("latin-1"), ask)
     if not any(isinstance(reply, Reply) for reply in replies):
         return from_error(next(reply for reply in replies if isinstance(reply, HilumError)))
-    return _answered(asked, _package(desk), replies)
+    answered = _answered(asked, _package(desk), replies)
+    if replayed:
+        answered.headers["Idempotent-Replayed"] = "true"
+    return answered
 
 
 def _asks(parts: Parts, desk: Desk, asked: Asked, sender: tuple[str, float]) -> list[Ask]:
@@ -231,13 +241,15 @@ def _answered(asked: Asked, package: Package, replies: Sequence[Reply | HilumErr
             rows.extend(json.loads(body) for body in reply.bodies)
         else:
             rows.append({"id": "", "prediction": None, "probabilities": {}, "gate": {"reasons": [reply.code]}})
+    spoke = next((row["model"] for row in rows if row.get("model")), None)  # on record: perhaps another version
+    digest, version = (spoke["digest"], spoke["version"]) if spoke else (package.digest, package.version)
     head = {
         "model_name": package.name,
-        "model_version": package.version,
+        "model_version": version,
         **({} if asked.id is None else {"id": asked.id}),
         "parameters": {
             "prediction_ids": ",".join(row["id"] for row in rows),
-            "digest": package.digest,
+            "digest": digest,
             "operating_point": str(asked.parameters.get("operating_point") or "balanced"),
         },
     }

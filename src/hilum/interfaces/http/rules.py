@@ -92,6 +92,7 @@ RULES: tuple[Rule, ...] = (
     _read("/app/monitoring", "monitor"),
     _read("/app/data", "data"),
     _read("/app/data/{identity}", "data"),
+    _read("/app/data/{identity}/pair/{place}/{side}", "data"),
     _read("/app/train", "train"),
     _read("/app/train/{identity}", "train"),
     _read("/app/settings", "account"),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field, ValidationError
@@ -102,11 +102,14 @@ def work(request: Request, identity: str) -> Response:
     return answer({**described(known, one), **told})
 
 
-@router.get("/works/{identity}/report", summary="The audit's page", response_class=FileResponse)
-def report(request: Request, identity: str) -> Response:
-    """HTML in one file."""
-    page = works_of(_parts(request)).folder(identity) / REPORT / "index.html"
-    if not page.is_file():
+@router.get("/works/{identity}/report", summary="The page of an audit or training", response_class=FileResponse)
+def report(request: Request, identity: str, of: Literal["audit", "evaluation"] | None = None) -> Response:
+    """HTML in one file. A training has two: `of` says which, its evaluation where nothing is said."""
+    parts = _parts(request)
+    known = works_of(parts)
+    one = known.get(identity)
+    page = report_page(known, one, parts.settings.home, of or ("evaluation" if one.kind == "train" else "audit"))
+    if page is None:
         raise NotFound("there is no report (yet)")
     return FileResponse(page, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": REPORT_POLICY})
 
@@ -118,8 +121,9 @@ def stopped(request: Request, identity: str) -> Response:
     return answer(described(known, known.stop(identity)))
 
 
-REPORT_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; frame-ancestors 'self'"
+REPORT_POLICY = (  # its scripts run in an origin of their own: they reach neither the server nor the cookies
+    "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+    "script-src 'unsafe-inline'; frame-ancestors 'self'"
 )
 
 
@@ -128,6 +132,18 @@ def works_of(parts: Parts) -> Works:
     if parts.works is None:
         raise NotFound("this server does no such work")
     return parts.works
+
+
+def report_page(known: Works, work: Work, home: Path, of: str) -> Path | None:
+    """Where the page of an audit, or one of the two of a training, lies below `home`; None where it does not."""
+    place = known.folder(work.id) / REPORT / "index.html"
+    if work.kind == "train":
+        said = known.result(work.id) if work.state == "done" else None
+        pages = said.get("reports") if isinstance(said, dict) else None
+        place = Path(str(pages.get(of, ""))) if isinstance(pages, dict) else Path()
+    elif work.kind != of:
+        return None
+    return place if place.is_file() and place.resolve().is_relative_to(home.resolve()) else None
 
 
 def can_learn() -> bool:

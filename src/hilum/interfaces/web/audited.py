@@ -41,8 +41,7 @@ class Findings:
     headline: str
     sentences: tuple[str, ...]
     figures: tuple[tuple[str, str, str], ...]
-    pairs: tuple[Mapping[str, Any], ...]
-    pairs_in_all: int
+    pairs: int
     conflicts: tuple[tuple[tuple[str, str], ...], ...]
     patients: tuple[tuple[str, str], ...]
     cues: tuple[tuple[str, float], ...]
@@ -53,18 +52,14 @@ class Findings:
 
 def findings(said: Mapping[str, Any]) -> Findings:
     """What the page says of an audit object."""
-    pairs = sorted(
-        said["pairs"], key=lambda p: (not p["across_splits"], p["same_label"] is not False, -p["similarity"])
-    )
     cues = tuple((CUES.get(name, name), area) for name, area in said["shortcuts"].items())
-    base, short = said["baseline"], _shortening(said)
+    base, short = said["baseline"], shortening(said)
     return Findings(
         tone=_tone(said),
         headline=HEADLINES.get(said["verdict"], said["verdict"]),
         sentences=tuple(_sentences(said)),
         figures=_figures(said),
-        pairs=tuple({**pair, "a": short(pair["a"]), "b": short(pair["b"])} for pair in pairs[:LISTED]),
-        pairs_in_all=len(pairs),
+        pairs=len(said["pairs"]),
         conflicts=tuple(
             tuple(zip(map(short, one["paths"]), one["labels"], strict=True)) for one in said["conflicts"][:LISTED]
         ),
@@ -83,16 +78,22 @@ def findings(said: Mapping[str, Any]) -> Findings:
     )
 
 
-def _shortening(said: Mapping[str, Any]) -> Callable[[str], str]:
-    """What all paths have in common need not stand in every line."""
+def shortening(said: Mapping[str, Any]) -> Callable[[str], str]:
+    """How the paths of an audit are written: what all have in common need not stand in every line."""
     paths = [path for pair in said["pairs"] for path in (pair["a"], pair["b"])]
     paths += [path for one in said["conflicts"] for path in one["paths"]]
     paths += [one["path"] for one in said["unreadable"]]
+    archives = {path.partition("#")[0] for path in paths if "#" in path}
+    packed = len(archives) == 1 and all("#" in path for path in paths)  # every file of one zip
+    shared = f"{archives.pop()}#" if packed else _folder(paths)
+    return lambda path: path.removeprefix(shared).lstrip("/") if shared else path
+
+
+def _folder(paths: list[str]) -> str:
     try:
-        shared = os.path.commonpath([str(Path(path).parent) for path in paths]) if paths else ""
+        return os.path.commonpath([str(Path(path).parent) for path in paths]) if paths else ""
     except ValueError:  # some begin at the root, some do not
-        shared = ""
-    return lambda path: path[len(shared) :].lstrip("/") if shared else path
+        return ""
 
 
 def _tone(said: Mapping[str, Any]) -> str:

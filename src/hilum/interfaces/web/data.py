@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from hilum.errors import NotFound
-from hilum.interfaces.http.works import can_audit, works_of
+from hilum.interfaces.http.works import can_audit, report_page, works_of
 from hilum.interfaces.web.audited import HEADLINES, findings
 from hilum.interfaces.web.page import must, parts_of, show
+from hilum.interfaces.web.pairs import FILTERS, pairs_shown, picture
 from hilum.interfaces.web.worked import all_of, shown, sources
-from hilum.jobs.works import REPORT, Works
+from hilum.jobs.works import Work, Works
 from hilum.parts import Parts
 from hilum.task import shipped_tasks
 
 router = APIRouter()
+Page = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
 @router.get("/data")
@@ -38,19 +40,39 @@ def data(request: Request) -> Response:
 
 
 @router.get("/data/{identity}")
-def audit(request: Request, identity: str) -> Response:
-    """One audit: how far it is, or what it found."""
+def audit(
+    request: Request, identity: str, pairs: str = "", page: Annotated[int, Query(ge=1, le=1_000_000)] = 1
+) -> Response:
+    """One audit: how far it is, or what it found, with the pairs of a filter page by page."""
     must(request, "data")
     known = works_of(parts_of(request))
-    work = known.get(identity)
-    if work.kind != "audit":
-        raise NotFound("no such audit")
+    work = _audit(known, identity)
     result = known.result(identity) if work.state == "done" else None
+    chosen = pairs if pairs in FILTERS else ""
     return show(request, "audit.html", {
         "work": shown(known, work),
         "found": findings(result) if result else None,
-        "report": _has_report(known, identity),
+        "pairs": pairs_shown(result, chosen, page) if result else None,
+        "filters": FILTERS,
+        "report": report_page(known, work, parts_of(request).settings.home, "audit") is not None,
     })  # fmt: skip
+
+
+@router.get("/data/{identity}/pair/{place}/{side}")
+def side(request: Request, identity: str, place: int, side: str) -> Response:
+    """The picture of one side of a pair."""
+    must(request, "data")
+    parts = parts_of(request)
+    known = works_of(parts)
+    drawn = picture(known, _audit(known, identity), parts.settings, (place, side))
+    return Response(drawn, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _audit(known: Works, identity: str) -> Work:
+    work = known.get(identity)
+    if work.kind != "audit":
+        raise NotFound("no such audit")
+    return work
 
 
 def _verdict(parts: Parts, identity: str) -> tuple[str, str]:
@@ -59,7 +81,3 @@ def _verdict(parts: Parts, identity: str) -> tuple[str, str]:
     if not result:
         return "", ""
     return findings(result).tone, HEADLINES.get(result["verdict"], result["verdict"])
-
-
-def _has_report(known: Works, identity: str) -> bool:
-    return (known.folder(identity) / REPORT / "index.html").is_file()

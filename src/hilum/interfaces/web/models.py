@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from hilum.errors import UnknownModel
 from hilum.evaluate.drawing import Axis, Chart, Dot, Line
-from hilum.interfaces.web.models_shown import opened
+from hilum.interfaces.web.models_shown import card_of, opened
 from hilum.interfaces.web.page import must, parts_of, show
 from hilum.interfaces.web.words import percent
-from hilum.model.package import CARD, Package
+from hilum.model.package import Package
 from hilum.registry.history import history
 from hilum.registry.pins import Known, known_packages
 
@@ -64,12 +64,11 @@ def model(request: Request, reference: str) -> Response:
     must(request, "read")
     one = _one(request, reference)
     package = one.package
-    card = package.read(CARD).decode() if package else ""
     events = [event for event in history(parts_of(request).records, one.known.task) if event.digest == one.known.digest]
     return show(request, "model.html", {
         "model": one,
         "figures": [name for name in FIGURES if name in one.metrics],
-        "card": card.split("---", 2)[-1].strip() if card.startswith("---") else card,
+        "card": card_of(package) if package else "",
         "roc": _roc(one.metrics, package).svg() if package and "sensitivity" in one.metrics else "",
         "reliability": _reliability(package.metrics) if package else "",
         "events": events,

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from hilum.errors import HilumError
-from hilum.model.package import Package, Trust, open_package
+from hilum.model.package import CARD, Package, Trust, open_package
 from hilum.registry.pins import Known, champion_for, known_packages, trust
 from hilum.settings import Settings
 from hilum.task import Label, Task, shipped_tasks
@@ -51,6 +51,12 @@ def by_digest(settings: Settings, digest: str | None) -> Package | None:
     """The package of this digest, where it is still installed and trusted."""
     known = next((one for one in known_packages(settings) if one.digest == digest), None)
     return None if known is None else opened(settings, known)
+
+
+def card_of(package: Package) -> str:
+    """The card for people: without the front matter, which is for catalogues."""
+    card = package.read(CARD).decode()
+    return card.split("---", 2)[-1].strip() if card.startswith("---") else card
 
 
 def label_of(task: Task | None, name: str) -> Label:

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from hilum.errors import NotFound
-from hilum.interfaces.http.works import can_learn, works_of
-from hilum.interfaces.web.models_shown import speaking
+from hilum.interfaces.http.works import can_learn, report_page, works_of
+from hilum.interfaces.web.models_shown import card_of, opened, speaking
 from hilum.interfaces.web.page import must, parts_of, show
 from hilum.interfaces.web.trained import HEADLINE, NETWORKS, Run, best, charts, name_of, run_of, side_by_side
 from hilum.interfaces.web.worked import shown, sources
@@ -57,7 +57,8 @@ def training(request: Request, identity: str) -> Response:
         "work": shown(known, work),
         "charts": charts(known, [work]),
         "came": came,
-        **(_places(parts, came) if came else {"installed": None, "speaks": None}),
+        "reports": [of for of in ("evaluation", "audit") if report_page(known, work, parts.settings.home, of)],
+        **(_places(parts, came) if came else {"installed": None, "speaks": None, "card": ""}),
     })  # fmt: skip
 
 
@@ -76,10 +77,12 @@ def _compared(known: Works, chosen: list[Work]) -> dict[str, Any] | None:
     return {"over": over, "rows": side_by_side(runs), "charts": charts(known, chosen), "alike": alike}
 
 
-def _places(parts: Parts, came: Run) -> dict[str, Known | None]:
-    """The package as it is installed here, and the one that speaks for its task now."""
+def _places(parts: Parts, came: Run) -> dict[str, Known | str | None]:
+    """The package as it is installed here with its card, and the one that speaks for its task now."""
     installed = next((one for one in known_packages(parts.settings) if one.digest == came.digest), None)
-    return {"installed": installed, "speaks": _speaker(parts, came.task)}
+    package = opened(parts.settings, installed) if installed else None
+    card = card_of(package) if package else ""
+    return {"installed": installed, "speaks": _speaker(parts, came.task), "card": card}
 
 
 def _speaker(parts: Parts, task: str) -> Known | None:
