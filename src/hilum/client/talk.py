@@ -39,7 +39,8 @@ Talk = Generator[Call | Pause, Came, T]
 class Manner:
     """How a server is spoken to.
 
-    url: without a slash at the end. retries: how often a busy or silent server is asked again. headers: of every request.
+    url: without a slash at the end. retries: how often a busy or silent server is asked again.
+    headers: of every request.
     """
 
     url: str
