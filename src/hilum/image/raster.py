@@ -23,6 +23,7 @@ from hilum.image.image import Image, Metadata
 from hilum.image.jpeg import Jpeg, read_jpeg
 from hilum.image.limits import Limits
 from hilum.image.raster_header import check_header
+from hilum.image.whole import load_whole
 
 # The plugins are named, not searched for: no other decoder of Pillow's is ever reached. Each waits for its first file.
 PLUGINS = {
@@ -49,7 +50,8 @@ def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Imag
     with named_faults(name, f"the {form} data"), _open(data, form, name) as image:
         limits.check_size(name, *image.size)
         if form == "TIFF":
-            return tuple(_pages(image, name, limits))
+            return tuple(_pages(image, data, name, limits))
+        load_whole(image, form, data, name)
         return (_image(image, form, _bits(image, form, data), name, 0),)
 
 
@@ -68,7 +70,7 @@ def _from_jpeg(found: Jpeg) -> Image:
     return Image(oriented(grey.unit_from_bytes(found.plane), found.turn), metadata, colour_share=found.share)
 
 
-def _pages(image: ImageFile.ImageFile, name: str, limits: Limits) -> Iterator[Image]:
+def _pages(image: ImageFile.ImageFile, data: bytes, name: str, limits: Limits) -> Iterator[Image]:
     """Every page but the small copies that some writers put beside a page (TIFF 6.0, NewSubfileType)."""
     total, frame = 0, 0
     for page in range(limits.max_frames):
@@ -83,7 +85,8 @@ def _pages(image: ImageFile.ImageFile, name: str, limits: Limits) -> Iterator[Im
         total += image.width * image.height
         if total > limits.max_total_pixels:
             raise ImageTooLarge(name, f"its pages hold more than {limits.max_total_pixels:,} pixels")
-        yield _image(image, "TIFF", _bits(image, "TIFF", b""), name, frame)
+        load_whole(image, "TIFF", data, name)
+        yield _image(image, "TIFF", _bits(image, "TIFF", data), name, frame)
         frame += 1
 
 
