@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from tests.interfaces.http.running import Running
+from tests.interfaces.http.serving import Serving
 
 WIDE, PHONE = (1400, 900), (375, 812)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -47,7 +48,13 @@ class Visit:
 
 @contextmanager
 def visit(
-    browser: Browser, server: Running, *, dark: bool = False, size: tuple[int, int] = WIDE, role: str = ""
+    browser: Browser,
+    server: Running | Serving,
+    *,
+    dark: bool = False,
+    size: tuple[int, int] = WIDE,
+    role: str = "",
+    touch: bool = False,
 ) -> Iterator[Visit]:
     """A window of its own, signed in as the user of a role where one is given."""
     address = f"http://127.0.0.1:{server.port}"
@@ -55,8 +62,10 @@ def visit(
         viewport={"width": size[0], "height": size[1]},
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
+        has_touch=touch,
+        is_mobile=touch,
     )
-    if role:
+    if role and isinstance(server, Running):
         context.add_cookies([{"name": "hilum", "value": server.sessions[role].token, "url": address}])
     page = context.new_page()
     one = Visit(page, address)

@@ -126,25 +126,6 @@ def test_signing_in_and_out(browser: Browser, server: Running) -> None:
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
-def test_inviting_somebody_who_then_chooses_a_password(browser: Browser, server: Running) -> None:
-    with visit(browser, server, role="admin") as one:
-        page = one.go("/app/settings")
-        page.get_by_label("Invite somebody: name").fill("doctor.who")
-        page.get_by_role("button", name="Invite").click()
-        link = page.locator("form[data-send='/users'] [data-reveal]")
-        expect(link).to_contain_text("/set-password#")
-        one.check("settings-invited")
-        address = link.text_content() or ""
-    with visit(browser, server) as one:
-        one.page.goto(address)
-        expect(one.page.get_by_role("heading", level=1)).to_have_text("Choose a password")
-        one.check("set-password")
-        one.page.get_by_label("Password").fill("a long and quiet sentence")
-        one.page.get_by_role("button", name="Set and sign in").click()
-        one.page.wait_for_url("**/app/read")
-        assert one.faults == []
-
-
 def test_a_key_is_shown_once_and_can_be_revoked(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="engineer") as one:
         page = one.go("/app/settings")
@@ -157,11 +138,3 @@ def test_a_key_is_shown_once_and_can_be_revoked(browser: Browser, server: Runnin
         page.get_by_role("button", name="Revoke night job").click()
         expect(page.get_by_role("row", name="night job")).to_contain_text("Revoked")
         assert one.faults == []
-
-
-def test_first_start_asks_for_the_first_administrator(browser: Browser, server: Running) -> None:
-    with visit(browser, server) as one:
-        page = one.go("/first-start#code-from-the-terminal")
-        expect(page.get_by_role("heading", level=1)).to_have_text("Welcome to Hilum")
-        expect(page.locator("#token")).to_have_value("code-from-the-terminal")
-        one.check("first-start")

@@ -24,12 +24,16 @@ def login(request: Request) -> Response:
         return move("/app/read")
     return show(request, "login.html", {
         "problem": _problem(request), "next": _next(request), "oidc": bool(parts.settings.oidc_issuer),
+        "nobody": not parts.access.users.all(),
     })  # fmt: skip
 
 
 @router.get("/first-start")
 def first_start(request: Request) -> Response:
-    """The first administrator, with the link that the start printed."""
+    """The first administrator, with the link that the start printed; once there is one, the way in is another."""
+    access = parts_of(request).access
+    if access is None or access.users.all():
+        return move("/login")
     return show(request, "first_start.html", {"problem": _problem(request)})
 
 
