@@ -5,6 +5,9 @@ G is any ONNX graph (N, 1, 128, 128) float32 -> (N, C) logits that ends in Globa
 the shipped network is taken. The package that serves it has the shipped gate: admission network, pixel rules and a
 novelty reference of its own. Every image is kept and recorded; no two requests carry the same bytes, so nothing is
 answered by the cache. Processor time is read from the server processes' own accounting.
+
+Then, with the server on one core and the client on another: its capacity there, how late answers are at half of it,
+and what is left of it when five times as many requests come (an open loop, load.py).
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -27,6 +31,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import psutil
+from load import load_of
 from onnx import TensorProto, helper, numpy_helper
 
 from hilum.image.decode import decode
@@ -68,26 +73,49 @@ def main() -> None:
         rows = [Row("bare loop", 1000 / bare, bare, bare, bare, 0)]
         rows += [_minimal(options.graph, images, options.requests, place)] if options.graph else []
         rows += _hilum(package, images, options, place)
+        pressed = _pressed(package, images, options, place) if len(os.sched_getaffinity(0)) > 1 else []
     print(f"\n{'what':<34} {'req/s':>7} {'p50 ms':>7} {'p99 ms':>7} {'cpu ms':>7} {'/ bare':>7} {'PSS MB':>7}")
     for row in rows:
         waits = f"{row.rate:7.0f} {row.p50:7.1f} {row.p99:7.1f}"
         print(f"{row.name:<34} {waits} {row.cpu:7.2f} {row.cpu / bare:7.2f} {row.memory:7.0f}")
+    print(f"\n{'on one core, 32 connections or an open loop':<50}")
+    for line in pressed:
+        print(f"  {line}")
     if options.json:
         options.json.write_text(json.dumps([vars(row) for row in rows], indent=1))
 
 
+def _pressed(package: Path, images: list[bytes], options: argparse.Namespace, place: Path) -> list[str]:
+    """Capacity, half of it and five times of it, with the server on the first core and this client on the second."""
+    every = sorted(os.sched_getaffinity(0))
+    command, env, port = _served(package, place, "pressed")
+    with Serving(["taskset", "-c", str(every[0]), *command], env, port, place / "pressed.log") as process:
+        os.sched_setaffinity(0, every[1:2])
+        try:
+            return _under_pressure(f"http://127.0.0.1:{port}/predict", images, process, options)
+        finally:
+            os.sched_setaffinity(0, every)
+
+
+def _under_pressure(url: str, images: list[bytes], process: psutil.Process, options: argparse.Namespace) -> list[str]:
+    load = partial(load_of, url, images)
+    asyncio.run(load().closed(CONNECTIONS, 300))  # warm
+    full = asyncio.run(load().closed(CONNECTIONS, options.requests)).goodput
+    half = asyncio.run(load().run(full / 2, options.seconds))
+    before = _pss(process)
+    over = asyncio.run(load().run(5 * full, options.seconds))
+    grown = _pss(process) / before - 1
+    turned = sum(count for status, count in over.statuses.items() if status == 503)
+    return [
+        f"capacity {full:.0f} requests/s",
+        f"half of it: p50 {half.late(0.5):.1f} ms, p99 {half.late(0.99):.1f} ms",
+        f"five times it: {over.goodput:.0f}/s answered ({over.goodput / full:.0%} of capacity, aim 90%)",
+        f"  {turned} of {sum(over.statuses.values())} told to come back, memory {grown:+.0%} (aim 10%)",
+    ]
+
+
 def _hilum(package: Path, images: list[bytes], options: argparse.Namespace, place: Path) -> list[Row]:
-    home = place / "home"
-    home.mkdir()
-    digest = digest_of(package)
-    (home / "pins.jsonl").write_text(json.dumps({"digest": digest, "why": "benchmark"}) + "\n")
-    port = _free_port()
-    models = place / "models"
-    (models / package.name).parent.mkdir(exist_ok=True)
-    if package.parent != models:
-        (models / package.name).symlink_to(package)
-    env = {**os.environ, "HILUM_HOME": str(home), "HILUM_MODELS": str(models), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "hilum", "serve", "--port", str(port)]
+    command, env, port = _served(package, place, "home")
     with Serving(command, env, port, place / "hilum.log") as process:
         url = f"http://127.0.0.1:{port}/predict"
         return [
@@ -95,6 +123,21 @@ def _hilum(package: Path, images: list[bytes], options: argparse.Namespace, plac
             _driven("hilum serve, cached, 32 open", process, url, images, options.requests, CONNECTIONS, fresh=False),
             _driven("hilum serve, recorded, 1 open", process, url, images, options.requests // 4, 1, fresh=True),
         ]
+
+
+def _served(package: Path, place: Path, name: str) -> tuple[list[str], dict[str, str], int]:
+    """The command, environment and port of a server with a home of its own that serves the package."""
+    home = place / name
+    home.mkdir()
+    digest = digest_of(package)
+    (home / "pins.jsonl").write_text(json.dumps({"digest": digest, "why": "benchmark"}) + "\n")
+    port = _free_port()
+    models = place / "models"
+    models.mkdir(exist_ok=True)
+    if package.parent != models and not (models / package.name).exists():
+        (models / package.name).symlink_to(package)
+    env = {**os.environ, "HILUM_HOME": str(home), "HILUM_MODELS": str(models), "OMP_NUM_THREADS": "1"}
+    return [sys.executable, "-m", "hilum", "serve", "--port", str(port)], env, port
 
 
 def _minimal(graph: Path, images: list[bytes], requests: int, place: Path) -> Row:
@@ -113,8 +156,13 @@ def _driven(
     before = _cpu(process)
     rate, waits = asyncio.run(_drive(url, images, requests, open_, fresh=fresh, salt=2))
     cpu = (_cpu(process) - before) / requests
-    pss = sum(one.memory_full_info().pss for one in _tree(process)) / 1e6
+    pss = _pss(process)
     return Row(name, rate, 1e3 * waits[len(waits) // 2], 1e3 * waits[int(0.99 * len(waits))], 1e3 * cpu, pss)
+
+
+def _pss(process: psutil.Process) -> float:
+    """Megabytes of the process tree, shared pages by their share."""
+    return float(sum(one.memory_full_info().pss for one in _tree(process)) / 1e6)
 
 
 async def _drive(
@@ -286,6 +334,7 @@ def _options() -> argparse.Namespace:
     data = Path(os.environ.get("HILUM_DATA", "../shared/data"))
     parser.add_argument("--images", type=Path, default=data / "brain-mri-4class")
     parser.add_argument("--requests", type=int, default=1500)
+    parser.add_argument("--seconds", type=float, default=10, help="of each open loop")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 

@@ -15,7 +15,7 @@ from hilum.interfaces.http.app import create_app
 from hilum.interfaces.http.logs import configure
 from hilum.interfaces.http.secured import first_words
 from hilum.interfaces.http.security import check_address
-from hilum.interfaces.http.wire import Wire
+from hilum.interfaces.http.shedding import for_line
 from hilum.parts import Parts, assemble
 from hilum.settings import Settings
 
@@ -43,7 +43,7 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
         print(words, file=said, flush=True)
     config = uvicorn.Config(
         create_app(parts),
-        http=Wire,
+        http=for_line(parts.line, parts.meters),
         ws="none",
         log_config=None,
         access_log=False,
