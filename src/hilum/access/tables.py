@@ -11,56 +11,52 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from hilum.columns import filled, open_to_null
 from hilum.errors import StorageError, UsageError
 from hilum.sqlite import set_up
 
 LOCK = 0x48494C41  # PostgreSQL: writers of access take turns, as they do in SQLite
 META = sa.MetaData()
 
+# password: argon2id, empty: cannot sign in with one. identity: "issuer subject" of OpenID Connect.
 users = sa.Table(
     "access_users", META,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
     sa.Column("folded", sa.Text, nullable=False, unique=True),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("password", sa.Text, nullable=False),  # argon2id; empty: cannot sign in with one
-    sa.Column("identity", sa.Text, unique=True),  # "issuer subject" of OpenID Connect
-    sa.Column("disabled", sa.Boolean, nullable=False),
-    sa.Column("created", sa.Double, nullable=False),
+    sa.Column("identity", sa.Text, unique=True),
+    *filled(name=sa.Text, role=sa.Text, password=sa.Text, disabled=sa.Boolean, created=sa.Double),
 )  # fmt: skip
+
+
+def _owner() -> sa.Column[str]:
+    return sa.Column("user", sa.Text, sa.ForeignKey(users.c.id), nullable=False, index=True)
+
+
 sessions = sa.Table(
     "access_sessions", META,
     sa.Column("hash", sa.LargeBinary, primary_key=True),
-    sa.Column("user", sa.Text, sa.ForeignKey("access_users.id"), nullable=False, index=True),
-    sa.Column("via", sa.Text, nullable=False),
-    sa.Column("seen", sa.Double, nullable=False),
-    sa.Column("ends", sa.Double, nullable=False),
+    _owner(),
+    *filled(via=sa.Text, seen=sa.Double, ends=sa.Double),
 )  # fmt: skip
 keys = sa.Table(
     "access_keys", META,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("hash", sa.LargeBinary, nullable=False),
-    sa.Column("user", sa.Text, sa.ForeignKey("access_users.id"), nullable=False, index=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("scopes", sa.Text, nullable=False),
-    sa.Column("created", sa.Double, nullable=False),
-    sa.Column("ends", sa.Double, nullable=False),
-    sa.Column("used", sa.Double),
-    sa.Column("revoked", sa.Boolean, nullable=False),
+    _owner(),
+    *filled(hash=sa.LargeBinary, name=sa.Text, scopes=sa.Text, created=sa.Double, ends=sa.Double, revoked=sa.Boolean),
+    *open_to_null(used=sa.Double),
 )  # fmt: skip
 links = sa.Table(
     "access_links", META,
     sa.Column("hash", sa.LargeBinary, primary_key=True),
     sa.Column("user", sa.Text, nullable=False, index=True),  # empty: the first start
-    sa.Column("ends", sa.Double, nullable=False),
+    *filled(ends=sa.Double),
 )  # fmt: skip
 attempts = sa.Table(
     "access_attempts", META,
     sa.Column("hash", sa.LargeBinary, primary_key=True),
-    sa.Column("failures", sa.Integer, nullable=False),
-    sa.Column("last", sa.Double, nullable=False),
+    *filled(failures=sa.Integer, last=sa.Double),
 )  # fmt: skip
-version = sa.Table("access_version", sa.MetaData(), sa.Column("version", sa.Integer, nullable=False))
+version = sa.Table("access_version", sa.MetaData(), *filled(version=sa.Integer))
 
 
 def _first(connection: Connection) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
+from hilum.columns import filled, open_to_null
 from hilum.errors import MissingExtra, RecordsError, UsageError
 from hilum.sqlite import set_up
 
@@ -38,24 +39,10 @@ RECORDS = Table(
     "records",
     METADATA,
     Column("number", _NUMBER, primary_key=True, autoincrement=True),
-    Column("writer", Text, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("id", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("caller", Text, nullable=False),
-    Column("subject", Text),
-    Column("task", Text),
-    Column("model", Text),
-    Column("digest", Text),
-    Column("label", Text),
-    Column("probability", Double),
-    Column("refused", SmallInteger),
-    Column("image", Text),
-    Column("content", Text),
-    Column("took", Double),
-    Column("body", Text, nullable=False),
-    Column("seal", LargeBinary, nullable=False),
+    *filled(writer=Text, seq=BigInteger, id=Text, kind=Text, at=BigInteger, caller=Text),
+    *open_to_null(subject=Text, task=Text, model=Text, digest=Text, label=Text),
+    *open_to_null(probability=Double, refused=SmallInteger, image=Text, content=Text, took=Double),
+    *filled(body=Text, seal=LargeBinary),
     UniqueConstraint("id", name="records_id"),
     Index("records_kind_at", "kind", "at"),
 )
@@ -67,7 +54,7 @@ PERSONAL = Table(
     METADATA,
     Column("id", Text, primary_key=True),
     Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    *filled(value=Text),
 )
 
 # upto: the highest number of a record that was seen.
@@ -76,11 +63,7 @@ CHECKPOINTS = Table(
     "checkpoints",
     METADATA,
     Column("number", _NUMBER, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
-    Column("writer", Text, nullable=False),
-    Column("upto", BigInteger, nullable=False),
-    Column("heads", Text, nullable=False),
-    Column("seal", LargeBinary, nullable=False),
+    *filled(at=BigInteger, writer=Text, upto=BigInteger, heads=Text, seal=LargeBinary),
 )
 
 SQLITE_OPENING = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=30000",

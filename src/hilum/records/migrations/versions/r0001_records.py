@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from hilum.columns import filled, open_to_null
+
 revision, down_revision, branch_labels, depends_on = "0001", None, None, None
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -16,24 +18,10 @@ def upgrade() -> None:
     op.create_table(
         "records",
         sa.Column("number", NUMBER, primary_key=True, autoincrement=True),
-        sa.Column("writer", sa.Text, nullable=False),
-        sa.Column("seq", sa.BigInteger, nullable=False),
-        sa.Column("id", sa.Text, nullable=False),
-        sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("caller", sa.Text, nullable=False),
-        sa.Column("subject", sa.Text),
-        sa.Column("task", sa.Text),
-        sa.Column("model", sa.Text),
-        sa.Column("digest", sa.Text),
-        sa.Column("label", sa.Text),
-        sa.Column("probability", sa.Double),
-        sa.Column("refused", sa.SmallInteger),
-        sa.Column("image", sa.Text),
-        sa.Column("content", sa.Text),
-        sa.Column("took", sa.Double),
-        sa.Column("body", sa.Text, nullable=False),
-        sa.Column("seal", sa.LargeBinary, nullable=False),
+        *filled(writer=sa.Text, seq=sa.BigInteger, id=sa.Text, kind=sa.Text, at=sa.BigInteger, caller=sa.Text),
+        *open_to_null(subject=sa.Text, task=sa.Text, model=sa.Text, digest=sa.Text, label=sa.Text),
+        *open_to_null(probability=sa.Double, refused=sa.SmallInteger, image=sa.Text, content=sa.Text, took=sa.Double),
+        *filled(body=sa.Text, seal=sa.LargeBinary),
         sa.UniqueConstraint("id", name="records_id"),
     )
     op.create_index("records_kind_at", "records", ["kind", "at"])
@@ -43,16 +31,12 @@ def upgrade() -> None:
         "personal",
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("value", sa.Text, nullable=False),
+        *filled(value=sa.Text),
     )
     op.create_table(
         "checkpoints",
         sa.Column("number", NUMBER, primary_key=True, autoincrement=False),
-        sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("writer", sa.Text, nullable=False),
-        sa.Column("upto", sa.BigInteger, nullable=False),
-        sa.Column("heads", sa.Text, nullable=False),
-        sa.Column("seal", sa.LargeBinary, nullable=False),
+        *filled(at=sa.BigInteger, writer=sa.Text, upto=sa.BigInteger, heads=sa.Text, seal=sa.LargeBinary),
     )
     for statement in _guards(op.get_bind().dialect.name):
         op.execute(statement)
