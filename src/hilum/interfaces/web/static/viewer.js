@@ -20,6 +20,7 @@ export class Viewer {
     this.panes = [];
     this.look = { ...WHOLE };
     this.tool = matchMedia("(pointer: coarse)").matches ? "move" : "window";
+    this.picked = false; // until a tool is picked, a finger moves the picture even where a mouse windows it
     this.opacity = 0.6;
     this.heatOn = false;
     this.heat = null;
@@ -190,8 +191,8 @@ export class Viewer {
   #gestures(pane) {
     const { osd } = pane;
     osd.addHandler("canvas-drag", (event) => {
-      const shifted = event.originalEvent.shiftKey;
-      const tool = shifted ? (this.tool === "move" ? "window" : "move") : this.tool;
+      const plain = event.pointerType === "touch" && !this.picked ? "move" : this.tool;
+      const tool = event.originalEvent.shiftKey ? (plain === "move" ? "window" : "move") : plain;
       if (tool === "move") return;
       event.preventDefaultAction = true;
       const { x, y } = event.delta;
@@ -232,6 +233,7 @@ export class Viewer {
     const hold = this.root.querySelector("[data-hold]");
     hold?.addEventListener("pointerdown", () => this.showOriginal(true));
     for (const end of ["pointerup", "pointerleave", "pointercancel"]) hold?.addEventListener(end, () => this.showOriginal(false));
+    hold?.addEventListener("contextmenu", (event) => event.preventDefault()); // a finger that stays opens no menu
     hold?.addEventListener("keydown", (event) => / |Enter/.test(event.key) && !event.repeat && this.showOriginal(!this.original));
     this.root.querySelector("[data-presets]")?.addEventListener("change", (event) => this.preset(Number(event.target.value)));
   }
@@ -243,6 +245,7 @@ export class Viewer {
 
   #pick(tool) {
     this.tool = tool;
+    this.picked = true;
     this.#refresh();
   }
 

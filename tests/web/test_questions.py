@@ -1,0 +1,65 @@
+"""What a page offers to be asked, and the state at its foot: both of the package that was promoted last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from hilum.learn.seal import write_package
+from hilum.registry.pins import pin
+from hilum.settings import read_settings
+from tests.conftest import ROOT
+from tests.interfaces.http.running import Running, running
+from tests.web.looking import PHONE, WIDE, visit
+
+SHIPPED = ROOT / "models" / "pneumonia-cxr"
+
+
+def noted(home: Path, note: str) -> str:
+    """The shipped chest package as version 2, which says something else of its screening point; its digest."""
+    manifest = json.loads((SHIPPED / "manifest.json").read_bytes())
+    files = {name: (SHIPPED / name).read_bytes() for name in manifest["files"]}
+    said = json.loads(files["calibration.json"])
+    said["points"]["screening"]["note"] = note
+    files["calibration.json"] = json.dumps(said).encode()
+    about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
+    folder = home / "models" / "pneumonia-cxr" / "2.0.0"
+    write_package(files, {**about, "version": "2.0.0"}, folder)
+    return pin(read_settings({"HILUM_HOME": str(home)}), folder, "test")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("home")
+    noted(home, "of the second version")
+    with running(home, THREADS="1", SERVE_THREADS="1") as server:
+        assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote", {"why": "a test"}).status == 201
+        yield server
+
+
+@pytest.mark.parametrize(("size", "path"), [(WIDE, "/app/read"), (PHONE, "/app/read"), (PHONE, "/app/jobs")])
+def test_the_promoted_model_of_the_chosen_question_stands_at_the_foot(
+    browser: Browser, server: Running, size: tuple[int, int], path: str
+) -> None:
+    with visit(browser, server, size=size) as one:
+        page = one.go(path)
+        foot = page.get_by_label("Models that answer")
+        if size == PHONE:
+            expect(foot).to_have_text("3 models", use_inner_text=True)
+        else:
+            expect(foot).to_contain_text("pneumonia-cxr 2.0.0")
+        if path == "/app/read":
+            page.get_by_text("Question and consent").click()
+        page.get_by_label("Question", exact=True).select_option("pneumonia-cxr")
+        expect(foot).to_have_text("pneumonia-cxr 2.0.0", use_inner_text=True)
+        expect(foot).to_be_in_viewport()
+        expect(page.locator("[data-state]")).to_be_in_viewport()
+        offered = page.get_by_label("Operating point").locator("option").all_inner_texts()
+        assert "screening (of the second version)" in offered
+        one.check(f"foot-{size[0]}")
+        page.get_by_label("Question", exact=True).select_option("auto")
+        expect(foot.locator("li:visible")).to_have_count(1 if size == PHONE else 3)
