@@ -112,7 +112,7 @@ def assemble(settings: Settings) -> Parts:
     Raises:
         UsageError: a setting does not fit, or something it names cannot be opened.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
     secret = read_secret(settings.secret_file)
     records = open_records(settings.database_url, secret, settings.home / HEAD)
     images = open_images(settings.images_url, secret)

@@ -81,3 +81,10 @@ def test_strange_kinds_and_ids_are_refused(tmp_path: Path) -> None:
         with pytest.raises(NotFound):
             works.get(identity)
     works.close()
+
+
+def test_what_is_sent_to_be_measured_is_its_owners_alone(tmp_path: Path) -> None:
+    works = Works(tmp_path / "works")
+    work = works.begin("audit", "a.zip", ["source.zip"], "local", {"source.zip": b"PK"})
+    assert works.folder(work.id).stat().st_mode & 0o077 == 0
+    works.close()

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from hilum.durable import sync_folder, write_whole
 from hilum.errors import ImageGone, NotFound, StorageError
 from hilum.secret import derived
 
@@ -80,8 +81,8 @@ class Inbox:
                 names.append(name)
                 keys.append(self._keep(place, data))
             made = replace(order, names=tuple(names), keys=tuple(keys), made=time.time_ns() // 1000)
-            _sync(place)
             self.write(made)
+            sync_folder(self._folder)
             whole = True
         except OSError as error:
             raise StorageError(f"the batch cannot be kept: {error.strerror}") from error
@@ -104,14 +105,7 @@ class Inbox:
 
     def write(self, order: Order) -> None:
         """Put an order in the place of the one before, whole or not at all."""
-        place = self._place(order.id)
-        fresh = place / f"{ORDER}.new"
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump(asdict(order), file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(place / ORDER)
-        _sync(place)
+        write_whole(self._place(order.id) / ORDER, json.dumps(asdict(order)).encode())
 
     def rewrite(self, identity: str, change: Callable[[Order], Order]) -> Order:
         """Put what `change` makes of an order in its place; nobody else, no other process either, writes meanwhile.
@@ -230,12 +224,3 @@ def _order(said: dict[str, Any]) -> Order:
     shares = said.pop("prevalence")
     prevalence = tuple(shares) if isinstance(shares, list) else shares
     return Order(**{**said, "prevalence": prevalence, "names": tuple(said["names"]), "keys": tuple(said["keys"])})
-
-
-def _sync(folder: Path) -> None:
-    """What stands in a folder survives a loss of power, too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

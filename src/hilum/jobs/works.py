@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from hilum.durable import sync_folder, write_whole
 from hilum.errors import NotFound, UsageError
 
 STATES = ("waiting", "running", "done", "failed", "stopped")
@@ -115,10 +116,12 @@ class Works:
             if identity is not None:
                 with contextlib.suppress(NotFound):
                     return self.get(identity)
-            self.folder(work.id).mkdir(parents=True, exist_ok=identity is not None)  # of one that was killed half way
+            place = self.folder(work.id)  # there already: of one that was killed half way
+            place.mkdir(parents=True, mode=0o700, exist_ok=identity is not None)
             for name, data in (files or {}).items():
-                (self.folder(work.id) / name).write_bytes(data)
+                write_whole(place / name, data)
             self._write(work)
+            sync_folder(self._folder)
         self._queue.put(work.id)
         return work
 
@@ -229,13 +232,7 @@ class Works:
         log.info("work %s %s: %s", work.id, work.kind, state)
 
     def _write(self, work: Work) -> Work:
-        path = self.folder(work.id) / STATE
-        fresh = path.with_suffix(".new")
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump(asdict(work), file)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        write_whole(self.folder(work.id) / STATE, json.dumps(asdict(work)).encode())
         return work
 
 

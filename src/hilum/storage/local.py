@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from hilum.durable import sync_folder
 from hilum.errors import StorageError
 from hilum.group import Group, Waiting
 from hilum.sqlite import set_up
@@ -122,7 +123,7 @@ class LocalShelf:
         if found is None:
             if not self._file.exists():  # before SQLite does, so that its neighbours inherit the mode
                 os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
-                _sync(self._folder)
+                sync_folder(self._folder)
             found = sqlite3.connect(self._file, timeout=30, isolation_level=None, check_same_thread=False)
             set_up(found, _OPENING)
             self._mine.connection = found
@@ -167,17 +168,8 @@ class LocalShelf:
             os.fsync(out.fileno())
         fresh.replace(final)
         for folder in (final.parent, final.parent.parent, self._folder):
-            _sync(folder)
+            sync_folder(folder)
 
 
 _DONE: Future[None] = Future()
 _DONE.set_result(None)
-
-
-def _sync(folder: Path) -> None:
-    """Names are durable once their folder is."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

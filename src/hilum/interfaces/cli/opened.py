@@ -63,7 +63,7 @@ def records_of(settings: Settings) -> Iterator[Records]:
         from hilum.records.store import open_records
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
     secret = _secret_of(settings) if _recorded(settings) else read_secret(settings.secret_file)
     records = open_records(settings.database_url, secret, settings.home / HEAD)
     try:

@@ -36,7 +36,7 @@ def act(arguments: argparse.Namespace, settings: Settings) -> None:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Access]:
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
     secret = read_secret(settings.secret_file)
     records = open_records(settings.database_url, secret, settings.home / HEAD)
     try:
