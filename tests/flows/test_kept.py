@@ -59,16 +59,23 @@ def test_a_dicom_that_cannot_be_freed_of_names_is_answered_and_not_kept(asked):
     assert kept is None
 
 
-def test_what_is_written_beside_a_picture_is_not_kept(asked):
-    out = io.BytesIO()
-    words = PngInfo()
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])
+def test_what_is_written_beside_a_picture_is_not_kept_and_the_kept_one_answers_alike(asked, form):
+    out, words = io.BytesIO(), PngInfo()
     words.add_text("Patient", "CANARY")
+    options = {
+        "PNG": {"pnginfo": words},
+        "TIFF": {"tiffinfo": {270: "CANARY", 315: "CANARY"}},
+        "JPEG": {"comment": b"CANARY"},
+    }
     with Picture.open(FILMS[0]) as picture:
-        picture.save(out, "PNG", pnginfo=words)
+        picture.save(out, form, **options[form])
     said, kept = asked(out.getvalue())
     assert b"CANARY" in out.getvalue()
     assert b"CANARY" not in kept
+    again, _ = asked(kept)
     assert said["prediction"]
+    assert (again["probabilities"], again["gate"]) == (said["probabilities"], said["gate"])
 
 
 @pytest.mark.parametrize(("said", "expected"), [("YES", ["burned_in_text"]), ("NO", None), ("", None)])

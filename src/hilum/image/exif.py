@@ -20,3 +20,8 @@ def exif_orientation(exif: bytes) -> int:
         if (tag, kind, count) == (_ORIENTATION, 3, 1):
             return int(value)
     return 1
+
+
+def exif_block(turn: int) -> bytes:
+    """An EXIF block that says how a picture is turned, and nothing else."""
+    return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, _ORIENTATION, 3, 1, turn, 0, 0)

@@ -1,7 +1,7 @@
-"""The bytes of a picture -> the same picture without what is written beside its pixels: EXIF, comments, texts.
+"""The bytes of a picture -> the same picture with what its pixels need and nothing else; decodes nothing.
 
-Nothing is decoded and no pixel changes; of EXIF the orientation stays, because it turns the picture. TIFF and BMP are
-left as they are.
+EXIF, XMP, ICC profiles, comments, texts, thumbnails, private parts and whatever hangs behind the end go, by lists of
+what may stay. No pixel changes; of EXIF the orientation stays, because it turns the picture.
 """
 
 from __future__ import annotations
@@ -9,31 +9,41 @@ from __future__ import annotations
 import struct
 import zlib
 
-from hilum.image.exif import exif_orientation
+from hilum.errors import UnreadableImage
+from hilum.image.exif import exif_block, exif_orientation
+from hilum.image.remarks_jpeg import bare_jpeg, blank_jpeg, blank_jpeg_2000
+from hilum.image.remarks_tiff import bare_tiff
 
-_BARE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # JPEG markers without a length
-_COM, _APP0, _APP1, _APP14, _APP15, _SOS = 0xFE, 0xE0, 0xE1, 0xEE, 0xEF, 0xDA
-_NEEDED = {
-    _APP0: (b"JFIF", b"JFXX"),
-    0xE8: (b"mrfx", b"SPIFF"),
-    _APP14: (b"Adobe",),
-}  # they tell how to read the colours
-_WORDS = frozenset((b"tEXt", b"zTXt", b"iTXt", b"tIME"))
+_PNG_NEEDED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+_WEBP_NEEDED = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"))
+_WEBP_ICC, _WEBP_EXIF, _WEBP_XMP = 0x20, 0x08, 0x04  # flags of VP8X
+_SRGB, _LINKED, _EMBEDDED = 0x73524742, 0x4C494E4B, 0x4D424544  # colour spaces of a BMP; the last two hold a profile
 _ITEM = b"\xfe\xff\x00\xe0"
+_FAULTS = (struct.error, LookupError, ValueError, OverflowError, MemoryError)
 
 
 def without_remarks(data: bytes) -> bytes:
-    """The picture without them; the very same bytes where it has none, or is broken or of another format."""
+    """The picture without them; the very same bytes where it has none.
+
+    Raises:
+        UnreadableImage: it cannot be walked through, or is of another format, so that nothing of it may be kept.
+    """
     try:
         if data[:3] == b"\xff\xd8\xff":
-            return _jpeg(data)
-        if data[:8] == b"\x89PNG\r\n\x1a\n":
-            return _png(data)
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return _webp(data)
-    except (struct.error, IndexError):
-        return data
-    return data
+            found = bare_jpeg(data)
+        elif data[:8] == b"\x89PNG\r\n\x1a\n":
+            found = _png(data)
+        elif data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            found = bare_tiff(data)
+        elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            found = _webp(data)
+        elif data[:2] == b"BM":
+            found = _bmp(data)
+        else:
+            raise ValueError("of no format that is known here")
+    except _FAULTS as error:
+        raise UnreadableImage("this picture", "what is written beside its pixels cannot be taken out") from error
+    return data if found == data else found
 
 
 def frames_without_remarks(encapsulated: bytes) -> bytes:
@@ -43,89 +53,76 @@ def frames_without_remarks(encapsulated: bytes) -> bytes:
         length = struct.unpack_from("<I", out, position + 4)[0]
         start, stop = position + 8, min(position + 8 + length, len(out))
         if out[start : start + 2] == b"\xff\xd8":
-            _blank_jpeg(out, start, stop)
+            blank_jpeg(out, start, stop)
         elif (stream := out.find(b"\xff\x4f\xff\x51", start, stop)) >= 0:
-            _blank_jpeg_2000(out, stream + 2, stop)
+            blank_jpeg_2000(out, stream + 2, stop)
         position = start + length
     return bytes(out)
 
 
-def _jpeg(data: bytes) -> bytes:
-    out = bytearray(data)
-    return bytes(out) if _blank_jpeg(out, 0, len(out)) else data
-
-
-def _blank_jpeg(out: bytearray, start: int, stop: int) -> bool:
-    """Blank comments and application data up to the first scan (T.81 B.2.4); whether there were any."""
-    position, found = start + 2, False
-    while position + 4 <= stop and out[position] == 0xFF:
-        marker = out[position + 1]
-        if marker == 0xFF or marker in _BARE:
-            position += 1 if marker == 0xFF else 2
-            continue
-        if marker == _SOS:
-            break
-        end = position + 2 + struct.unpack_from(">H", out, position + 2)[0]
-        inside = slice(position + 4, min(end, stop))
-        if marker == _COM or (_APP0 <= marker <= _APP15 and not out[inside].startswith(_NEEDED.get(marker, ()))):
-            out[inside] = _blank(bytes(out[inside])) if marker == _APP1 else bytes(len(out[inside]))
-            found = True
-        position = end
-    return found
-
-
-def _blank_jpeg_2000(out: bytearray, start: int, stop: int) -> None:
-    """Blank the comments of the main header (T.800 A.9.2)."""
-    position = start
-    while position + 4 <= stop and out[position] == 0xFF and out[position + 1] not in (0x90, 0x93):  # SOT, SOD
-        end = position + 2 + struct.unpack_from(">H", out, position + 2)[0]
-        if out[position + 1] == 0x64:
-            inside = slice(position + 6, min(end, stop))  # after the registration value
-            out[inside] = b" " * len(out[inside])
-        position = end
-
-
-def _blank(segment: bytes) -> bytes:
-    """An EXIF block of the same length that holds the orientation and nothing else; anything else: zeros."""
-    head, block = (b"Exif\0\0", segment[6:]) if segment.startswith(b"Exif\0\0") else (b"", segment)
-    turn = exif_orientation(block)
-    if turn == 1:
-        return bytes(len(segment))
-    kept = head + struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, 0x0112, 3, 1, turn, 0, 0)
-    return kept[: len(segment)] + bytes(max(0, len(segment) - len(kept)))
-
-
 def _png(data: bytes) -> bytes:
-    """Chunks, PNG 5.3; texts and the time go, EXIF keeps the orientation."""
-    parts, position, found = [data[:8]], 8, False
-    while position + 12 <= len(data):
+    """Chunks (PNG 5.3) up to the end; a file without its end mark is read, and so is walked through, too."""
+    parts, position, turn = [data[:8]], 8, 1
+    while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 12 + length
-        chunk = data[position:end]
-        if kind in _WORDS:
-            found = True
-        elif kind == b"eXIf":
-            found, body = True, _blank(chunk[8:-4])
-            parts.append(struct.pack(">I4s", length, kind) + body + struct.pack(">I", zlib.crc32(kind + body)))
-        else:
-            parts.append(chunk)
+        if kind == b"eXIf":
+            turn = exif_orientation(data[position + 8 : end - 4])
+        if kind == b"IEND" and turn != 1:
+            parts.append(_png_chunk(b"eXIf", exif_block(turn)))
+        if kind in _PNG_NEEDED:
+            parts.append(data[position:end])
         position = end
         if kind == b"IEND":
-            found = found or end < len(data)  # what hangs on behind goes too
             break
-    else:
-        return data
-    return b"".join(parts) if found else data
+    return b"".join(parts)
+
+
+def _png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4s", len(body), kind) + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def _webp(data: bytes) -> bytes:
-    """Chunks of RIFF; those of EXIF and XMP are blanked in place."""
-    out, position, found = bytearray(data), 12, False
-    while position + 8 <= len(out):
-        kind, length = struct.unpack_from("<4sI", out, position)
-        inside = slice(position + 8, min(position + 8 + length, len(out)))
-        if kind in (b"EXIF", b"XMP "):
-            found = True
-            out[inside] = _blank(bytes(out[inside])) if kind == b"EXIF" else b" " * len(out[inside])
+    """Chunks of RIFF (RFC 9649, 2.3 to 2.7)."""
+    body = _webp_chunks(data, 12, min(len(data), 8 + struct.unpack_from("<I", data, 4)[0]))
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def _webp_chunks(data: bytes, position: int, stop: int) -> bytes:
+    parts = []
+    while position + 8 <= stop:
+        kind, length = struct.unpack_from("<4sI", data, position)
+        inside = data[position + 8 : min(position + 8 + length, stop)]
+        if kind == b"VP8X":
+            inside = bytes((inside[0] & ~(_WEBP_ICC | _WEBP_XMP),)) + inside[1:]
+        elif kind == b"ANMF":
+            inside = inside[:16] + _webp_chunks(inside, 16, len(inside))
+        elif kind == b"EXIF":
+            inside = exif_block(exif_orientation(inside.removeprefix(b"Exif\0\0")))
+        if kind in _WEBP_NEEDED or kind == b"EXIF":
+            parts.append(struct.pack("<4sI", kind, len(inside)) + inside + b"\0" * (len(inside) % 2))
         position += 8 + length + length % 2
-    return bytes(out) if found else data
+    return b"".join(parts)
+
+
+def _bmp(data: bytes) -> bytes:
+    """Headers, masks, colours and pixels; between and behind them nothing (no profile, and no path to one)."""
+    pixels, size = struct.unpack_from("<II", data, 10)
+    if size < 40:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+        method, used = 0, 0
+    else:
+        width, height, _, bits, method = struct.unpack_from("<iiHHI", data, 18)
+        used = struct.unpack_from("<I", data, 46)[0]
+    colours = (used or 1 << bits) * (3 if size < 40 else 4) if bits <= 8 else 0
+    masks = {3: 12, 6: 16}.get(method, 0) if size == 40 else 0
+    head = bytearray(data[: min(14 + size + masks + colours, pixels)])
+    end = pixels + (width * bits + 31) // 32 * 4 * abs(height)
+    struct.pack_into("<II", head, 2, min(end, len(data)), 0)  # the length of the file; two reserved numbers
+    if size == 64:  # of OS/2: units, a number of the application
+        head[54:78] = bytes(24)
+    if size >= 108 and struct.unpack_from("<I", head, 70)[0] in (_LINKED, _EMBEDDED):
+        struct.pack_into("<I", head, 70, _SRGB)
+    if size >= 124:
+        struct.pack_into("<III", head, 126, 0, 0, 0)  # where the profile is and how long, reserved
+    return bytes(head) + bytes(max(0, pixels - len(head))) + data[pixels:end]
