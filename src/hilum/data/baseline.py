@@ -62,8 +62,7 @@ def baseline(
     by_group = fold_numbers(groups, digests, _FOLDS)
     asked, known = sample(digests, QUESTIONS), sample(digests, MEMORY, seed=1)
     flat = flat_thumbnails(thumbnails)
-    with_copies = _right(flat, labels, asked, known, by_image)
-    without = _right(flat, labels, asked, known, by_group)
+    with_copies, without = _right(flat, labels, asked, known, (by_image, by_group))
     return Baseline(
         _mean(with_copies), _mean(without), len(with_copies), len(without), f"{_FOLDS} folds, by image and by group"
     )
@@ -79,7 +78,7 @@ def _of_split(
     test, train = np.flatnonzero(tests), np.flatnonzero(~tests)
     asked = test[sample([digests[i] for i in test.tolist()], QUESTIONS)]
     known = train[sample([digests[i] for i in train.tolist()], MEMORY, seed=1)]
-    right = _right(flat_thumbnails(thumbnails), labels, asked, known, tests.astype(np.int64))
+    (right,) = _right(flat_thumbnails(thumbnails), labels, asked, known, (tests.astype(np.int64),))
     clean = right[~np.isin(groups[asked], groups[train])]
     rule = "the supplied split; without the test images whose group is in training"
     return Baseline(_mean(right), _mean(clean), len(right), len(clean), rule)
@@ -90,19 +89,20 @@ def _right(
     labels: NDArray[np.int64],
     asked: NDArray[np.int64],
     known: NDArray[np.int64],
-    folds: NDArray[np.int64],
-) -> NDArray[np.bool_]:
-    """Whether the nearest image of another fold bears the label, for each question that has one."""
-    answers = [np.zeros(0, dtype=bool)]
-    memory, memory_folds = flat[known], folds[known]
+    ways: tuple[NDArray[np.int64], ...],
+) -> list[NDArray[np.bool_]]:
+    """For each way to fold: whether the nearest image of another fold bears the label, for the questions with one."""
+    answers = [[np.zeros(0, dtype=bool)] for _ in ways]
+    memory = flat[known]
     for start in range(0, len(asked), _BLOCK):
         block = asked[start : start + _BLOCK]
         likeness = flat[block] @ memory.T
-        likeness[folds[block][:, None] == memory_folds[None, :]] = -2.0
-        nearest = likeness.argmax(axis=1)
-        found = likeness[np.arange(len(block)), nearest] > -2.0
-        answers.append((labels[known[nearest]] == labels[block])[found])
-    return np.concatenate(answers)
+        for folds, answer in zip(ways, answers, strict=True):
+            others = np.where(folds[block][:, None] == folds[known][None, :], np.float32(-2), likeness)
+            nearest = others.argmax(axis=1)
+            found = others[np.arange(len(block)), nearest] > -2.0
+            answer.append((labels[known[nearest]] == labels[block])[found])
+    return [np.concatenate(answer) for answer in answers]
 
 
 def _mean(right: NDArray[np.bool_]) -> float | None:

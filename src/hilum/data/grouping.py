@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 CHAIN_SHARE = 0.2  # no single group may hold more than this share of a class ...
 CHAIN_FLOOR = 20  # ... unless it is smaller than this many images
@@ -43,10 +41,15 @@ class Grouping:
 
 def connect(count: int, links: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
     """Group numbers (count,) of the connected parts of a graph; numbered by their first member."""
-    ends = np.asarray(links, dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(ends), dtype=np.int8), (ends[:, 0], ends[:, 1])), shape=(count, count))
-    _, numbers = connected_components(graph, directed=False)
-    return renumber(numbers)
+    first, second = np.asarray(links, dtype=np.int64).reshape(-1, 2).T
+    lowest = np.arange(count)
+    while True:  # every root is hung below the lowest root it is linked to, until no link joins two
+        one, other = lowest[first], lowest[second]
+        if np.array_equal(one, other):
+            return renumber(lowest)
+        np.minimum.at(lowest, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(lowest, lowest[lowest]):
+            lowest = lowest[lowest]
 
 
 def renumber(numbers: NDArray[np.integer]) -> NDArray[np.int64]:

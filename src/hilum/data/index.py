@@ -139,7 +139,7 @@ def _by_turn(stored: Small, queries: Small) -> Iterator[Candidates]:
     for part in _parts(len(queries.box)):
         small = queries.box[part]
         _, neighbours = index.search(_invariant(small), min(NEIGHBOURS_TURNED, len(stored.box)))
-        laid = np.stack([unit(turned(small, view)) for view in views], axis=2)
+        laid = np.stack([unit(turned(small, view)) for view in views], axis=1)
         likeness = kept.along(neighbours, laid)
         row, column = np.nonzero((likeness.max(axis=2) > LIKE_TURNED) & (neighbours >= 0))
         best = likeness[row, column]

@@ -65,12 +65,12 @@ class Stored(NamedTuple):
     def along(self, neighbours: NDArray[np.int64], axes: Floats) -> Floats:
         """Products of each row's neighbours with the row's axes.
 
-        neighbours: (n, k) positions in this; axes: (n, 256, a) in the space of unit vectors. Returns (n, k, a).
+        neighbours: (n, k) positions in this; axes: (n, a, 256) in the space of unit vectors. Returns (n, k, a).
         """
         n, k = neighbours.shape
         pixels = self.images[neighbours].reshape(n, k, SMALL**2)
-        weighted = axes * np.sqrt(TAPER)[None, :, None]
-        products = pixels @ weighted
-        products -= self.mean[neighbours][:, :, None] * weighted.sum(axis=1)[:, None]
+        weighted = axes * np.sqrt(TAPER)
+        products = pixels @ weighted.transpose(0, 2, 1)
+        products -= self.mean[neighbours][:, :, None] * weighted.sum(axis=2)[:, None]
         products /= self.length[neighbours][:, :, None]
         return np.asarray(products, np.float32)
