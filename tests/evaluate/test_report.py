@@ -162,7 +162,7 @@ def test_the_terminal_shows_the_same_figures() -> None:
     shown = text(found, BRAIN)
     assert words.with_interval("accuracy", found.metrics["accuracy"]) in shown
     assert "No copies" in shown
-    assert "trivial: majority" in shown
+    assert "Trivial: majority" in shown
     assert all(name in shown for name in BRAIN.classes)
 
 

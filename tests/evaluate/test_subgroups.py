@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hilum.evaluate.subgroups import MOST_VALUES, age_band, facets, size_band
+from hilum.evaluate.subgroups import MOST_VALUES, facets, size_band
 
 
 def test_small_values_are_put_together() -> None:
@@ -28,12 +28,3 @@ def test_many_values_are_cut() -> None:
 def test_size_bands(height: int, width: int, band: str) -> None:
     """By the longer side."""
     assert size_band(height, width) == band
-
-
-@pytest.mark.parametrize(
-    ("age", "band"),
-    [("034Y", "18 to 39"), ("003D", "under 1"), ("018M", "1 to 17"), ("070Y", "65 and more"), ("", ""), ("old", "")],
-)
-def test_age_bands(age: str, band: str) -> None:
-    """DICOM age strings; anything else is not known."""
-    assert age_band(age) == band

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from hilum.errors import PackageDamaged
-from hilum.gate.admission import Admission, open_admission
+from hilum.gate.admission import Admission
 from tests.gate import made
 
 
@@ -42,7 +40,3 @@ def test_thresholds_are_those_of_the_file() -> None:
 def test_bytes_that_are_no_admission_network_are_refused(damaged: bytes) -> None:
     with pytest.raises(PackageDamaged, match="admission"):
         Admission(damaged)
-
-
-def test_a_package_without_one_has_none(tmp_path: Path) -> None:
-    assert open_admission(tmp_path / "admission.onnx") is None

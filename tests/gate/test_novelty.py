@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
 import numpy as np
 import pytest
@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hilum.errors import PackageDamaged
 from hilum.gate.gate import after
-from hilum.gate.novelty import Depth, Novelty, Scale, open_novelty
+from hilum.gate.novelty import Depth, Novelty, Scale
+from hilum.model.package import NOVELTY, read_arrays
 from tests.gate import made
 
 SCALE = Scale(np.linspace(0.5, 1.5, 11, dtype=np.float32), 0.2)
@@ -52,28 +53,26 @@ def test_surprise_rises_with_distance_and_has_no_ceiling(a: float, b: float) -> 
         assert found[0] < found[1]
 
 
-def test_it_comes_back_from_a_file_as_it_went(tmp_path: Path) -> None:
-    reference, path = _reference(), tmp_path / "novelty.npz"
-    np.savez(path, **reference.to_arrays())
+def stored(arrays: dict[str, np.ndarray]) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **arrays)
+    return out.getvalue()
+
+
+def test_it_comes_back_from_a_package_as_it_went() -> None:
+    reference = _reference()
+    again = Novelty.from_arrays(read_arrays(stored(reference.to_arrays()), NOVELTY))
     rows = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
-    assert np.array_equal(open_novelty(path).surprise(rows), reference.surprise(rows))
-    assert open_novelty(path).limit == reference.limit
+    assert np.array_equal(again.surprise(rows), reference.surprise(rows))
+    assert again.limit == reference.limit
 
 
-def test_a_missing_broken_or_incomplete_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PackageDamaged):
-        open_novelty(tmp_path / "novelty.npz")
-    (tmp_path / "novelty.npz").write_bytes(b"nonsense")
-    with pytest.raises(PackageDamaged):
-        open_novelty(tmp_path / "novelty.npz")
+def test_a_broken_or_incomplete_file_and_a_pickle_are_refused() -> None:
+    pickled = stored({"limit": np.array([{"a": 1}], dtype=object)})
+    for data in (b"", b"nonsense", pickled):
+        with pytest.raises(PackageDamaged):
+            read_arrays(data, NOVELTY)
     arrays = _reference().to_arrays()
     del arrays["0_whiten"]
     with pytest.raises(PackageDamaged, match="novelty"):
         Novelty.from_arrays(arrays)
-
-
-def test_a_pickle_is_never_read(tmp_path: Path) -> None:
-    path = tmp_path / "novelty.npz"
-    np.savez(path, limit=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(PackageDamaged):
-        open_novelty(path)

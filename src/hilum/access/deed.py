@@ -6,7 +6,13 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+What = Literal[
+    "signed_in", "sign_in_failed", "sign_in_throttled", "signed_out",
+    "first_start", "user_added", "user_disabled", "user_enabled", "role_changed", "password_changed",
+    "link_made", "key_added", "key_revoked"
+]  # fmt: skip
 NOBODY = "nobody"  # the caller of a deed before anyone has signed in
 
 
@@ -14,10 +20,10 @@ NOBODY = "nobody"  # the caller of a deed before anyone has signed in
 class Deed:
     """One act, with ids only; what identifies a person stands in `personal`, which can be erased.
 
-    `at` is microseconds since 1970 UTC; `caller` and `about` are ids of users; `what` is one of WHATS.
+    `at` is microseconds since 1970 UTC; `caller` and `about` are ids of users.
     """
 
-    what: str
+    what: What
     caller: str
     about: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -29,12 +35,6 @@ class Deed:
         """What the chained row says: no name, no address."""
         return {"act": self.what, "about": self.about, **self.facts}
 
-
-WHATS = (
-    "signed_in", "sign_in_failed", "sign_in_throttled", "signed_out",
-    "first_start", "user_added", "user_disabled", "user_enabled", "role_changed", "password_changed",
-    "link_made", "key_added", "key_revoked",
-)  # fmt: skip
 
 Tell = Callable[[Deed], None]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from hilum.access.caller import ACTS, Caller, Via, acts_of, roles_up_to
-from hilum.access.deed import Deed
+from hilum.access.deed import Deed, What
 from hilum.access.ground import Ground
 from hilum.access.passwords import check_new, hashed
 from hilum.access.tables import links, sessions, users
@@ -102,7 +102,7 @@ class Users:
         check_new(password, self.find(name_or_id).name)
         return self._change(name_or_id, by, ("password_changed", ""), password=hashed(password))
 
-    def _change(self, name_or_id: str, by: Caller, said: tuple[str, str], **values: object) -> User:
+    def _change(self, name_or_id: str, by: Caller, said: tuple[What, str], **values: object) -> User:
         with self.ground.database.writing() as connection:
             before = _row(connection, name_or_id)
             connection.execute(sa.update(users).where(users.c.id == before.id).values(**values))
@@ -116,7 +116,7 @@ class Users:
         self._tell(what, by, user, role=role)
         return user
 
-    def _tell(self, what: str, by: Caller, user: User, *, role: str = "") -> None:
+    def _tell(self, what: What, by: Caller, user: User, *, role: str = "") -> None:
         self.ground.tell(Deed(what, by.id, user.id, {"role": role} if role else {}))
 
 

@@ -217,7 +217,7 @@ class Bar:
     """A progress bar on stderr; wanted None: where there are many files and a person looks."""
 
     def __init__(self, total: int, *, wanted: bool | None) -> None:
-        self._total, self._shown = total, (total >= MANY and sys.stderr.isatty()) if wanted is None else wanted
+        self._shown = (total >= MANY and sys.stderr.isatty()) if wanted is None else wanted
         self._progress = Progress(console=Console(stderr=True), transient=True, disable=not self._shown)
         self._task = self._progress.add_task("predict", total=total)
 

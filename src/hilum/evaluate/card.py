@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from hilum.data.audit_words import CUES
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation
-from hilum.evaluate.sentences import parts, sentences, warnings
+from hilum.evaluate.sentences import figures, sentences, warnings
 from hilum.task import Task
 
 # our name -> the name in the Hugging Face list of metrics
@@ -106,13 +106,7 @@ def _intended(task: Task) -> str:
 
 def _figures(evaluation: Evaluation, task: Task) -> str:
     setting = evaluation.setting
-    columns = [(title, part.metrics) for title, part in parts(evaluation)]
-    columns += [(f"Trivial: {name.replace('_', ' ')}", found) for name, found in evaluation.whole.baseline.items()]
-    rows = [["Figure", *(title for title, _ in columns)]]
-    for name in CARD_FIGURES:
-        if name in evaluation.metrics:
-            cells = [words.with_interval(name, found[name]) if name in found else words.DASH for _, found in columns]
-            rows.append([words.meaning(name).title, *cells])
+    rows = figures(evaluation, CARD_FIGURES)
     said = [*sentences(evaluation, task), *(f"**Beware:** {warning}" for warning in warnings(evaluation))]
     listed = "\n".join(f"- {line}" for line in said)
     counted = (

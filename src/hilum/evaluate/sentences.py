@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hilum.data.audit_words import CUES
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation, Part
@@ -63,6 +65,18 @@ def parts(evaluation: Evaluation) -> list[tuple[str, Part]]:
         ("Copies of training images", evaluation.copied),
     ]
     return [(name, part) for name, part in named if part]
+
+
+def figures(evaluation: Evaluation, names: Sequence[str]) -> list[list[str]]:
+    """The figures table, its head first: a row a figure, a column a part, and one for each trivial answer."""
+    columns = [(title, part.metrics) for title, part in parts(evaluation)]
+    columns += [(f"Trivial: {name.replace('_', ' ')}", found) for name, found in evaluation.whole.baseline.items()]
+    rows = [["Figure", *(title for title, _ in columns)]]
+    for name in names:
+        if name in evaluation.metrics:
+            cells = [words.with_interval(name, found[name]) if name in found else words.DASH for _, found in columns]
+            rows.append([words.meaning(name).title, *cells])
+    return rows
 
 
 def _plural(n: int, word: str) -> str:

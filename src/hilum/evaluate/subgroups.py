@@ -45,15 +45,3 @@ def size_band(height: int, width: int) -> str:
         if longer < high:
             return f"{low} to {high - 1}"
     return f"{_SIDES[-1]} and more"
-
-
-def age_band(age: str) -> str:
-    """A DICOM age string (PatientAge, AS: 034Y, 018M, 006W, 003D) -> "under 1", "1 to 17", "18 to 39", ...; else ""."""
-    number, unit = age[:-1], age[-1:].upper()
-    if not number.isdigit() or unit not in "DWMY" or not unit:
-        return ""
-    years = int(number) / {"D": 365.25, "W": 52.18, "M": 12, "Y": 1}[unit]
-    for limit, words in ((1, "under 1"), (18, "1 to 17"), (40, "18 to 39"), (65, "40 to 64")):
-        if years < limit:
-            return words
-    return "65 and more"

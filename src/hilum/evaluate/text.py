@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation
-from hilum.evaluate.sentences import parts, sentences, warnings
+from hilum.evaluate.sentences import figures, sentences, warnings
 from hilum.task import Task
 
 SHOWN = (
@@ -27,14 +27,7 @@ def text(evaluation: Evaluation, task: Task) -> str:
     """Sentences, warnings, the main figures of every part beside the trivial baseline, and the classes."""
     lines = [*sentences(evaluation, task)]
     lines += [f"Beware: {warning}" for warning in warnings(evaluation)]
-    columns = [(title, part.metrics) for title, part in parts(evaluation)]
-    columns += [(f"trivial: {name.replace('_', ' ')}", found) for name, found in evaluation.whole.baseline.items()]
-    rows = [["", *(title for title, _ in columns)]]
-    for name in SHOWN:
-        if name in evaluation.metrics:
-            cells = [words.with_interval(name, found[name]) if name in found else words.DASH for _, found in columns]
-            rows.append([words.meaning(name).title, *cells])
-    lines += ["", *aligned(rows), ""]
+    lines += ["", *aligned(figures(evaluation, SHOWN)), ""]
     by_class = [["class", "images", "sensitivity", "precision"]]
     for label in task.labels:
         part = evaluation.per_class[label.name]

@@ -21,7 +21,6 @@ class Meaning:
     says: str
     source: str
     share: bool = True  # written as a percentage; else as a number with three decimals
-    falls: bool = False  # lower is better
 
 
 MEANINGS = {
@@ -88,14 +87,12 @@ MEANINGS = {
         "15 bins of equal numbers of images, top class: Naeini 2015, Guo 2017, Nguyen & O'Connor 2015; its interval is "
         "centred on the figure, because resampling itself adds calibration error",
         share=False,
-        falls=True,
     ),
     "brier": Meaning(
         "Brier score",
         "The mean squared distance between the probabilities and the truth; 0 is perfect.",
         "Brier 1950; two classes: of the one, in 0 to 1; more: summed over the classes, in 0 to 2",
         share=False,
-        falls=True,
     ),
 }
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -101,11 +100,6 @@ class Admission:
     def _log_odds(self, images: Sequence[Image], task: Task) -> NDArray[np.float64]:
         rows = self.logits(np.stack([prepare(image, preparation_of(task)) for image in images])).astype(np.float64)
         return np.asarray(rows[:, :1] - rows[:, 1:])
-
-
-def open_admission(path: Path) -> Admission | None:
-    """The network at `path` (`admission.onnx` of a package), None where the package has none."""
-    return Admission(path.read_bytes()) if path.is_file() else None
 
 
 def _reason(fault: str, task: Task) -> Reason:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,19 +145,6 @@ def _depth(arrays: dict[str, NDArray[np.generic]], index: int) -> Depth:
         rest=float(part["rest"]),
         calibration=Scale(np.asarray(arrays[f"{index}_knots"], np.float32), float(arrays[f"{index}_tail"])),
     )
-
-
-def open_novelty(path: Path) -> Novelty:
-    """Read `novelty.npz`; never a pickle.
-
-    Raises:
-        PackageDamaged: the file is missing or no such reference.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return Novelty.from_arrays({name: stored[name] for name in stored.files})
-    except (OSError, ValueError) as error:
-        raise PackageDamaged(f"{path}: not a novelty reference: {error}; get the package again") from error
 
 
 def check_features(features: NDArray[np.float32], novelty: Novelty, task: Task) -> tuple[tuple[float, Reasons], ...]:

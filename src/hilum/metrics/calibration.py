@@ -80,12 +80,6 @@ def brier(probabilities: Floats, labels: Labels, weights: Floats | None = None) 
     return _weighted_mean(each, weights)
 
 
-def log_loss(probabilities: Floats, labels: Labels, weights: Floats | None = None) -> float | Floats:
-    """Mean negative natural logarithm of the probability given to the truth, clipped at 1e-12."""
-    given = probabilities[np.arange(len(labels)), np.asarray(labels)]
-    return _weighted_mean(-np.log(np.clip(given, 1e-12, 1.0)), weights)
-
-
 def risk_coverage(probabilities: Floats, labels: Labels) -> RiskCoverage:
     """Errors among the k most confident, for every k (Geifman & El-Yaniv 2017); ties are taken whole."""
     confidence, right = _top(probabilities, labels)
