@@ -30,6 +30,10 @@ class Template(NamedTuple):
     down: Floats  # (n, s*s) derivative along y
     inverse: Floats  # (n, 6, 6)
 
+    def at(self, rows: NDArray[np.int64]) -> Template:
+        """Those of some images, an image as often as it is named."""
+        return Template(*(field[rows] for field in self))
+
 
 def reduced(images: NDArray[np.uint8] | Floats, side: int, sigma: float) -> Floats:
     """(n, s, s) -> (n, side, side) float32: a Gaussian of `sigma` pixels of the given images, sampled side by side.
@@ -43,14 +47,13 @@ def reduced(images: NDArray[np.uint8] | Floats, side: int, sigma: float) -> Floa
     return np.asarray(window @ (images.astype(np.float32) @ window.T), np.float32)
 
 
-def refine(first: Floats, second: Floats, maps: Floats, steps: int) -> Floats:
-    """Better maps from the first images' coordinates to the second's.
+def refine(template: Template, second: Floats, maps: Floats, steps: int) -> Floats:
+    """Better maps from the templates' coordinates to those of the second images.
 
-    first, second: (n, s, s) float32, smooth; brightness and contrast of a pair may differ.
+    second: (n, s, s) float32, smooth; brightness and contrast of a pair may differ.
     maps: (n, 2, 3) float32, columns x, y, 1: where to start.
     """
-    template = _template(first)
-    basis = _basis(first.shape[1])
+    basis = _basis(second.shape[1])
     for _ in range(steps):
         values, inside = warp(second, maps)
         weights = inside.astype(np.float32)
@@ -117,7 +120,8 @@ def _basis(side: int) -> Floats:
     return np.stack([x.ravel(), y.ravel(), np.ones(side * side, np.float32)], axis=1)
 
 
-def _template(images: Floats) -> Template:
+def template_of(images: Floats) -> Template:
+    """Of first images (n, s, s), smooth."""
     n, side, _ = images.shape
     flat = _standardised(images.reshape(n, side * side), np.ones((n, side * side), np.float32))
     square = flat.reshape(n, side, side)

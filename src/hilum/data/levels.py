@@ -73,6 +73,7 @@ class Ends:
         self._ours, self._theirs, self._first, self._second, self._view = ours, theirs, pairs.first, pairs.second, view
         one, other = ours.boxes[pairs.first], turned_boxes(theirs.boxes[pairs.second], view)
         self._swap = pairs.by_frame & ~smaller_box(one, other)
+        self._laid_on = np.where(self._swap, -1 - pairs.second, pairs.first)
         self.boxes = np.where(self._swap[:, None], other, one), np.where(self._swap[:, None], one, other)
 
     def at(self, level: str, places: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -83,6 +84,11 @@ class Ends:
         if swap.any():
             one[swap], other[swap] = other[swap], one[swap]
         return one, other
+
+    def same_template(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where in `places` each image that another is laid on comes first, and which of these each pair has."""
+        _, first, which = np.unique(self._laid_on[places], return_index=True, return_inverse=True)
+        return first, which
 
 
 def as_given(ends: Ends, places: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -31,8 +31,9 @@ def similarity(first: Floats, second: Floats, inside: Bools | None = None) -> Fl
     energy = np.maximum(energy_one, energy_other)
     usable = full & (energy > QUIET**2 * (first.shape[1] // PIECES) ** 2)
     correlation = np.where(usable, shared / np.sqrt(energy_one * energy_other + 1e-3), np.inf)
-    rank = np.argsort(np.argsort(correlation, axis=1), axis=1)
-    kept = usable & (rank >= usable.sum(axis=1, keepdims=True) * WORST)
+    left_out = np.ceil(usable.sum(axis=1) * WORST).astype(np.int64)
+    least = np.sort(correlation, axis=1)[np.arange(len(first)), np.minimum(left_out, PIECES**2 - 1)]
+    kept = usable & (correlation >= least[:, None])
     weight = np.where(kept, np.sqrt(energy), 0)
     total = np.where(kept, correlation, 0) * weight
     mean: Floats = (total.sum(axis=1) / np.maximum(weight.sum(axis=1), 1e-6)).astype(np.float32)
@@ -60,12 +61,12 @@ def _moments(one: Floats, other: Floats, inside: Bools | None) -> tuple[Floats, 
 def _sums(images: Floats) -> Floats:
     """(n, s, s) -> (n, pieces) sums over the pieces."""
     n, side, _ = images.shape
-    width = side // PIECES
-    columns = (images.reshape(n * side, side) @ _columns(side)).reshape(n, PIECES, width, PIECES)
-    return np.asarray(columns.sum(axis=2).reshape(n, PIECES * PIECES), np.float32)
+    sums = images.reshape(n * PIECES, side * side // PIECES) @ _columns(side)
+    return np.asarray(sums.reshape(n, PIECES**2), np.float32)
 
 
 @lru_cache
 def _columns(side: int) -> Floats:
-    """(side, PIECES) 1 where a column belongs to a piece."""
-    return np.repeat(np.eye(PIECES, dtype=np.float32), side // PIECES, axis=0)
+    """(pixels of a row of pieces, PIECES): 1 where a pixel belongs to a piece."""
+    width = side // PIECES
+    return np.tile(np.repeat(np.eye(PIECES, dtype=np.float32), width, axis=0), (width, 1))

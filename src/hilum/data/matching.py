@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from hilum.data.align import Floats, refine, warp
+from hilum.data.align import Floats, refine, template_of, warp
 from hilum.data.index import Candidates, candidates
 from hilum.data.levels import Ends, Levels, as_given, structure
 from hilum.data.likeness import similarity
@@ -121,10 +121,10 @@ def _aligned(ends: Ends, places: NDArray[np.int64], maps: Floats) -> tuple[Float
     """Better maps, and the shares of structure under them; 0 where the pair was given up."""
     share = np.zeros(len(maps), np.float32)
     for level, steps in zip(("coarse", "middle"), STEPS, strict=False):
-        maps = _refined(ends.at(level, places), maps, steps)
+        maps = _refined(ends, level, places, maps, steps)
     go_on = np.flatnonzero(_compared(*ends.at("middle_structure", places), maps) > PROMISING)
     for steps in STEPS[2:]:
-        refined = _refined(ends.at("full", places[go_on]), maps[go_on], steps)
+        refined = _refined(ends, "full", places[go_on], maps[go_on], steps)
         found = _compared(*ends.at("structure", places[go_on]), refined)
         better = found > share[go_on]
         maps[go_on[better]], share[go_on[better]] = refined[better], found[better]
@@ -132,9 +132,12 @@ def _aligned(ends: Ends, places: NDArray[np.int64], maps: Floats) -> tuple[Float
     return maps, share
 
 
-def _refined(images: tuple[NDArray[np.uint8], NDArray[np.uint8]], maps: Floats, steps: int) -> Floats:
-    one, other = images
-    return refine(one.astype(np.float32), other.astype(np.float32), maps, steps)
+def _refined(ends: Ends, level: str, places: NDArray[np.int64], maps: Floats, steps: int) -> Floats:
+    """Better maps of the pairs at `places`; what is known of a template is worked out once for all its pairs."""
+    ones, others = ends.at(level, places)
+    first, which = ends.same_template(places)
+    template = template_of(ones[first].astype(np.float32)).at(which)
+    return refine(template, others.astype(np.float32), maps, steps)
 
 
 def _compared(one: NDArray[np.int8], other: NDArray[np.int8], maps: Floats | None) -> Floats:
