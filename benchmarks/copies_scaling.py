@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -62,7 +63,7 @@ def measured(size: int, options: argparse.Namespace) -> dict[str, float]:
     prints, planted = _made(_real(options), size, np.random.default_rng(0))
     peak = Peak()
     before, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
-    copies = find_copies(prints, [str(number) for number in range(size)])
+    copies = find_copies(prints, [str(number) for number in range(size)], progress=_told())
     after = resource.getrusage(resource.RUSAGE_SELF)
     ties = {(copy.a, copy.b) for copy in copies}
     used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
@@ -79,6 +80,21 @@ def measured(size: int, options: argparse.Namespace) -> dict[str, float]:
     }
     print(json.dumps(row), flush=True)
     return row
+
+
+def _told() -> Callable[[int, int], None]:
+    """Tells on stderr how far it is, ten times."""
+    told = 0
+
+    def progress(done: int, pairs: int) -> None:
+        nonlocal told
+        if done * 10 >= told * pairs:
+            told += 1
+            print(
+                f"{done} of {pairs} pairs, {time.process_time():.0f} s of processor time", file=sys.stderr, flush=True
+            )
+
+    return progress
 
 
 class Peak:
