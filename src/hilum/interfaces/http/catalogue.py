@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from hilum import __version__
 from hilum.errors import NotFound
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.problems import answer
 from hilum.model.package import CARD, Package, open_package
 from hilum.parts import Parts
@@ -27,14 +28,14 @@ def root(request: Request) -> Response:
     """JSON for programs; a browser is sent to the application."""
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse("/app/read", 303)
-    return answer(welcome(_parts(request).settings))
+    return answer(welcome(parts_of(request).settings))
 
 
 @router.get("/tasks", summary="The clinical questions that can be answered")
 def tasks(request: Request) -> Response:
     """Each with its classes, operating points, intended use and the model that speaks for it."""
-    settings = _parts(request).settings
-    speaking = _speaking(_parts(request))
+    settings = parts_of(request).settings
+    speaking = _speaking(parts_of(request))
     references = {known.digest: known.reference for known in known_packages(settings)}
     told = [{**_task(task), "model": references.get(speaking.get(task.name, ""))} for task in shipped_tasks()]
     return tagged(request, {"tasks": told})
@@ -49,9 +50,9 @@ def task(name: str) -> Response:
 @router.get("/models", summary="The packages that are installed")
 def models(request: Request) -> Response:
     """Each with its task, digest, where it came from and whether it is the one that answers."""
-    settings = _parts(request).settings
+    settings = parts_of(request).settings
     known = known_packages(settings)
-    speaking = set(_speaking(_parts(request)).values())
+    speaking = set(_speaking(parts_of(request)).values())
     told = [
         {
             "name": one.name,
@@ -70,7 +71,7 @@ def models(request: Request) -> Response:
 @router.get("/models/{reference}", summary="One package: figures, calibration, card")
 def model(request: Request, reference: str) -> Response:
     """`reference`: name, name@version, name@champion, or the start of a digest; never a path."""
-    settings = _parts(request).settings
+    settings = parts_of(request).settings
     package = open_package(named_package(reference, settings), trust(settings))
     return tagged(request, described(package))
 
@@ -78,7 +79,7 @@ def model(request: Request, reference: str) -> Response:
 @router.get("/models/{reference}/card", summary="The model card, Markdown")
 def card(request: Request, reference: str) -> Response:
     """As it was sealed."""
-    settings = _parts(request).settings
+    settings = parts_of(request).settings
     package = open_package(named_package(reference, settings), trust(settings))
     return Response(package.read(CARD), media_type="text/markdown; charset=utf-8")
 
@@ -165,8 +166,3 @@ def _speaking(parts: Parts) -> dict[str, str]:
 def _samples() -> dict[str, Path]:
     folder = shipped_samples()
     return {path.relative_to(folder).as_posix(): path for path in folder.glob("*/*.png")}
-
-
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts

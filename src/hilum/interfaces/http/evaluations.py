@@ -16,9 +16,9 @@ from starlette.responses import Response
 from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http.again import keyed_id
+from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import Upload, parse, read_bytes
 from hilum.interfaces.http.packed import Packed, is_zip
-from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import Problem, answer
 from hilum.interfaces.http.works import allowed, works_of
 from hilum.jobs.works import Work
@@ -96,7 +96,7 @@ async def evaluate(request: Request) -> Response:
 
     Header `Idempotency-Key`: the same key and request get the evaluation that was taken on, and begin no other.
     """
-    parts = _parts(request)
+    parts = parts_of(request)
     headers = dict(request.scope["headers"])
     data = await read_bytes(request.receive, headers, parts.settings.upload_bytes)
     body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
@@ -111,7 +111,7 @@ async def evaluate(request: Request) -> Response:
 @router.get("/evaluations/{identity}", summary="How far an evaluation is, and what came out")
 def evaluation(request: Request, identity: str) -> Response:
     """`evaluation` is the evaluation object once `state` is done."""
-    parts = _parts(request)
+    parts = parts_of(request)
     work = works_of(parts).get(identity)
     if work.kind != "evaluate":
         raise NotFound(f"no evaluation {identity[:64]!r}")
@@ -186,8 +186,3 @@ def _object(said: Any) -> Mapping[str, Any]:
     if not isinstance(said, dict):
         raise UsageError('send {"source": …, "task": …}, or a zip in the field \'file\'')
     return said
-
-
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts

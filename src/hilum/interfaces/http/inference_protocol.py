@@ -26,8 +26,9 @@ from hilum.flows.answer import Ask, Reply
 from hilum.flows.predict import Desk, Options, check_options
 from hilum.flows.shown import grey_png
 from hilum.interfaces.http.again import again_of
+from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import read_bytes
-from hilum.interfaces.http.predict import caller_of, keeps, replies_of
+from hilum.interfaces.http.predict import keeps, replies_of
 from hilum.interfaces.http.problems import Problem, answer, from_error
 from hilum.interfaces.http.tensors import (
     HEADER_LENGTH,
@@ -70,7 +71,7 @@ async def live() -> Response:
 @router.get("/health/ready", summary="Requests would be answered now")
 def ready(request: Request) -> Response:
     """503 while it would not; `live` repeats `ready`, because the protocol's text names it so."""
-    good = not _parts(request).lacking()
+    good = not parts_of(request).lacking()
     return answer({"live": good, "ready": good}, 200 if good else 503)
 
 
@@ -78,7 +79,7 @@ def ready(request: Request) -> Response:
 @router.get(VERSION, include_in_schema=False)
 def metadata(request: Request, name: str, version: str = "") -> Response:
     """Inputs and outputs; exactly one of the inputs is to be sent."""
-    parts = _parts(request)
+    parts = parts_of(request)
     package = _package(_desk(parts, name, version))
     size, classes = package.preparation.size, package.task.classes
     rows = {"probabilities": [-1, len(classes)]}
@@ -104,28 +105,28 @@ def metadata(request: Request, name: str, version: str = "") -> Response:
 @router.get(f"{VERSION}/ready", include_in_schema=False)
 def model_ready(request: Request, name: str, version: str = "") -> Response:
     """404 where there is no such model, 503 where it must not be used."""
-    _desk(_parts(request), name, version)
+    _desk(parts_of(request), name, version)
     return answer({"name": name, "ready": True})
 
 
 @router.post("/repository/index", summary="The models that can be asked for")
 def index(request: Request) -> Response:
     """Every version of every package."""
-    known = known_packages(_parts(request).settings)
+    known = known_packages(parts_of(request).settings)
     return answer([{"name": k.name, "version": k.version, "state": "READY", "reason": ""} for k in known])
 
 
 @router.post("/repository/models/{name}/load", summary="Open a model ahead of its first question")
 def load(request: Request, name: str) -> Response:
     """Every installed package is loaded when it is first asked; this only does it sooner."""
-    _desk(_parts(request), name, "")
+    _desk(parts_of(request), name, "")
     return answer({})
 
 
 @router.post("/repository/models/{name}/unload", summary="Not offered")
 def unload(request: Request, name: str) -> Response:
     """409: whatever is installed can be asked; another package is promoted instead."""
-    _known(_parts(request), name, "")
+    _known(parts_of(request), name, "")
     raise Problem(409, "not_unloaded", "what is installed can be asked: promote another package instead")
 
 
@@ -160,7 +161,7 @@ async def infer(request: Request, name: str, version: str = "") -> Response:
     are on record, stand in `parameters.prediction_ids`, with commas. Header `Idempotency-Key`: the same key and images
     get the recorded answers.
     """
-    since, parts = time.perf_counter(), _parts(request)
+    since, parts = time.perf_counter(), parts_of(request)
     if parts.line.full:
         parts.meters.away("full")
         raise Full("too many requests wait already: try again in a moment")
@@ -308,8 +309,3 @@ def _known(parts: Parts, name: str, version: str) -> Known:
 
 def _package(desk: Desk) -> Package:
     return desk.speakers[0].package
-
-
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts

@@ -12,13 +12,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hilum.errors import NotFound
+from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.batch import described, outlined
-from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
 from hilum.interfaces.http.recorded import told
 from hilum.jobs.batches import Batches, State
 from hilum.jobs.inbox import Order
-from hilum.parts import Parts
 from hilum.records.entry import Record
 
 router = APIRouter(tags=["predict"])
@@ -66,7 +65,7 @@ def as_csv(found: Sequence[Mapping[str, Any]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, [*COLUMNS, *classes], restval="")
     writer.writeheader()
-    writer.writerows({name: _harmless(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
 
 
@@ -94,7 +93,8 @@ def _flat(said: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _harmless(value: object) -> object:
+def harmless(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
@@ -112,5 +112,5 @@ def may_see(request: Request, order: Order) -> bool:
 
 
 def _batches(request: Request) -> Batches:
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     return parts.batches

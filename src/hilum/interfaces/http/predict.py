@@ -19,6 +19,7 @@ from hilum.flows.line import Line
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http import problems
 from hilum.interfaces.http.again import Again
+from hilum.interfaces.http.asked import caller_of
 from hilum.interfaces.http.batch import TOGETHER, Sending, taken, wants_no_waiting
 from hilum.interfaces.http.body import Body, Upload, clean_name, parse, read_bytes
 from hilum.interfaces.http.packed import is_zip
@@ -130,12 +131,6 @@ async def replies_of(line: Line, asks: Sequence[Ask]) -> list[Reply | HilumError
     if unexpected is not None:
         raise unexpected
     return found  # type: ignore[return-value]
-
-
-def caller_of(scope: Scope) -> str:
-    """Who asks, as the record names them."""
-    caller = scope.get("state", {}).get("caller")
-    return "local" if caller is None else str(caller.id)
 
 
 def keeps(setting: str, said: str | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
-from hilum.parts import Parts
+from hilum.interfaces.http.asked import parts_of
 
 router = APIRouter(tags=["operation"])
 
@@ -21,7 +21,7 @@ async def livez() -> Response:
 @router.get("/readyz", summary="Requests would be answered now")
 def readyz(request: Request) -> Response:
     """200 when the record can be written and a model is loaded and the server is not shutting down, else 503."""
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     lacking = parts.lacking()
     return PlainTextResponse("ready" if not lacking else "\n".join(lacking), 503 if lacking else 200)
 
@@ -29,5 +29,5 @@ def readyz(request: Request) -> Response:
 @router.get("/metrics", summary="Counters in the Prometheus text format")
 async def metrics(request: Request) -> Response:
     """No patient data, no file names, no ids: tasks, models, classes, stages."""
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     return Response(parts.meters.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -15,8 +15,8 @@ from starlette.responses import Response
 
 from hilum.errors import NotFound, UsageError
 from hilum.flows.shown import Shown, grey_png, heatmap_of, shown
+from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import TEXT
-from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
 from hilum.parts import Parts
 from hilum.records.entry import Columns, Entry, Record
@@ -56,7 +56,7 @@ class Filters(BaseModel):
 @router.get("/predictions", summary="The record of answers, newest first")
 def predictions(request: Request, filters: Annotated[Filters, Query()]) -> Response:
     """With filters and paging: follow `next` as `cursor`."""
-    parts = _parts(request)
+    parts = parts_of(request)
     page = parts.records.find(wanted(filters))
     found = [told(record) for record in page.records]
     return answer({"predictions": found, "next": page.next_cursor, "total": page.total})
@@ -65,7 +65,7 @@ def predictions(request: Request, filters: Annotated[Filters, Query()]) -> Respo
 @router.get("/predictions/{name}", summary="One answer and what was said to it")
 def prediction(request: Request, name: str) -> Response:
     """404 where there is no such record."""
-    parts = _parts(request)
+    parts = parts_of(request)
     record = found(parts, name)
     return answer({**told(record), "feedback": feedback_on(parts, record.id)})
 
@@ -92,7 +92,7 @@ def heatmap(
     request: Request, name: str, method: Literal["cam", "occlusion"] = "cam", label: str | None = None
 ) -> Response:
     """Size of the image; black 0, white 1. `label`: evidence for another class than the one answered."""
-    parts = _parts(request)
+    parts = parts_of(request)
     record = found(parts, name)
     values = heatmap_of(record, parts, method=method, label=label)
     return Response(grey_png(values), media_type="image/png", headers=_private())
@@ -101,7 +101,7 @@ def heatmap(
 @router.post("/feedback", status_code=201, summary="Say whether an answer was right")
 def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     """Put on record beside the answer, never in its place."""
-    parts = _parts(request)
+    parts = parts_of(request)
     record = found(parts, said.id)
     label = label_of(record, said)
     body = {"prediction": record.id, "class": label, "agrees": label == record.entry.columns.label}
@@ -208,7 +208,7 @@ def negatives() -> tuple[str, ...]:
 
 
 def _shown(request: Request, name: str, frame: int) -> Shown:
-    parts = _parts(request)
+    parts = parts_of(request)
     return shown(found(parts, name), parts, frame)
 
 
@@ -221,8 +221,3 @@ def _micros(at: datetime | None) -> int | None:
         return None
     since = at.replace(tzinfo=at.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)  # any year, unlike timestamp()
     return since // timedelta(microseconds=1)
-
-
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts

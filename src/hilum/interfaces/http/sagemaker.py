@@ -10,10 +10,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.body import FILES, Body, Upload
 from hilum.interfaces.http.predict import Predict
 from hilum.interfaces.http.problems import Problem
-from hilum.parts import Parts
 
 router = APIRouter(tags=["operation"])
 
@@ -21,7 +21,7 @@ router = APIRouter(tags=["operation"])
 @router.get("/ping", summary="SageMaker asks whether requests would be answered")
 def ping(request: Request) -> Response:
     """200 or 503, without words."""
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     return Response(status_code=503 if parts.lacking() else 200)
 
 

@@ -11,9 +11,8 @@ from starlette.responses import Response
 
 from hilum.errors import UnknownModel
 from hilum.flows.promotion import Decision, promote, roll_back
-from hilum.interfaces.http.predict import caller_of
+from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.problems import answer
-from hilum.parts import Parts
 from hilum.registry.history import history
 from hilum.task import shipped_task
 
@@ -29,7 +28,7 @@ class Reason(BaseModel):
 @router.post("/models/{reference}/promote", status_code=201, summary="Let a package speak for its task")
 def promoted(request: Request, reference: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
     """It is opened, checked and warmed first; requests on their way are answered by the one that spoke before."""
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     if "/" in reference or reference.startswith("."):
         raise UnknownModel(f"no model {reference!r}")
     decision = Decision(caller_of(request.scope), reason.why if reason else "")
@@ -41,7 +40,7 @@ def promoted(request: Request, reference: str, reason: Annotated[Reason | None, 
 @router.post("/tasks/{name}/rollback", status_code=201, summary="Let the package that spoke before speak again")
 def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
     """The last promotion of the task is taken back; again: the one before it, down to the shipped package."""
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     decision = Decision(caller_of(request.scope), reason.why if reason else "")
     event = roll_back(shipped_task(name).name, parts.records, parts.settings, decision)
     parts.switch()
@@ -51,5 +50,5 @@ def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Bo
 @router.get("/history", summary="Who spoke when, and why")
 def changes(request: Request, task: str | None = None) -> Response:
     """Newest first; the shipped packages spoke before the first change."""
-    parts: Parts = request.app.state.parts
+    parts = parts_of(request)
     return answer({"history": [asdict(event) for event in history(parts.records, task)]})

@@ -15,8 +15,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from hilum.errors import MissingExtra, NotFound, UsageError
+from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import parse, read_bytes
-from hilum.interfaces.http.predict import caller_of
 from hilum.interfaces.http.problems import answer
 from hilum.jobs.works import REPORT, Step, Work, Works
 from hilum.parts import Parts
@@ -50,7 +50,7 @@ class Training(BaseModel):
 @router.post("/audits", status_code=202, summary="Audit a data set")
 async def audits(request: Request) -> Response:
     """JSON `{"source", "task"?}`, or a zip of labelled images as the multipart field `file`; answers with the work."""
-    parts = _parts(request)
+    parts = parts_of(request)
     headers = dict(request.scope["headers"])
     data = await read_bytes(request.receive, headers, parts.settings.upload_bytes)
     body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
@@ -71,7 +71,7 @@ async def audits(request: Request) -> Response:
 @router.post("/trainings", status_code=202, summary="Train a package")
 def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     """Audit, split, plan, train, calibrate, seal, measure; it never promotes what it made."""
-    parts = _parts(request)
+    parts = parts_of(request)
     needs_learning()
     source = allowed(said.source, parts.settings)
     strange = [name for name in said.changes if not _LINE.fullmatch(name)]
@@ -89,14 +89,14 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
 @router.get("/works", summary="Audits and trainings, newest first")
 def works(request: Request) -> Response:
     """Each with its state and how far it is."""
-    known = works_of(_parts(request))
+    known = works_of(parts_of(request))
     return answer({"works": [described(known, work) for work in known.all()]})
 
 
 @router.get("/works/{identity}", summary="One audit or training")
 def work(request: Request, identity: str) -> Response:
     """State, progress, the curve of a training, and the result once there is one."""
-    known = works_of(_parts(request))
+    known = works_of(parts_of(request))
     one = known.get(identity)
     told = {"curve": curve(known.steps(identity)), "result": known.result(identity), "log": known.said(identity)}
     return answer({**described(known, one), **told})
@@ -105,7 +105,7 @@ def work(request: Request, identity: str) -> Response:
 @router.get("/works/{identity}/report", summary="The page of an audit or training", response_class=FileResponse)
 def report(request: Request, identity: str, of: Literal["audit", "evaluation"] | None = None) -> Response:
     """HTML in one file. A training has two: `of` says which, its evaluation where nothing is said."""
-    parts = _parts(request)
+    parts = parts_of(request)
     known = works_of(parts)
     one = known.get(identity)
     page = report_page(known, one, parts.settings.home, of or ("evaluation" if one.kind == "train" else "audit"))
@@ -117,7 +117,7 @@ def report(request: Request, identity: str, of: Literal["audit", "evaluation"] |
 @router.delete("/works/{identity}", summary="Stop an audit or training")
 def stopped(request: Request, identity: str) -> Response:
     """What was stopped can be asked for again; a training then goes on where it was."""
-    known = works_of(_parts(request))
+    known = works_of(parts_of(request))
     return answer(described(known, known.stop(identity)))
 
 
@@ -223,8 +223,3 @@ def _task_arguments(task: str | None) -> list[str]:
 def _taken(work: Work) -> Response:
     said: Mapping[str, Any] = {"id": work.id, "state": work.state, "kind": work.kind}
     return answer(said, 202, {"Location": f"/works/{work.id}"})
-
-
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
-    return parts

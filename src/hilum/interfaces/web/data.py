@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from hilum.errors import NotFound
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.works import can_audit, report_page, works_of
 from hilum.interfaces.web.audited import HEADLINES, findings
-from hilum.interfaces.web.page import must, parts_of, show
+from hilum.interfaces.web.page import must, show
 from hilum.interfaces.web.pairs import FILTERS, pairs_shown, picture
 from hilum.interfaces.web.worked import all_of, shown, sources
 from hilum.jobs.works import Work, Works

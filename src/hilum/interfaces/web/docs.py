@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hilum.access.caller import ACTS
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.rules import OPEN, Rules
-from hilum.interfaces.web.page import parts_of, show
+from hilum.interfaces.web.page import show
 
 router = APIRouter(include_in_schema=False)
 METHODS = ("get", "post", "put", "patch", "delete")

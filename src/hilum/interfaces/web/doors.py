@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hilum.access.caller import ACTS
-from hilum.interfaces.web.page import caller_of, move, must, parts_of, show
+from hilum.interfaces.http.asked import parts_of
+from hilum.interfaces.web.page import caller_of, move, must, show
 
 router = APIRouter(include_in_schema=False)
 SAID = {

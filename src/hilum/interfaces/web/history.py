@@ -14,10 +14,12 @@ from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from hilum.interfaces.http.asked import parts_of
+from hilum.interfaces.http.jobs import harmless
 from hilum.interfaces.http.recorded import Filters, feedback_on, found, told, wanted
 from hilum.interfaces.web.answers import answer_shown
 from hilum.interfaces.web.models_shown import label_of
-from hilum.interfaces.web.page import must, parts_of, show
+from hilum.interfaces.web.page import must, show
 from hilum.registry.pins import known_packages
 from hilum.task import shipped_tasks
 
@@ -28,7 +30,6 @@ FIELDS = ("text", "task", "class", "model", "since", "until", "state", "order")
 ORDERS = {"newest": "Newest first", "priority": "Most likely disease first", "uncertain": "Least certain first"}
 STATES = {"answered": "Answered", "refused": "Refused", "disagreed": "Somebody disagreed"}
 COLUMNS = ("id", "at", "file", "task", "class", "probability", "refused", "reasons", "set", "model", "digest", "caller")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @router.get("/history")
@@ -137,5 +138,5 @@ def _csv(rows: list[dict[str, Any]]) -> str:
             not gate["admitted"], " ".join(gate["reasons"]), " ".join(row["conformal_set"]),
             f"{model.get('name', '')} {model.get('version', '')}".strip(), model.get("digest", ""), row["caller"],
         )  # fmt: skip
-        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell for cell in line])
+        writer.writerow([harmless(cell) for cell in line])
     return out.getvalue()

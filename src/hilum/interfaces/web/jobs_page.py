@@ -10,11 +10,12 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from hilum.errors import NotFound
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.body import FILES
 from hilum.interfaces.http.jobs import may_see
 from hilum.interfaces.http.packed import MEMBERS
 from hilum.interfaces.web.batched import ANSWERED, REFUSED, UNREAD, Batched, BatchShown
-from hilum.interfaces.web.page import caller_of, may, must, parts_of, show
+from hilum.interfaces.web.page import caller_of, may, must, show
 from hilum.interfaces.web.questions import offered
 from hilum.jobs.inbox import Order
 

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from hilum.errors import UnknownModel
 from hilum.evaluate.drawing import Axis, Chart, Dot, Line
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web.models_shown import card_of, opened
-from hilum.interfaces.web.page import must, parts_of, show
+from hilum.interfaces.web.page import must, show
 from hilum.interfaces.web.words import percent
 from hilum.model.package import Package
 from hilum.registry.history import history

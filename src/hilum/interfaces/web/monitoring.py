@@ -8,8 +8,9 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web import monitored
-from hilum.interfaces.web.page import must, parts_of, show
+from hilum.interfaces.web.page import must, show
 from hilum.parts import Parts
 from hilum.task import shipped_tasks
 

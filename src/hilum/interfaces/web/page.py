@@ -14,9 +14,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hilum import __version__
 from hilum.errors import NotAllowed
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web import static_files, words
 from hilum.interfaces.web.models_shown import speaking
-from hilum.parts import Parts
 
 FOLDER = Path(__file__).parent / "templates"
 POLICY = (
@@ -51,12 +51,6 @@ PLACES = (
     Place("Train", "/app/train", "t", "train"),
     Place("Settings", "/app/settings", "s", "account"),
 )
-
-
-def parts_of(request: Request) -> Parts:
-    """The wired parts of this server."""
-    parts: Parts = request.app.state.parts
-    return parts
 
 
 def caller_of(request: Request) -> Any:

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hilum.errors import NotFound
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.recorded import found
 from hilum.interfaces.web.answers import answer_shown
-from hilum.interfaces.web.page import move, must, parts_of, show
+from hilum.interfaces.web.page import move, must, show
 from hilum.interfaces.web.questions import offered
 from hilum.settings import shipped_samples
 from hilum.task import Task, shipped_tasks

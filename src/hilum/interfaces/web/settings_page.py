@@ -9,8 +9,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web.models_shown import speaking
-from hilum.interfaces.web.page import caller_of, may, must, parts_of, show
+from hilum.interfaces.web.page import caller_of, may, must, show
 from hilum.settings import SETTINGS, Settings
 from hilum.task import shipped_tasks
 

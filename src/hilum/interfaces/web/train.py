@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from hilum.errors import NotFound
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.works import can_learn, report_page, works_of
 from hilum.interfaces.web.models_shown import card_of, opened, speaking
-from hilum.interfaces.web.page import must, parts_of, show
+from hilum.interfaces.web.page import must, show
 from hilum.interfaces.web.trained import HEADLINE, NETWORKS, Run, best, charts, name_of, run_of, side_by_side
 from hilum.interfaces.web.worked import shown, sources
 from hilum.jobs.works import Work, Works
