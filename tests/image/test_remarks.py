@@ -224,3 +224,13 @@ def test_real_images_are_the_same_afterwards(real_images):
         before, after = decode(data, name="x"), decode(without_remarks(data), name="x")
         for one, other in zip(before, after, strict=True):
             np.testing.assert_array_equal(other.pixels, one.pixels)
+
+
+def test_a_directory_that_counts_further_than_the_file_costs_nothing() -> None:
+    data = bytearray(encoded(picture(), "TIFF", big_tiff=True))
+    place = struct.unpack_from("<Q", data, 8)[0]
+    struct.pack_into("<Q", data, place, 2**62)
+    try:
+        assert without_remarks(bytes(data)) is not None
+    except UnreadableImage:
+        pass

@@ -87,6 +87,8 @@ def _places(data: bytes, form: _Form, place: int) -> Iterator[int]:
 
 def _entries(data: bytes, form: _Form, place: int) -> list[bytes]:
     count, start = struct.unpack_from(form.head, data, place)[0], place + struct.calcsize(form.head)
+    if start + count * form.step > len(data):
+        raise ValueError("a directory goes on beyond the end")
     return [data[i : i + form.step] for i in range(start, start + count * form.step, form.step)]
 
 
