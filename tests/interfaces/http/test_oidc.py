@@ -293,6 +293,16 @@ def test_a_provider_that_is_gone_is_said(tmp_path: Path) -> None:
         assert server.ask("GET", "/session").json()["oidc"] is True
 
 
+def test_a_stranger_cannot_have_the_provider_asked_without_end(tmp_path: Path, op: Op) -> None:
+    """Each way there, and each way back under our own seal, may be a question to the provider."""
+    with running(tmp_path, AUTH="on", OIDC_ISSUER=op.issuer, OIDC_CLIENT_ID=NAMED, OIDC_ROLES="*=reader") as house:
+        found = [house.ask("GET", "/login/oidc").status for _ in range(250)]  # the window slides while they come
+        assert set(found[:100]) == {303}
+        assert found[-1] == 429
+        assert house.ask("GET", "/login/oidc/callback?code=a&state=b").status == 429
+        assert house.ask("GET", "/login").status == 200
+
+
 def test_roles_by_claim() -> None:
     found = {"HILUM_OIDC_ISSUER": "https://login.test", "HILUM_OIDC_CLIENT_ID": "x",
              "HILUM_OIDC_ROLES": "a=b=reader, ml=engineer,*=reader"}  # fmt: skip

@@ -19,6 +19,7 @@ class Rule:
 
     `page`: a browser that is not signed in is sent to the sign-in page, anything else gets 401.
     `probe`: an orchestrator asks by address, so the name in Host is not looked at.
+    `outward`: the server asks somebody else before it answers, so a stranger's look counts, too.
     `form`: a plain form may send the CSRF token as a field, which the endpoint itself checks.
     """
 
@@ -30,6 +31,7 @@ class Rule:
     page: bool = False
     probe: bool = False
     form: bool = False
+    outward: bool = False
 
 
 def _read(path: str, act: str = "read") -> Rule:
@@ -116,8 +118,8 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/v2/repository/models/{name}/unload", "promote"),
     # who asks
     Rule("GET POST", "/login", OPEN, form=True),
-    Rule("GET", "/login/oidc", OPEN),
-    Rule("GET", "/login/oidc/callback", OPEN),
+    Rule("GET", "/login/oidc", OPEN, outward=True),
+    Rule("GET", "/login/oidc/callback", OPEN, outward=True),
     Rule("GET POST", "/first-start", OPEN, form=True),
     Rule("GET POST", "/set-password", OPEN, form=True),
     Rule("GET", "/session", OPEN),

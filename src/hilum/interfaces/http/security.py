@@ -141,7 +141,7 @@ class Security:
         self, scope: Scope, rule: Rule, found: Found, headers: Mapping[bytes, bytes], extra: list[tuple[bytes, bytes]]
     ) -> None:
         method, stranger = scope["method"], found.caller.via == "nobody"
-        if rule.counted and (not stranger or found.fault or method not in SAFE):
+        if rule.counted and (not stranger or found.fault or rule.outward or method not in SAFE):
             if stranger:
                 _check_count(self._strangers.count_here(address_of(scope)), extra)
             else:
