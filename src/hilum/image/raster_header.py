@@ -30,7 +30,7 @@ def check_header(data: bytes, form: str, name: str, limits: Limits) -> None:
     """Refuse a hostile header; raises UnreadableImage, UnsupportedFormat or ImageTooLarge."""
     try:
         _CHECKS[form](data, name, limits)
-    except (struct.error, IndexError) as error:
+    except (struct.error, LookupError, ArithmeticError, ValueError) as error:
         raise UnreadableImage(name, f"the {form} header is cut short: export or send the file again") from error
 
 
