@@ -8,7 +8,7 @@ import pytest
 
 from hilum.access.access import open_access
 from hilum.access.caller import LOCAL
-from hilum.access.keys import DAY
+from hilum.access.keys import DAY, MOST
 from hilum.errors import NotFound, NotSignedIn, UsageError
 from tests.access.conftest import SECRET, House
 
@@ -49,6 +49,18 @@ def test_a_key_ends_and_is_revoked(each_house: House) -> None:
     assert each_house.access.keys.known(token) is None
     with pytest.raises(NotSignedIn):
         each_house.access.keys.check(token)
+
+
+def test_a_user_has_only_so_many_keys_that_work(each_house: House) -> None:
+    """Each key has a rate of its own: without an end to their number there is none to the rate."""
+    keys, user = each_house.access.keys, each_house.access.users.add("eve", "reader", LOCAL)
+    made = [keys.add(user.id, "one of many", ("predict",), 1, LOCAL)[0] for _ in range(MOST)]
+    with pytest.raises(UsageError, match="revoke"):
+        keys.add(user.id, "one more", ("predict",), 1, LOCAL)
+    keys.revoke(made[0].id, user.caller())
+    keys.add(user.id, "in its place", ("predict",), 1, LOCAL)
+    each_house.clock.seconds += DAY
+    keys.add(user.id, "the others have ended", ("predict",), 1, LOCAL)
 
 
 def test_others_keys_are_out_of_reach_but_for_administrators(house: House) -> None:

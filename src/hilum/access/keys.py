@@ -23,6 +23,7 @@ LETTERS = string.ascii_letters + string.digits
 ID_LETTERS = 12
 TOKEN_LONGEST = 128
 NAME_LONGEST = 100
+MOST = 20  # keys of one user that work: each has a rate of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Keys:
         """A new key of the user (an id) and its token, which is told this once.
 
         Raises:
-            UsageError: scopes the user's role does not reach or a key cannot have, a wrong number of days.
+            UsageError: scopes the user's role does not reach or a key cannot have, a wrong number of days; too many
+                keys of the user work already.
             NotFound: no such user.
         """
         wanted = scopes_of(scopes)
@@ -70,6 +72,9 @@ class Keys:
                 raise NotFound("no such user")
             if beyond := sorted(wanted - acts_of(owner.role)):
                 raise UsageError(f"the role {owner.role} does not reach: {', '.join(beyond)}")
+            mine = sa.select(sa.func.count()).where(keys.c.user == user, sa.not_(keys.c.revoked), keys.c.ends > now)
+            if (connection.scalar(mine) or 0) >= MOST:
+                raise UsageError(f"{MOST} keys work already: revoke one first")
             key = Key(identity, user, name.strip(), tuple(sorted(wanted)), now, now + days * DAY, None, revoked=False)
             row = {"id": key.id, "user": user, "name": key.name, "scopes": " ".join(key.scopes), "created": now}
             connection.execute(
