@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from hilum.data.baseline import Baseline, baseline
 from hilum.data.copies import Copy, find_copies
@@ -37,6 +38,11 @@ def audit(
     against: another set (is this test copied from that training set?), or the fingerprints a package carries.
     progress: called with how many files are read and how many there are; comparing them follows.
     """
+    with threadpool_limits(1):  # of the libraries: for products of this size their threads cost more than they save
+        return _audited(dataset, against, progress)
+
+
+def _audited(dataset: Dataset, against: Dataset | Fingerprints | None, progress: Progress | None) -> Audit:
     total = len(dataset) + (len(against) if isinstance(against, Dataset) else 0)
     seen = survey(dataset, _counted(progress, 0, total))
     patients, notes = patients_of(dataset, seen.readings)

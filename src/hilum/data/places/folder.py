@@ -95,7 +95,10 @@ def read_file(file: str, name: str, limit: int) -> bytes:
     """
     try:
         with Path(file).open("rb") as opened:
-            data = opened.read(limit + 1)
+            size = os.fstat(opened.fileno()).st_size  # asking for the limit would set that much memory aside
+            data = opened.read(min(size, limit) + 1)
+            if size < len(data) <= limit:  # no plain file, or one that grows
+                data += opened.read(limit + 1 - len(data))
     except OSError as error:
         raise UnreadableImage(name, error.strerror or "cannot be read") from error
     if len(data) > limit:
