@@ -25,6 +25,7 @@ from hilum.secret import derived
 
 ORDER, NAME, LOCK = "order.json", "name", "lock"
 OPEN = ("queued", "running")  # states that are not the end
+SPARE = 512 * 1024**2  # bytes of the disk that batches leave to the records and images of everybody else
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +72,15 @@ class Inbox:
         """Keep the files and the order durably; nothing of a batch that could not be kept whole is left behind.
 
         Raises:
-            StorageError: the disk does not take it.
+            StorageError: the disk does not take it, or would have too little left for the records.
         """
         place, whole = self._place(order.id), False
         try:
             place.mkdir(parents=True, mode=0o700, exist_ok=True)
             names, keys = [], []
             for name, data in files:
+                if shutil.disk_usage(place).free < SPARE:
+                    raise StorageError("the batch cannot be kept: the disk is nearly full")
                 names.append(name)
                 keys.append(self._keep(place, data))
             made = replace(order, names=tuple(names), keys=tuple(keys), made=time.time_ns() // 1000)
