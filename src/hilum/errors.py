@@ -80,7 +80,8 @@ class MissingExtra(UsageError):
     code = "missing_extra"
 
     def __init__(self, part: str, extra: str) -> None:
-        super().__init__(f"{part} needs the extra '{extra}': pip install 'hilum[{extra}]'")
+        how = f"pip install 'hilum[{extra}]', or make install in a checkout"
+        super().__init__(f"{part} needs the extra '{extra}': {how}")
         self.extra = extra
 
 

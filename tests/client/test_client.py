@@ -228,6 +228,14 @@ def test_a_server_that_stays_busy_is_given_up(server: Running) -> None:
     assert len(flaky.keys) == 3
 
 
+def test_an_answer_prints_as_a_line_for_people(client: hilum.Client) -> None:
+    assert str(client.predict(XRAY)) == f"{XRAY.name}: normal, 99.5% (pneumonia-cxr@1.0.0)"
+    assert str(client.predict(BRAIN, task="pneumonia-cxr")).startswith(f"{BRAIN.name}: refused. The image")
+    good, bad = str(client.predict_many([XRAY, b"<script>"])).splitlines()
+    assert good.startswith(XRAY.name)
+    assert "unreadable" in bad
+
+
 def test_a_notebook_shows_picture_class_and_bar(client: hilum.Client) -> None:
     html = client.predict(XRAY)._repr_html_()
     assert "data:image/png;base64," in html

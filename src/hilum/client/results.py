@@ -118,6 +118,16 @@ class Prediction:
         """A pandas table of one row."""
         return Predictions((self,)).to_frame()
 
+    def __str__(self) -> str:
+        """One line for people: the file, the class and how sure, or why it was refused."""
+        name = (self.file or "image") + ("" if self.frame is None else f" [{self.frame}]")
+        if self.label is None or self.probability is None:
+            return f"{name}: refused. {' '.join(self.messages)}"
+        others = [label for label in self.conformal_set if label != self.label]
+        also = f", also possible: {', '.join(others)}" if others else ""
+        by = "" if self.model is None else f" ({self.model.name}@{self.model.version})"
+        return f"{name}: {self.label}, {self.probability:.1%}{also}{by}"
+
     def _repr_html_(self) -> str:
         return card(self, self.picture)
 
@@ -139,6 +149,10 @@ class Unread:
     def row(self) -> dict[str, Any]:
         """One line of a table."""
         return {"file": self.file, "error": self.error}
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.file}: unreadable. {self.error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +209,10 @@ class Predictions(Sequence["Prediction | Unread"]):
         except ModuleNotFoundError as error:
             raise MissingExtra("a table of answers", "data") from error
         return pandas.DataFrame([one.row() for one in self.found])
+
+    def __str__(self) -> str:
+        """A line each."""
+        return "\n".join(map(str, self.found))
 
     def _repr_html_(self) -> str:
         return table(self.found)
