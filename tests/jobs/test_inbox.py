@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.errors import StorageError
+from hilum.errors import NotFound, StorageError
 from hilum.jobs import inbox
 from hilum.jobs.inbox import Inbox, Order
 
@@ -29,3 +29,15 @@ def test_a_batch_does_not_take_the_disk_from_the_records(tmp_path: Path, monkeyp
     with pytest.raises(StorageError, match="nearly full"):
         kept.take(ORDER, FILES)
     assert list((tmp_path / "inbox").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [ORDER.id.upper(), f"{{{ORDER.id}}}", ORDER.id.replace("-", ""), f"urn:uuid:{ORDER.id}", "\r\n" + "0" * 30, ".."],
+)
+def test_a_batch_has_one_name(tmp_path: Path, name: str) -> None:
+    """An id stands in headers and addresses: Python's UUID takes white space and signs for digits, we do not."""
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    kept.take(ORDER, FILES)
+    with pytest.raises(NotFound):
+        kept.order(name)

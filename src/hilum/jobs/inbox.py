@@ -21,6 +21,7 @@ from typing import Any
 
 from hilum.durable import sync_folder, write_whole
 from hilum.errors import ImageGone, NotFound, StorageError
+from hilum.jobs.ids import place_of
 from hilum.secret import derived
 
 ORDER, NAME, LOCK = "order.json", "name", "lock"
@@ -189,10 +190,7 @@ class Inbox:
         return tuple(order for order in reversed(self.all()) if order.state in OPEN)
 
     def _place(self, identity: str) -> Path:
-        try:
-            return self._folder / str(uuid.UUID(identity))
-        except ValueError:
-            raise NotFound(f"no job {identity[:64]!r}") from None
+        return place_of(self._folder, identity, "job")
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

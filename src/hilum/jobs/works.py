@@ -24,6 +24,7 @@ from typing import Any
 
 from hilum.durable import sync_folder, write_whole
 from hilum.errors import NotFound, UsageError
+from hilum.jobs.ids import place_of
 
 STATES = ("waiting", "running", "done", "failed", "stopped")
 OVER = ("done", "failed", "stopped")
@@ -131,10 +132,7 @@ class Works:
         Raises:
             NotFound: no id.
         """
-        try:
-            return self._folder / str(uuid.UUID(identity))
-        except ValueError:
-            raise NotFound(f"no work {identity[:64]!r}") from None
+        return place_of(self._folder, identity, "work")
 
     def get(self, identity: str) -> Work:
         """One work.
