@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from hilum.errors import MissingExtra, PackageNotTrusted, UsageError
 
@@ -19,14 +20,10 @@ def is_signed(folder: Path, key: Path | None) -> bool:
     """
     if key is None or not (folder / SIGNATURE).is_file():
         return False
-    try:
-        verifying = importlib.import_module("model_signing.verifying")
-        hashing = importlib.import_module("model_signing.hashing")
-    except ModuleNotFoundError as error:
-        raise MissingExtra("checking a signature", "signing") from error
+    verifying, hashed = _library("verifying", "checking a signature", folder)
     try:
         config = verifying.Config().use_elliptic_key_verifier(public_key=key)
-        config.set_hashing_config(hashing.Config().set_ignored_paths(paths=[folder / SIGNATURE]))
+        config.set_hashing_config(hashed)
         config.verify(folder, folder / SIGNATURE)
     except (ValueError, OSError) as error:
         raise PackageNotTrusted(f"{folder}: its signature does not hold: {error}") from error
@@ -40,14 +37,20 @@ def sign(folder: Path, private_key: Path) -> None:
         MissingExtra: model_signing is not installed.
         UsageError: the key cannot be read.
     """
-    try:
-        signing = importlib.import_module("model_signing.signing")
-        hashing = importlib.import_module("model_signing.hashing")
-    except ModuleNotFoundError as error:
-        raise MissingExtra("signing", "signing") from error
+    signing, hashed = _library("signing", "signing", folder)
     try:
         config = signing.Config().use_elliptic_key_signer(private_key=private_key)
-        config.set_hashing_config(hashing.Config().set_ignored_paths(paths=[folder / SIGNATURE]))
+        config.set_hashing_config(hashed)
         config.sign(folder, folder / SIGNATURE)
     except (ValueError, OSError) as error:
         raise UsageError(f"{private_key}: cannot sign with it: {error}") from error
+
+
+def _library(module: str, what: str, folder: Path) -> tuple[Any, Any]:
+    """A module of model_signing, and which files of a package count: all but the signature itself."""
+    try:
+        found = importlib.import_module(f"model_signing.{module}")
+        hashing = importlib.import_module("model_signing.hashing")
+    except ModuleNotFoundError as error:
+        raise MissingExtra(what, "signing") from error
+    return found, hashing.Config().set_ignored_paths(paths=[folder / SIGNATURE])

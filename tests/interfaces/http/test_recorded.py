@@ -60,6 +60,7 @@ def test_the_image_its_pixels_and_its_heatmap_lie_on_one_another(server: Running
     assert np.abs(plane / 257 - original).max() <= 0.5
     for method in ("cam", "occlusion"):
         heat = server.ask("GET", f"/predictions/{film}/heatmap?method={method}")
+        assert heat.status == 200, heat
         values = cv2.imdecode(np.frombuffer(heat.body, np.uint8), -1)
         assert values.shape == original.shape
         assert values.max() > 100
