@@ -144,6 +144,7 @@ def _facts(package: Package, parts: Path) -> CardFacts:
         copies="Images alike at a correlation above 0.985 (mirrored too; CSV folder 0.95), and of one patient, stay in "
         "one part; one of a group is drawn each epoch.",
         limits=LIMITS,
+        calibration=package.calibration,
     )
 
 

@@ -25,6 +25,7 @@ from hilum.learn.graph import export_graph
 from hilum.learn.halve import halved
 from hilum.learn.networks import feature_widths
 from hilum.learn.novelty import Held, fit_novelty
+from hilum.learn.operating import BOUND
 from hilum.learn.scores import Scores, make_scores, pool
 from hilum.learn.seal import References, Sealing, Trained, seal
 from hilum.learn.stress import stress_copies
@@ -35,6 +36,7 @@ from recipes.handover import Made, load
 
 VERSION = "1.0.0"
 EVEN = 0.5  # the balanced threshold of the two-class packages
+EVEN_RULE = "one half, fixed before the test was opened: the more probable class"
 OTHERS = 600  # images of other kinds shown to the admission network
 
 
@@ -97,10 +99,11 @@ def _at_even_chance(fitted: Calibration, scores: Scores) -> Calibration:
         rates = [float(np.average(right[kind], weights=scores.weights[kind])) for kind in (positive, ~positive)]
         return replace(fitted.points[name], threshold=threshold, sensitivity=rates[0], specificity=rates[1])
 
-    points = {**fitted.points, "balanced": at("balanced", EVEN)}
+    points = {**fitted.points, "balanced": replace(at("balanced", EVEN), rule=EVEN_RULE)}
     for name, nearer in (("screening", min), ("rule-in", max)):  # never past the balanced point
         if name in points:
-            points[name] = at(name, nearer(points[name].threshold or EVEN, EVEN))
+            point = at(name, nearer(points[name].threshold or EVEN, EVEN))
+            points[name] = replace(point, rule=point.rule.replace(BOUND, "one half"))
     return replace(fitted, points=points)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import huggingface_hub
 import pytest
 
 from hilum.evaluate import words
 from hilum.evaluate.card import CardFacts, Source, card
 from hilum.evaluate.evaluation import evaluate
+from hilum.model.calibration import Calibration, ConformalClass, OperatingPoint
 from tests.evaluate.made import BRAIN, made_rows, made_setting
 
 FACTS = CardFacts(
@@ -68,3 +71,23 @@ def test_the_same_numbers_give_the_same_bytes(found) -> None:
     other = evaluate(made_rows(BRAIN, seed=3), BRAIN, made_setting(source="another/place"))
     text = card(found, FACTS, BRAIN, (other,))
     assert text.index("How good it is: made/images") < text.index("How good it is: another/place")
+
+
+def test_the_card_says_how_each_operating_point_was_chosen(found) -> None:
+    """The rule, on what, how many groups, what it reached there; and that an old package does not say its rule."""
+    points = {
+        "screening": OperatingPoint("screening", 0.25, 0.97, 0.9, 30, 40, rule="the highest that reaches 95%"),
+        "balanced": OperatingPoint("balanced", None, 0.95, 0.93, 30, 40, note="a target was out of reach"),
+    }
+    classes = tuple(label.name for label in BRAIN.labels)
+    size = len(classes)
+    sets = tuple(ConformalClass(0.1, 20, False, (0.9, 0.99)) for _ in classes)
+    calibration = Calibration(
+        classes, 1, 1.5, (0.0,) * size, points, sets, tuple(range(10, 10 + size)), (1 / size,) * size, "out of fold"
+    )
+    text = card(found, replace(FACTS, calibration=calibration), BRAIN)
+    assert "fitted on the out of fold, never on the test" not in text
+    assert "| `screening` | 0.250 | the highest that reaches 95% | 0.970 (30 groups) | 0.900 (40 groups) |" in text
+    assert "| `balanced` | most probable class | not stated in this package; a target was out of reach |" in text
+    assert f"{classes[0]} 10" in text
+    assert "How its operating points were chosen" not in card(found, FACTS, BRAIN)

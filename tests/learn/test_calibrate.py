@@ -90,14 +90,19 @@ def test_operating_points_keep_their_promise_on_new_cases(classes: int) -> None:
 def test_balanced_is_the_most_probable_class_unless_a_threshold_clearly_helps() -> None:
     even = fit(made_scores(3000, 4, seed=6), task_of(4))
     assert even.points["balanced"].threshold is None
+    assert even.points["balanced"].rule.startswith("the most probable class; a threshold of its own did not help")
+    assert "sensitivity 95% with one standard error" in even.points["screening"].rule
+    assert "specificity 95%" in even.points["rule-in"].rule
     rare = fit(made_scores(6000, 3, seed=6, prior=np.array([0.96, 0.02, 0.02])), task_of(3))
     assert rare.points["balanced"].threshold is not None
+    assert rare.points["balanced"].rule.startswith("the threshold with the least worst error rate")
     assert rare.points["balanced"].threshold < 0.4
 
 
 def test_without_a_negative_class_every_point_takes_the_most_probable_class() -> None:
     calibration = fit(made_scores(500, 3, seed=7), task_of(3, negative=None))
     assert all(point.threshold is None and "negative" in point.note for point in calibration.points.values())
+    assert {point.rule for point in calibration.points.values()} == {"the most probable class"}
 
 
 def test_a_target_out_of_reach_is_said() -> None:

@@ -13,6 +13,7 @@ from hilum.data.audit_words import CUES
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation
 from hilum.evaluate.sentences import figures, sentences, warnings
+from hilum.model.calibration import Calibration, OperatingPoint
 from hilum.task import Task
 
 # our name -> the name in the Hugging Face list of metrics
@@ -49,6 +50,7 @@ class CardFacts:
     training: Mapping[str, str] = field(default_factory=dict)  # setting -> value, as the plan names them
     copies: str = ""  # what the audit found and what was done about it
     limits: tuple[str, ...] = ()
+    calibration: Calibration | None = None
     licence: str = "apache-2.0"
 
 
@@ -62,6 +64,7 @@ def card(evaluation: Evaluation, facts: CardFacts, task: Task, others: Sequence[
         _intended(task),
         *(_figures(one, task) for one in shown),
         _classes(evaluation, task),
+        operating_points(facts.calibration) if facts.calibration else "",
         _data(facts),
         _network(facts, evaluation),
         _limits(facts, evaluation, task),
@@ -124,6 +127,32 @@ def _classes(evaluation: Evaluation, task: Task) -> str:
         cells = [words.with_interval(name, part.metrics[name]) if name in part.metrics else "–" for name in names]
         rows.append([label.title, str(part.n), *cells])
     return f"### By class\n\n{_table(rows)}"
+
+
+def operating_points(calibration: Calibration) -> str:
+    """How each threshold was chosen, on what, and what it did there."""
+    rows = [["Operating point", "Threshold", "Chosen as", "Sensitivity there", "Specificity there"]]
+    rows += [_point(point) for point in calibration.points.values()]
+    groups = ", ".join(f"{name} {n}" for name, n in zip(calibration.classes, calibration.counts, strict=True))
+    negative = "" if calibration.negative is None else calibration.classes[calibration.negative]
+    score = f"The threshold stands on the probability of everything but `{negative}`. " if negative else ""
+    place = _ORIGINS.get(calibration.origin, f"the {calibration.origin}")
+    fitted = f"Temperature, thresholds and 95% sets were fitted on {place}, never on the test"
+    counted = f"{sum(calibration.counts)} groups of images ({groups})"
+    return f"## How its operating points were chosen\n\n{score}{fitted}: {counted}.\n\n{_table(rows)}"
+
+
+_ORIGINS = {"out of fold": "scores of images that the network of their fold had not seen"}
+
+
+def _point(point: OperatingPoint) -> list[str]:
+    rates = [words.DASH if rate is None else f"{rate:.3f}" for rate in (point.sensitivity, point.specificity)]
+    counted = [
+        f"{rate} ({n} groups)" if n else rate for rate, n in zip(rates, (point.positives, point.negatives), strict=True)
+    ]
+    threshold = "most probable class" if point.threshold is None else f"{point.threshold:.3f}"
+    said = "; ".join(filter(None, (point.rule or "not stated in this package", point.note)))
+    return [f"`{point.name}`", threshold, said, *counted]
 
 
 def _data(facts: CardFacts) -> str:

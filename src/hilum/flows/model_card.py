@@ -29,6 +29,7 @@ def facts_for_card(dataset: Dataset, found: Audit, split: Split, plan: Plan, sea
         training={name: value for name, value, _ in plan.lines()},
         copies=_copies(found),
         limits=tuple(split.notes),
+        calibration=package.calibration,
     )
 
 

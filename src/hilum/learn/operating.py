@@ -29,7 +29,7 @@ def operating_points(scores: Scores, task: Task) -> tuple[OperatingPoint, ...]:
     """
     if task.negative is None:
         note = "the task names no negative class: the most probable class is taken"
-        return tuple(OperatingPoint(rule.name, None, note=note) for rule in task.operating_points)
+        return tuple(OperatingPoint(rule.name, None, note=note, rule=_MOST) for rule in task.operating_points)
     curve = _curve(scores, task.negative)
     balanced = curve.balanced()
     return tuple(_point(rule, scores, task, (curve, balanced)) for rule in task.operating_points)
@@ -99,21 +99,33 @@ def _share_above(
 
 def _point(rule: OperatingRule, scores: Scores, task: Task, found: tuple[_Curve, float]) -> OperatingPoint:
     curve, balanced = found
-    note = ""
+    note, said = "", _LEAST_WORST
     cut: float | None = balanced
     if rule.sensitivity is not None:
         cut = curve.for_sensitivity(rule.sensitivity)
+        said = (
+            f"the highest threshold that reaches sensitivity {rule.sensitivity:.0%}{_TO_SPARE}, but none above {BOUND}"
+        )
         cut, note = (balanced, _OUT_OF_REACH) if cut is None else (min(cut, balanced), "")
     elif rule.specificity is not None:
         cut = curve.for_specificity(rule.specificity)
+        said = (
+            f"the lowest threshold that reaches specificity {rule.specificity:.0%}{_TO_SPARE}, but none below {BOUND}"
+        )
         cut, note = (balanced, _OUT_OF_REACH) if cut is None else (max(cut, balanced), "")
     elif len(task.classes) > 2 and not _threshold_helps(scores, task):
-        cut = None
+        cut, said = None, f"{_MOST}; a threshold of its own did not help on cases that it was not chosen on"
     sensitivity, specificity = _achieved(scores, task, cut)
     threshold = None if cut is None else float(expit(cut))
-    return OperatingPoint(rule.name, threshold, sensitivity, specificity, curve.positives, curve.negatives, note)
+    return OperatingPoint(rule.name, threshold, sensitivity, specificity, curve.positives, curve.negatives, note, said)
 
 
+_MOST = "the most probable class"
+_LEAST_WORST = (
+    "the threshold with the least worst error rate: the larger of the share missed and the share of false alarms"
+)
+_TO_SPARE = " with one standard error to spare"  # of the number of groups
+BOUND = "the one with the least worst error rate"
 _OUT_OF_REACH = "the target could not be reached on the calibration cases: the balanced threshold is used"
 
 

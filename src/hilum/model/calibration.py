@@ -43,6 +43,7 @@ class OperatingPoint:
     sensitivity, specificity: achieved on the calibration cases, in [0, 1]; None where the task has no negative class.
     positives, negatives: calibration groups (patients, copies) behind the two figures.
     note: what a reader must know, for example that a target was out of reach; else empty.
+    rule: how the threshold was chosen, in words; empty in packages that were sealed before it was stored.
     """
 
     name: str
@@ -52,6 +53,7 @@ class OperatingPoint:
     positives: int = 0
     negatives: int = 0
     note: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)
