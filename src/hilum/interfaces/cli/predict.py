@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   hilum predict film.png --explain why/                    heatmaps into why/
   hilum predict s3://bucket/films/ https://host/a.dcm      fetched while the first are answered, kept nowhere
 
+A DICOM file is seen through its first window: docs/how-to/choose-a-dicom-window.md says why, and what else to do.
 exit code: 0 done (a refusal is an answer), 2 wrong use, 3 some input was unreadable (the others were answered)"""
 
 
