@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from hilum.errors import InputError
@@ -86,6 +87,7 @@ class _Draft:
     content: str
     key: bytes
     reply: Future[Reply] = field(default_factory=Future)
+    kept: Kept | None = None
     told: Sequence[Told] = ()
     timings: Sequence[Mapping[str, float]] = ()
     cached: bool = False
@@ -105,7 +107,8 @@ class Clerk:
         missed: dict[Desk, list[_Draft]] = {}
         for draft in drafts:
             if self._from_cache(draft):
-                self._keep(draft)
+                self._begin_to_keep(draft)
+                self._put_on_record(draft)
             else:
                 missed.setdefault(draft.ask.desk, []).append(draft)
         for desk, together in missed.items():
@@ -135,8 +138,10 @@ class Clerk:
         return True
 
     def _predict(self, desk: Desk, drafts: Sequence[_Draft]) -> None:
+        """The images are kept while the networks are asked."""
         files = [File(draft.ask.data, draft.ask.name, draft.ask.options) for draft in drafts]
-        for draft, answers in zip(drafts, predict_all(files, desk), strict=True):
+        found = predict_all(files, desk, lambda i: self._begin_to_keep(drafts[i]))
+        for draft, answers in zip(drafts, found, strict=True):
             if isinstance(answers, InputError):
                 draft.reply.set_exception(answers)
                 continue
@@ -144,12 +149,11 @@ class Clerk:
             draft.told = [told_of(prediction) for prediction in said]
             draft.timings = [prediction.timings for prediction in said]
             self._places.cache.put(draft.key, _packed(draft.told), CACHED_SECONDS)
-            self._keep(draft)
+            self._put_on_record(draft)
 
-    def _keep(self, draft: _Draft) -> None:
-        """Keep the image, commit the rows once it is safe, then reply; whatever fails on the way fails the reply."""
-        started = time.perf_counter()
-        kept = self._kept(draft.ask) if draft.ask.keep else None
+    def _put_on_record(self, draft: _Draft) -> None:
+        """Commit the rows once the image is safe, then reply; whatever fails on the way fails the reply."""
+        started, kept = time.perf_counter(), draft.kept
         rows, bodies = self._rows(draft, None if kept is None else kept.key)
 
         def committed(done: Future[None]) -> None:
@@ -162,12 +166,11 @@ class Clerk:
 
         self._places.records.append(rows, None if kept is None else kept.saved).add_done_callback(committed)
 
-    def _kept(self, ask: Ask) -> Kept | None:
-        """The image on its way to where it is kept; None where it cannot be freed of names, and so must not be."""
-        try:
-            return self._places.images.keep(self._places.clean(ask.data))
-        except InputError:
-            return None
+    def _begin_to_keep(self, draft: _Draft) -> None:
+        """The image goes on its way to where it is kept, unless it must not be: nobody may, or it holds on to names."""
+        if draft.ask.keep:
+            with suppress(InputError):
+                draft.kept = self._places.images.keep(self._places.clean(draft.ask.data))
 
     def _rows(self, draft: _Draft, image: str | None) -> tuple[list[Entry], tuple[bytes, ...]]:
         """The rows, whose bodies name no file, and what the caller is told, which does."""

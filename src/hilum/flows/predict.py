@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -76,15 +76,21 @@ def predict(data: bytes, name: str, desk: Desk, options: Options) -> tuple[Answe
     return answers
 
 
-def predict_all(files: Sequence[File], desk: Desk) -> list[tuple[Answer, ...] | InputError]:
+def predict_all(
+    files: Sequence[File], desk: Desk, decoded: Callable[[int], None] | None = None
+) -> list[tuple[Answer, ...] | InputError]:
     """Answer every frame of several files, each network asked once for all of them; one entry a file, in their order.
 
-    A file that cannot be read is the error that says why; the others are answered.
+    A file that cannot be read is the error that says why; the others are answered. `decoded` is told the place of each
+    file that can be read, before any network is asked.
 
     Raises:
         UsageError: an operating point or a prevalence does not fit.
     """
     read = [_decoded(file, desk.limits) for file in files]
+    for i, (found, _) in enumerate(read):
+        if decoded is not None and not isinstance(found, InputError):
+            decoded(i)
     frames = [(image, file.options) for file, (found, _) in zip(files, read, strict=True) for image in _frames(found)]
     answers = iter(_at_the_desk(frames, desk))
     return [
