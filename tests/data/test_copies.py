@@ -68,6 +68,31 @@ def test_a_changed_copy_is_found_among_strangers(change: str) -> None:
     assert copies[0].kind == ("mirrored" if change == "mirrored" else "near")
 
 
+def filled(seed: int, side: int = 200) -> Pixels:
+    """Texture up to the border, as a film has it: no foreground to hold on to when the frame is cut."""
+    rng = np.random.default_rng(seed)
+    texture = sum(cv2.GaussianBlur(rng.standard_normal((side, side)), (0, 0), s) * s for s in (2, 4, 7))
+    return ((texture - texture.min()) / np.ptp(texture)).astype(np.float32)
+
+
+@pytest.mark.parametrize("original_is_ours", [True, False])
+def test_a_filled_frame_cut_by_4_percent_on_every_side_is_found(original_is_ours: bool) -> None:
+    pictures = [filled(seed) for seed in range(10)]
+    cut = [picture[8:-8, 8:-8] for picture in pictures]
+    assert {(c.a, c.b) for c in found(pictures + cut)} == {(n, n + 10) for n in range(10)}
+    ours, theirs = (Fingerprints.of(fingerprint(as_image(p)) for p in each) for each in (pictures, cut))
+    matched = ours.match(theirs) if original_is_ours else theirs.match(ours)
+    assert [(m.first, m.second) for m in matched] == [(n, n) for n in range(10)]
+
+
+def test_a_cut_that_takes_the_frame_s_border_away_is_compared_at_one_scale() -> None:
+    pictures = [picture(seed, 300) for seed in range(10)]
+    for bordered in pictures:
+        bordered[:4] = bordered[-4:] = bordered[:, :4] = bordered[:, -4:] = 0.3
+    copies = found(pictures + [bordered[12:-12, 12:-12] for bordered in pictures])
+    assert {(c.a, c.b) for c in copies if c.similarity > 0.98} == {(n, n + 10) for n in range(10)}
+
+
 @pytest.mark.parametrize(("turns", "mirrored"), [(1, False), (2, False), (0, True), (1, True), (2, True)])
 def test_a_turned_or_mirrored_copy_says_how_it_lies(turns: int, mirrored: bool) -> None:
     pictures = [picture(seed) for seed in range(6)]

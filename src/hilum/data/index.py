@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hilum.data.descriptor import Projection, invariant, spread_over, unit
 from hilum.data.screen import laid_residual, screened
-from hilum.data.small import Small, Stored
+from hilum.data.small import Small, Stored, zoomed
 from hilum.data.views import (
     MIRRORED,
     UPRIGHT,
@@ -31,6 +31,9 @@ from hilum.data.views import (
 NEIGHBOURS = 16
 NEIGHBOURS_TURNED = 24
 RESIDUAL = 0.065  # share of a neighbour's energy that small changes of the query may leave unexplained
+RESIDUAL_CUT = 0.03  # the same of a query that is taken for the inside of another
+CUT = 1 / 0.92  # how much larger a picture looks when 4% were cut from each side
+FILLED = 0.97  # of the frame's width or height: from here on the box moves with a cut, else the head holds it
 RESIDUAL_LAID = 0.10  # the same of foregrounds that lie as their frames do
 LIKE_TURNED = 0.98  # correlation of two small images, one of them turned, below which the pair is dropped
 BOXES_APART = 0.04  # half box sides
@@ -46,6 +49,7 @@ class Candidates(NamedTuple):
     """Pairs to verify: `first[i]` as stored against `second[i]` through VIEWS[view[i]], box on box or frame on frame.
 
     residual: share of the one that small changes of the other leave unexplained, in [0, 1].
+    zoom: where box lies on box, how much larger the second shows what both show: 1, or another where one was cut.
     """
 
     first: NDArray[np.int32]
@@ -53,11 +57,12 @@ class Candidates(NamedTuple):
     view: NDArray[np.int8]
     by_frame: NDArray[np.bool_]
     residual: Floats
+    zoom: Floats
 
     def at(self, places: NDArray[np.int64]) -> Candidates:
         """Those at these places."""
-        first, second, view = self.first[places], self.second[places], self.view[places]
-        return Candidates(first, second, view, self.by_frame[places], self.residual[places])
+        ends = self.first[places], self.second[places]
+        return Candidates(*ends, self.view[places], self.by_frame[places], self.residual[places], self.zoom[places])
 
 
 def candidates(ours: Small, theirs: Small | None = None) -> Candidates:
@@ -79,6 +84,7 @@ def _ordered(pairs: Candidates) -> Candidates:
         first=np.minimum(pairs.first, pairs.second),
         second=np.maximum(pairs.first, pairs.second),
         view=np.where(swapped, inverse(pairs.view), pairs.view).astype(np.int8),
+        zoom=np.where(swapped, 1 / pairs.zoom, pairs.zoom),
     )
 
 
@@ -94,16 +100,23 @@ def _found(
 ) -> Candidates:
     n = len(near)
     frame = np.broadcast_to(np.asarray(by_frame, bool), n)
-    return Candidates(near.astype(np.int32), row.astype(np.int32), np.full(n, view, np.int8), frame, residual)
+    ends = near.astype(np.int32), row.astype(np.int32)
+    return Candidates(*ends, np.full(n, view, np.int8), frame, residual, np.ones(n, np.float32))
 
 
 def _by_box(stored: Small, queries: Small) -> Iterator[Candidates]:
-    """Neighbours whose foregrounds agree but for small changes."""
+    """Neighbours whose foregrounds agree but for small changes, or but for what a cut took of a filled frame."""
     search = Search(stored.box)
+    zooms = (CUT,) if queries is stored else (CUT, 1 / CUT)  # among themselves each pair is seen from both its ends
     for part in _parts(len(queries.box)):
         for view in (UPRIGHT, MIRRORED):
             row, near, residual = search(turned(queries.box[part], view))
             yield _found(near, row + part.start, view, False, residual)
+        filled = part.start + np.flatnonzero(queries.boxes[part, 2:4].max(axis=1) > FILLED)
+        for zoom in zooms:
+            row, near, residual = search(zoomed(queries.box[filled], zoom), RESIDUAL_CUT)
+            found = _found(near, filled[row], UPRIGHT, False, residual)
+            yield found._replace(zoom=found.zoom * np.float32(zoom))
 
 
 def _by_frame(stored: Small, queries: Small) -> Iterator[Candidates]:
@@ -155,10 +168,10 @@ class Search:
         self._projection = Projection.fit(stored)
         self._index = _index(stored, self._vectors)
 
-    def __call__(self, queries: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    def __call__(self, queries: Floats, limit: float = RESIDUAL) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
         """(n, 16, 16) -> positions in queries, positions in stored, residuals."""
         _, neighbours = self._index.search(self._vectors(queries), min(NEIGHBOURS, len(self._stored.images)))
-        row, column, residual = screened(queries, self._stored, neighbours, RESIDUAL)
+        row, column, residual = screened(queries, self._stored, neighbours, limit)
         return row, neighbours[row, column], residual
 
     def _vectors(self, images: Floats) -> Floats:

@@ -61,8 +61,7 @@ class Levels:
         self._levels["middle_structure"][places] = _stored(smooth - reduced(smooth, 32, MIDDLE_BAND))
 
     def _make_structure(self, places: NDArray[np.int32]) -> None:
-        thumbs = self._levels["full"][places].astype(np.float32)
-        self._levels["structure"][places] = _stored(reduced(thumbs, 64, BAND[0]) - reduced(thumbs, 64, BAND[1]))
+        self._levels["structure"][places] = _stored(band(self._levels["full"][places].astype(np.float32)))
 
 
 class Ends:
@@ -100,6 +99,11 @@ def as_given(ends: Ends, places: NDArray[np.int64]) -> NDArray[np.bool_]:
     shifted = np.abs(coarse.mean(axis=(1, 2)) - other_coarse.mean(axis=(1, 2))) / 255
     resized = np.abs(ones[:, 6:] / np.maximum(twos[:, 6:], 1e-6) - 1).max(axis=1)
     return np.asarray((moved < ENDS_MOVED) & (shifted < MEAN_MOVED) & (resized < RESIZED))
+
+
+def band(thumbs: Floats) -> Floats:
+    """(n, 64, 64) -> their structure of a few pixels, in grey levels."""
+    return reduced(thumbs, 64, BAND[0]) - reduced(thumbs, 64, BAND[1])
 
 
 def structure(stored: NDArray[np.int8]) -> Floats:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from hilum.data.align import Floats, refine, template_of, warp
 from hilum.data.index import Candidates, candidates
-from hilum.data.levels import Ends, Levels, as_given, structure
+from hilum.data.levels import Ends, Levels, as_given, band, structure
 from hilum.data.likeness import similarity
 from hilum.data.small import Small
 from hilum.data.views import UPRIGHT, VIEWS, Prints, same_box, same_frame, unmoved
@@ -25,6 +25,7 @@ STEPS = (4, 3, 1, 2)  # of the alignment at 16, 32 and 64 pixels, and once more 
 FITS_AT_ONCE = 0.01  # residual below which a pair is first compared as it lies
 ALIKE = 0.985  # likeness at which no better alignment is looked for
 PROMISING = 0.84  # likeness at the middle level below which a pair is given up
+ANOTHER_SCALE = 0.2  # logarithm of the ratio of areas from which structure is compared at one scale
 WORTH_MORE = 0.85  # likeness from which a second round at full size may still make a copy of it
 
 
@@ -102,10 +103,12 @@ def _likeness(ours: Levels, theirs: Levels, pairs: Candidates) -> Likeness:
     """Pairs that fit as they lie are done; the others are aligned, and given up when still unlike at a coarse level."""
     view = int(pairs.view[0])
     ends = Ends(ours, theirs, pairs, view)
-    maps = np.where(pairs.by_frame[:, None, None], same_frame(*ends.boxes), same_box(len(pairs.first)))
+    box_on_box = same_box(len(pairs.first)) * pairs.zoom[:, None, None]
+    maps = np.where(pairs.by_frame[:, None, None], same_frame(*ends.boxes), box_on_box)
     share = np.zeros(len(maps), np.float32)
     easy = pairs.residual < FITS_AT_ONCE
-    for places, as_it_is in ((easy & ~pairs.by_frame, True), (easy & pairs.by_frame, False)):
+    as_they_lie = ~pairs.by_frame & (pairs.zoom == 1)
+    for places, as_it_is in ((easy & as_they_lie, True), (easy & ~as_they_lie, False)):
         at = np.flatnonzero(places)
         share[at] = _compared(*ends.at("structure", at), None if as_it_is else maps[at])
     hard = np.flatnonzero(share < ALIKE)
@@ -129,6 +132,8 @@ def _aligned(ends: Ends, places: NDArray[np.int64], maps: Floats) -> tuple[Float
         better = found > share[go_on]
         maps[go_on[better]], share[go_on[better]] = refined[better], found[better]
         go_on = go_on[(share[go_on] > WORTH_MORE) & (share[go_on] < ALIKE)]
+    coarser = go_on[np.abs(np.log(np.abs(np.linalg.det(maps[go_on, :, :2])))) > ANOTHER_SCALE]
+    share[coarser] = np.maximum(share[coarser], _compared_at_one_scale(ends, places[coarser], maps[coarser]))
     return maps, share
 
 
@@ -138,6 +143,13 @@ def _refined(ends: Ends, level: str, places: NDArray[np.int64], maps: Floats, st
     first, which = ends.same_template(places)
     template = template_of(ones[first].astype(np.float32)).at(which)
     return refine(template, others.astype(np.float32), maps, steps)
+
+
+def _compared_at_one_scale(ends: Ends, places: NDArray[np.int64], maps: Floats) -> Floats:
+    """Structure in common where one thumb shows more of its frame, and its structure would be another size."""
+    one, other = (images.astype(np.float32) for images in ends.at("full", places))
+    values, inside = warp(other, maps)
+    return similarity(band(one), band(values.reshape(one.shape)), inside)
 
 
 def _compared(one: NDArray[np.int8], other: NDArray[np.int8], maps: Floats | None) -> Floats:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.align import reduced
+from hilum.data.align import reduced, warp
 from hilum.data.descriptor import SMALL, TAPER
 from hilum.data.shelf import shelf
 from hilum.data.views import Floats, Prints, turned, turned_boxes
@@ -38,6 +38,12 @@ class Small(NamedTuple):
         """Some of them through one of VIEWS."""
         boxes = turned_boxes(self.boxes[part], view)
         return Small(turned(self.box[part], view), turned(self.frame[part], view), boxes)
+
+
+def zoomed(images: Floats, zoom: float) -> Floats:
+    """(n, s, s) images seen from further away (zoom > 1) or nearer, about their middle; the border is repeated."""
+    maps = np.tile(np.array([[[zoom, 0, 0], [0, zoom, 0]]], np.float32), (len(images), 1, 1))
+    return warp(images, maps)[0].reshape(images.shape)
 
 
 class Stored(NamedTuple):
