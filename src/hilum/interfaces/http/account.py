@@ -11,23 +11,21 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
-import anyio
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from hilum.access.access import Access
 from hilum.access.caller import Caller
-from hilum.access.passwords import AT_ONCE
 from hilum.access.sessions import Session
 from hilum.errors import AccessError, HilumError, TooManyAttempts, UsageError
 from hilum.interfaces.http.credentials import address_of, cookie_name
 from hilum.interfaces.http.problems import Problem, answer
 from hilum.interfaces.http.security import FORM_TOKEN, check_csrf
+from hilum.interfaces.http.turns import Turns
 
 router = APIRouter(tags=["access"])
 FORM = "application/x-www-form-urlencoded"
-WAITING_MOST = 32  # sign-ins that may wait for a hash; one more is refused with 503
 T = TypeVar("T")
 
 
@@ -39,30 +37,6 @@ def _fields(*names: str) -> dict[str, Any]:
     }
     kinds = ("application/json", FORM)
     return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
-
-
-class Hashing:
-    """The two threads in which passwords are looked at."""
-
-    def __init__(self) -> None:
-        self._limiter: anyio.CapacityLimiter | None = None
-        self._waiting = 0
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Do it when a thread is free.
-
-        Raises:
-            Problem: too many wait.
-        """
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(AT_ONCE)
-        if self._waiting >= WAITING_MOST:
-            raise Problem(503, "full", "too many sign-ins at once", {"Retry-After": "2"})
-        self._waiting += 1
-        try:
-            return await run_sync(work, limiter=self._limiter)
-        finally:
-            self._waiting -= 1
 
 
 @router.post("/login", summary="Sign in with name and password", openapi_extra=_fields("name", "password"))
@@ -192,7 +166,7 @@ def user_of(caller: Caller) -> dict[str, Any]:
 
 
 async def _answered(request: Request, said: Mapping[str, str], page: str, work: Callable[[], Session]) -> Response:
-    hashing: Hashing = request.app.state.hashing
+    hashing: Turns = request.app.state.hashing
     target = said.get("next", "/") if _is_form(request) else None
     try:
         return signed_in(request, await hashing.run(work), target)

@@ -30,6 +30,7 @@ from hilum.interfaces.http.fetch import Fetcher
 from hilum.interfaces.http.measured import Measured
 from hilum.interfaces.http.predict import Predict
 from hilum.interfaces.http.secured import secure
+from hilum.interfaces.http.turns import Turns
 from hilum.interfaces.web import pages
 from hilum.parts import Parts
 
@@ -54,6 +55,7 @@ def create_app(parts: Parts) -> FastAPI:
         fetcher = Fetcher(parts.settings.image_url_hosts, parts.settings.upload_bytes)
         parts = replace(parts, fetch=fetcher.fetch)
     app.state.parts = parts
+    app.state.drawing = Turns(1, 8, "pictures of evidence")  # an occlusion is two seconds of a core
     problems.install(app)
     for path, endpoint in (("/predict", Predict(parts)), ("/invocations", sagemaker.Invocations(parts))):
         for prefix in ("", "/v1"):

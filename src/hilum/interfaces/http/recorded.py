@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hilum.errors import NotFound, UsageError
@@ -18,6 +19,7 @@ from hilum.flows.shown import Shown, grey_png, heatmap_of, shown
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import TEXT
 from hilum.interfaces.http.problems import answer
+from hilum.interfaces.http.turns import Turns
 from hilum.parts import Parts
 from hilum.records.entry import Columns, Entry, Record
 from hilum.records.query import Query as Wanted
@@ -88,14 +90,18 @@ def pixels(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) 
 
 
 @router.get("/predictions/{name}/heatmap", summary="Where the evidence lies, as a grey PNG", response_class=Response)
-def heatmap(
+async def heatmap(
     request: Request, name: str, method: Literal["cam", "occlusion"] = "cam", label: str | None = None
 ) -> Response:
     """Size of the image; black 0, white 1. `label`: evidence for another class than the one answered."""
     parts = parts_of(request)
-    record = found(parts, name)
-    values = heatmap_of(record, parts, method=method, label=label)
-    return Response(grey_png(values), media_type="image/png", headers=_private())
+
+    def drawn() -> bytes:
+        return grey_png(heatmap_of(found(parts, name), parts, method=method, label=label))
+
+    costly: Turns = request.app.state.drawing
+    picture = await (costly.run(drawn) if method == "occlusion" else run_in_threadpool(drawn))
+    return Response(picture, media_type="image/png", headers=_private())
 
 
 @router.post("/feedback", status_code=201, summary="Say whether an answer was right")

@@ -6,16 +6,19 @@ from fastapi import FastAPI
 
 from hilum.access.access import Access
 from hilum.access.links import FIRST_SECONDS
+from hilum.access.passwords import AT_ONCE
 from hilum.errors import MissingExtra
 from hilum.interfaces.http import account, people
-from hilum.interfaces.http.account import Hashing
 from hilum.interfaces.http.security import Page, Security, guard_of
+from hilum.interfaces.http.turns import Turns
 from hilum.settings import Settings
+
+SIGN_INS = 32  # that may wait for a hash
 
 
 def secure(app: FastAPI, settings: Settings, access: Access | None, page: Page | None = None) -> None:
     """Add the endpoints and, outermost, the layer; to be called after every other layer was added."""
-    app.state.hashing = Hashing()
+    app.state.hashing = Turns(AT_ONCE, SIGN_INS, "sign-ins")
     for prefix in ("", "/v1"):
         for router in (account.router, people.router):
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
