@@ -58,6 +58,11 @@ class Group(Generic[Work]):
                 self._refuse()
         return future
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be done: closed, or stopped by an error."""
+        return self._closed
+
     def close(self) -> None:
         """Do what waits, then stop."""
         with self._starting:

@@ -1,7 +1,7 @@
 """Entries from many threads -> chained rows, one transaction for all that wait; knows no query.
 
-An entry that comes alone is committed at once (group.py says when groups gather). A process that opens the records writes
-a chain of its own, so that several may write into one database without waiting for each other.
+An entry that comes alone is committed at once (group.py says when groups gather). A process that opens the records
+writes a chain of its own, so that several may write into one database without waiting for each other.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Journal:
         self._connection: Connection | None = None
         self._writer, self._seq, self._seal = "", 0, b""
         self._open_rows, self._checked = 0, 0.0
-        self._group: Group[Entries] = Group(self._write, "hilum-records", pause=PAUSE, idle=(SECONDS_A_CHECKPOINT, self._idle))
+        self._group: Group[Entries] = Group(
+            self._write, "hilum-records", pause=PAUSE, idle=(SECONDS_A_CHECKPOINT, self._idle)
+        )
         self._driver: Any = engine.dialect.loaded_dbapi
         mark = "?" if engine.dialect.name == "sqlite" else "%s"
         self._insert = f"INSERT INTO records ({', '.join(FIELDS)}, seal) VALUES ({', '.join([mark] * 18)})"  # noqa: S608
@@ -50,6 +52,11 @@ class Journal:
         done: Future[None] = Future()
         after.add_done_callback(lambda earlier: self._follow(earlier, entries, done))
         return done
+
+    @property
+    def ended(self) -> bool:
+        """Whether it takes no more entries."""
+        return self._group.ended
 
     def close(self) -> None:
         """Write what waits, then a last checkpoint."""

@@ -116,7 +116,9 @@ class Records:
                 yield image
 
     def ready(self) -> bool:
-        """Whether the database answers."""
+        """Whether entries are taken and the database answers."""
+        if self._journal.ended:
+            return False
         try:
             with self._reading() as connection:
                 return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)

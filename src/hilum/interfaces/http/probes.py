@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from hilum.interfaces.http.asked import parts_of
 
 router = APIRouter(tags=["operation"])
+log = logging.getLogger("hilum.http")
 
 
 @router.get("/livez", summary="The process answers")
@@ -20,10 +23,16 @@ async def livez() -> Response:
 
 @router.get("/readyz", summary="Requests would be answered now")
 def readyz(request: Request) -> Response:
-    """200 when the record can be written and a model is loaded and the server is not shutting down, else 503."""
+    """200 when the record can be written and a model is loaded and the server is not shutting down, else 503.
+
+    What is wrong may name folders: it is told here only where everybody who asks is on this machine.
+    """
     parts = parts_of(request)
     lacking = parts.lacking()
-    return PlainTextResponse("ready" if not lacking else "\n".join(lacking), 503 if lacking else 200)
+    if not lacking:
+        return PlainTextResponse("ready")
+    log.warning("not ready: %s", "; ".join(lacking))
+    return PlainTextResponse("\n".join(lacking) if parts.access is None else "not ready: the log says why", 503)
 
 
 @router.get("/metrics", summary="Counters in the Prometheus text format")
