@@ -46,7 +46,8 @@ def _audited(dataset: Dataset, against: Dataset | Fingerprints | None, progress:
     total = len(dataset) + (len(against) if isinstance(against, Dataset) else 0)
     seen = survey(dataset, _counted(progress, 0, total))
     patients, notes = patients_of(dataset, seen.readings)
-    copies = _copies(seen)
+    prints = seen.fingerprints
+    copies = _copies(seen, prints)
     grouping = group_cases(
         _labels(dataset),
         (patients, studies_of(seen.readings)),
@@ -75,7 +76,7 @@ def _audited(dataset: Dataset, against: Dataset | Fingerprints | None, progress:
         statistics=statistics(usable.readings, usable.labels, usable.groups, dataset.classes),
         shortcuts=shortcuts(usable.readings, usable.labels, usable.groups),
         baseline=_baseline(usable),
-        fingerprints=seen.fingerprints,
+        fingerprints=prints,
         notes=(*dataset.notes, *notes, *grouping.notes),
     )
 
@@ -94,10 +95,10 @@ def _labels(dataset: Dataset) -> tuple[str | None, ...]:
     return tuple(dataset.classes[number] if number >= 0 else None for number in dataset.labels.tolist())
 
 
-def _copies(seen: Survey) -> tuple[Copy, ...]:
+def _copies(seen: Survey, prints: Fingerprints) -> tuple[Copy, ...]:
     """Copies among the readable cases, as case numbers."""
     place = seen.readable.tolist()
-    found = find_copies(seen.fingerprints, [reading.digest for reading in seen.found])
+    found = find_copies(prints, [reading.digest for reading in seen.found])
     return tuple(replace(copy, a=place[copy.a], b=place[copy.b]) for copy in found)
 
 

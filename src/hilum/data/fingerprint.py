@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hilum.data.compact import Compact, packed, unpacked
 from hilum.data.matching import Match, matches
+from hilum.data.shelf import shelf
 from hilum.data.views import PIXELS, Prints
 from hilum.errors import PackageDamaged
 from hilum.image.image import Image
@@ -74,6 +75,16 @@ class Fingerprints:
             np.array([one.frame for one in each], np.uint8).reshape(-1, FRAME, FRAME),
             np.array([one.box for one in each], np.float32).reshape(-1, 8),
         )
+
+    @classmethod
+    def room(cls, n: int) -> Fingerprints:
+        """Rows for n images, to be filled with `put`; many of them lie in a file and not in memory."""
+        return cls(shelf((n, SIDE, SIDE), np.uint8), shelf((n, FRAME, FRAME), np.uint8), shelf((n, 8), np.float32))
+
+    def put(self, row: int, one: Fingerprint) -> Fingerprint:
+        """Write one of `room`; returns the same with its values where they lie now."""
+        self.thumbs[row], self.frames[row], self.boxes[row] = one.thumb, one.frame, one.box
+        return Fingerprint(self.thumbs[row], self.frames[row], self.boxes[row])
 
     def __len__(self) -> int:
         return len(self.thumbs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.dataset import Case, Dataset, Progress
+from hilum.data.dataset import Dataset, Progress
 from hilum.data.fingerprint import Fingerprint, Fingerprints, fingerprint, reduced
 from hilum.data.manifest import sha256
 from hilum.errors import InputError
@@ -56,10 +56,14 @@ class Reading:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Survey:
-    """Readings of all cases in their order; None where the file could not be read, and then a reason in `faults`."""
+    """Readings of all cases in their order; None where the file could not be read, and then a reason in `faults`.
+
+    rows: the fingerprints of all cases, those of unreadable ones undefined.
+    """
 
     readings: tuple[Reading | None, ...]
     faults: dict[int, str]
+    rows: Fingerprints = field(repr=False)
 
     @property
     def readable(self) -> NDArray[np.int64]:
@@ -74,53 +78,56 @@ class Survey:
     @property
     def fingerprints(self) -> Fingerprints:
         """Of the readable cases, in the order of `readable`."""
-        return Fingerprints.of(reading.fingerprint for reading in self.found)
+        return self.rows.take(self.readable) if self.faults else self.rows
 
 
 def survey(dataset: Dataset, progress: Progress | None = None) -> Survey:
-    """Read every case once, in order, by two threads; memory holds a few hundred images at most.
+    """Read every case once, in order, by two threads; a hundred images are in memory at once, and 2 KB of each case.
 
     progress: called with how many cases are done and how many there are.
     """
     readings: list[Reading | None] = []
     faults: dict[int, str] = {}
-    for outcome in _in_order(dataset):
+    rows = Fingerprints.room(len(dataset))
+    for outcome in _in_order(dataset, rows):
         if isinstance(outcome, str):
             faults[len(readings)] = outcome
         readings.append(outcome if isinstance(outcome, Reading) else None)
         if progress and (len(readings) % 25 == 0 or len(readings) == len(dataset)):
             progress(len(readings), len(dataset))
-    return Survey(tuple(readings), faults)
+    return Survey(tuple(readings), faults, rows)
 
 
-def _in_order(dataset: Dataset) -> Iterator[Reading | str]:
-    chunks = (dataset.cases[start : start + _CHUNK] for start in range(0, len(dataset), _CHUNK))
+def _in_order(dataset: Dataset, rows: Fingerprints) -> Iterator[Reading | str]:
     waiting: deque[Future[list[Reading | str]]] = deque()
     with ThreadPoolExecutor(WORKERS) as pool:
-        for chunk in chunks:
-            waiting.append(pool.submit(_read_chunk, dataset, chunk))
+        for start in range(0, len(dataset), _CHUNK):
+            waiting.append(pool.submit(_read_chunk, dataset, range(start, min(start + _CHUNK, len(dataset))), rows))
             if len(waiting) > 2 * WORKERS:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
 
 
-def _read_chunk(dataset: Dataset, cases: tuple[Case, ...]) -> list[Reading | str]:
-    return [_read(dataset, case) for case in cases]
+def _read_chunk(dataset: Dataset, numbers: range, rows: Fingerprints) -> list[Reading | str]:
+    return [_read(dataset, number, rows) for number in numbers]
 
 
-def _read(dataset: Dataset, case: Case) -> Reading | str:
+def _read(dataset: Dataset, number: int, rows: Fingerprints) -> Reading | str:
     """The reading of one case, or why there is none."""
+    case = dataset.cases[number]
     try:
         data = dataset.data(case)
         frames = dataset.images(case, data=data)
     except InputError as error:
         return error.reason
-    return measure(frames[len(frames) // 2], data, len(frames))
+    return measure(frames[len(frames) // 2], data, len(frames), lambda one: rows.put(number, one))
 
 
-def measure(image: Image, data: bytes, frames: int = 1) -> Reading:
-    """Measure one image; `data` are the bytes it was decoded from."""
+def measure(
+    image: Image, data: bytes, frames: int = 1, keep: Callable[[Fingerprint], Fingerprint] = lambda one: one
+) -> Reading:
+    """Measure one image; `data` are the bytes it was decoded from, `keep` says where its fingerprint lies."""
     pixels, header = image.pixels, image.metadata
     small = reduced(pixels)
     mean, spread, histogram = _spread(image)
@@ -141,7 +148,7 @@ def measure(image: Image, data: bytes, frames: int = 1) -> Reading:
         border_variation=float(ring.std()),
         histogram=histogram,
         thumbnail=_thumbnail(pixels, small),
-        fingerprint=fingerprint(image, small),
+        fingerprint=keep(fingerprint(image, small)),
     )
 
 
