@@ -1,12 +1,14 @@
 """A running server and the shipped synthetic samples -> docs/images/*.png, one picture of every page.
 
 python scripts/screenshots.py [--only NAME]      needs playwright and a Chromium (--browser PATH)
+python scripts/screenshots.py --walk DIR         every page whole, narrow and wide, light and dark, to be looked at
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import json
 import os
 import socket
 import subprocess
@@ -17,16 +19,21 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from made_data import to_train_on, with_copies, zipped
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "images"
 SAMPLES = ROOT / "samples"
 READ = ("brain-tumor-mri/meningioma-1.png", "brain-tumor-mri/glioma-1.png", "pneumonia-cxr/pneumonia-1.png")
 MORE = ("brain-tumor-mri/pituitary-1.png", "brain-tumor-mri/notumor-1.png", "pneumonia-cxr/normal-1.png")
-PLAIN = ("history", "models", "monitoring", "data", "train", "settings", "docs")
+PLAIN = ("jobs", "history", "models", "monitoring", "data", "train", "settings", "docs")
+SIZES = {"phone": (390, 844), "wide": (1440, 900)}
+WHOLE = """() => { for (const e of document.querySelectorAll('.bar, .status')) e.style.position = 'static';
+for (const e of document.querySelectorAll('main details:not(.whole-report):not(.ask)')) e.open = true; }"""
 
 
 def main() -> int:
@@ -34,21 +41,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="the picture of this name")
     parser.add_argument("--browser", default="/usr/bin/chromium")
+    parser.add_argument("--train", action="store_true", help="a training too, which takes some minutes")
+    parser.add_argument("--home", type=Path, help="a home folder that is kept, so that a training is made once")
+    parser.add_argument("--walk", type=Path, metavar="DIR", help="draw every page whole into this folder instead")
     asked = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, served(Path(home)) as address, sync_playwright() as player:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        served(asked.home or Path(folder)) as address,
+        sync_playwright() as player,
+    ):
         browser = player.chromium.launch(executable_path=asked.browser, args=["--no-sandbox"])
+        if asked.walk:
+            walk(browser, address, asked.walk, train=asked.train)
+            return 0
         for theme, size in (("light", (1280, 800)), ("dark", (1280, 800)), ("phone", (390, 844))):
             scheme = "dark" if theme == "dark" else "light"
             context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
-            draw(context.new_page(), address, "" if theme == "light" else f"-{theme}", asked.only)
+            draw(context.new_page(), address, "" if theme == "light" else f"-{theme}", asked)
             context.close()
         browser.close()
     return 0
 
 
-def draw(page: Page, address: str, suffix: str, only: str) -> None:
+def draw(page: Page, address: str, suffix: str, asked: argparse.Namespace) -> None:
     """Every page in one theme and size; the dark and the small ones only where that shows something."""
+    only = asked.only
     page.goto(f"{address}/app/read")
     keep(page, f"read-empty{suffix}", only)
     page.set_input_files("#files", [SAMPLES / name for name in READ])
@@ -71,6 +89,10 @@ def draw(page: Page, address: str, suffix: str, only: str) -> None:
     if suffix:
         return
     said(page, address)
+    for name, path in worked(address, train=asked.train).items():
+        page.goto(address + path)
+        page.wait_for_load_state("networkidle")
+        keep(page, name, only)
     for name in PLAIN:
         page.goto(f"{address}/{'' if name == 'docs' else 'app/'}{name}")
         page.wait_for_load_state("networkidle")
@@ -86,6 +108,59 @@ def draw(page: Page, address: str, suffix: str, only: str) -> None:
     )
     keep(page, "compare", only)
     refused(page, address, only)
+
+
+def walk(browser: Browser, address: str, out: Path, *, train: bool) -> None:
+    """Every page in both sizes and themes, whole."""
+    out.mkdir(parents=True, exist_ok=True)
+    page = browser.new_page()
+    said(page, address)
+    answers = [one["id"] for one in asked_of(f"{address}/predictions?limit=2")["predictions"]]
+    places = {**worked(address, train=train), **{name: f"/app/{name}" for name in PLAIN if name != "docs"}}
+    places |= {"docs": "/docs", "login": "/app/account", "read": "/app/read", "record": f"/app/history/{answers[0]}"}
+    places |= {"compare": f"/app/compare?a={answers[0]}&b={answers[1]}", "model": "/app/models/brain-tumor-mri@1.0.0"}
+    places |= {"versions": "/app/versions", "missing": "/app/nothing"}
+    for size, (width, height) in SIZES.items():
+        for scheme in ("light", "dark"):
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = context.new_page()
+            for name, path in places.items():
+                page.goto(address + path)
+                page.wait_for_load_state("networkidle")
+                page.evaluate(WHOLE)
+                page.wait_for_timeout(300)
+                page.screenshot(path=out / f"{name}-{size}-{scheme}.png", full_page=True)
+            context.close()
+
+
+def worked(address: str, *, train: bool) -> dict[str, str]:
+    """A batch, an audit and, where wished, a training, each to its end -> where they are looked at."""
+    there = {one["kind"]: one["id"] for one in asked_of(f"{address}/works")["works"]}
+    headers = {"Content-Type": "application/zip", "Prefer": "respond-async", "Idempotency-Key": "pictures"}
+    job = asked_of(f"{address}/predict", zipped((*READ, *MORE)), headers)["id"]
+    source = {"source": "films", "task": "pneumonia-cxr"}
+    audit = there.get("audit") or asked_of(f"{address}/audits", source)["id"]
+    found = {f"/jobs/{job}": ("job", f"/app/jobs/{job}"), f"/works/{audit}": ("audit", f"/app/data/{audit}#copies")}
+    if train:
+        order = {"source": "patches", "task": "pneumonia-cxr", "network": "residual-s", "changes": {"epochs": 6}}
+        training = there.get("train") or asked_of(f"{address}/trainings", order)["id"]
+        found[f"/works/{training}"] = ("training", f"/app/train/{training}")
+    for path in found:
+        while (state := asked_of(address + path)["state"]) in ("queued", "waiting", "running"):
+            time.sleep(1)
+        if state != "done":
+            raise SystemExit(f"{path}: {asked_of(address + path)}")
+    return dict(found.values())
+
+
+def asked_of(url: str, body: object = None, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """What the server says."""
+    kind = {"Content-Type": "application/json"} if isinstance(body, dict) else {}
+    data = json.dumps(body).encode() if isinstance(body, dict) else body
+    request = urllib.request.Request(url, data, {**kind, **(headers or {})})  # type: ignore[arg-type]
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        said: dict[str, Any] = json.load(answer)
+    return said
 
 
 def said(page: Page, address: str) -> None:
@@ -126,7 +201,10 @@ def served(home: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "HILUM_HOME": str(home), "HILUM_DATA_ROOTS": str(SAMPLES)}
+    if not (home / "roots").exists():
+        with_copies(home / "roots" / "films")
+        to_train_on(home / "roots" / "patches")
+    environment = {**os.environ, "HILUM_HOME": str(home), "HILUM_DATA_ROOTS": str(home / "roots")}
     process = subprocess.Popen([sys.executable, "-m", "hilum", "serve", "--port", str(port)], env=environment)
     address = f"http://127.0.0.1:{port}"
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 def drop(page: Page, *files: Path) -> None:
     page.set_input_files("#files", list(files))
     expect(page.locator("#answer .is")).to_be_visible(timeout=60_000)
+
+
+# the brightest grey along the middle row of the pane
+BRIGHT = """() => { const c = document.querySelector('.pane canvas'); if (c.width < 9) return 0;
+const d = c.getContext('2d').getImageData(0, c.height / 2, c.width, 1).data;
+return Math.max(...d.filter((_, i) => i % 4 === 0)); }"""
 
 
 def painted(page: Page) -> None:
@@ -172,7 +179,7 @@ def test_window_and_level_by_the_mouse(browser: Browser, server: Running) -> Non
 
 def test_many_files_each_with_its_own_answer(browser: Browser, server: Running, tmp_path: Path) -> None:
     blank = tmp_path / "blank.png"
-    Image.new("L", (300, 300), 12).save(blank)
+    Image.new("L", (300, 200), 12).save(blank)
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     with visit(browser, server) as one:
@@ -193,6 +200,10 @@ def test_many_files_each_with_its_own_answer(browser: Browser, server: Running, 
                 one.check(f"read-{said.lower().replace(' ', '-')}")
         page.keyboard.press("k")
         expect(page.locator("#answer .is")).to_have_text("No answer")
+        for name, grey, size in (("blank.png", 12, "300 × 200"), ("glioma-1.png", 20, "224 × 224")):
+            page.locator(".strip button", has_text=name).click()  # another size than the one before
+            expect(page.locator(".pane .figures-of")).to_have_text(re.compile(rf"{size}.*\d%$"))
+            page.wait_for_function(f"() => ({BRIGHT})() >= {grey - 2}")
 
 
 def test_frames_of_a_dicom_object_each_with_its_own_answer(browser: Browser, server: Running, tmp_path: Path) -> None:

@@ -72,6 +72,7 @@ export class Pane {
   async show(plane, look) {
     const same = this.plane && this.plane.width === plane.width && this.plane.height === plane.height;
     this.plane = plane;
+    if (!same) this.canvas = document.createElement("canvas"); // the library empties the one that it lets go of
     this.canvas.width = plane.width;
     this.canvas.height = plane.height;
     paint(plane, look, this.canvas);
@@ -97,6 +98,7 @@ export class Pane {
     if (this.heatItem) this.osd.world.removeItem(this.heatItem);
     this.heatItem = null;
     if (!heat) return;
+    this.heatCanvas = document.createElement("canvas");
     this.heatCanvas.width = heat.width;
     this.heatCanvas.height = heat.height;
     paintHeat(heat, this.heatCanvas);
@@ -161,7 +163,14 @@ export class Pane {
 
   fit() {
     this.fitted = true;
-    this.osd.viewport.goHome(true);
+    const { viewport } = this.osd;
+    const { clientWidth, clientHeight } = this.element;
+    if (!clientWidth || !clientHeight) return; // hidden: it fits once it has a size
+    const size = viewport.getContainerSize();
+    if (size.x !== clientWidth || size.y !== clientHeight) {
+      viewport.resize(new this.OpenSeadragon.Point(clientWidth, clientHeight), false); // the library has not looked yet
+    }
+    viewport.goHome(true);
   }
 
   pan(x, y) {
