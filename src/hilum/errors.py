@@ -5,6 +5,7 @@ HilumError
 │   ├── UnknownTask       no task file of that name
 │   ├── UnknownModel      no package of that reference
 │   ├── NotFound          no record, image or page of that name
+│   ├── KeyReused         an Idempotency-Key that came with another request before
 │   └── MissingExtra      the part asked for is not installed: install the extra named
 ├── InputError            one input cannot be used: mend or leave out that file, the others go on
 │   ├── UnreadableImage   bytes that are no image, or a broken one
@@ -72,6 +73,12 @@ class NotFound(UsageError):
     """What was named is not there."""
 
     code = "not_found"
+
+
+class KeyReused(UsageError):
+    """The key that marks a request as sent again came with another request before."""
+
+    code = "key_reused"
 
 
 class MissingExtra(UsageError):

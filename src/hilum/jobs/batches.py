@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
+from weakref import WeakValueDictionary
 
-from hilum.errors import Busy, HilumError, ImageGone, InputError, MissingExtra, NotFound, StorageError
+from hilum.errors import Busy, HilumError, ImageGone, InputError, KeyReused, MissingExtra, NotFound, StorageError
 from hilum.flows.answer import Ask, answer_ids
 from hilum.flows.desks import Desks
 from hilum.flows.line import Line
@@ -65,6 +66,7 @@ class Batches:
         self._desk, self._database = desk, database
         self._engine: Any = None
         self._lock = threading.Lock()
+        self._taking: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._closed = False
         self._resumed = threading.Event()
         self.stopping = threading.Event()
@@ -72,18 +74,23 @@ class Batches:
     def begin(self, order: Order, files: Iterable[tuple[str, bytes]]) -> Order:
         """Take a batch on; it will be answered even if the process dies as soon as this returns.
 
-        A batch of the same id that is there already is not taken twice.
+        The same batch under an id that is there already is not taken twice.
 
         Raises:
             MissingExtra: the engine is not installed. StorageError: the batch cannot be kept.
+            KeyReused: under this id there is another batch.
         """
-        engine = self._open()
-        try:
-            return self._desk.inbox.order(order.id)
-        except NotFound:
-            taken = self._desk.inbox.take(order, files)
-        engine.begin(taken.id)
-        return taken
+        engine, inbox = self._open(), self._desk.inbox
+        with self._taking.setdefault(order.id, threading.Lock()):  # of two at once the second finds the first one's
+            try:
+                known = inbox.order(order.id)
+            except NotFound:
+                taken = inbox.take(order, files)
+                engine.begin(taken.id)
+                return taken
+        if not inbox.same(known, order, files):
+            raise KeyReused("this Idempotency-Key was used for another batch")
+        return known
 
     def resume(self) -> int:
         """Go on with what was not finished when the process ended; returns how many batches that is."""

@@ -95,6 +95,13 @@ class Inbox:
                 shutil.rmtree(place, ignore_errors=True)
         return made
 
+    def same(self, known: Order, asked: Order, files: Iterable[tuple[str, bytes]]) -> bool:
+        """Whether a batch that was taken is the one that is asked for; of files erased since nothing can be said."""
+        if _question(known) != _question(asked):
+            return False
+        keys = [self._name(data) for _, data in files]
+        return len(keys) == len(known.keys) and all(old in ("", key) for old, key in zip(known.keys, keys, strict=True))
+
     def order(self, identity: str) -> Order:
         """A batch.
 
@@ -219,6 +226,10 @@ class Inbox:
 
     def _name(self, data: bytes) -> str:
         return hmac.digest(self._key, data, "sha256").hex()
+
+
+def _question(order: Order) -> tuple[object, ...]:
+    return order.caller, order.task, order.model, order.operating_point, order.prevalence, order.keep
 
 
 def _order(said: dict[str, Any]) -> Order:

@@ -13,6 +13,7 @@ import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,20 @@ def test_the_same_key_is_the_same_batch(server: Running) -> None:
     first, again = (server.ask("POST", "/predict", form([("a.png", XRAY)]), headers) for _ in range(2))
     assert first.json()["id"] == again.json()["id"]
     assert over(server, first)["done"] == 1
+    for body, query in ((form([("a.png", BRAIN)]), ""), (form([("a.png", XRAY)]), "?task=pneumonia-cxr")):
+        other = server.ask("POST", f"/predict{query}", body, headers)
+        assert (other.status, other.json()["code"]) == (422, "key_reused")
+
+
+def test_two_at_once_with_one_key_are_one_batch_or_one_is_refused(server: Running) -> None:
+    bodies = [form([("a.png", data)]) for data in (XRAY, BRAIN)] * 4
+    with ThreadPoolExecutor(8) as pool:
+        headers = {**TYPE, **ASYNC, "Idempotency-Key": "at once"}
+        found = list(pool.map(lambda body: server.ask("POST", "/predict", body, headers), bodies))
+    taken = [one for one in found if one.status == 202]
+    assert sorted(one.status for one in found) == [202] * 4 + [422] * 4
+    assert len({one.json()["id"] for one in taken}) == 1
+    assert over(server, taken[0])["done"] == 1
 
 
 def test_what_does_not_fit_is_said_before_anything_is_taken(server: Running) -> None:

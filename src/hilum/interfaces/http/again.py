@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
 
-from hilum.errors import HilumError, InputError
+from hilum.errors import HilumError, InputError, KeyReused
 from hilum.flows.answer import Ask, Reply, answer_ids
 from hilum.interfaces.http.problems import Problem
 from hilum.parts import Parts
@@ -60,7 +60,7 @@ class Again:
         And whether every answer was on record: a file that cannot be read is looked at again and has none.
 
         Raises:
-            Problem: the key is too long (400) or was used for other files or another question (422).
+            Problem: the key is too long (400). KeyReused: it was used for other files or another question.
         """
         named = [replace(ask, first_id=keyed_id(self._key, f"{ask.caller}|{i}", key)) for i, ask in enumerate(asks)]
         lock = self._running.setdefault(named[0].first_id or "", Lock())
@@ -77,9 +77,9 @@ class Again:
         if first is None:
             return None
         if first.entry.columns.content != self._parts.clerk.content_of(ask.data):
-            raise Problem(422, "key_reused", "this Idempotency-Key was used for another file")
+            raise KeyReused("this Idempotency-Key was used for another file")
         if not _alike(json.loads(first.entry.body), ask):
-            raise Problem(422, "key_reused", "this Idempotency-Key was used to ask something else of this file")
+            raise KeyReused("this Idempotency-Key was used to ask something else of this file")
         found, count = [first], 2
         while (more := self._parts.records.get(answer_ids(ask.first_id, count)[-1])) is not None:
             found.append(more)

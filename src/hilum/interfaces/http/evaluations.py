@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hilum.errors import MissingExtra, NotFound, UsageError
+from hilum.errors import KeyReused, MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http.again import keyed_id
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import Upload, parse, read_bytes
 from hilum.interfaces.http.packed import Packed, is_zip
-from hilum.interfaces.http.problems import Problem, answer
+from hilum.interfaces.http.problems import answer
 from hilum.interfaces.http.works import allowed, works_of
 from hilum.jobs.works import Work
 from hilum.model.calibration import read_prevalence
@@ -137,7 +137,7 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
 
     Raises:
         MissingExtra: measuring is not installed. UsageError, UnknownTask, UnknownModel: what was said does not fit.
-        Problem: the key is too long (400), or was used for something else (422).
+        Problem: the key is too long (400). KeyReused: it was used for something else.
     """
     if any(importlib.util.find_spec(name) is None for name in ("scipy", "sklearn", "faiss")):
         raise MissingExtra("measuring on labelled images", "data")
@@ -170,7 +170,7 @@ def _taken(parts: Parts, order: Order, sender: Sender) -> Work:
     work = known.begin("evaluate", order.title, order.arguments, sender.caller, order.files, identity=identity)
     there = {path.name: path.read_bytes() for path in known.folder(work.id).glob(ZIP)} if identity else order.files
     if not order.same(work.arguments) or there != order.files:
-        raise Problem(422, "key_reused", "this Idempotency-Key was used for another evaluation")
+        raise KeyReused("this Idempotency-Key was used for another evaluation")
     return work
 
 
