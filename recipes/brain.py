@@ -22,7 +22,8 @@ from hilum.learn.augment import AugmentPolicy
 from hilum.learn.batches import Head, TrainingData
 from hilum.learn.networks.residual import Residual
 from hilum.learn.settings import TrainSettings
-from hilum.learn.train import TrainedNetwork, train
+from hilum.learn.train import Attempt, TrainedNetwork, train
+from hilum.learn.watch import Ears
 from recipes.chest import show
 from recipes.ground import Ground, prepared, read_ground, write_parts
 from recipes.handover import HELD_OUT, Made, save, save_logits
@@ -105,8 +106,8 @@ def make(data: Path, out: Path, settings: TrainSettings = SETTINGS, seed: int = 
     pixels = prepared([ground.films[i] for i in rows], PREPARATION)
     torch.manual_seed(seed)
     result = train(
-        Residual(6, **NETWORK), training_data(ground, rows, pixels), settings, folder=out / "brain-trunk", seed=seed,
-        progress=show,
+        Residual(6, **NETWORK), training_data(ground, rows, pixels), settings, Attempt(out / "brain-trunk", seed),
+        ears=Ears(show),
     )  # fmt: skip
     assert isinstance(result.network, Residual)
     save_file(result.network.state_dict(), out / "brain-trunk" / "trunk.safetensors")
@@ -125,7 +126,7 @@ def refine(
     data = training_data(ground, rows, pixels)
     strata = np.where((data.strata == 5) & (data.groups % 2 == 1), 8, data.strata)
     folder = out / "brain-trunk" / "refined"
-    return train(trunk, replace(data, strata=strata), REFINING, folder=folder, seed=seed + 100, progress=show)
+    return train(trunk, replace(data, strata=strata), REFINING, Attempt(folder, seed + 100), ears=Ears(show))
 
 
 def hand_over(

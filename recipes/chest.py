@@ -20,7 +20,8 @@ from hilum.learn.batches import Head, TrainingData
 from hilum.learn.networks.residual import Residual
 from hilum.learn.settings import TrainSettings
 from hilum.learn.stress import stress_copies
-from hilum.learn.train import Progress, train
+from hilum.learn.train import Attempt, Progress, train
+from hilum.learn.watch import Ears
 from recipes.ground import Ground, prepared, read_ground, write_parts
 from recipes.handover import HELD_OUT, Made, save, save_logits
 
@@ -68,8 +69,8 @@ def make(data: Path, out: Path, settings: TrainSettings = SETTINGS, seed: int = 
     pixels = prepared([ground.films[i] for i in rows], PREPARATION)
     torch.manual_seed(seed)
     result = train(
-        Residual(5, **NETWORK), training_data(ground, rows, pixels), settings, folder=folder / "run", seed=seed,
-        progress=show,
+        Residual(5, **NETWORK), training_data(ground, rows, pixels), settings, Attempt(folder / "run", seed),
+        ears=Ears(show),
     )  # fmt: skip
     assert isinstance(result.network, Residual)
     network = result.network.selected([0, 1]).eval()

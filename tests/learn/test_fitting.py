@@ -11,7 +11,7 @@ import torch
 
 from hilum.errors import DataError, UsageError
 from hilum.learn.calibrate import fit
-from hilum.learn.compare import compare
+from hilum.learn.compare import Contest, compare
 from hilum.learn.distill import distill, soft_targets
 from hilum.learn.fitting import fit_network
 from hilum.learn.folds import Folded, train_folds
@@ -93,10 +93,15 @@ def test_a_group_on_both_sides_of_a_fold_is_refused(tmp_path: Path) -> None:
         train_folds(TINY, made, TASK, [(np.arange(40), np.arange(40, 56))], tmp_path)
 
 
+def test_a_held_case_of_a_group_that_training_sees_is_refused() -> None:
+    with pytest.raises(ValueError, match="training sees"):
+        Contest(replace(cases(), groups=np.zeros(80, dtype=np.int64)), np.arange(56, 80))
+
+
 def test_a_comparison_sets_networks_side_by_side(tmp_path: Path) -> None:
     held = np.arange(56, 80)
     plan = replace(TINY, epochs=1)
-    rows = compare(["residual-s", "cnn-2block"], plan, cases(), TASK, tmp_path, held=held)
+    rows = compare(["residual-s", "cnn-2block"], plan, Contest(cases(), held), TASK, tmp_path)
     assert [row.label for row in rows] == ["residual-s", "cnn-2block"]
     assert rows[1].size == 150
     assert rows[1].parameters > rows[0].parameters

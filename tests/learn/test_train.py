@@ -14,7 +14,8 @@ from hilum.learn.augment import NONE
 from hilum.learn.batches import Head, TrainingData, order
 from hilum.learn.losses import head_loss, heads_loss
 from hilum.learn.networks.residual import Residual
-from hilum.learn.train import Progress, TrainedNetwork, TrainSettings, logits, train
+from hilum.learn.train import Attempt, Progress, TrainedNetwork, TrainSettings, logits, train
+from hilum.learn.watch import Ears
 
 QUICK = TrainSettings(epochs=3, batch=16, precision="32", ema=0.8, keep="last")
 
@@ -42,7 +43,7 @@ def run(folder: Path, settings: TrainSettings = QUICK, *, seed: int = 3, kill_at
         if now.step == kill_at:
             raise Killed
 
-    return train(network, squares(), settings, folder=folder, seed=seed, progress=progress)
+    return train(network, squares(), settings, Attempt(folder, seed), ears=Ears(progress))
 
 
 def weights(result: TrainedNetwork) -> torch.Tensor:
@@ -78,14 +79,14 @@ def test_without_resume_a_run_starts_afresh(tmp_path: Path) -> None:
     settings = replace(QUICK, epochs=1)
     first = run(tmp_path, settings)
     torch.manual_seed(3)
-    again = train(Residual(2, 8), squares(), settings, folder=tmp_path, seed=3, resume=False)
+    again = train(Residual(2, 8), squares(), settings, Attempt(tmp_path, 3, resume=False))
     assert len(first.history) == len(again.history) == 1
 
 
 def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:
     torch.manual_seed(0)
     settings = replace(QUICK, epochs=30, patience=2, schedule="plateau")
-    result = train(Residual(2, 8), squares(), settings, folder=tmp_path, score=lambda *_: 0.5)
+    result = train(Residual(2, 8), squares(), settings, Attempt(tmp_path), score=lambda *_: 0.5)
     assert len(result.history) == 3
     assert result.best_epoch == 0
 
@@ -94,7 +95,7 @@ def test_a_loss_that_is_no_number_is_said(tmp_path: Path) -> None:
     data = squares()
     broken = replace(data, targets=np.full_like(data.targets, np.nan))
     with pytest.raises(TrainingError, match="learning rate"):
-        train(Residual(2, 8), broken, replace(QUICK, epochs=1), folder=tmp_path)
+        train(Residual(2, 8), broken, replace(QUICK, epochs=1), Attempt(tmp_path))
 
 
 @pytest.mark.parametrize("change", [{"optimiser": "lion"}, {"precision": "8"}, {"epochs": 0}])

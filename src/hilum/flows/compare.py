@@ -15,13 +15,14 @@ from hilum.errors import DataError
 from hilum.evaluate.compare_report import Contender
 from hilum.evaluate.evaluation import evaluate
 from hilum.evaluate.rows import Rows, Setting
+from hilum.flows.enough import check_enough
 from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.progress import Listener
-from hilum.learn.compare import Candidate, compare
+from hilum.learn.compare import Candidate, Contest, compare
 from hilum.learn.facts import facts_of
-from hilum.learn.fitting import Ears
 from hilum.learn.planning import make_plan
 from hilum.learn.train import Progress
+from hilum.learn.watch import Ears
 from hilum.task import Task
 
 
@@ -43,11 +44,13 @@ def compare_networks(
     if found.statistics is None:
         raise DataError(f"{dataset.name}: no labelled image can be read")
     split = make_split(dataset, found, seed=seed)
+    check_enough(dataset, split)
     planned = replace(make_plan(facts_of(found.statistics, found.shortcuts), task, changes=changes), seed=seed)
     folder = runs / f"compare-{task.name}-{digest_of_data(dataset, found)[:12]}-{seed}"
     made = material(dataset, split, folder, listener)
     held = made.parts["calibrate"]
-    candidates = compare(names, planned, made.cases(), task, folder, held=held, ears=lambda name: _ears(listener, name))
+    contest = Contest(made.cases(), held)
+    candidates = compare(names, planned, contest, task, folder, ears=lambda name: _ears(listener, name))
     neighbour = found.baseline.without_copies
     baseline = {} if neighbour is None else {"nearest neighbour": neighbour}
     setting = Setting(dataset.name, baseline=baseline, cues=found.shortcuts, marks=split.marks)

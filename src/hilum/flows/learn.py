@@ -21,6 +21,7 @@ from hilum.data.split import Split, folds, make_split
 from hilum.errors import DataError
 from hilum.evaluate.card import card
 from hilum.evaluate.charts import curves
+from hilum.flows.enough import check_enough
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
 from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.model_card import facts_for_card
@@ -31,7 +32,7 @@ from hilum.flows.speaker import Speaker
 from hilum.image.prepare import prepare
 from hilum.learn.calibrate import fit
 from hilum.learn.facts import facts_of
-from hilum.learn.fitting import Ears, fit_network
+from hilum.learn.fitting import fit_network
 from hilum.learn.folds import train_folds
 from hilum.learn.graph import check_agreement, export_graph
 from hilum.learn.networks import feature_widths, parameters
@@ -43,6 +44,7 @@ from hilum.learn.tracking import Run, track
 from hilum.learn.train import Progress
 from hilum.learn.tune import Search, trials_table, tune
 from hilum.learn.tune_plot import draw_trials
+from hilum.learn.watch import Ears
 from hilum.model.calibration import Calibration
 from hilum.model.engine import Engine
 from hilum.model.package import Trust, open_package
@@ -134,6 +136,7 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
             raise DataError(f"{dataset.name}: no labelled image can be read")
         split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
         plan = make_plan(facts_of(found.statistics, found.shortcuts), task, changes=wishes.changes)
+        check_enough(dataset, split, plan.folds)
         plan = replace(plan, seed=wishes.seed)
         folder = wishes.runs / _run_name(dataset, task, found, wishes)
         _tell(listener, found, split, plan)

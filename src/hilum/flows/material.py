@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -65,6 +66,8 @@ class Material:
         half = file.with_suffix(".half.npy")
         shape = (len(self.numbers), 1, preparation.size, preparation.size)
         array = np.lib.format.open_memmap(half, mode="w+", dtype=np.uint8, shape=shape)
+        with half.open("r+b") as room:  # a full disk is told now: later it would kill the process
+            os.posix_fallocate(room.fileno(), 0, half.stat().st_size)
         every = np.arange(len(self.numbers))
         for i, pixels in enumerate(self._read(every, lambda image: prepare(image, preparation), "preparing images")):
             array[i] = pixels

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from hilum.learn.fitting import SILENT, Cases, Ears, Ints, fit_network
+from hilum.learn.fitting import Cases, Ints, fit_network
 from hilum.learn.graph import export_graph
 from hilum.learn.networks import find_design, origin, parameters
 from hilum.learn.plan import Plan, override
 from hilum.learn.train import logits
+from hilum.learn.watch import SILENT, Ears
 from hilum.metrics.answers import Answers
 from hilum.metrics.figures import figures
 from hilum.metrics.intervals import Interval
@@ -60,37 +61,45 @@ class Candidate:
         return self.network
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Contest:
+    """The cases that training may see, and the (n,) numbers of those that every network answers and none saw."""
+
+    cases: Cases
+    held: Ints
+
+    def __post_init__(self) -> None:
+        cases = self.cases
+        seen = np.concatenate([cases.groups[cases.train], cases.groups[cases.tune]])
+        if np.intersect1d(seen, cases.groups[self.held]).size:
+            raise ValueError("a held case belongs to a group that training sees")
+
+
 def compare(
     names: Sequence[str],
     plan: Plan,
-    cases: Cases,
+    contest: Contest,
     task: Task,
     folder: Path,
     *,
-    held: Ints,
     ears: Callable[[str], Ears] = lambda _: SILENT,
 ) -> tuple[Candidate, ...]:
-    """Train each network on the same parts and let it answer the cases `held`, which no training saw.
+    """Train each network on the same parts and let it answer the held cases, which no training saw.
 
     plan: of the data; each network takes its published size and settings from its design, the rest from the plan.
 
     Raises:
         UsageError: a name is unknown; nothing is trained then.
-        ValueError: a held case belongs to a group that training sees.
     """
     for name in names:
         find_design(name)
-    seen = np.concatenate([cases.groups[cases.train], cases.groups[cases.tune]])
-    if np.intersect1d(seen, cases.groups[held]).size:
-        raise ValueError("a held case belongs to a group that training sees")
     return tuple(
-        _contender(override(plan, [f"network={name}"]), cases, task, folder / name, (held, ears(name)))
-        for name in names
+        _contender(override(plan, [f"network={name}"]), contest, task, folder / name, ears(name)) for name in names
     )
 
 
-def _contender(plan: Plan, cases: Cases, task: Task, folder: Path, told: tuple[Ints, Ears]) -> Candidate:
-    held, ears = told
+def _contender(plan: Plan, contest: Contest, task: Task, folder: Path, ears: Ears) -> Candidate:
+    cases, held = contest.cases, contest.held
     trained = fit_network(plan, cases, task, folder, ears=ears)
     pixels: NDArray[np.uint8] = cases.pixels(plan.preparation())[held]
     rows = softmax(logits(trained.network, pixels).astype(np.float64), axis=1)

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import nn
 
-from hilum.learn.fitting import SILENT, Cases, Ears, fit_network, training_data
+from hilum.learn.fitting import Cases, fit_network, training_data
 from hilum.learn.plan import Plan
 from hilum.learn.train import TrainedNetwork, logits
+from hilum.learn.watch import SILENT, Ears
 from hilum.task import Task
 
 

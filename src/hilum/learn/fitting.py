@@ -18,7 +18,8 @@ from hilum.learn.batches import TrainingData
 from hilum.learn.networks import build
 from hilum.learn.plan import Plan
 from hilum.learn.selection import selector
-from hilum.learn.train import Progress, TrainedNetwork, train
+from hilum.learn.train import Attempt, TrainedNetwork, train
+from hilum.learn.watch import SILENT, Ears
 from hilum.task import Task
 
 Ints = NDArray[np.int64]
@@ -44,17 +45,6 @@ class Cases:
         return replace(self, train=train, tune=tune)
 
 
-@dataclass(frozen=True, slots=True)
-class Ears:
-    """Who is told while a network learns; give `on_epoch` of a tracked run."""
-
-    progress: Callable[[Progress], None] | None = None
-    on_epoch: Callable[[int, dict[str, float]], None] | None = None
-
-
-SILENT = Ears()
-
-
 def training_data(plan: Plan, cases: Cases, task: Task) -> TrainingData:
     """Hard labels and one head: what the loop reads."""
     pixels = cases.pixels(plan.preparation())
@@ -77,9 +67,7 @@ def fit_network(
         network,
         training_data(plan, cases, task) if data is None else data,
         plan.settings(),
-        folder=folder,
-        seed=plan.seed,
+        Attempt(folder, plan.seed),
         score=selector(task),
-        progress=ears.progress,
-        on_epoch=ears.on_epoch,
+        ears=ears,
     )

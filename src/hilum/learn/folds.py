@@ -14,11 +14,12 @@ import numpy as np
 from torch import nn
 
 from hilum.errors import DataError
-from hilum.learn.fitting import SILENT, Cases, Ears, Ints, fit_network
+from hilum.learn.fitting import Cases, Ints, fit_network
 from hilum.learn.networks.average import Average, average_of
 from hilum.learn.plan import Plan
 from hilum.learn.scores import Scores, group_folds, make_scores
 from hilum.learn.train import TrainedNetwork, logits
+from hilum.learn.watch import SILENT, Ears
 from hilum.task import Task
 
 TUNE_SHARE = 10  # one tenth of the kept groups stops early

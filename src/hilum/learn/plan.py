@@ -179,6 +179,22 @@ def override(plan: Plan, changes: Sequence[str]) -> Plan:
     return plan
 
 
+def check_changes(changes: Sequence[str]) -> None:
+    """Whether the lines could be changed so, whatever the rest of the plan is.
+
+    Raises:
+        UsageError: a line is not "name=value", has an unknown name, or a value of another kind.
+    """
+    for name, text in map(_split, changes):
+        if name == "network":
+            find_design(text)
+            continue
+        try:
+            _parse(name, text)
+        except ValueError as error:
+            raise UsageError(f"plan line {name}={text}: {error}") from error
+
+
 def with_network(plan: Plan, name: str) -> Plan:
     """The plan with another network, and what was published with it.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,23 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader
 
+from hilum.errors import TrainingError
 from hilum.learn.batches import Batches, Head, TrainingData, order
 from hilum.learn.learner import SEED_STEP, Learner, Score
 from hilum.learn.settings import TrainSettings
-from hilum.learn.watch import Listeners, Progress, Watch
+from hilum.learn.watch import SILENT, Ears, Progress, Watch
 
-__all__ = ["Progress", "TrainSettings", "TrainedNetwork", "logits", "train"]
+__all__ = ["Attempt", "Progress", "TrainSettings", "TrainedNetwork", "logits", "train"]
 _LOUD = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.pytorch.accelerators.cuda")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run: the folder of its `last.ckpt`, its seed, and whether a run found there goes on."""
+
+    folder: Path
+    seed: int = 0
+    resume: bool = True
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,28 +56,26 @@ def train(
     network: nn.Module,
     data: TrainingData,
     settings: TrainSettings,
+    attempt: Attempt,
     *,
-    folder: Path,
-    seed: int = 0,
-    resume: bool = True,
     score: Score | None = None,
-    progress: Callable[[Progress], None] | None = None,
-    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
+    ears: Ears = SILENT,
 ) -> TrainedNetwork:
     """Train `network` in place and return it with the averaged weights of the best (or last) epoch.
 
-    folder keeps `last.ckpt`; with `resume` a run found there goes on. score: (logits (n, K), targets (n, K)) -> float,
+    score: (logits (n, K), targets (n, K)) -> float,
     higher is better; by default the mean balanced accuracy of the heads.
 
     Raises:
         TrainingError: the loss is no longer a number.
     """
+    folder, seed = attempt.folder, attempt.seed
     folder.mkdir(parents=True, exist_ok=True)
     epoch_length = len(_epoch_order(data, settings, seed, 0))
     per_epoch = max(1, epoch_length // settings.batch)
     steps = per_epoch * settings.epochs
     learner = Learner(network, data, settings, seed=seed, steps=steps, score=score or balanced_accuracy_of(data.heads))
-    watch = Watch(learner, steps, Listeners(progress, on_epoch))
+    watch = Watch(learner, steps, ears)
     with _quietly():
         trainer = _trainer(settings, folder, watch)
 
@@ -78,15 +86,28 @@ def train(
     batches = Batches(data, drawn, settings.batch, whole=True)
     tune = Batches(data, lambda: data.tune, 2 * settings.batch, whole=False)
     last = folder / "last.ckpt"
-    with _quietly():
+    with _quietly(), _told(folder):
         trainer.fit(
             learner,
             DataLoader(batches, batch_size=None),
             DataLoader(tune, batch_size=None) if len(data.tune) else None,
-            ckpt_path=str(last) if resume and last.is_file() else None,
+            ckpt_path=str(last) if attempt.resume and last.is_file() else None,
             weights_only=True,
         )
     return _result(learner, watch, settings)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """What Lightning and PyTorch make of Ctrl+C and of a full disk, as what it is."""
+    try:
+        yield
+    except SystemExit as leaving:  # Lightning has caught the KeyboardInterrupt and wants to end the process
+        raise KeyboardInterrupt from leaving
+    except RuntimeError as error:
+        if "file write failed" in str(error) or "PytorchStreamWriter" in str(error):
+            raise TrainingError(f"{folder}: the checkpoint cannot be written; is the disk full?") from error
+        raise
 
 
 @contextmanager

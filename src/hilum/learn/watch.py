@@ -30,17 +30,20 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Listeners:
-    """Who is told: of every step, of every epoch (for a run tracker)."""
+class Ears:
+    """Who is told while a network learns: of every step, of every epoch (give that of a tracked run)."""
 
     progress: Callable[[Progress], None] | None = None
     on_epoch: Callable[[int, dict[str, float]], None] | None = None
 
 
+SILENT = Ears()
+
+
 class Watch(lightning.Callback):
     """Clock and history of a run; both survive a resume."""
 
-    def __init__(self, learner: Learner, steps: int, listeners: Listeners) -> None:
+    def __init__(self, learner: Learner, steps: int, listeners: Ears) -> None:
         self.learner, self.steps, self.listeners = learner, steps, listeners
         self.history: list[dict[str, float]] = []
         self.computing, self.training, self.began, self.before, self.first = 0.0, 0.0, 0.0, 0.0, 0

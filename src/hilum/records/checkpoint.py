@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select, text
@@ -44,9 +44,9 @@ class Checkpoint:
         return {writer: (int(seq), bytes.fromhex(seal)) for writer, (seq, seal) in json.loads(self.heads).items()}
 
 
-def sealed(key: bytes, before: bytes, number: int, at: int, writer: str, upto: int, heads: str) -> bytes:  # noqa: PLR0917
-    """The seal of a checkpoint, chained to the one before."""
-    content = json.dumps([number, at, writer, upto, heads]).encode()
+def sealed(key: bytes, before: bytes, made: Checkpoint) -> bytes:
+    """The seal of a checkpoint, chained to `before`, that of the one before; its own seal is not looked at."""
+    content = json.dumps([made.number, made.at, made.writer, made.upto, made.heads]).encode()
     return hmac.digest(key, b"checkpoint " + before + content, "sha256")
 
 
@@ -69,7 +69,8 @@ def make_checkpoint(connection: Connection, key: bytes, writer: str, head: tuple
     upto = max([row.number for row in found] + [last["upto"] if last else 0])
     said = json.dumps(heads, sort_keys=True, separators=(",", ":"))
     before = bytes(last["seal"]) if last else b""
-    made = Checkpoint(number, at, writer, upto, said, sealed(key, before, number, at, writer, upto, said))
+    bare = Checkpoint(number, at, writer, upto, said, b"")
+    made = replace(bare, seal=sealed(key, before, bare))
     connection.execute(
         CHECKPOINTS.insert().values(number=number, at=at, writer=writer, upto=upto, heads=said, seal=made.seal)
     )

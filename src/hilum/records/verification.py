@@ -123,7 +123,7 @@ def _checkpoints(
                                 seal=bytes(row["seal"]))  # fmt: skip
         if checkpoint.number != expected:
             faults.append(f"checkpoints {expected} to {checkpoint.number - 1} are missing")
-        elif not hmac.compare_digest(_sealed(key, before, checkpoint), checkpoint.seal):
+        elif not hmac.compare_digest(sealed(key, before, checkpoint), checkpoint.seal):
             faults.append(f"checkpoint {checkpoint.number} was changed")
         else:
             found.append(checkpoint)
@@ -133,10 +133,6 @@ def _checkpoints(
     if noted:
         faults.append(f"checkpoints up to {max(noted)} are noted in {head} and missing from the database")
     return found
-
-
-def _sealed(key: bytes, before: bytes, made: Checkpoint) -> bytes:
-    return sealed(key, before, made.number, made.at, made.writer, made.upto, made.heads)
 
 
 def _noted(head: Path | None) -> tuple[dict[int, str], list[str]]:

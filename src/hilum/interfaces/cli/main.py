@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -45,6 +46,16 @@ EXTRAS = {
     "compare": "learn",
     "export": "learn",
 }  # what the light install lacks for them
+
+RESUMES = ("train", "compare")
+INSTEAD = {"tune": "hilum train SOURCE --task T --tune 20"}
+DISK = {
+    errno.ENOSPC: "no space is left on this disk: make room, or set HILUM_HOME to a folder on another one",
+    errno.EDQUOT: "your share of this disk is used up: make room, or set HILUM_HOME to a folder on another one",
+    errno.EROFS: "this disk is read-only: set HILUM_HOME, or --out, to a folder that can be written",
+    errno.EACCES: "it may not be read or written: look at its owner and rights",
+    errno.EPERM: "it may not be read or written: look at its owner and rights",
+}
 
 DONE, BAD, WRONG_USE, UNREADABLE = 0, 1, 2, 3
 
@@ -114,11 +125,18 @@ def _run(name: str, arguments: list[str]) -> int:
         print(f"hilum {name}: {error}", file=sys.stderr)
         return UNREADABLE if isinstance(error, InputError) else WRONG_USE if isinstance(error, UsageError) else BAD
     except KeyboardInterrupt:
-        print(f"hilum {name}: stopped", file=sys.stderr)
+        again = "; give the same command again and it goes on where it was" if name in RESUMES else ""
+        print(f"hilum {name}: stopped{again}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"hilum {name}: {where}{DISK[error.errno]}", file=sys.stderr)
+        return BAD
 
 
 @contextlib.contextmanager
@@ -137,5 +155,7 @@ def _opening(name: str) -> Iterator[None]:
 def _nearest(name: str) -> str:
     import difflib
 
+    if name in INSTEAD:
+        return f" (it is an option: `{INSTEAD[name]}`)"
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""

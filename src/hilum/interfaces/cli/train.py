@@ -20,6 +20,7 @@ from hilum.flows.report import write_evaluation_report
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
 from hilum.learn.facts import facts_of
+from hilum.learn.plan import check_changes
 from hilum.learn.planning import make_plan
 from hilum.learn.tracking import store_uri
 from hilum.registry.pins import pin, trained_folder
@@ -33,7 +34,13 @@ EXAMPLES = """examples:
   hilum train images/ --task brain-tumor-mri --tune 20       search learning rate, dropout, head, augmentation first
   hilum train images/ --task brain-tumor-mri --plan          print the plan and its reasons, train nothing
 
-A run that was stopped goes on where it was when the same command is given again. Training never promotes a model."""
+SOURCE is most simply one folder a class (or train/ and test/ with such folders); about 20 images of each class at
+least, some hundreds for figures worth having. Unreadable files are left out and listed. A run lies in HILUM_HOME/runs;
+its package goes to HILUM_HOME/models or --out and answers nobody until `hilum promote`. Stopped by Ctrl+C or a crash,
+the same command goes on where it was, searches of --tune too.
+
+exit code: 0 done, 1 the data cannot carry a training, or it failed, 2 wrong use, 3 the source cannot be read,
+130 stopped"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +63,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Train and say what came of it."""
     quiet_libraries()
     task = find_task(arguments.task)
+    check_changes(changes_of(arguments))
+    if arguments.tune < 0 or arguments.folds < 0 or arguments.folds == 1:
+        raise UsageError("--tune: 1 trial or more; --folds: 2 networks or more; without them, leave the option out")
     with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         if arguments.plan:

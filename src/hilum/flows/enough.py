@@ -1,0 +1,52 @@
+"""A split data set -> nothing, or an error in words before any time is spent on what cannot become a classifier."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hilum.data.dataset import Dataset
+from hilum.data.split import Split
+from hilum.errors import DataError
+
+LEAST = 8  # groups of each class beside the test: fewer teach nothing that a figure could be put on
+WORDS = {"train": "train on", "tune": "choose by", "calibrate": "calibrate on"}
+
+
+def check_enough(dataset: Dataset, split: Split, folds: int = 0) -> None:
+    """Every class must have images to learn from and, without folds, images to calibrate on.
+
+    Raises:
+        DataError: one has not; the message says which, how many there are, and what to do.
+    """
+    unseen = [name for i, name in enumerate(dataset.classes) if not (dataset.labels == i).any()]
+    if unseen:
+        raise DataError(
+            f"{dataset.name}: no image of {', '.join(unseen)}: every class must be there. Where its folder or label is "
+            "called otherwise, add that word to `synonyms` in a task file of your own"
+        )
+    counts = {part: _groups(dataset, split, part) for part in WORDS}
+    short = [
+        i
+        for i in range(len(dataset.classes))
+        if not counts["train"][i]
+        or (not folds and not counts["calibrate"][i])
+        or sum(counted[i] for counted in counts.values()) < LEAST
+    ]
+    if short:
+        said = "; ".join(_said(dataset, counts, i) for i in short)
+        raise DataError(
+            f"{dataset.name}: too few images that are no copies of each other: {said}. Some of each class must be left "
+            "to train, choose, calibrate and test on: add images, about 20 of each class at least"
+        )
+
+
+def _said(dataset: Dataset, counts: dict[str, list[int]], number: int) -> str:
+    parts = ", ".join(f"{counts[part][number]} to {word}" for part, word in WORDS.items())
+    return f"{dataset.classes[number]}: {int((dataset.labels == number).sum())} images, {parts}"
+
+
+def _groups(dataset: Dataset, split: Split, part: str) -> list[int]:
+    """Groups of each class in a part."""
+    numbers = np.array(split.parts[part], dtype=np.int64)
+    labels, groups = dataset.labels[numbers], split.groups[numbers]
+    return [int(np.unique(groups[labels == i]).size) for i in range(len(dataset.classes))]

@@ -1,0 +1,108 @@
+"""`hilum train` and `compare` as a stranger meets them: what is wrong is said early, in words, with what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hilum.interfaces.cli.main import main
+from tests.flows.made import write_spots
+from tests.learn.made import TASK_TEXT
+
+QUICK = [f"--set={line}" for line in ("network=residual", "width=8", "size=32", "batch=16", "augmentation=none")]
+
+
+@pytest.fixture
+def task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    (tmp_path / "spot.toml").write_text(TASK_TEXT, encoding="utf-8")
+    return f"--task={tmp_path / 'spot.toml'}"
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *words: str, code: int) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == code
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    return said.strip().splitlines()[-1]
+
+
+def test_a_wrong_source_is_named(tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no such file or folder" in complaint(capsys, "train", str(tmp_path / "none"), task, code=3)
+    (tmp_path / "empty").mkdir()
+    assert "holds no images" in complaint(capsys, "train", str(tmp_path / "empty"), task, code=3)
+
+
+def test_what_was_mistyped_is_said_before_the_data_are_looked_at(task: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for option, said in (
+        ("--set=epoch=3", "no line of that name"),
+        ("--set=epochs", "write name=value"),
+        ("--set=epochs=many", "epochs=many"),
+        ("--network=resnet", "no network 'resnet'; there are: residual"),
+        ("--folds=1", "2 networks or more"),
+        ("--tune=-1", "1 trial or more"),
+    ):
+        assert said in complaint(capsys, "train", "no-such-folder", task, option, code=2)
+    assert "no network 'x'" in complaint(capsys, "compare", "no-such-folder", task, "--networks=residual-s,x", code=2)
+    assert "name at least one" in complaint(capsys, "compare", "no-such-folder", task, "--networks=,", code=2)
+    assert "hilum train SOURCE --task T --tune 20" in complaint(capsys, "tune", "x", code=2)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_too_little_to_learn_from_is_said_before_training(
+    tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = tmp_path / "few"
+    write_spots(few, 6)  # three of each class
+    said = complaint(capsys, "train", str(few), task, code=1)
+    assert "too few images that are no copies of each other" in said
+    assert "spot: 3 images" in said
+    assert "too few images" in complaint(capsys, "compare", str(few), task, "--networks=residual-s", code=1)
+    one = tmp_path / "one"
+    for path in write_spots(one, 40):
+        if path.parent.name == "plain":
+            path.unlink()
+    assert "no image of plain: every class must be there" in complaint(capsys, "train", str(one), task, code=1)
+    broken = tmp_path / "broken"
+    for path in write_spots(broken, 10):
+        path.write_bytes(b"\x89PNG\r\n\x1a\nno picture")
+    assert "no labelled image can be read" in complaint(capsys, "train", str(broken), task, code=1)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_full_disk_is_said_and_not_a_traceback(
+    tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:  # a disk of that size cannot be made here
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_spots(tmp_path / "images", 120)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    said = complaint(capsys, "train", str(tmp_path / "images"), task, *QUICK, "--no-tracking", code=1)
+    assert "no space is left on this disk" in said
+
+
+def test_ctrl_c_is_said_with_how_to_go_on(tmp_path: Path, task: str) -> None:
+    write_spots(tmp_path / "images", 120)
+    told = tmp_path / "progress"
+    command = [sys.executable, "-m", "hilum", "train", str(tmp_path / "images"), task, *QUICK, "--set=epochs=9999"]
+    process = subprocess.Popen(
+        [*command, "--no-tracking"], stderr=subprocess.PIPE, env={**os.environ, "HILUM_PROGRESS_FILE": str(told)}
+    )
+    late = time.monotonic() + 250
+    while not told.exists() or "epoch 2/9999" not in told.read_text():
+        assert process.poll() is None
+        assert time.monotonic() < late
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"give the same command again and it goes on where it was" in said
+    assert b"Traceback" not in said
