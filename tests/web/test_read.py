@@ -283,10 +283,13 @@ def test_no_page_is_heavy_or_asks_another_server(browser: Browser, server: Runni
     drawn = server.ask("POST", "/predict", GLIOMA.read_bytes(), {"Content-Type": "image/png"}).json()["id"]
     for path in (
         "/app/read",
+        "/app/jobs",
         "/app/history",
         f"/app/history/{drawn}",
         "/app/models",
         "/app/monitoring",
+        "/app/data",
+        "/app/train",
         "/app/settings",
         "/docs",
     ):
