@@ -21,7 +21,7 @@ Progress = Callable[[int, int], None]
 
 BATCH = 256  # pairs verified at once
 WORKERS = 2
-STEPS = (4, 3, 1, 2)  # of the alignment at 16, 32 and 64 pixels, and once more at 64 where it is worth more
+STEPS = (2, 3, 1, 2)  # of the alignment at 16, 32 and 64 pixels, and once more at 64 where it is worth more
 FITS_AT_ONCE = 0.01  # residual below which a pair is first compared as it lies
 ALIKE = 0.985  # likeness at which no better alignment is looked for
 PROMISING = 0.84  # likeness at the middle level below which a pair is given up
