@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ def test_from_a_folder_to_a_package_that_answers(tmp_path: Path) -> None:
     split = json.loads((learned.folder / "split.json").read_text())
     assert figures["n"] == split["test"]["cases"] == learned.measured.evaluation.whole.n
     assert manifest["agreement"]["flips"] == 0
+    assert learned.measured.evaluation.copies_looked_for
+    assert learned.measured.evaluation.copied is None
     assert "Not for diagnosis" in (learned.package / "README.md").read_text()
     assert "test" not in split["parts"]
 
@@ -40,3 +43,21 @@ def test_from_a_folder_to_a_package_that_answers(tmp_path: Path) -> None:
 
     page = write_evaluation_report(learned.measured, dataset, learned.speaker, tmp_path / "report")
     assert "http://" not in page.read_text().replace("http://www.w3.org", "")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_split_that_leaks_and_is_kept_shows_its_copies_apart(tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    for part, seed in (("train", 0), ("test", 1)):
+        write_spots(images / part, 80, seed=seed)
+    trained = sorted((images / "train").rglob("*.png"))
+    for path in trained[:6] + trained[-6:]:
+        shutil.copy(path, images / "test" / path.parent.name / f"again-{path.name}")
+    dataset = with_task(open_source(str(images)), TASK)
+    wishes = Wishes("spot", "1", TASK_TEXT, tmp_path / "runs", tmp_path / "package", changes=CHANGES, keep_split=True)
+    evaluation = learn(dataset, TASK, wishes, Silent()).measured.evaluation
+    assert evaluation.setting.marks
+    assert evaluation.copied is not None
+    assert evaluation.clean is not None
+    assert evaluation.copied.n + evaluation.clean.n == evaluation.whole.n
+    assert evaluation.copied.n >= 12

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hilum.data.audit import audit
 from hilum.data.dataset import Dataset
@@ -245,6 +246,7 @@ def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
     neighbour = found.baseline.without_copies
     known = Known(
         groups=split.groups[test],
+        copied=_met_in_training(found, split)[test],
         baseline={} if neighbour is None else {"nearest neighbour": neighbour},
         cues=found.shortcuts,
         marks=split.marks,
@@ -262,6 +264,16 @@ def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
     bench.run.tags({"package": digest, "data": digest_of_data(bench.dataset, found)})
     bench.run.figures({name: figure.value for name, figure in measured.evaluation.whole.metrics.items()})
     return Learned(out, digest, measured, bench.plan, bench.made.folder, found, speaker)
+
+
+def _met_in_training(found: Audit, split: Split) -> NDArray[np.bool_]:
+    """(N,) whether a case is a copy of one in an open part: only where a supplied split that leaks was kept."""
+    met, seen = np.zeros(len(found.paths), dtype=bool), {i for cases in split.parts.values() for i in cases}
+    for pair in found.pairs:
+        met[pair.a] |= pair.b in seen
+        if pair.b is not None:
+            met[pair.b] |= pair.a in seen
+    return met
 
 
 def _run_name(dataset: Dataset, task: Task, found: Audit, wishes: Wishes) -> str:
