@@ -97,12 +97,15 @@ def test_ctrl_c_is_said_with_how_to_go_on(tmp_path: Path, task: str) -> None:
         [*command, "--no-tracking"], stderr=subprocess.PIPE, env={**os.environ, "HILUM_PROGRESS_FILE": str(told)}
     )
     late = time.monotonic() + 250
-    while not told.exists() or "epoch 2/9999" not in told.read_text():
-        assert process.poll() is None
-        assert time.monotonic() < late
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    try:
+        while not told.exists() or "/9999, loss" not in told.read_text():
+            assert process.poll() is None
+            assert time.monotonic() < late
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert b"give the same command again and it goes on where it was" in said
     assert b"Traceback" not in said
