@@ -138,10 +138,10 @@ def fingerprint(image: Image, small: NDArray[np.float32] | None = None) -> Finge
     """Fingerprint one image; `small`: what `reduced` gave for it, where it is at hand."""
     height, width = image.pixels.shape
     small = reduced(image.pixels) if small is None else small
-    low, high = _quantiles(small, _BACKGROUND, _BRIGHT)
-    mask = small > low + _RISE * (high - low)
-    top, bottom = _span(mask.mean(axis=1), height)
-    left, right = _span(mask.mean(axis=0), width)
+    darkest, low, high, brightest = _quantiles(small, 0, _BACKGROUND, _BRIGHT, 1)
+    mask = np.asarray(small > low + _RISE * (high - low), np.float32)
+    top, bottom = _span(mask @ _MEAN, height)
+    left, right = _span(_MEAN @ mask, width)
     thumb = _resized(image.pixels[top:bottom, left:right], SIDE)
     black, white = _quantiles(thumb, _LOW, _HIGH)
     centre, half = (
@@ -151,7 +151,7 @@ def fingerprint(image: Image, small: NDArray[np.float32] | None = None) -> Finge
     size = min(width / PIXELS, 1), min(height / PIXELS, 1)
     return Fingerprint(
         _stretched(thumb, black, white),
-        _stretched(_resized(small, FRAME), *_quantiles(small, 0, 1)),
+        _stretched(_resized(small, FRAME), darkest, brightest),
         np.array((*centre, *half, black, white, *size), np.float32),
     )
 
@@ -174,7 +174,9 @@ def _stretched(pixels: NDArray[np.float32], black: float, white: float) -> NDArr
     return np.asarray(np.clip((pixels - black) * (255 / max(white - black, 1e-6)) + 0.5, 0, 255), np.uint8)
 
 
-def _quantiles(pixels: NDArray[np.float32], low: float, high: float) -> tuple[float, float]:
+def _quantiles(pixels: NDArray[np.float32], *shares: float) -> list[float]:
     ordered = np.sort(pixels, axis=None)
-    last = ordered.size - 1
-    return float(ordered[int(low * last)]), float(ordered[int(high * last)])
+    return [float(ordered[int(share * (ordered.size - 1))]) for share in shares]
+
+
+_MEAN = np.full(SIDE, 1 / SIDE, np.float32)

@@ -166,13 +166,13 @@ def _spread(image: Image) -> tuple[float, float, NDArray[np.float32]]:
         return float(np.ravel(mean)[0]), float(np.ravel(deviation)[0]), _histogram(image.pixels)
     levels = np.asarray(cv2.convertScaleAbs(image.pixels, alpha=255.0))
     shares = cv2.calcHist([levels], [0], None, [256], [0.0, 256.0]).ravel().astype(np.float64) / levels.size
-    average = float(shares @ _LEVELS)
-    spread = float(np.sqrt(shares @ (_LEVELS - average) ** 2))
-    return average, spread, np.bincount(_BIN_OF_LEVEL, shares, BINS).astype(np.float32)
+    average, square = (shares @ _POWERS).tolist()
+    return average, max(square - average**2, 0.0) ** 0.5, np.add.reduceat(shares, _FIRST_OF_BIN).astype(np.float32)
 
 
 _LEVELS = np.arange(256) / 255
-_BIN_OF_LEVEL = np.minimum((_LEVELS * BINS).astype(np.int64), BINS - 1)
+_POWERS = np.stack([_LEVELS, _LEVELS**2], axis=1)
+_FIRST_OF_BIN = np.searchsorted(np.minimum((_LEVELS * BINS).astype(np.int64), BINS - 1), np.arange(BINS))
 
 
 def _histogram(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
