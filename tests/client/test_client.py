@@ -230,7 +230,9 @@ def test_a_server_that_stays_busy_is_given_up(server: Running) -> None:
 
 def test_an_answer_prints_as_a_line_for_people(client: hilum.Client) -> None:
     assert str(client.predict(XRAY)) == f"{XRAY.name}: normal, 99.5% (pneumonia-cxr@1.0.0)"
-    assert str(client.predict(BRAIN, task="pneumonia-cxr")).startswith(f"{BRAIN.name}: refused. This does not look like")
+    assert str(client.predict(BRAIN, task="pneumonia-cxr")).startswith(
+        f"{BRAIN.name}: refused. This does not look like"
+    )
     good, bad = str(client.predict_many([XRAY, b"<script>"])).splitlines()
     assert good.startswith(XRAY.name)
     assert "unreadable" in bad

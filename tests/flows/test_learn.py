@@ -61,3 +61,21 @@ def test_a_split_that_leaks_and_is_kept_shows_its_copies_apart(tmp_path: Path) -
     assert evaluation.clean is not None
     assert evaluation.copied.n + evaluation.clean.n == evaluation.whole.n
     assert evaluation.copied.n >= 12
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_folds_teach_one_network_that_is_packaged_alone(tmp_path: Path) -> None:
+    write_spots(tmp_path / "images", 150)
+    dataset = with_task(open_source(str(tmp_path / "images")), TASK)
+    changes = (*CHANGES, "folds=2", "distill=yes")
+    learned = learn(
+        dataset,
+        TASK,
+        Wishes("spot", "1", TASK_TEXT, tmp_path / "runs", tmp_path / "package", changes=changes),
+        Silent(),
+    )
+    network = json.loads((learned.package / "network.json").read_text())
+    assert network["name"] == "residual"
+    assert json.loads((learned.package / "calibration.json").read_text())["origin"].startswith("calibration part")
+    assert {path.name for path in (learned.folder / "folds").iterdir()} == {"fold-1", "fold-2"}
+    assert (learned.folder / "student").is_dir()

@@ -128,6 +128,7 @@ def test_every_network_can_be_planned(name: str) -> None:
         ("balance=perhaps", "yes or no"),
         ("size=4000", "16 to 1024"),
         ("folds=1", "2 and more"),
+        ("distill=yes", "needs folds"),
         ("betas=0.9", "is no number"),
     ],
 )

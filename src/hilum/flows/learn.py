@@ -32,6 +32,7 @@ from hilum.flows.references import Looked, logits_of, references, restyled
 from hilum.flows.speaker import Speaker
 from hilum.image.prepare import prepare
 from hilum.learn.calibrate import fit
+from hilum.learn.distill import distill
 from hilum.learn.facts import facts_of
 from hilum.learn.fitting import fit_network
 from hilum.learn.folds import train_folds
@@ -42,7 +43,7 @@ from hilum.learn.planning import make_plan
 from hilum.learn.scores import Scores, make_scores
 from hilum.learn.seal import Sealing, Trained, seal, with_figures
 from hilum.learn.tracking import Run, track
-from hilum.learn.train import Progress
+from hilum.learn.train import Progress, TrainedNetwork
 from hilum.learn.tune import Search, trials_table, tune
 from hilum.learn.tune_plot import draw_trials
 from hilum.learn.watch import Ears
@@ -137,7 +138,7 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
             raise DataError(f"{dataset.name}: no labelled image can be read")
         split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
         plan = make_plan(facts_of(found.statistics, found.shortcuts), task, changes=wishes.changes)
-        check_enough(dataset, split, plan.folds)
+        check_enough(dataset, split, 0 if plan.distill else plan.folds)
         plan = replace(plan, seed=wishes.seed)
         folder = wishes.runs / _run_name(dataset, task, found, wishes)
         _tell(listener, found, split, plan)
@@ -170,16 +171,21 @@ def _searched(bench: _Bench) -> _Bench:
 
 def _fit(bench: _Bench) -> _Fitted:
     plan, made = bench.plan, bench.made
-    pixels = made.pixels(plan.preparation())
+    made.pixels(plan.preparation())
     made.listener.stage("training")
     ears = Ears(lambda now: _hear(made.listener, now), bench.run.on_epoch)
     if plan.folds:
         return _fit_folds(bench, ears)
-    result = fit_network(plan, made.cases(), bench.task, made.folder / "checkpoints", ears=ears)
+    return _alone(bench, fit_network(plan, made.cases(), bench.task, made.folder / "checkpoints", ears=ears))
+
+
+def _alone(bench: _Bench, result: TrainedNetwork) -> _Fitted:
+    """One network, tried on the calibration part, which it did not learn from."""
+    plan, made = bench.plan, bench.made
     trained = Trained(result.network, plan.network, plan.network_config(len(bench.task.classes)))
     graph = export_graph(trained.network, plan.size)
     engine = Engine(graph, size=plan.size, threads=2)
-    held = made.parts["calibrate"]
+    held, pixels = made.parts["calibrate"], made.pixels(plan.preparation())
     scores = make_scores(logits_of(engine, pixels[held]), made.labels[held], made.groups[held])
     return _Fitted(trained, graph, engine, scores, "calibration part")
 
@@ -191,6 +197,10 @@ def _fit_folds(bench: _Bench, ears: Ears) -> _Fitted:
         for kept, held in folds(bench.split, plan.folds)
     ]
     folded = train_folds(plan, made.cases(), bench.task, sides, made.folder / "folds", ears=ears)
+    if plan.distill:
+        made.listener.stage("teaching one network what all say")
+        folder = made.folder / "student"
+        return _alone(bench, distill(plan, made.cases(), bench.task, folded.networks, folder, ears=ears))
     classes = len(bench.task.classes)
     config = {"classes": classes, "member": plan.network, "config": plan.network_config(classes), "count": plan.folds}
     trained = Trained(folded.average(), "average", config)

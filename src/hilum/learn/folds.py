@@ -1,7 +1,7 @@
 """A grouped k-fold -> k networks and a score for every case from a network that never saw it.
 
-The networks can be averaged into one, or distilled (distill.py); the out-of-fold scores calibrate either, and the
-locked test then checks the one that is packaged. Knows no file format.
+The networks can be averaged into one, which the out-of-fold scores calibrate, or teach one (distill.py), which is
+calibrated on the part that it did not see. Knows no file format.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ class Plan:
     network: a name of `networks.DESIGNS`. weights: "auto", "none" or a path, for the transfer designs.
     dropout, hidden, width: None leaves the network's own. augmentation: a name of STRENGTHS.
     keep: of the field of view, as in Preparation; final: the "best" epoch by tune score, or the "last".
-    folds: 0 trains once on four parts; k >= 2 trains k networks and calibrates on out-of-fold scores.
+    folds: 0 trains once on four parts; k >= 2 trains k networks, averaged and calibrated on out-of-fold scores.
+    distill: one more network learns from what the folds say, and is packaged in their place.
     reasons: field -> why, in plain words. facts: what the plan was made from.
     """
 
@@ -81,6 +82,7 @@ class Plan:
     precision: str = "auto"
     deterministic: bool = False
     folds: int = 0
+    distill: bool = False
     seed: int = 0
     reasons: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -176,6 +178,8 @@ def override(plan: Plan, changes: Sequence[str]) -> Plan:
             plan = replace(plan, **{name: _parse(name, text)}, reasons={**plan.reasons, name: BY_YOU})
         except ValueError as error:
             raise UsageError(f"plan line {name}={text}: {error}") from error
+    if plan.distill and not plan.folds:
+        raise UsageError("plan line distill=yes: needs folds to learn from: folds=3 or more (--folds 3)")
     return plan
 
 

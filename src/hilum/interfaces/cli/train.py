@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="LINE", help="a line of the plan: epochs=3")
     parser.add_argument("--tune", type=int, default=0, metavar="N", help="trials of a search before training")
     parser.add_argument("--folds", type=int, default=0, metavar="K", help="train K networks, average them")
+    parser.add_argument("--distill", action="store_true", help="with --folds: one network learns from all K instead")
     parser.add_argument("--seed", type=int, default=0, help="of split and training (default 0)")
     parser.add_argument("--keep-split", action="store_true", help="keep a split that leaks; figures are marked")
     parser.add_argument("--plan", action="store_true", help="print the plan with its reasons and stop")
@@ -98,7 +99,8 @@ def changes_of(arguments: argparse.Namespace) -> tuple[str, ...]:
     """The lines of the plan that the command line changes."""
     named = [f"network={arguments.network}"] if getattr(arguments, "network", None) else []
     folds = [f"folds={arguments.folds}"] if getattr(arguments, "folds", 0) else []
-    return (*named, *folds, *arguments.set)
+    distill = ["distill=yes"] if getattr(arguments, "distill", False) else []
+    return (*named, *folds, *distill, *arguments.set)
 
 
 def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wishes:
