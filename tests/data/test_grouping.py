@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from hilum.data import neighbours
 from hilum.data.grouping import Link, connect, group_cases, groups_of_many, renumber
 from hilum.data.neighbours import likely_neighbours
 
@@ -62,3 +64,18 @@ def test_neighbours_in_a_volume_are_linked_and_strangers_are_not() -> None:
     assert {(link.a, link.b) for link in links} >= {(100 + i, 101 + i) for i in range(5)}
     assert all(link.b < 106 for link in links)
     assert likely_neighbours(stack[:1], np.array([3])) == ()
+
+
+def test_an_index_of_cells_links_the_neighbours_that_a_look_at_all_pairs_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = np.random.default_rng(1)
+    firsts = chance.integers(0, 256, (300, 32, 32))
+    seconds = np.clip(firsts + chance.normal(0, 10, firsts.shape), 0, 255)
+    stack = np.concatenate([firsts, seconds]).astype(np.uint8)
+    every = likely_neighbours(stack, np.arange(600))
+    monkeypatch.setattr(neighbours, "_FLAT_LIMIT", 10)
+    cells = likely_neighbours(stack, np.arange(600))
+    assert [(link.a, link.b) for link in every] == [(n, n + 300) for n in range(300)]
+    found = {(link.a, link.b): link.similarity for link in cells}
+    assert set(found) <= {(link.a, link.b) for link in every}
+    assert len(found) > 290
+    assert all(abs(found[link.a, link.b] - link.similarity) < 0.001 for link in every if (link.a, link.b) in found)

@@ -61,8 +61,7 @@ def baseline(
     by_image = fold_numbers(np.arange(len(labels)), digests, _FOLDS)
     by_group = fold_numbers(groups, digests, _FOLDS)
     asked, known = sample(digests, QUESTIONS), sample(digests, MEMORY, seed=1)
-    flat = flat_thumbnails(thumbnails)
-    with_copies, without = _right(flat, labels, asked, known, (by_image, by_group))
+    with_copies, without = _right(thumbnails, labels, asked, known, (by_image, by_group))
     return Baseline(
         _mean(with_copies), _mean(without), len(with_copies), len(without), f"{_FOLDS} folds, by image and by group"
     )
@@ -78,14 +77,14 @@ def _of_split(
     test, train = np.flatnonzero(tests), np.flatnonzero(~tests)
     asked = test[sample([digests[i] for i in test.tolist()], QUESTIONS)]
     known = train[sample([digests[i] for i in train.tolist()], MEMORY, seed=1)]
-    (right,) = _right(flat_thumbnails(thumbnails), labels, asked, known, (tests.astype(np.int64),))
+    (right,) = _right(thumbnails, labels, asked, known, (tests.astype(np.int64),))
     clean = right[~np.isin(groups[asked], groups[train])]
     rule = "the supplied split; without the test images whose group is in training"
     return Baseline(_mean(right), _mean(clean), len(right), len(clean), rule)
 
 
 def _right(
-    flat: NDArray[np.float32],
+    thumbnails: NDArray[np.uint8],
     labels: NDArray[np.int64],
     asked: NDArray[np.int64],
     known: NDArray[np.int64],
@@ -93,10 +92,10 @@ def _right(
 ) -> list[NDArray[np.bool_]]:
     """For each way to fold: whether the nearest image of another fold bears the label, for the questions with one."""
     answers = [[np.zeros(0, dtype=bool)] for _ in ways]
-    memory = flat[known]
+    memory = flat_thumbnails(thumbnails[known])
     for start in range(0, len(asked), _BLOCK):
         block = asked[start : start + _BLOCK]
-        likeness = flat[block] @ memory.T
+        likeness = flat_thumbnails(thumbnails[block]) @ memory.T
         for folds, answer in zip(ways, answers, strict=True):
             others = np.where(folds[block][:, None] == folds[known][None, :], np.float32(-2), likeness)
             nearest = others.argmax(axis=1)

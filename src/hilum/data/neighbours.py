@@ -6,6 +6,8 @@ under-merging costs honesty.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import faiss
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from hilum.data.grouping import Link
 
 LIKENESS = 0.95  # correlation of 32 x 32 thumbnails
 _NEAREST = 6
+_AT_ONCE = 8192  # images made into vectors at once
 _FLAT_LIMIT = 20_000  # images up to which every pair is compared
 
 
@@ -25,9 +28,8 @@ def likely_neighbours(thumbnails: NDArray[np.uint8], indices: NDArray[np.int64])
     """
     if len(indices) < 2:
         return ()
-    flat = flat_thumbnails(thumbnails)
-    likeness, other = _index(flat).search(flat, min(_NEAREST, len(flat)))
-    own = np.arange(len(flat))[:, None]
+    likeness, other = _nearest(thumbnails)
+    own = np.arange(len(indices))[:, None]
     keep = (likeness > LIKENESS) & (other >= 0) & (other != own)
     rows, columns = np.nonzero(keep)
     pairs = np.sort(np.stack([rows, other[rows, columns]], axis=1), axis=1)
@@ -39,14 +41,34 @@ def likely_neighbours(thumbnails: NDArray[np.uint8], indices: NDArray[np.int64])
     )
 
 
-def _index(flat: NDArray[np.float32]) -> faiss.Index:
-    plain = faiss.IndexFlatIP(flat.shape[1])
-    if len(flat) <= _FLAT_LIMIT:
+def _nearest(thumbnails: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Correlations (m, 6) with the nearest of all, itself among them, and which they are; -1 where there are fewer."""
+    count, near = len(thumbnails), min(_NEAREST, len(thumbnails))
+    if count <= _FLAT_LIMIT:
+        flat = flat_thumbnails(thumbnails)
+        plain = faiss.IndexFlatIP(flat.shape[1])
         plain.add(flat)
-        return plain
-    cells = int(4 * np.sqrt(len(flat)))
-    index = faiss.IndexIVFFlat(plain, flat.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
-    index.train(flat[:: max(1, len(flat) // (cells * 40))])
-    index.add(flat)
+        found: tuple[NDArray[np.float32], NDArray[np.int64]] = plain.search(flat, near)
+        return found
+    index = _cells(thumbnails)
+    parts = [index.search(flat, near) for flat in _in_parts(thumbnails)]
+    likeness, other = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return likeness, other
+
+
+def _cells(thumbnails: NDArray[np.uint8]) -> faiss.Index:
+    """An index of cells that keeps two bytes a pixel."""
+    width = thumbnails[0].size
+    cells = int(4 * np.sqrt(len(thumbnails)))
+    plain = faiss.IndexFlatIP(width)
+    kind = faiss.ScalarQuantizer.QT_fp16
+    index = faiss.IndexIVFScalarQuantizer(plain, width, cells, kind, faiss.METRIC_INNER_PRODUCT, False)
+    index.train(flat_thumbnails(thumbnails[:: max(1, len(thumbnails) // (cells * 40))]))
+    for flat in _in_parts(thumbnails):
+        index.add(flat)
     index.nprobe = 8
     return index
+
+
+def _in_parts(thumbnails: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]:
+    return (flat_thumbnails(thumbnails[start : start + _AT_ONCE]) for start in range(0, len(thumbnails), _AT_ONCE))
