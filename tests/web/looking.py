@@ -17,7 +17,7 @@ from tests.interfaces.http.serving import Serving
 WIDE, PHONE = (1400, 900), (375, 812)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = Axe()
-STATE = "position => document.querySelectorAll('footer.status').forEach(e => (e.style.position = position))"
+STATE = "position => document.querySelectorAll('footer.status, .bar').forEach(e => (e.style.position = position))"
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Visit:
         """No complaint of the console or the policy, nothing for axe to find, nothing wider than the window."""
         shoot(self.page, name)
         assert self.faults == [], self.faults
-        self.page.evaluate(STATE, "static")  # what happens to be scrolled half under it is not too small
+        self.page.evaluate(STATE, "static")  # what happens to be scrolled half under the bars is not too small
         found = AXE.run(self.page, options={"runOnly": {"type": "tag", "values": RULES}})
         self.page.evaluate(STATE, "")
         said = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found.response["violations"]]
