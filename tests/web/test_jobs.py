@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +16,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from hilum.errors import InputError
+from hilum.flows.answer import Ask, Reply
 from hilum.flows.shown import grey_png
 from hilum.image.decode import decode
 from hilum.interfaces.web import jobs_page as page_module
+from hilum.jobs.behind import Behind
 from tests.conftest import ROOT
 from tests.image.made import dicom_bytes, dicom_set
 from tests.interfaces.http.forms import TYPE, form
@@ -34,6 +39,19 @@ SLOW = 60_000  # milliseconds
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("home"), AUTH="on", THREADS="1", SERVE_THREADS="1") as server:
         yield server
+
+
+def hold_after_the_first_files(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A batch stops for breath after two groups of files, until the event is set: it cannot be over too early."""
+    go_on, answer, groups = threading.Event(), Behind.answer, itertools.count()
+
+    def held(behind: Behind, asks: Sequence[Ask]) -> list[Reply | InputError]:
+        if next(groups) >= 2:
+            go_on.wait(120)
+        return answer(behind, asks)
+
+    monkeypatch.setattr(Behind, "answer", held)
+    return go_on
 
 
 def chests(count: int) -> bytes:
@@ -105,8 +123,9 @@ def test_a_batch_from_its_files_to_its_results(
 
 
 def test_a_large_zip_on_read_becomes_a_batch_that_is_watched_and_cancelled_by_keys(
-    browser: Browser, server: Running, tmp_path: Path
+    browser: Browser, server: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cancelled = hold_after_the_first_files(monkeypatch)
     packed = tmp_path / "many.zip"
     packed.write_bytes(chests(600))
     with visit(browser, server, role="reader") as one:
@@ -123,6 +142,7 @@ def test_a_large_zip_on_read_becomes_a_batch_that_is_watched_and_cancelled_by_ke
         page.get_by_role("button", name="Cancel the batch").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_text("by somebody's wish")).to_be_visible(timeout=SLOW)
+        cancelled.set()
         one.check("job-cancelled")
         page.get_by_role("button", name="Take it off the list").click()
         page.wait_for_url("**/app/jobs")
