@@ -29,6 +29,7 @@ from tests.interfaces.http.running import Answer, Running, running
 
 pytest.importorskip("dbos")
 
+MANY = 900  # files of a batch that must not be over before it was looked at
 XRAY, BRAIN = sample("pneumonia-cxr").read_bytes(), sample("brain-tumor-mri").read_bytes()
 ASYNC = {"Prefer": "respond-async"}
 ZIP = {"Content-Type": "application/zip"}
@@ -236,7 +237,7 @@ def until(server: Process, path: str, enough) -> dict:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 def test_a_batch_outlives_its_server_and_every_file_is_answered_once(tmp_path: Path, how: signal.Signals) -> None:
-    files = packed({f"{i:03d}.png": data for i, data in enumerate(different(240))})
+    files = packed({f"{i:03d}.png": data for i, data in enumerate(different(MANY))})
     server = Process(tmp_path)
     try:
         taken = server.post("/predict?task=pneumonia-cxr", files, ZIP)
@@ -249,10 +250,10 @@ def test_a_batch_outlives_its_server_and_every_file_is_answered_once(tmp_path: P
     server = Process(tmp_path)
     try:
         said = until(server, path, lambda said: said["state"] not in ("queued", "running"))
-        assert (said["state"], said["done"], said["unreadable"]) == ("done", 240, 0)
+        assert (said["state"], said["done"], said["unreadable"]) == ("done", MANY, 0)
         found = server.get(f"{path}/results")["predictions"]
-        assert [one["file"] for one in found] == [f"{i:03d}.png" for i in range(240)]
-        assert server.get("/predictions?limit=1")["total"] == 240
+        assert [one["file"] for one in found] == [f"{i:03d}.png" for i in range(MANY)]
+        assert server.get("/predictions?limit=1")["total"] == MANY
     finally:
         assert server.end(signal.SIGTERM) == 0
 
