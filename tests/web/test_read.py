@@ -108,6 +108,11 @@ def test_everything_by_keys_alone(browser: Browser, server: Running) -> None:
         assert shown(page) == before
         page.keyboard.up("o")
         assert shown(page)["colour"] > 1
+        page.keyboard.press("s")
+        expect(page.locator(".pane")).to_have_count(2)
+        scale, original = page.locator(".heat-scale").bounding_box(), page.locator(".pane").last.bounding_box()
+        assert scale["x"] + scale["width"] <= original["x"]  # the colours are not those of the original
+        page.keyboard.press("s")
         page.keyboard.press("m")
         page.keyboard.press("i")
         assert shown(page)["grey"] > before["grey"] + 30
