@@ -12,7 +12,7 @@ help:  ## list the targets
 $(VENV)/.serving: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing the serving part into $(VENV) (no torch) ..."
-	@$(PIP) --editable '.[serve,client]'
+	@$(PIP) --editable '.[serve,client,durable]'
 	@touch $@
 
 # torch first and pinned: anything looser brings gigabytes of CUDA along
