@@ -15,37 +15,53 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from torch import nn
 
 from hilum.image.prepare import Preparation
 from hilum.learn.augment import AugmentPolicy
 from hilum.learn.batches import Head, TrainingData
-from hilum.learn.networks.residual import Residual
+from hilum.learn.networks import build
+from hilum.learn.networks.heads import chosen_outputs
 from hilum.learn.settings import TrainSettings
-from hilum.learn.train import Attempt, TrainedNetwork, train
+from hilum.learn.train import Attempt, train
 from hilum.learn.watch import Ears
 from recipes.chest import show
 from recipes.ground import Ground, prepared, read_ground, write_parts
 from recipes.handover import HELD_OUT, Made, save, save_logits
+from recipes.member import Member, notes_of
 
-SIDE = 160
-PREPARATION = Preparation(SIDE, "foreground", keep=0.55, margin=0.04, squash=True, low=0.5, high=99.5)
 POLICY = AugmentPolicy(
     rotate=20, scale=1.22, stretch=1.15, shift=0.08, gamma=0.5, contrast=0.2, curve=0.4, match=0.1, bias=0.3,
     soften=0.3, shrink=0.25, jpeg=0.25, noise=6, erase=0.2,
 )  # fmt: skip
-SETTINGS = TrainSettings(
+SCRATCH_SETTINGS = TrainSettings(
     epochs=54, draws=7000, learning_rate=3e-3, policy=POLICY, keep="last", ema=0.998, check_every=5,
-    sizes=((0.34, 96), (0.72, 128), (1.0, SIDE)),
+    sizes=((0.34, 96), (0.72, 128), (1.0, 160)),
 )  # fmt: skip
-REFINING = replace(
-    SETTINGS, epochs=6, learning_rate=6e-4, mixup=0.0, ema=0.99, check_every=3, sizes=((1.0, SIDE),)
+SCRATCH = Member(
+    "scratch", "residual", {"width": 32, "blocks": [1, 2, 2, 1], "standardise": "foreground", "dropout": 0.1}, 160,
+    SCRATCH_SETTINGS,
+    refining=replace(SCRATCH_SETTINGS, epochs=6, learning_rate=6e-4, mixup=0.0, ema=0.99, check_every=3,
+                     sizes=((1.0, 160),)),
+    seed=1,
 )  # fmt: skip
-NETWORK = {"width": 32, "blocks": [1, 2, 2, 1], "standardise": "foreground", "dropout": 0.1}
+TUNED = Member(
+    "tuned", "efficientnet-lite0", {"standardise": "foreground", "dropout": 0.2}, 192,
+    TrainSettings(
+        epochs=12, batch=32, draws=7000, learning_rate=6e-4, weight_decay=0.02, policy=POLICY, keep="last", ema=0.998,
+        check_every=2, sizes=((0.5, 144), (1.0, 192)),
+    ),
+)  # fmt: skip
+MEMBERS = (SCRATCH, TUNED)
 SOURCES = ("brain-mri-4class", "brain-mri-binary", "brain-mri-csv")
 TYPES = ("glioma", "meningioma", "notumor", "pituitary")
 PRESENCE = ("healthy", "tumor")
 SOME_TUMOUR = (0, 1, 3)
+
+
+def preparation(side: int) -> Preparation:
+    """The head's box, stretched to a square."""
+    return Preparation(side, "foreground", keep=0.55, margin=0.04, squash=True, low=0.5, high=99.5)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -97,52 +113,45 @@ def training_data(ground: Ground, rows: NDArray[np.int64], pixels: NDArray[np.ui
     )  # fmt: skip
 
 
-def make(data: Path, out: Path, settings: TrainSettings = SETTINGS, seed: int = 0) -> None:
-    """Train the trunk and write one folder a task: parts, weights, logits of the held-out parts."""
+def make(data: Path, out: Path, member: Member) -> None:
+    """Train one member's trunk and write one folder a task: parts, weights, logits of the held-out parts."""
     torch.set_num_threads(2)
     cv2.setNumThreads(1)
-    ground = read_ground(data)
+    ground, out = read_ground(data), out / member.folder
     rows = ground.rows(*SOURCES)
-    pixels = prepared([ground.films[i] for i in rows], PREPARATION)
-    torch.manual_seed(seed)
-    result = train(
-        Residual(6, **NETWORK), training_data(ground, rows, pixels), settings, Attempt(out / "brain-trunk", seed),
-        ears=Ears(show),
-    )  # fmt: skip
-    assert isinstance(result.network, Residual)
-    save_file(result.network.state_dict(), out / "brain-trunk" / "trunk.safetensors")
-    refined = refine(result.network, (ground, rows, pixels), out, seed)
-    notes = {"seconds": result.seconds + refined.seconds, "computing": result.computing, "seed": seed,
-             "epochs": settings.epochs + REFINING.epochs}  # fmt: skip
-    assert isinstance(refined.network, Residual)
-    hand_over(refined.network, notes, (ground, rows, pixels), out)
+    pixels = prepared([ground.films[i] for i in rows], preparation(member.side))
+    torch.manual_seed(member.seed)
+    trunk = build(member.name, {"classes": 6, **member.config})
+    known = training_data(ground, rows, pixels)
+    first = known if member.refining else healthy_twice(known)
+    attempt = Attempt(out / "brain-trunk", member.seed)
+    results = [train(trunk, first, member.settings, attempt, ears=Ears(show))]
+    if member.refining:
+        attempt = Attempt(out / "brain-trunk" / "refined", member.seed + 100)
+        results.append(train(results[0].network, healthy_twice(known), member.refining, attempt, ears=Ears(show)))
+    hand_over(results[-1].network, (member, notes_of(member, results, trunk)), (ground, rows, pixels), out)
 
 
-def refine(
-    trunk: Residual, images: tuple[Ground, NDArray[np.int64], NDArray[np.uint8]], out: Path, seed: int
-) -> TrainedNetwork:
-    """A few calm epochs at full size, healthy slices of the CSV folder drawn twice as often: 4 healthy to 5 tumour."""
-    ground, rows, pixels = images
-    data = training_data(ground, rows, pixels)
-    strata = np.where((data.strata == 5) & (data.groups % 2 == 1), 8, data.strata)
-    folder = out / "brain-trunk" / "refined"
-    return train(trunk, replace(data, strata=strata), REFINING, Attempt(folder, seed + 100), ears=Ears(show))
+def healthy_twice(data: TrainingData) -> TrainingData:
+    """Healthy slices of the CSV folder drawn twice as often, by two strata of them."""
+    return replace(data, strata=np.where((data.strata == 5) & (data.groups % 2 == 1), 8, data.strata))
 
 
 def hand_over(
-    trunk: Residual, notes: dict[str, Any], images: tuple[Ground, NDArray[np.int64], NDArray[np.uint8]], out: Path
-) -> None:
+    trunk: nn.Module, made_as: tuple[Member, dict[str, Any]],
+    images: tuple[Ground, NDArray[np.int64], NDArray[np.uint8]], out: Path,
+) -> None:  # fmt: skip
     """Each head with the trunk as a network of its own, in the folder of its task."""
-    ground, rows, pixels = images
+    (member, notes), (ground, rows, pixels) = made_as, images
     truth = truth_of(ground, rows)
     tasks = (
         ("brain-tumor-mri", TYPES, [0, 1, 2, 3], truth.type, ("brain-mri-4class",)),
         ("brain-tumor-presence-mri", PRESENCE, [4, 5], truth.presence, ("brain-mri-binary", "brain-mri-csv")),
     )
     for task, classes, outputs, labels, sources in tasks:
-        network = trunk.selected(outputs).eval()
-        made = Made(task, classes, {"classes": len(classes), **NETWORK}, PREPARATION, notes)
-        save(out / task, network, made)
+        network = chosen_outputs(trunk, outputs).eval()
+        config = {"classes": len(classes), **member.served()}
+        save(out / task, network, Made(task, classes, config, preparation(member.side), notes, member.name))
         own = np.isin(ground.source[rows], sources)
         write_parts(ground, rows[own], out / task / "parts.csv")
         held = np.flatnonzero(own & np.isin(ground.part[rows], HELD_OUT))
@@ -150,4 +159,5 @@ def hand_over(
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]), Path(sys.argv[2]))
+    for each in MEMBERS:
+        make(Path(sys.argv[1]), Path(sys.argv[2]), each)

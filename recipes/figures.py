@@ -44,7 +44,7 @@ LICENCES = {
 LIMITS = (
     "Single slices or films without their series; one answer an image.",
     (
-        "Trained from scratch on public images without patient identities (brain) or with those of file names (chest): "
+        "Trained on public images without patient identities (brain) or with those of file names (chest): "
         "images of one patient can lie in training and test where no copy gives them away."
     ),
     "Brain classes come from different sources and sequences; another scanner's images may look different to it.",
@@ -152,7 +152,11 @@ def _parameters(package: Package) -> int:
     """Number of weights, from the header of weights.safetensors (format: 8 bytes length, then JSON)."""
     raw = package.read("weights.safetensors")
     header = json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")])
-    kept = [entry["shape"] for name, entry in header.items() if name != "__metadata__" and "running_" not in name]
+    kept = [
+        entry["shape"]
+        for name, entry in header.items()
+        if name != "__metadata__" and "running_" not in name and not name.endswith(".step")
+    ]
     return int(sum(np.prod(shape) for shape in kept))
 
 

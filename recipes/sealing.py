@@ -34,7 +34,7 @@ from hilum.task import Task, find_task, task_folder
 from recipes.ground import SOURCES, Ground, prepared
 from recipes.handover import Made, load
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 EVEN = 0.5  # the balanced threshold of the two-class packages
 EVEN_RULE = "one half, fixed before the test was opened: the more probable class"
 OTHERS = 600  # images of other kinds shown to the admission network

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # the script is ru
 from recipes import brain, chest
 from recipes.ground import read_ground
 from recipes.sealing import seal_task
-from recipes.together import SEEDS, combine, folder_of
+from recipes.together import combine
 
 TASKS = ("pneumonia-cxr", "brain-tumor-mri", "brain-tumor-presence-mri")
 
@@ -25,13 +25,13 @@ def main() -> None:
     """Train what is asked for, then seal it."""
     options = _options()
     if options.only != "seal":
-        for seed in SEEDS:
-            chest.make(options.data, folder_of(options.out, seed), seed=seed)
-            brain.make(options.data, folder_of(options.out, seed), seed=seed)
+        for recipe in (chest, brain):
+            for member in recipe.MEMBERS:
+                recipe.make(options.data, options.out, member)
     if options.only != "train":
         ground = read_ground(options.data)
         for task in TASKS:
-            combine(task, options.out)
+            combine(task, ground, options.out)
             print(task, seal_task(task, ground, options.out, options.models), flush=True)
 
 

@@ -97,7 +97,7 @@ def draw(page: Page, address: str, suffix: str, asked: argparse.Namespace) -> No
         page.goto(f"{address}/{'' if name == 'docs' else 'app/'}{name}")
         page.wait_for_load_state("networkidle")
         keep(page, name, only)
-    page.goto(f"{address}/app/models/brain-tumor-mri@1.0.0")
+    page.goto(f"{address}/app/models/brain-tumor-mri@1.1.0")
     keep(page, "model", only)
     page.goto(f"{address}/app/history")
     for box in page.locator("[data-pick]").all()[:2]:
@@ -118,7 +118,7 @@ def walk(browser: Browser, address: str, out: Path, *, train: bool) -> None:
     answers = [one["id"] for one in asked_of(f"{address}/predictions?limit=2")["predictions"]]
     places = {**worked(address, train=train), **{name: f"/app/{name}" for name in PLAIN if name != "docs"}}
     places |= {"docs": "/docs", "login": "/app/account", "read": "/app/read", "record": f"/app/history/{answers[0]}"}
-    places |= {"compare": f"/app/compare?a={answers[0]}&b={answers[1]}", "model": "/app/models/brain-tumor-mri@1.0.0"}
+    places |= {"compare": f"/app/compare?a={answers[0]}&b={answers[1]}", "model": "/app/models/brain-tumor-mri@1.1.0"}
     places |= {"versions": "/app/versions", "missing": "/app/nothing"}
     for size, (width, height) in SIZES.items():
         for scheme in ("light", "dark"):

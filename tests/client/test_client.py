@@ -142,7 +142,7 @@ def test_feedback_says_whether_it_agrees(client: hilum.Client) -> None:
 def test_models_and_tasks(client: hilum.Client) -> None:
     assert {"pneumonia-cxr", "brain-tumor-mri"} <= {model.name for model in client.models()}
     (task,) = [task for task in client.tasks() if task.name == "pneumonia-cxr"]
-    assert (task.classes, task.model) == (("normal", "pneumonia"), "pneumonia-cxr@1.0.0")
+    assert (task.classes, task.model) == (("normal", "pneumonia"), "pneumonia-cxr@1.1.0")
     assert client.get("/tasks/pneumonia-cxr")["name"] == "pneumonia-cxr"
 
 
@@ -229,7 +229,7 @@ def test_a_server_that_stays_busy_is_given_up(server: Running) -> None:
 
 
 def test_an_answer_prints_as_a_line_for_people(client: hilum.Client) -> None:
-    assert str(client.predict(XRAY)) == f"{XRAY.name}: normal, 99.5% (pneumonia-cxr@1.0.0)"
+    assert str(client.predict(XRAY)) == f"{XRAY.name}: normal, 99.4% (pneumonia-cxr@1.1.0)"
     assert str(client.predict(BRAIN, task="pneumonia-cxr")).startswith(
         f"{BRAIN.name}: refused. This does not look like"
     )

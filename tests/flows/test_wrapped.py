@@ -25,7 +25,7 @@ FOLDERS = {
     "pneumonia-cxr": "chest-xray",
 }
 MODALITY = {"brain-tumor-mri": "MR", "brain-tumor-presence-mri": "MR", "pneumonia-cxr": "DX"}
-APART = 0.01  # of probability
+APART = 0.02  # of probability, where it is steepest: a window rounds grey values once more
 
 
 class Wrap(NamedTuple):

@@ -58,7 +58,7 @@ def test_promotions_are_taken_back_one_by_one_down_to_the_shipped_package(home, 
     first = said(capsys, "rollback", "pneumonia-cxr", "--why", "worse")
     assert (first["digest"], first["before"], first["act"]) == (digests[0], digests[1], "rollback")
     second = said(capsys, "rollback", "pneumonia-cxr", "--why", "worse too")
-    assert (second["digest"], second["before"], second["reference"]) == (None, digests[0], "pneumonia-cxr@1.0.0")
+    assert (second["digest"], second["before"], second["reference"]) == (None, digests[0], "pneumonia-cxr@1.1.0")
     assert "nothing to take back" in complaint(capsys, "rollback", "pneumonia-cxr", "--why", "x", code=2)
     assert main(["promote", "pneumonia-cxr@3.0.0", "--why", "after all"]) == 0
     events = said(capsys, "history", "pneumonia-cxr")
@@ -74,13 +74,13 @@ def test_a_running_server_follows_the_console(home, capsys, monkeypatch) -> None
     monkeypatch.setattr(parts, "WATCH_SECONDS", 0.05)
     digest = another_version(home, "2.0.0")
     with running(home) as server:
-        assert version_of(server) == "1.0.0"
+        assert version_of(server) == "1.1.0"
         assert main(["promote", "pneumonia-cxr@2.0.0", "--why", "a better one"]) == 0
         until(server, "2.0.0")
         (event,) = server.ask("GET", "/history").json()["history"]
         assert (event["digest"], event["why"], event["caller"]) == (digest, "a better one", "console")
         assert main(["rollback", "pneumonia-cxr", "--why", "not after all"]) == 0
-        until(server, "1.0.0")
+        until(server, "1.1.0")
 
 
 def test_a_package_that_is_gone_when_the_server_looks_is_waited_for(home, capsys, monkeypatch) -> None:
@@ -88,7 +88,7 @@ def test_a_package_that_is_gone_when_the_server_looks_is_waited_for(home, capsys
     another_version(home, "2.0.0")
     folder = home / "models" / "pneumonia-cxr" / "2.0.0"
     with running(home) as server:
-        assert version_of(server) == "1.0.0"
+        assert version_of(server) == "1.1.0"
         missed = server.parts.desks.switch
         seen: list[str] = []
 

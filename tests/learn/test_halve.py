@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from hilum.learn.graph import check_agreement, export_graph
-from hilum.learn.halve import halved, rounded
+from hilum.learn.halve import halved, packed, rounded, unpacked
 from hilum.learn.networks.average import average_of
+from hilum.learn.networks.efficient import EfficientLite
 from hilum.learn.networks.residual import Residual
 
 
@@ -47,3 +48,36 @@ def test_a_graph_whose_weights_do_not_fit_is_found_out() -> None:
     with torch.inference_mode():
         ours = network.outputs(torch.from_numpy(pixels))[0].numpy()
     assert np.abs(Engine(values, size=48).run(pixels).logits - ours).max() > 10 * loose
+
+
+def test_the_largest_convolutions_fit_eight_bits_and_still_answer_alike() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 1, 48, 48), dtype=np.uint8)
+    torch.manual_seed(0)
+    network = EfficientLite(3, weights="none").eval()
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.weight.uniform_(0.5, 1.5)
+                module.running_var.uniform_(0.5, 2.0)
+    small = rounded(network)
+    graph = halved(export_graph(small, 48))
+    assert len(graph) < 0.4 * 4 * sum(weight.numel() for weight in network.parameters())
+    assert check_agreement(small, graph, pixels).largest < 2e-4
+    with torch.inference_mode():
+        before, after = network(torch.from_numpy(pixels)), small(torch.from_numpy(pixels))
+    assert (before - after).abs().max() < 0.05 * before.abs().max()
+
+
+def test_a_rounded_network_is_kept_in_few_bits_and_comes_back_whole() -> None:
+    whole = rounded(EfficientLite(3, weights="none"))
+    state = packed(whole)
+    assert sum(value.nbytes for value in state.values()) < 0.4 * 4 * sum(p.numel() for p in whole.parameters())
+    again = unpacked(EfficientLite(3, weights="none"), state)
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, rtol=1e-6, atol=0.0)
+
+
+def test_weights_that_do_not_fit_few_bits_are_kept_as_they_are() -> None:
+    network = lived_in(0)
+    assert packed(network).keys() == network.state_dict().keys()
+    assert all(torch.equal(value, network.state_dict()[name]) for name, value in packed(network).items())

@@ -9,6 +9,7 @@ import pytest
 
 from hilum.errors import UsageError
 from hilum.learn.facts import Facts
+from hilum.learn.means import Means
 from hilum.learn.networks import DESIGNS, full_config
 from hilum.learn.plan import BY_YOU, LINES, Plan, for_task, override
 from hilum.learn.planning import make_plan
@@ -55,14 +56,28 @@ def test_every_decision_carries_its_reason() -> None:
     ],
 )
 def test_capacity_follows_the_number_of_groups(facts: Facts, gpu: bool, network: str) -> None:
-    assert make_plan(facts, TASK, gpu=gpu).network == network
+    assert make_plan(facts, TASK, means=Means(gpu)).network == network
 
 
 @pytest.mark.parametrize(
     ("side", "gpu", "size"), [(28, False, 64), (100, False, 128), (90, True, 96), (2000, True, 192)]
 )
 def test_the_input_is_no_larger_than_the_images_or_the_machine(side: int, gpu: bool, size: int) -> None:
-    assert make_plan(replace(FACTS, side=(side, side, side)), TASK, gpu=gpu).size == size
+    assert make_plan(replace(FACTS, side=(side, side, side)), TASK, means=Means(gpu)).size == size
+
+
+def test_installed_weights_are_tuned_in_a_fraction_of_the_epochs() -> None:
+    scratch, tuned = make_plan(FACTS, TASK), make_plan(FACTS, TASK, means=Means(weights=True))
+    assert tuned.network == "efficientnet-lite0"
+    assert "ImageNet" in tuned.reasons["network"]
+    assert tuned.epochs < scratch.epochs / 2
+    assert (tuned.learning_rate, tuned.size) == (6e-4, 192)
+
+
+@pytest.mark.parametrize("line", ["network=residual-m", "weights=none", " network = residual-m"])
+def test_whoever_names_a_network_or_refuses_weights_gets_a_plan_from_scratch(line: str) -> None:
+    plan = make_plan(FACTS, TASK, means=Means(weights=True), changes=[line])
+    assert (plan.network, plan.epochs, plan.learning_rate) == ("residual-m", make_plan(FACTS, TASK).epochs, 3e-3)
 
 
 def test_small_sets_get_small_batches_more_epochs_and_more_restraint() -> None:

@@ -49,7 +49,7 @@ def test_a_tumour_of_unknown_type_trains_the_type_head_as_one_of_three() -> None
     made = ground(
         [four, binary, binary, binary, flat], ["meningioma", "tumor", "tumor", "healthy", "tumor"], [5, 5, 6, 7, 8]
     )
-    data = brain.training_data(made, np.arange(5), prepared(made.films, brain.PREPARATION))
+    data = brain.training_data(made, np.arange(5), prepared(made.films, brain.preparation(160)))
     assert data.targets.tolist() == [
         [0, 1, 0, 0, 0, 1],
         [0, 1, 0, 0, 0, 1],  # its copy says which
@@ -63,6 +63,6 @@ def test_a_tumour_of_unknown_type_trains_the_type_head_as_one_of_three() -> None
 def test_chest_draws_as_many_normals_as_pneumonias() -> None:
     made = ground(["chest-xray"] * 4, ["normal", "normal", "pneumonia", "pneumonia"], [0, 1, 2, 3])
     made.path[2], made.path[3] = "p/person1_virus_2.jpeg", "p/person2_bacteria_1.jpeg"
-    data = chest.training_data(made, np.arange(4), prepared(made.films, chest.PREPARATION))
+    data = chest.training_data(made, np.arange(4), prepared(made.films, chest.preparation(160)))
     assert data.strata.tolist() == [0, 1, 3, 2]
     assert data.targets[2].tolist() == [0, 1, 0, 0, 1]

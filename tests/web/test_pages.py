@@ -71,7 +71,7 @@ def test_the_list_as_a_file(server: Running) -> None:
     "path",
     [
         "/app/models",
-        "/app/models/pneumonia-cxr@1.0.0",
+        "/app/models/pneumonia-cxr@1.1.0",
         "/app/versions",
         "/app/settings",
         "/app/account",
@@ -92,7 +92,7 @@ def test_pages_stand(browser: Browser, server: Running, path: str, dark: bool, s
 def test_figures_of_a_model_are_those_of_its_package(browser: Browser, server: Running) -> None:
     figures = server.ask("GET", "/models/pneumonia-cxr", role="reader").json()["metrics"]["metrics"]
     with visit(browser, server, role="reader") as one:
-        page = one.go("/app/models/pneumonia-cxr@1.0.0")
+        page = one.go("/app/models/pneumonia-cxr@1.1.0")
         row = page.get_by_role("row", name="Balanced accuracy")
         expect(row).to_contain_text(f"{100 * figures['balanced_accuracy']['value']:.1f}%")
         assert page.locator("svg.chart circle.dot").count() >= 3

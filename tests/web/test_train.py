@@ -220,4 +220,4 @@ def test_where_nothing_can_be_learned_or_read_the_page_says_so(
 
 
 def test_every_network_that_can_be_trained_can_be_chosen() -> None:
-    assert set(NETWORKS) - {""} == set(DESIGNS) - {"residual", "average"}
+    assert set(NETWORKS) - {""} == set(DESIGNS) - {"residual", "average", "mixture"}

@@ -20,6 +20,7 @@ from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.progress import Listener
 from hilum.learn.compare import Candidate, Contest, compare
 from hilum.learn.facts import facts_of
+from hilum.learn.means import means_here
 from hilum.learn.planning import make_plan
 from hilum.learn.train import Progress
 from hilum.learn.watch import Ears
@@ -45,7 +46,8 @@ def compare_networks(
         raise DataError(f"{dataset.name}: no labelled image can be read")
     split = make_split(dataset, found, seed=seed)
     check_enough(dataset, split)
-    planned = replace(make_plan(facts_of(found.statistics, found.shortcuts), task, changes=changes), seed=seed)
+    facts, means = facts_of(found.statistics, found.shortcuts), replace(means_here(), weights=False)
+    planned = replace(make_plan(facts, task, means=means, changes=changes), seed=seed)
     folder = runs / f"compare-{task.name}-{digest_of_data(dataset, found)[:12]}-{seed}"
     made = material(dataset, split, folder, listener)
     held = made.parts["calibrate"]

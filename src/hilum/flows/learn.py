@@ -37,6 +37,7 @@ from hilum.learn.facts import facts_of
 from hilum.learn.fitting import fit_network
 from hilum.learn.folds import train_folds
 from hilum.learn.graph import check_agreement, export_graph
+from hilum.learn.means import means_here
 from hilum.learn.networks import feature_widths, parameters
 from hilum.learn.plan import Plan
 from hilum.learn.planning import make_plan
@@ -137,7 +138,8 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
         if found.statistics is None:
             raise DataError(f"{dataset.name}: no labelled image can be read")
         split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
-        plan = make_plan(facts_of(found.statistics, found.shortcuts), task, changes=wishes.changes)
+        facts = facts_of(found.statistics, found.shortcuts)
+        plan = make_plan(facts, task, means=means_here(), changes=wishes.changes)
         check_enough(dataset, split, 0 if plan.distill else plan.folds)
         plan = replace(plan, seed=wishes.seed)
         folder = wishes.runs / _run_name(dataset, task, found, wishes)

@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import load as load_tensors
 
 from hilum.errors import MissingExtra, UsageError
+from hilum.learn.halve import unpacked
 from hilum.learn.networks import build
 from hilum.model.package import CARD, GRAPH, Package
 
@@ -191,8 +192,10 @@ def rebuild(package: Package) -> tuple[torch.nn.Module, dict[str, Any]]:
         raise UsageError(f"{package.reference}: was sealed without its weights; only 'onnx' and 'mlflow' are possible")
     described = json.loads(package.read(NETWORK))
     network = build(described["name"], described["config"])
-    network.load_state_dict(load_tensors(package.read(WEIGHTS)))
-    return network.eval(), {"name": described["name"], "config": described["config"]}
+    return unpacked(network, load_tensors(package.read(WEIGHTS))), {
+        "name": described["name"],
+        "config": described["config"],
+    }
 
 
 def _write_json(path: Path, value: Any) -> None:

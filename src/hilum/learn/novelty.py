@@ -33,10 +33,16 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class NoveltySettings:
-    """How it is fitted: kept directions a depth, and the greatest share of good images refused on the worst source."""
+    """How it is fitted.
+
+    kept: directions a depth. budget: greatest share of good images refused on the worst source. least: smallest limit,
+    -log10 of a share of the fitted tail: what is likelier than one in two thousand is admitted, since a few hundred
+    held-out images place a limit of one in two hundred by one or two of them.
+    """
 
     kept: int = 32
     budget: float = 0.005
+    least: float = 3.3
 
 
 def fit_novelty(
@@ -68,7 +74,8 @@ def fit_novelty(
     )
     worst = np.max([depth.calibration.surprise(depth.distance(held.features)) for depth in depths], axis=0)
     overall = fit_scale(worst)
-    return Novelty(depths, overall, _limit(overall.surprise(worst), held.sources, settings.budget))
+    limit = max(settings.least, _limit(overall.surprise(worst), held.sources, settings.budget))
+    return Novelty(depths, overall, limit)
 
 
 def fit_scale(distances: NDArray[np.float64], knots: int = 91) -> Scale:

@@ -206,9 +206,8 @@ def with_network(plan: Plan, name: str) -> Plan:
         UsageError: no such network.
     """
     design = find_design(name)
-    why = f"as published with {name}"
-    own = {"augmentation": "light", "width": None, "hidden": None, "dropout": None} if design.training else {}
-    changed: dict[str, Any] = {**own, **design.training}
+    why = f"comes with {name}"
+    changed: dict[str, Any] = dict(design.training)
     if design.size is not None:
         changed["size"] = design.size
     reasons = {**plan.reasons, **dict.fromkeys(changed, why), "network": BY_YOU}

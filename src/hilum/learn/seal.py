@@ -27,6 +27,7 @@ from hilum.data.fingerprint import Fingerprints
 from hilum.errors import UsageError
 from hilum.image.prepare import Preparation
 from hilum.learn.graph import Agreement, check_agreement, export_graph
+from hilum.learn.halve import packed
 from hilum.learn.networks import full_config
 from hilum.model.calibration import Calibration
 from hilum.model.package import ADMISSION, CARD, FINGERPRINTS, FORMAT, GRAPH, MANIFEST, NOVELTY, Trust, open_package
@@ -176,8 +177,7 @@ def _files(sealing: Sealing) -> dict[str, bytes]:
         "network.json": json_bytes({"name": trained.name, "config": _rebuild(trained)}),
     }
     if sealing.keep_weights:
-        state = {key: value.detach().cpu().contiguous() for key, value in trained.network.state_dict().items()}
-        files["weights.safetensors"] = save_tensors(state)
+        files["weights.safetensors"] = save_tensors(packed(trained.network))
     if references.novelty is not None:
         files[NOVELTY] = _npz(references.novelty)
     if references.fingerprints is not None:
@@ -189,8 +189,15 @@ def _files(sealing: Sealing) -> dict[str, bytes]:
 
 def _rebuild(trained: Trained) -> dict[str, Any]:
     """The configuration without any default left to the day of opening; weights come from the package itself."""
-    config = full_config(trained.name, trained.config)
-    return {**config, "weights": "none"} if "weights" in config else config
+    rebuilt: dict[str, Any] = _own_weights(full_config(trained.name, trained.config))
+    return rebuilt
+
+
+def _own_weights(config: Any) -> Any:
+    """The same, members of members too, looking for no published weights."""
+    if isinstance(config, Mapping):
+        return {key: "none" if key == "weights" else _own_weights(value) for key, value in config.items()}
+    return [_own_weights(value) for value in config] if isinstance(config, list | tuple) else config
 
 
 def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:

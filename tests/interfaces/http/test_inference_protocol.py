@@ -57,14 +57,14 @@ def test_tritonclient_sees_a_server_that_is_live_and_knows_its_models(client) ->
     assert client.is_server_live()
     assert client.is_server_ready()
     assert client.is_model_ready(NAME)
-    assert client.is_model_ready(NAME, "1.0.0")
+    assert client.is_model_ready(NAME, "1.1.0")
     assert client.is_model_ready(NAME, "champion")
     assert not client.is_model_ready("nobody")
     assert not client.is_model_ready(NAME, "9")
     said = client.get_server_metadata()
     assert said["name"] == "hilum"
     assert {"classification", "binary_tensor_data", "model_repository"} <= set(said["extensions"])
-    assert {"name": NAME, "version": "1.0.0", "state": "READY", "reason": ""} in client.get_model_repository_index()
+    assert {"name": NAME, "version": "1.1.0", "state": "READY", "reason": ""} in client.get_model_repository_index()
     client.load_model(NAME)
     with pytest.raises(utils.InferenceServerException, match="promote"):
         client.unload_model(NAME)
@@ -72,10 +72,10 @@ def test_tritonclient_sees_a_server_that_is_live_and_knows_its_models(client) ->
 
 def test_the_metadata_name_every_tensor(client) -> None:
     said = client.get_model_metadata(NAME)
-    assert (said["versions"], said["platform"]) == (["1.0.0"], "onnx_onnxv1")
+    assert (said["versions"], said["platform"]) == (["1.1.0"], "onnx_onnxv1")
     assert {one["name"]: (one["datatype"], one["shape"]) for one in said["inputs"]} == {
         "image": ("BYTES", [-1]),
-        "pixels": ("UINT8", [-1, 1, 160, 160]),
+        "pixels": ("UINT8", [-1, 1, 192, 192]),
     }
     assert said["outputs"][0] == {"name": "probabilities", "datatype": "FP32", "shape": [-1, 2]}
     assert said["parameters"]["labels"] == "normal,pneumonia"
@@ -95,13 +95,13 @@ def test_tritonclient_gets_answers_and_refusals_in_their_rows(client, server: Ru
     assert np.isnan(probabilities[1]).all()
     assert "not_this_kind_of_image" in str(found.as_numpy("reasons")[1])
     said = found.get_response()
-    assert (said["id"], said["model_name"], said["model_version"]) == ("seven", NAME, "1.0.0")
+    assert (said["id"], said["model_name"], said["model_version"]) == ("seven", NAME, "1.1.0")
     for name in said["parameters"]["prediction_ids"].split(","):
         assert server.ask("GET", f"/predictions/{name}").status == 200
 
 
 def test_tritonclient_without_outputs_gets_all_of_them_in_binary(client) -> None:
-    found = client.infer(NAME, images(XRAY), model_version="1.0.0", request_compression_algorithm="gzip")
+    found = client.infer(NAME, images(XRAY), model_version="1.1.0", request_compression_algorithm="gzip")
     assert found.as_numpy("class")[0] == b"normal"
     assert found.as_numpy("admitted")[0]
     assert found.as_numpy("reasons")[0] == b""
@@ -133,8 +133,8 @@ def test_pixels_of_the_declared_size_get_the_answer_of_their_image(client, serve
 
 
 def test_pixels_go_through_the_gate_too(client) -> None:
-    noise = np.random.default_rng(3).integers(0, 256, (1, 1, 160, 160), dtype=np.uint8)
-    one = triton.InferInput("pixels", [1, 1, 160, 160], "UINT8")
+    noise = np.random.default_rng(3).integers(0, 256, (1, 1, 192, 192), dtype=np.uint8)
+    one = triton.InferInput("pixels", [1, 1, 192, 192], "UINT8")
     one.set_data_from_numpy(noise)
     found = client.infer(NAME, [one])
     assert not found.as_numpy("admitted")[0]

@@ -52,7 +52,7 @@ def test_a_package_is_switched_without_one_failed_request(server: Running) -> No
         thread.join()
     assert said.status == 201
     assert {status for status, _ in seen} == {200}
-    assert {version for _, version in seen} == {"1.0.0", "2.0.0"}
+    assert {version for _, version in seen} == {"1.1.0", "2.0.0"}
     assert ask(server, -1) == (200, "2.0.0")
     (event,) = server.ask("GET", "/history").json()["history"]
     assert (event["reference"], event["why"], event["before"]) == ("pneumonia-cxr@2.0.0", "a better one", None)
@@ -72,7 +72,7 @@ def test_a_damaged_package_is_not_promoted_and_the_other_goes_on(server: Running
     manifest = json.loads((broken / "manifest.json").read_bytes())
     (broken / "manifest.json").write_text(json.dumps({**manifest, "version": "3.0.0"}))
     assert server.ask("POST", "/models/pneumonia-cxr@3.0.0/promote").is_problem()
-    assert ask(server, 1) == (200, "1.0.0")
+    assert ask(server, 1) == (200, "1.1.0")
 
 
 def test_a_promotion_is_taken_back_over_http(server: Running) -> None:
@@ -82,5 +82,5 @@ def test_a_promotion_is_taken_back_over_http(server: Running) -> None:
     assert ask(server, 1) == (200, "2.0.0")
     said = server.ask("POST", "/tasks/pneumonia-cxr/rollback", {"why": "worse"})
     assert (said.status, said.json()["act"], said.json()["digest"]) == (201, "rollback", None)
-    assert ask(server, 2) == (200, "1.0.0")
+    assert ask(server, 2) == (200, "1.1.0")
     assert [event["act"] for event in server.ask("GET", "/history").json()["history"]] == ["rollback", "promote"]

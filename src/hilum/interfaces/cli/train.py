@@ -20,6 +20,7 @@ from hilum.flows.report import write_evaluation_report
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
 from hilum.learn.facts import facts_of
+from hilum.learn.means import means_here
 from hilum.learn.plan import check_changes
 from hilum.learn.planning import make_plan
 from hilum.learn.tracking import store_uri
@@ -128,7 +129,8 @@ def _plan(dataset: Dataset, task: Task, arguments: argparse.Namespace) -> str:
     found = audit(dataset)
     if found.statistics is None:
         raise DataError(f"{dataset.name}: no labelled image can be read")
-    plan = make_plan(facts_of(found.statistics, found.shortcuts), task, changes=changes_of(arguments))
+    facts = facts_of(found.statistics, found.shortcuts)
+    plan = make_plan(facts, task, means=means_here(), changes=changes_of(arguments))
     return "\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines())
 
 

@@ -16,6 +16,7 @@ NETWORKS = {  # a test compares them with what can be trained; torch is too heav
     "residual-s": "Small residual network, 0.2 M parameters",
     "residual-m": "Residual network, 1.3 M parameters",
     "residual-l": "Wide residual network, 2.9 M parameters",
+    "efficientnet-lite0": "EfficientNet-Lite0, from ImageNet",
     "cnn-3block": "Three convolutions with batch norm",
     "cnn-2block": "Two convolutions, flatten, dense",
     "cnn-4block": "Four convolutions, flatten, dense",

@@ -28,6 +28,10 @@ TUTORIAL = {  # what a published recipe leaves out of ours
     "clip": 0.0,
     "balance": False,
     "batch": 32,
+    "augmentation": "light",
+    "width": None,
+    "hidden": None,
+    "dropout": None,
 }
 
 
@@ -36,8 +40,8 @@ class Design:
     """One network that can be asked for.
 
     maker: module and function under hilum.learn.networks. config: arguments fixed by the name.
-    size: side in pixels it was published with; None where the plan decides. training: settings published with it,
-    names as in TrainSettings. words: one line for people.
+    size: side in pixels it was published with; None where the plan decides. training: lines of the plan that come with
+    it. words: one line for people.
     """
 
     maker: tuple[str, str]
@@ -56,7 +60,13 @@ DESIGNS: dict[str, Design] = {
     "residual-m": _residual(32, (1, 2, 2, 1), "residual network, 1.3 M parameters"),
     "residual-l": _residual(48, (1, 2, 2, 1), "wide residual network, 2.9 M parameters"),
     "residual": Design(("residual", "Residual"), "residual network of any width"),
+    "efficientnet-lite0": Design(
+        ("efficient", "EfficientLite"),
+        "EfficientNet-Lite0, 3.4 M parameters, from ImageNet where weights are at hand",
+        training={"batch": 32, "learning_rate": 6e-4, "weight_decay": 0.02},
+    ),
     "average": Design(("average", "Average"), "several networks of one design that answer together"),
+    "mixture": Design(("mixture", "Mixture"), "networks of several designs that answer together"),
     "cnn-3block": Design(
         ("tutorials", "cnn_3block"), "three convolutions with batch norm, global pooling", {}, 224, TUTORIAL
     ),

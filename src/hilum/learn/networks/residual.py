@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from hilum.learn.networks.heads import chosen_outputs, served
+
 BACKGROUND = 20.0  # of 255: a pixel at or below it is background to the "foreground" standardisation
 STANDARDS = ("image", "foreground")
 
@@ -129,29 +131,9 @@ class Residual(nn.Module):
         return logits
 
     def outputs(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is served: logits (N, C), features (N, F) of three depths, class maps (N, C, h, w).
-
-        The spatial mean of a class map is the class's logit (class activation mapping, arXiv 1512.04150).
-        """
-        depths = self.depths(pixels)
-        maps = self.head(depths[-1])
-        features = torch.cat([depth.mean(dim=(2, 3)) for depth in depths[1:]], dim=1)
-        return maps.mean(dim=(2, 3)), features, maps
+        """What is served: logits (N, C), features (N, F) of three depths, class maps (N, C, h, w); see heads.served."""
+        return served(self.head, self.depths(pixels)[1:])
 
     def selected(self, outputs: Sequence[int]) -> Residual:
         """The same network with only these logits, in this order: one head of several as a network of its own."""
-        chosen = list(outputs)
-        other = Residual.__new__(Residual)
-        nn.Module.__init__(other)
-        for name, child in self.named_children():
-            other.add_module(name, child)
-        head = nn.Conv2d(self.head.in_channels, len(chosen), 1)
-        with torch.no_grad():
-            head.weight.copy_(self.head.weight[chosen])
-            assert head.bias is not None
-            assert self.head.bias is not None
-            head.bias.copy_(self.head.bias[chosen])
-        other.head = head
-        other.feature_widths = self.feature_widths
-        other.feature_count = self.feature_count
-        return other
+        return chosen_outputs(self, outputs)
