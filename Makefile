@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TESTERS ?= 2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -35,8 +36,8 @@ check: $(VENV)/.learning  ## formatting, lint, types, arrows
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## check, then all tests that take minutes, with branch coverage
-	$(BIN)/python -m pytest -m 'not slow' --cov --cov-report=term:skip-covered
+test: check  ## check, then all tests that take minutes, with branch coverage, in two processes (TESTERS=N for more)
+	$(BIN)/python -m pytest -m 'not slow' -n $(TESTERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 test-all: check  ## every test, the slow ones too
 	$(BIN)/python -m pytest

@@ -7,12 +7,16 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import servers
 
 ROOT = Path(__file__).resolve().parents[1]
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")  # a machine may be slow; what a test shows does not depend on it
 
 
 MAY_BE_ABSENT = ("no real images", "the shared images", "no DICOM files", "port 7777")  # not in the repository; taken
@@ -30,8 +34,17 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
         _skipped.append(f"{report.nodeid}: {report.longrepr[2].removeprefix('Skipped: ')}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Whole files that were skipped in one of several processes, which only that process knows."""
+    _skipped.extend(node.workeroutput.get("skipped", ()) if hasattr(node, "workeroutput") else ())
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where HILUM_TEST_ALL is set, as in continuous integration, only what needs the real images may be skipped."""
+    if hasattr(session.config, "workeroutput"):  # one of several processes: the first one judges
+        session.config.workeroutput["skipped"] = _skipped
+        return
     lacking = [line for line in _skipped if not any(word in line for word in MAY_BE_ABSENT)]
     if os.environ.get("HILUM_TEST_ALL") and lacking:
         print("\nskipped, though HILUM_TEST_ALL asks for every test:", *lacking, sep="\n  ")
