@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from hilum.learn.networks import origin
+from hilum.learn.networks import origin, takes
 from hilum.learn.settings import TrainSettings
 from hilum.learn.train import TrainedNetwork
 
@@ -31,7 +31,7 @@ class Member:
 
     def served(self) -> dict[str, Any]:
         """The configuration of a trained one: it looks for no published weights."""
-        return {**self.config, "weights": "none"} if self.name.startswith("efficientnet") else dict(self.config)
+        return {**self.config, "weights": "none"} if takes(self.name, "weights") else dict(self.config)
 
 
 def notes_of(member: Member, results: Sequence[TrainedNetwork], network: nn.Module) -> dict[str, Any]:
