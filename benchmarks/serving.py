@@ -23,6 +23,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import aiohttp
@@ -71,13 +72,16 @@ def main() -> None:
         package = _package(graph, images, place) if graph else SHIPPED
         bare = _bare(graph or (SHIPPED / "model.onnx").read_bytes(), images)
         rows = [Row("bare loop", 1000 / bare, bare, bare, bare, 0)]
-        rows += [_minimal(options.graph, images, options.requests, place)] if options.graph else []
+        if options.graph and find_spec("python_multipart") is None:
+            print("no python-multipart is installed: the minimal FastAPI endpoint is left out", file=sys.stderr)
+        elif options.graph:
+            rows += [_minimal(options.graph, images, options.requests, place)]
         rows += _hilum(package, images, options, place)
         pressed = _pressed(package, images, options, place) if len(os.sched_getaffinity(0)) > 1 else []
-    print(f"\n{'what':<34} {'req/s':>7} {'p50 ms':>7} {'p99 ms':>7} {'cpu ms':>7} {'/ bare':>7} {'PSS MB':>7}")
+    print(f"\n{'what':<36} {'req/s':>7} {'p50 ms':>7} {'p99 ms':>7} {'cpu ms':>7} {'/ bare':>7} {'PSS MB':>7}")
     for row in rows:
         waits = f"{row.rate:7.0f} {row.p50:7.1f} {row.p99:7.1f}"
-        print(f"{row.name:<34} {waits} {row.cpu:7.2f} {row.cpu / bare:7.2f} {row.memory:7.0f}")
+        print(f"{row.name:<36} {waits} {row.cpu:7.2f} {row.cpu / bare:7.2f} {row.memory:7.0f}")
     print(f"\n{'on one core, 32 connections or an open loop':<50}")
     for line in pressed:
         print(f"  {line}")
@@ -115,14 +119,20 @@ def _under_pressure(url: str, images: list[bytes], process: psutil.Process, opti
 
 
 def _hilum(package: Path, images: list[bytes], options: argparse.Namespace, place: Path) -> list[Row]:
-    command, env, port = _served(package, place, "home")
-    with Serving(command, env, port, place / "hilum.log") as process:
-        url = f"http://127.0.0.1:{port}/predict"
-        return [
-            _driven("hilum serve, recorded, 32 open", process, url, images, options.requests, CONNECTIONS, fresh=True),
-            _driven("hilum serve, cached, 32 open", process, url, images, options.requests, CONNECTIONS, fresh=False),
-            _driven("hilum serve, recorded, 1 open", process, url, images, options.requests // 4, 1, fresh=True),
-        ]
+    """Answering threads, then a process for each core."""
+    rows = []
+    for workers, words in ((0, "threads"), (len(os.sched_getaffinity(0)), "processes")):
+        command, env, port = _served(package, place, words)
+        env["HILUM_SERVE_WORKERS"] = str(workers)
+        with Serving(command, env, port, place / f"{words}.log") as process:
+            ask = partial(_driven, process=process, url=f"http://127.0.0.1:{port}/predict", images=images)
+            some, few = options.requests, options.requests // 4
+            rows += [
+                ask(f"hilum, {words}, recorded, 32 open", requests=some, open_=CONNECTIONS, fresh=True),
+                ask(f"hilum, {words}, cached, 32 open", requests=some, open_=CONNECTIONS, fresh=False),
+                ask(f"hilum, {words}, recorded, 1 open", requests=few, open_=1, fresh=True),
+            ]
+    return rows
 
 
 def _served(package: Path, place: Path, name: str) -> tuple[list[str], dict[str, str], int]:

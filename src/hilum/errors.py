@@ -102,6 +102,10 @@ class InputError(HilumError):
         self.name = name
         self.reason = printable(reason)
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str]]:
+        """As it is made, so that it can come from another process."""
+        return type(self), (self.name, self.reason)
+
 
 class UnreadableImage(InputError):
     """The bytes are no image, or a broken one."""

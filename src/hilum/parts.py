@@ -17,9 +17,11 @@ from hilum.errors import HilumError, PackageError, UnknownModel
 from hilum.flows import erase
 from hilum.flows.answer import Clerk, Places
 from hilum.flows.desks import Desks
+from hilum.flows.here import Here
 from hilum.flows.line import Length, Line
 from hilum.flows.predict import Desk
 from hilum.flows.retention import Retention
+from hilum.flows.workers import Workers
 from hilum.image.decode import is_dicom
 from hilum.image.remarks import without_remarks
 from hilum.jobs.batches import Batches
@@ -55,6 +57,7 @@ class Parts:
     desks: Desks
     clerk: Clerk
     line: Line
+    finder: Here | Workers
     crew: bootstrap.Crew
     batches: Batches
     fetch: Callable[[str], Awaitable[bytes]] | None = None
@@ -99,6 +102,7 @@ class Parts:
         if self.retention is not None:
             self.retention.close()
         served = self.line.close()
+        self.finder.close()
         self.images.close()
         if self.access is not None:
             self.access.close()
@@ -121,15 +125,16 @@ def assemble(settings: Settings) -> Parts:
     others = elsewhere(settings.home, secret)
     stores = erase.Places(records, images, cache, settings.home / erase.COPIES, erasures, others)
     crew = bootstrap.Crew(settings, chosen=chosen(records))
-    desks = Desks(functools.partial(_desk, settings, crew))
+    finder: Here | Workers = Workers(settings.serve_workers) if settings.serve_workers else Here()
+    desks = Desks(functools.partial(_desk, settings, crew), finder.open)
     clean = functools.partial(_clean, secret=secret)
-    clerk = Clerk(Places(records, images, cache, meters, secret, clean))
-    length = Length(settings.queue, settings.deadline_ms / 1000, settings.serve_threads)
+    clerk = Clerk(Places(records, images, cache, meters, secret, clean), finder)
+    length = Length(settings.queue, settings.deadline_ms / 1000, settings.serve_workers or settings.serve_threads)
     line = Line(clerk, length, meters)
     desk = BatchDesk(Inbox(settings.home / INBOX, secret), records, line, desks)
     retention = Retention(stores, settings.retention_days, functools.partial(log.warning, "not erased: %s"))
     parts = Parts(
-        settings, secret, records, images, cache, meters, desks, clerk, line, crew,
+        settings, secret, records, images, cache, meters, desks, clerk, line, finder, crew,
         Batches(desk, _engine_database(settings)),
         access=open_doors(settings, secret, records) if settings.auth == "on" else None,
         works=Works(settings.home / WORKS, {"HILUM_HOME": str(settings.home), "HILUM_MODELS": str(settings.models)}),

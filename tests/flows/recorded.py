@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hilum import bootstrap
 from hilum.flows.answer import Ask, Clerk, Places
+from hilum.flows.here import Here
 from hilum.flows.predict import Options
 from hilum.interfaces.cli.opened import HEAD
 from hilum.monitor.meters import Meters
@@ -33,7 +34,7 @@ def clerk(settings: Settings):
     images = open_images(settings.images_url, secret)
     places = Places(records, images, open_cache("", 1 << 20), Meters(), secret, lambda data: data)
     try:
-        yield Clerk(places)
+        yield Clerk(places, Here())
     finally:
         images.close()
         records.close()

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from hilum.errors import InputError
-from hilum.flows.predict import Desk, File, Options, predict_all
-from hilum.flows.prediction import Prediction
+from hilum.flows.predict import Desk, File, Options
+from hilum.flows.told import Found, Told, as_json
 from hilum.gate.gate import GATE_VERSION
 from hilum.monitor.meters import Meters
 from hilum.records.entry import Columns, Entry
@@ -59,15 +60,6 @@ class Reply:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Told:
-    """One answer as it is stored and sent: the object's bytes between the id and the timings, and what is searched."""
-
-    middle: str
-    columns: Columns
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
 class Places:
     """Where answers go: records, kept images, cache, counters; `clean` makes of a received file what may be kept."""
 
@@ -93,11 +85,21 @@ class _Draft:
     cached: bool = False
 
 
+class Finds(Protocol):
+    """Whoever decodes files and asks the networks."""
+
+    def find(
+        self, files: Sequence[File], desk: Desk, readable: Callable[[Sequence[int]], None]
+    ) -> list[Found | InputError]: ...
+
+
 class Clerk:
     """Answers questions in batches and puts each answer on record before it is told."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, finder: Finds) -> None:
+        """`finder`: who is asked what the cache does not know."""
         self._places = places
+        self._finder = finder
         self._content = derived(places.secret, "content")
         self._cache = derived(places.secret, "cache")
 
@@ -140,14 +142,16 @@ class Clerk:
     def _predict(self, desk: Desk, drafts: Sequence[_Draft]) -> None:
         """The images are kept while the networks are asked."""
         files = [File(draft.ask.data, draft.ask.name, draft.ask.options) for draft in drafts]
-        found = predict_all(files, desk, lambda i: self._begin_to_keep(drafts[i]))
-        for draft, answers in zip(drafts, found, strict=True):
-            if isinstance(answers, InputError):
-                draft.reply.set_exception(answers)
+
+        def readable(places: Sequence[int]) -> None:
+            for i in places:
+                self._begin_to_keep(drafts[i])
+
+        for draft, found in zip(drafts, self._finder.find(files, desk, readable), strict=True):
+            if isinstance(found, InputError):
+                draft.reply.set_exception(found)
                 continue
-            said = [answer.prediction for answer in answers]
-            draft.told = [told_of(prediction) for prediction in said]
-            draft.timings = [prediction.timings for prediction in said]
+            draft.told, draft.timings = found.told, found.timings
             self._places.cache.put(draft.key, _packed(draft.told), CACHED_SECONDS)
             self._put_on_record(draft)
 
@@ -179,30 +183,12 @@ class Clerk:
         rows, bodies = [], []
         for one, took, name in zip(draft.told, draft.timings, answer_ids(ask.first_id, len(draft.told)), strict=True):
             self._places.meters.answer(one.columns, one.reasons, took)
-            rest = f'{one.middle}"timings":{_json(dict(took))}}}'
+            rest = f'{one.middle}"timings":{as_json(dict(took))}}}'
             columns = replace(one.columns, image=image, content=draft.content, took=took_all)
             body = f'{{"id":"{name}",{rest}'.encode()
             rows.append(Entry("prediction", body, ask.caller, None, columns, {"file": ask.name}, name, now))
             bodies.append(f'{{"id":"{name}","file":{json.dumps(ask.name)},{rest}'.encode())
         return rows, tuple(bodies)
-
-
-def told_of(prediction: Prediction) -> Told:
-    """What of a prediction is the same whenever it is asked again."""
-    said = prediction.to_json()
-    for name in ("id", "file", "timings"):
-        said.pop(name, None)
-    middle = _json(said)[1:-1] + ","
-    model = prediction.model
-    columns = Columns(
-        task=prediction.task,
-        model=None if model is None else f"{model.name}@{model.version}",
-        digest=None if model is None else model.digest,
-        label=prediction.label,
-        probability=prediction.probability,
-        refused=prediction.refused,
-    )
-    return Told(middle, columns, tuple(reason.code for reason in prediction.reasons))
 
 
 def answer_ids(first: str | None, count: int) -> list[str]:
@@ -214,7 +200,7 @@ def answer_ids(first: str | None, count: int) -> list[str]:
 
 
 def _packed(told: Sequence[Told]) -> bytes:
-    return _json([(one.middle, [getattr(one.columns, name) for name in _SAID], one.reasons) for one in told]).encode()
+    return as_json([(one.middle, [getattr(one.columns, name) for name in _SAID], one.reasons) for one in told]).encode()
 
 
 def _unpacked(data: bytes) -> list[Told] | None:
@@ -223,6 +209,3 @@ def _unpacked(data: bytes) -> list[Told] | None:
         return [Told(middle, Columns(**dict(zip(_SAID, said, strict=True))), tuple(why)) for middle, said, why in rows]
     except (ValueError, TypeError):
         return None  # written by another version: as if it were not there
-
-
-_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

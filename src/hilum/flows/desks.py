@@ -6,19 +6,24 @@ A desk, once handed out, stays as it is: who holds it goes on with the packages 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hilum.flows.predict import Desk
 
 OpenDesk = Callable[[str, str | None], Desk]
+Ready = Callable[[Sequence[Desk]], None]
 
 
 class Desks:
     """Opened desks by what was asked for."""
 
-    def __init__(self, opening: OpenDesk, most: int = 32) -> None:
-        """`opening` makes a desk for (task, model reference or None); at most `most` are kept open."""
+    def __init__(self, opening: OpenDesk, ready: Ready, most: int = 32) -> None:
+        """`opening` makes a desk for (task, model reference or None); at most `most` are kept open.
+
+        ready: told all desks that will be open, before they are: opens what a first question would have to wait for.
+        """
         self._opening = opening
+        self._ready = ready
         self._most = most
         self._open: dict[tuple[str, str | None], Desk] = {}
         self._lock = threading.Lock()
@@ -36,22 +41,17 @@ class Desks:
         with self._lock:
             if (task, model) not in self._open:
                 desk = self._opening(task, model)
-                warm(desk)
-                if len(self._open) >= self._most:
-                    self._open.pop(next(key for key in self._open if key != ("auto", None)))
-                self._open[task, model] = desk
+                kept = dict(self._open)
+                if len(kept) >= self._most:
+                    kept.pop(next(key for key in kept if key != ("auto", None)))
+                kept[task, model] = desk
+                self._ready(list(kept.values()))
+                self._open = kept
             return self._open[task, model]
 
     def switch(self) -> None:
         """Open anew, and only then put in place, every desk that is open: a champion may have changed."""
         with self._lock:
             fresh = {key: self._opening(*key) for key in self._open}
-            for desk in fresh.values():
-                warm(desk)
+            self._ready(list(fresh.values()))
             self._open = fresh
-
-
-def warm(desk: Desk) -> None:
-    """Open everything a first question would have to wait for."""
-    for speaker in desk.speakers:
-        _ = speaker.engine, speaker.admission, speaker.novelty

@@ -77,20 +77,19 @@ def predict(data: bytes, name: str, desk: Desk, options: Options) -> tuple[Answe
 
 
 def predict_all(
-    files: Sequence[File], desk: Desk, decoded: Callable[[int], None] | None = None
+    files: Sequence[File], desk: Desk, readable: Callable[[Sequence[int]], None] | None = None
 ) -> list[tuple[Answer, ...] | InputError]:
     """Answer every frame of several files, each network asked once for all of them; one entry a file, in their order.
 
-    A file that cannot be read is the error that says why; the others are answered. `decoded` is told the place of each
-    file that can be read, before any network is asked.
+    A file that cannot be read is the error that says why; the others are answered. `readable` is told the places of
+    the files that can be read, before any network is asked.
 
     Raises:
         UsageError: an operating point or a prevalence does not fit.
     """
     read = [_decoded(file, desk.limits) for file in files]
-    for i, (found, _) in enumerate(read):
-        if decoded is not None and not isinstance(found, InputError):
-            decoded(i)
+    if readable is not None:
+        readable([i for i, (found, _) in enumerate(read) if not isinstance(found, InputError)])
     frames = [(image, file.options) for file, (found, _) in zip(files, read, strict=True) for image in _frames(found)]
     answers = iter(_at_the_desk(frames, desk))
     return [

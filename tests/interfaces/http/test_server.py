@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import random
 import re
 import signal
 import socket
@@ -13,8 +14,10 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hilum.errors import UsageError
@@ -23,10 +26,10 @@ from hilum.interfaces.http.server import _listen
 from tests.interfaces.http.forms import sample
 
 
-@pytest.fixture
-def process(tmp_path: Path):
+@pytest.fixture(params=["0", "2"], ids=["threads", "processes"])
+def process(tmp_path: Path, request: pytest.FixtureRequest):
     command = [sys.executable, "-m", "hilum", "serve", "--port", "0"]
-    env = {**os.environ, "HILUM_HOME": str(tmp_path)}
+    env = {**os.environ, "HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": request.param}
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         found = re.search(r"http://[\d.]+:\d+", process.stderr.readline())
@@ -69,6 +72,36 @@ def test_sigterm_answers_who_was_taken_and_ends_well(process) -> None:
     assert len(answered) == 16
     assert all(one["prediction"] for one in answered)
     assert running.wait(30) == 0
+
+
+def workers_of(server: int) -> list[psutil.Process]:
+    """The processes that answer: those below the one that forks them."""
+    forker = [one for one in psutil.Process(server).children() if "forkserver" in " ".join(one.cmdline())]
+    return [worker for one in forker for worker in one.children()]
+
+
+@pytest.mark.parametrize("process", ["2"], indirect=True)
+def test_workers_that_are_killed_under_load_cost_nobody_an_answer(process) -> None:
+    running, url = process
+    ask(url, -1)
+    assert len(workers_of(running.pid)) == 2
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(ask, url, i) for i in range(60)]
+        for _ in range(3):
+            next(as_completed(answers[20:])).result(30)
+            random.choice(workers_of(running.pid)).kill()
+        assert [one.result(60)["prediction"]["class"] for one in answers] == ["normal"] * 60
+
+
+@pytest.mark.parametrize("process", ["2"], indirect=True)
+def test_workers_do_not_outlive_a_server_that_was_killed(process) -> None:
+    running, url = process
+    ask(url, -1)
+    left = workers_of(running.pid)
+    assert len(left) == 2
+    running.kill()
+    gone, alive = psutil.wait_procs(left, timeout=20)
+    assert (len(gone), alive) == (2, [])
 
 
 def tuple_of(url: str) -> tuple[str, int]:

@@ -30,11 +30,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "models" / "spot"
 
 
-@pytest.fixture(scope="module")
-def server(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+@pytest.fixture(scope="module", params=["0", "2"], ids=["threads", "processes"])
+def server(
+    package: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("home")
     pin(read_settings({"HILUM_HOME": str(home)}), package, "test")
-    with running(home, MODELS=str(package.parent), KEEP_IMAGES="no") as server:
+    with running(home, MODELS=str(package.parent), KEEP_IMAGES="no", SERVE_WORKERS=request.param) as server:
         yield server
 
 

@@ -1,0 +1,198 @@
+"""Files -> what is told of them, by processes that decode and ask the networks, each for one batch at a time.
+
+A process that dies of a file (a crash inside a decoder, no memory) takes nobody along: another is started and asked for
+the files of that batch one at a time; the one that kills it again cannot be used.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, cast
+
+from hilum.errors import InputError, PackageDamaged, Stopping, UnreadableImage
+from hilum.flows import worker
+from hilum.flows.here import Readable
+from hilum.flows.predict import Desk, File
+from hilum.flows.told import Found
+from hilum.flows.worker import DeskName
+
+SECONDS = 600.0  # a worker that is silent for longer is given up
+
+log = logging.getLogger("hilum.workers")
+
+
+class Workers:
+    """So many processes; started when they are first needed, and anew when one has died."""
+
+    def __init__(self, count: int, seconds: float = SECONDS) -> None:
+        """`count` processes, each of which may be silent for `seconds` at most."""
+        self._idle = threading.Condition()
+        self._all = [_Worker(seconds) for _ in range(count)]
+        self._free = list(self._all)
+        self._open = True
+
+    def find(self, files: Sequence[File], desk: Desk, readable: Readable) -> list[Found | InputError]:
+        """What is told of each file, in their order.
+
+        Raises:
+            PackageError: a package must not be used. Stopping: they were closed.
+        """
+        name = worker.name_of(desk)
+        with self._taken() as one:
+            try:
+                return one.find(files, name, readable)
+            except _Gone as error:
+                log.warning("a worker has died (%s): its %d files are asked for one at a time", error, len(files))
+                return [_alone(one, file, name, partial(readable, [i])) for i, file in enumerate(files)]
+
+    def open(self, desks: Sequence[Desk]) -> None:
+        """Have every process open these desks before it is asked, and let go of others; one process after another.
+
+        Raises:
+            PackageError: a package must not be used.
+        """
+        names = [worker.name_of(desk) for desk in desks]
+
+        def open_in(each: _Worker) -> None:
+            with self._taken(each) as one:
+                try:
+                    one.open(names)
+                except _Gone:  # it may have died while idle: a new one opens them
+                    one.open_anew(names)
+
+        at_once = 1 if any(each.runs for each in self._all) else len(self._all)  # all at once would keep who waits
+        with ThreadPoolExecutor(at_once, "opening") as pool:
+            list(pool.map(open_in, self._all))
+
+    def close(self) -> None:
+        """End them, whatever they do: who waits in the line was answered before."""
+        self._open = False
+        for each in self._all:
+            each.end()
+
+    @contextmanager
+    def _taken(self, wanted: _Worker | None = None) -> Iterator[_Worker]:
+        with self._idle:
+            self._idle.wait_for(lambda: wanted in self._free if wanted else self._free)
+            if not self._open:
+                raise Stopping("the server is shutting down: try again in a moment")
+            one = wanted or self._free[0]
+            self._free.remove(one)
+        try:
+            yield one
+        finally:
+            with self._idle:
+                self._free.append(one)
+                self._idle.notify_all()
+
+
+class _Gone(Exception):
+    """A worker has died or is silent."""
+
+
+@contextmanager
+def _gone() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        raise _Gone(str(error) or "it closed its pipe") from error
+
+
+def _alone(one: _Worker, file: File, name: DeskName, readable: Callable[[], None]) -> Found | InputError:
+    try:
+        return one.find([file], name, lambda places: readable() if places else None)[0]
+    except _Gone:
+        return UnreadableImage(file.name, "a decoder crashed on this file")
+
+
+class _Worker:
+    """One process and the pipe to it; used by one thread at a time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a process."""
+        return self._process is not None
+
+    def find(self, files: Sequence[File], name: DeskName, readable: Readable) -> list[Found | InputError]:
+        """Raises _Gone where it does not answer any more."""
+        senders = [(file.name, file.options) for file in files]
+        return cast("list[Found | InputError]", self._asked(("find", name, senders), files, readable))
+
+    def open(self, names: Sequence[DeskName]) -> None:
+        """Raises _Gone where it does not answer any more."""
+        self._asked(("open", names, ()), (), lambda _: None)
+
+    def open_anew(self, names: Sequence[DeskName]) -> None:
+        """Raises PackageDamaged where a new process dies of it, too."""
+        try:
+            self.open(names)
+        except _Gone as error:
+            raise PackageDamaged(
+                f"a worker died when it opened the models ({error}): is there enough memory?"
+            ) from error
+
+    def _asked(self, what: tuple[Any, ...], files: Sequence[File], readable: Readable) -> Any:
+        """Its answer; where there is none the process is ended, and the next question starts another."""
+        whole = False
+        try:
+            said = self._answer(self._pipe or self._started(), what, files, readable)
+            whole = True
+        finally:
+            if not whole:
+                self.end()
+        if isinstance(said, worker.Fault):
+            log.error("%s in a worker\n%s", said.kind, said.stack)
+            said = RuntimeError(f"{said.kind} in a worker")
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+    def _answer(self, pipe: Connection, what: tuple[Any, ...], files: Sequence[File], readable: Readable) -> Any:
+        with _gone():
+            pipe.send(what)
+            for file in files:
+                pipe.send_bytes(file.data)
+        while True:
+            with _gone():
+                if not pipe.poll(self._seconds):
+                    raise TimeoutError(f"silent for {self._seconds:g} s")
+                verb, said = pipe.recv()
+            if verb == "done":
+                return said
+            readable(said)
+
+    def _started(self) -> Connection:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([worker.__name__])
+        ours, theirs = context.Pipe()
+        self._process = context.Process(target=worker.work, args=(theirs,), daemon=True, name="hilum-worker")
+        self._process.start()
+        theirs.close()
+        self._pipe = ours
+        return ours
+
+    def end(self) -> None:
+        """Whether it lives or not, it is gone afterwards."""
+        if self._pipe is not None:
+            self._pipe.close()
+        if self._process is not None:
+            self._process.join(1)
+            if self._process.is_alive():
+                with suppress(OSError):
+                    self._process.kill()
+                self._process.join()
+            self._process.close()
+        self._pipe = self._process = None

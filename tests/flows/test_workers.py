@@ -1,0 +1,160 @@
+"""Processes that answer: the same words as in one process, and neither a death nor a silence takes anybody along."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import InputError, PackageDamaged, Stopping, UnreadableImage, UsageError
+from hilum.flows.here import Here
+from hilum.flows.predict import Desk, File, Options
+from hilum.flows.speaker import Speaker
+from hilum.flows.told import Found
+from hilum.flows.workers import Workers
+from hilum.model.package import Trust, digest_of, open_package
+from tests.conftest import ROOT
+
+FILMS = sorted((ROOT / "samples" / "pneumonia-cxr").glob("*.png"))[:3]
+
+
+@pytest.fixture(scope="module")
+def desk() -> Desk:
+    folder = ROOT / "models" / "pneumonia-cxr"
+    return Desk((Speaker(open_package(folder, Trust({digest_of(folder)}))),))
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    made = Workers(2)
+    yield made
+    made.close()
+
+
+def films() -> list[File]:
+    return [File(path.read_bytes(), path.name) for path in FILMS]
+
+
+def nobody(_: Sequence[int]) -> None:
+    """Whoever does not ask which files can be read."""
+
+
+def said(found: Sequence[Found | InputError]) -> list[list[str] | str]:
+    return [str(one) if isinstance(one, InputError) else [told.middle for told in one.told] for one in found]
+
+
+def own() -> set[int]:
+    """The workers of this process that live."""
+    found = {child.pid for child in multiprocessing.active_children() if child.name == "hilum-worker"}
+    return {number for number in found if number is not None}
+
+
+class Acts:
+    """An option that does something when it arrives in the worker."""
+
+    def __init__(self, what: object, *given: object) -> None:
+        self.what, self.given = what, given
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return self.what, self.given
+
+
+def test_they_say_what_is_said_in_one_process(workers: Workers, desk: Desk) -> None:
+    files = [*films(), File(b"no image", "broken.png")]
+    places: list[int] = []
+    found = workers.find(files, desk, places.extend)
+    assert said(found) == said(Here().find(files, desk, nobody))
+    assert places == [0, 1, 2]
+    assert isinstance(found[3], UnreadableImage)
+    assert found[3].name == "broken.png"
+    assert all(isinstance(one, Found) and one.timings[0]["compute"] > 0 for one in found[:3])
+
+
+def test_several_are_asked_at_once_and_each_gets_its_own(workers: Workers, desk: Desk) -> None:
+    expected = [said(Here().find([file], desk, nobody))[0] for file in films()]
+    turns = [i % 3 for i in range(24)]
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda i: workers.find([films()[i]], desk, nobody), turns))
+    assert [said(one)[0] for one in found] == [expected[i] for i in turns]
+
+
+def test_one_that_died_while_idle_is_replaced(workers: Workers, desk: Desk) -> None:
+    workers.open([desk])
+    for worker in own():
+        os.kill(worker, signal.SIGKILL)
+    assert len([one for one in workers.find(films(), desk, nobody) if isinstance(one, Found)]) == 3
+
+
+def test_a_file_that_kills_its_process_is_the_only_one_without_an_answer(workers: Workers, desk: Desk) -> None:
+    first, _, last = films()
+    deadly = File(first.data, "deadly.png", Acts(os._exit, 1))  # type: ignore[arg-type]
+    found = workers.find([first, deadly, last], desk, nobody)
+    assert isinstance(found[0], Found)
+    assert isinstance(found[2], Found)
+    assert str(found[1]) == "deadly.png: a decoder crashed on this file"
+    assert isinstance(workers.find([first], desk, nobody)[0], Found)
+
+
+def test_one_that_says_nothing_is_given_up(desk: Desk) -> None:
+    workers = Workers(1, seconds=3)
+    workers.open([desk])
+    silent = File(films()[0].data, "silent.png", Acts(time.sleep, 60))  # type: ignore[arg-type]
+    started = time.monotonic()
+    (found,) = workers.find([silent], desk, nobody)
+    assert isinstance(found, UnreadableImage)
+    assert time.monotonic() - started < 30
+    workers.close()
+
+
+def test_what_is_wrong_with_a_question_or_a_package_is_said_as_in_one_process(workers: Workers, desk: Desk) -> None:
+    file = films()[0]
+    with pytest.raises(UsageError, match="operating point"):
+        workers.find([File(file.data, file.name, Options("nonsense"))], desk, nobody)
+    assert isinstance(workers.find([file], desk, nobody)[0], Found)
+
+
+def test_a_fault_is_logged_by_its_lines_and_without_its_words(
+    workers: Workers, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    strange = File(films()[0].data, "Mr Smith.png", 7)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError, match="AttributeError in a worker"):
+        workers.find([strange], desk, nobody)
+    assert "in find" in caplog.text
+    assert "'int' object" not in caplog.text
+
+
+def test_who_cannot_keep_a_file_hears_of_it_and_the_next_question_is_answered(workers: Workers, desk: Desk) -> None:
+    def full(_: Sequence[int]) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        workers.find(films(), desk, full)
+    assert said(workers.find(films(), desk, nobody)) == said(Here().find(films(), desk, nobody))
+
+
+def test_a_package_that_was_changed_meanwhile_is_not_opened(workers: Workers, tmp_path: Path) -> None:
+    folder = tmp_path / "pneumonia-cxr"
+    shutil.copytree(ROOT / "models" / "pneumonia-cxr", folder)
+    desk = Desk((Speaker(open_package(folder, Trust({digest_of(folder)}))),))
+    _ = desk.speakers[0].package
+    graph = folder / "model.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"!")
+    with pytest.raises(PackageDamaged):
+        workers.open([desk])
+
+
+def test_closed_ones_leave_no_process_and_take_nothing(desk: Desk) -> None:
+    workers = Workers(2)
+    workers.open([desk])
+    assert len(own()) == 2
+    workers.close()
+    assert own() == set()
+    with pytest.raises(Stopping):
+        workers.find(films(), desk, nobody)
