@@ -25,7 +25,7 @@ class Slow:
         self.batches: list[int] = []
 
     def answer(self, asks: list[Ask]) -> list[Future[Reply]]:
-        self.door.wait(10)
+        self.door.wait(60)
         self.batches.append(len(asks))
         found: list[Future[Reply]] = []
         for ask in asks:
@@ -49,8 +49,8 @@ def test_one_more_than_may_wait_is_turned_away_and_the_others_get_their_own_answ
     with pytest.raises(Full):
         line.enter(ask())
     clerk.door.set()
-    assert first.result(5).bodies == (b"first",)
-    assert [one.result(5).bodies for one in waiting] == [(str(i).encode(),) for i in range(20)]
+    assert first.result(60).bodies == (b"first",)
+    assert [one.result(60).bodies for one in waiting] == [(str(i).encode(),) for i in range(20)]
     assert max(clerk.batches) == BATCH
     assert b'hilum_turned_away_total{reason="full"} 1.0' in meters.text()
     line.close()
@@ -58,15 +58,15 @@ def test_one_more_than_may_wait_is_turned_away_and_the_others_get_their_own_answ
 
 def test_who_waited_too_long_is_told_so_before_any_work() -> None:
     clerk = Slow()
-    line = Line(clerk, Length(most=20, seconds=0.05, threads=1), Meters())
+    line = Line(clerk, Length(most=20, seconds=1, threads=1), Meters())
     line.enter(ask(b"first"))
     while line._queue.qsize():
         time.sleep(0.001)
     late = line.enter(ask(b"late"))
-    time.sleep(0.15)
+    time.sleep(1.1)
     clerk.door.set()
     with pytest.raises(Late):
-        late.result(5)
+        late.result(60)
     assert clerk.batches == [1]
     line.close()
 
@@ -82,8 +82,8 @@ def test_a_clerk_who_fails_fails_the_answer_and_goes_on() -> None:
     clerk.door.set()
     line = Line(clerk, Length(threads=1), Meters())
     with pytest.raises(ZeroDivisionError):
-        line.enter(ask(b"bad")).result(5)
-    assert line.enter(ask(b"good")).result(5).bodies == (b"good",)
+        line.enter(ask(b"bad")).result(60)
+    assert line.enter(ask(b"good")).result(60).bodies == (b"good",)
     line.close()
 
 
@@ -92,7 +92,7 @@ def test_closing_answers_who_waits_and_takes_no_more() -> None:
     line = Line(clerk, Length(threads=2), Meters())
     waiting = [line.enter(ask()) for _ in range(9)]
     closing: list[bool] = []
-    thread = threading.Thread(target=lambda: closing.append(line.close(5)))
+    thread = threading.Thread(target=lambda: closing.append(line.close(60)))
     thread.start()
     while line.is_open:
         time.sleep(0.001)

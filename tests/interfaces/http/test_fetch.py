@@ -64,8 +64,8 @@ class Listener:
 
     def __exit__(self, *_: object) -> None:
         self._open = False
-        with socket.create_connection((self.address, self.port), timeout=5):
-            self._thread.join(5)
+        with socket.create_connection((self.address, self.port), timeout=60):
+            self._thread.join(60)
         self._socket.close()
 
     def _serve(self) -> None:
@@ -194,7 +194,7 @@ def test_a_slow_host_is_left(trust: Trust, host: Listener) -> None:
     since = time.monotonic()
     with pytest.raises(UnreachableAddress, match="within"):
         fetch(made(trust, host, seconds=0.5), f"https://{NAME}:{host.port}/drip")
-    assert time.monotonic() - since < 8
+    assert time.monotonic() - since < 60
 
 
 def test_a_certificate_nobody_trusts_ends_it_before_anything_is_asked(trust: Trust, host: Listener) -> None:

@@ -17,7 +17,7 @@ from tests.interfaces.http import hostile
 from tests.interfaces.http.running import Answer
 from tests.interfaces.http.serving import Serving, serving
 
-SECONDS = 2.0  # about a second, on a machine that does other things too
+SECONDS = 3.0  # of the processor: about a second on a machine of today
 MEMORY = 256 * 1024 * 1024
 PICTURE = hostile.picture()
 # whole images, however odd: these are answered (by a refusal of the gate)
@@ -27,14 +27,14 @@ IMAGES = {"apng 2^31 frames", "tiff loop", "dicomdir"}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with serving(tmp_path_factory.mktemp("hostile"), UPLOAD_BYTES=str(16 << 20)) as running:
-        answer, _ = running.ask("POST", "/predict", PICTURE, {"Content-Type": "image/png"})
+        answer = running.ask("POST", "/predict", PICTURE, {"Content-Type": "image/png"})
         assert answer.status == 200
         yield running
 
 
 def unharmed(server: Serving) -> None:
     """The server still answers as before, and said nothing of a fault."""
-    answer, _ = server.ask("POST", "/predict", PICTURE, {"Content-Type": "image/png"})
+    answer = server.ask("POST", "/predict", PICTURE, {"Content-Type": "image/png"})
     assert answer.status == 200
     assert server.process.poll() is None
     assert "Traceback" not in server.words()
@@ -59,7 +59,7 @@ def test_bombs_and_polyglots_are_refused_fast_and_small(server: Serving) -> None
     before, bad = server.peak_bytes(), []
     for _ in range(2):
         for name, data in {**hostile.bombs(), **hostile.POLYGLOTS}.items():
-            answer, seconds = server.soon("POST", "/predict", data, {"Content-Type": "image/png"})
+            answer, seconds = server.cost("POST", "/predict", data, {"Content-Type": "image/png"})
             fine = answer.status == 200 if name in IMAGES else is_refused(answer)
             if not fine or seconds > SECONDS:
                 bad.append((name, answer.status, round(seconds, 2), answer.body[:100]))
@@ -71,7 +71,7 @@ def test_bombs_and_polyglots_are_refused_fast_and_small(server: Serving) -> None
 def test_in_a_form_a_bomb_does_not_stop_its_neighbour(server: Serving) -> None:
     bomb = hostile.png(30000, 30000)
     body = form("a.png", PICTURE)[:-7] + b"\r\n" + form("b.png", bomb)
-    answer, _ = server.ask("POST", "/predict", body, FORM)
+    answer = server.ask("POST", "/predict", body, FORM)
     assert answer.status == 200
     first, second = answer.json()["predictions"]
     assert (first["file"], second["file"], second["code"]) == ("a.png", "b.png", "image_too_large")
@@ -81,7 +81,7 @@ def test_no_pickle_is_ever_read(server: Serving, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     for name, data in hostile.pickles(canary).items():
         for headers, body in (({"Content-Type": "application/octet-stream"}, data), (FORM, form("model.pt", data))):
-            answer, _ = server.ask("POST", "/predict", body, headers)
+            answer = server.ask("POST", "/predict", body, headers)
             assert is_refused(answer), name
     assert not canary.exists()
     unharmed(server)
@@ -89,7 +89,7 @@ def test_no_pickle_is_ever_read(server: Serving, tmp_path: Path) -> None:
 
 def test_names_in_an_archive_lead_nowhere_either(server: Serving, tmp_path: Path) -> None:
     made = hostile.zip_of(**dict.fromkeys(("..__..__up.png", "__etc__x.png", "C:\\x.png", "ok.png"), PICTURE))
-    answer, _ = server.ask("POST", "/predict", made, {"Content-Type": "application/zip"})
+    answer = server.ask("POST", "/predict", made, {"Content-Type": "application/zip"})
     assert answer.status == 200
     shown = [member["file"] for member in answer.json()["predictions"]]
     assert not any(".." in name or name.startswith(("/", "\\")) or ":" in name for name in shown), shown
@@ -135,7 +135,7 @@ NAMES = [
 def test_a_files_name_never_leads_anywhere(server: Serving, tmp_path: Path) -> None:
     beside = {path for path in server.home.parent.rglob("*") if "images" not in path.parts}
     for name in NAMES:
-        answer, _ = server.ask("POST", "/predict", form(name, PICTURE), FORM)
+        answer = server.ask("POST", "/predict", form(name, PICTURE), FORM)
         assert answer.status in (200, 400, 413), ascii(name)
         shown = answer.json().get("file", "")
         assert "/" not in shown, ascii(name)
@@ -176,11 +176,11 @@ class Looked(HTMLParser):
 def test_a_files_name_is_text_on_every_page(server: Serving) -> None:
     pages = ["/app/history", "/app/history?text=%3Cscript%3Ealert(1)%3C/script%3E", "/app/read?task=%22%3E%3Cscript%3E"]
     for name in XSS:
-        answer, _ = server.ask("POST", "/predict", form(name.replace('"', "%22"), PICTURE), FORM)
+        answer = server.ask("POST", "/predict", form(name.replace('"', "%22"), PICTURE), FORM)
         assert answer.status == 200
         pages.append(f"/app/answer/{answer.json()['id']}")
     for path in pages:
-        page, _ = server.ask("GET", path, headers=BROWSER)
+        page = server.ask("GET", path, headers=BROWSER)
         assert page.headers["content-type"].startswith("text/html"), path
         assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'"), path
         looked = Looked()
@@ -215,7 +215,7 @@ def test_a_files_name_is_text_on_every_page(server: Serving) -> None:
     ],
 )
 def test_paths_and_queries_lead_nowhere(server: Serving, path: str) -> None:
-    answer, seconds = server.soon("GET", path)
+    answer, seconds = server.cost("GET", path)
     assert answer.status < 500
     assert answer.status == 200 or answer.is_problem()
     assert b"root:" not in answer.body
@@ -234,7 +234,7 @@ def test_a_task_and_a_model_are_names_and_never_paths(server: Serving, tmp_path:
     asked = [("POST", f"/predict?{name}={path}") for name, there in paths.items() for path in there]
     asked += [("GET", "/tasks/pyproject.toml"), ("POST", "/tasks/pyproject.toml/rollback"), ("GET", "/models/..")]
     for method, path in asked:
-        answer, _ = server.ask(method, path, PICTURE if "predict" in path else None, {"Content-Type": "image/png"})
+        answer = server.ask(method, path, PICTURE if "predict" in path else None, {"Content-Type": "image/png"})
         assert answer.status == 404, (path, answer)
         assert answer.json()["code"] in ("unknown_task", "unknown_model")
 
@@ -249,14 +249,12 @@ def test_polyglots_that_are_images_are_never_served_as_they_came(server: Serving
         "png with a page inside": hostile.png(96, 96, 8, extra=hostile.chunk(b"tEXt", b"Comment\x00" + evil)),
     }
     for name, data in made.items():
-        answer, _ = server.ask("POST", "/predict", data, {"Content-Type": "text/html; image/png"})
-        answer = (
-            answer if answer.status == 200 else server.ask("POST", "/predict", data, {"Content-Type": "image/png"})[0]
-        )
+        answer = server.ask("POST", "/predict", data, {"Content-Type": "text/html; image/png"})
+        answer = answer if answer.status == 200 else server.ask("POST", "/predict", data, {"Content-Type": "image/png"})
         if answer.status != 200:
             assert answer.is_problem(), name
             continue
-        shown, _ = server.ask("GET", f"/predictions/{answer.json()['id']}/image")
+        shown = server.ask("GET", f"/predictions/{answer.json()['id']}/image")
         assert shown.status == 200, name
         assert shown.headers["content-type"] == "image/png"
         assert shown.headers["x-content-type-options"] == "nosniff"
@@ -336,7 +334,7 @@ BODIES = [
 @pytest.mark.parametrize("number", range(len(BODIES)))
 def test_nonsense_bodies_are_problems(server: Serving, number: int) -> None:
     headers, body = BODIES[number]
-    answer, seconds = server.soon("POST", "/predict", body, headers)
+    answer, seconds = server.cost("POST", "/predict", body, headers)
     assert 400 <= answer.status < 500, (headers, body[:80], answer)
     assert answer.is_problem()
     assert len(answer.body) < 4000
@@ -355,7 +353,7 @@ SWOLLEN = {
 def test_json_that_swells_is_refused_before_it_is_read(server: Serving, name: str, path: str) -> None:
     """Five million empty lists are 15 MB on the wire and 400 MB in memory."""
     before = server.peak_bytes()
-    answer, seconds = server.soon("POST", path, SWOLLEN[name], {"Content-Type": "application/json"})
+    answer, seconds = server.cost("POST", path, SWOLLEN[name], {"Content-Type": "application/json"})
     assert answer.status in (400, 413), answer
     assert answer.is_problem()
     assert seconds < SECONDS
@@ -457,8 +455,7 @@ def test_what_names_a_patient_is_in_no_log_metric_or_error(server: Serving) -> N
 
     whole = hostile.dicom(named)  # type: ignore[arg-type]
     seen = [
-        server.ask("POST", "/predict", form(f"{CANARY}.dcm", data), FORM)[0]
-        for data in (whole, whole[:700], whole[:-100])
+        server.ask("POST", "/predict", form(f"{CANARY}.dcm", data), FORM) for data in (whole, whole[:700], whole[:-100])
     ]
     assert seen[0].status == 200
     assert all(CANARY not in answer.body.decode().replace(f"{CANARY}.dcm", "") for answer in seen)
@@ -468,14 +465,14 @@ def test_what_names_a_patient_is_in_no_log_metric_or_error(server: Serving) -> N
     server.ask(
         "GET", f"/{CANARY}?{CANARY}", headers={"Cookie": f"hilum={CANARY}", "Authorization": f"Bearer hilum_{CANARY}"}
     )
-    metrics, _ = server.ask("GET", "/metrics")
+    metrics = server.ask("GET", "/metrics")
     assert metrics.status == 200
     assert CANARY not in metrics.body.decode()
     assert CANARY not in server.words()
 
 
 def test_it_was_all_borne_in_good_order(server: Serving) -> None:
-    ready, _ = server.ask("GET", "/readyz")
+    ready = server.ask("GET", "/readyz")
     assert (ready.status, ready.body) == (200, b"ready")
     assert "Traceback" not in server.words()
     assert "\x1b" not in server.words()

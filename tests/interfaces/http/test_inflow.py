@@ -69,14 +69,14 @@ def test_a_slow_body_is_given_up(server: Running, path: str, monkeypatch: pytest
     monkeypatch.setattr(inflow, "PATIENCE_SECONDS", 0.3)
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n["
     since = time.monotonic()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=15) as wire:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as wire:
         wire.sendall(head.encode())
         got = b""
         while block := wire.recv(4096):
             got += block
     assert got.startswith(b"HTTP/1.1 408")
     assert b"application/problem+json" in got
-    assert 0.2 < time.monotonic() - since < 10
+    assert 0.2 < time.monotonic() - since < 60
 
 
 def test_a_steady_body_may_take_longer_than_the_patience(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_many_bodies_together_hold_no_more_than_a_few_of_the_largest(server: Run
     waiting = []
     try:
         for _ in range(12):  # a tenth of what all may hold, each
-            wire = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            wire = socket.create_connection(("127.0.0.1", server.port), timeout=60)
             wire.sendall(head + bytes(whole))
             waiting.append(wire)
         late = [wire for wire in waiting if select.select([wire], [], [], 2)[0]]
@@ -111,7 +111,7 @@ def test_many_bodies_together_hold_no_more_than_a_few_of_the_largest(server: Run
     finally:
         for wire in waiting:
             wire.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (answer := server.ask("POST", "/raw", bytes(MOST))).status == 503 and time.monotonic() < deadline:
         time.sleep(0.05)  # until the server has seen that they went away
     assert answer.body == b"100000"

@@ -208,7 +208,7 @@ class Process:
         self.url = line[line.index("http://") :].split()[0]
 
     def get(self, path: str) -> dict:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=20) as answer:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as answer:
             return json.load(answer)
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> dict:
@@ -218,7 +218,7 @@ class Process:
 
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
-        code = self.process.wait(40)
+        code = self.process.wait(90)
         assert self.process.stderr is not None
         self.process.stderr.close()
         return code

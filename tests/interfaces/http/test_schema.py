@@ -67,7 +67,7 @@ def tried(server: Running, examples: int, headers: dict[str, str], skip: tuple[s
         def send(case: Any) -> None:
             nonlocal count
             count += 1
-            response = case.call(base_url=base, headers=headers, timeout=20)
+            response = case.call(base_url=base, headers=headers, timeout=60)
             wrong = fault(response)
             if wrong:
                 label = f"{case.method} {case.path}: {response.status_code}, {wrong}"

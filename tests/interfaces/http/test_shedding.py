@@ -53,7 +53,7 @@ def house() -> Iterator[House]:
 
 
 def test_one_connection_is_turned_away_and_then_let_in(house: House) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", house.port, timeout=60)
     for size in (0, 10, 200_000):
         house.full = True
         connection.request("POST", "/predict?task=a", bytes(size))
@@ -83,7 +83,7 @@ def test_one_connection_is_turned_away_and_then_let_in(house: House) -> None:
 )
 def test_what_is_unusual_goes_the_long_way(house: House, head: bytes) -> None:
     house.full = True
-    with socket.create_connection(("127.0.0.1", house.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", house.port), timeout=60) as connection:
         connection.sendall(head + b"\r\n" + (bytes(9999999) if b"9999999" in head else b""))
         assert connection.recv(64).startswith((b"HTTP/1.1 200", b"HTTP/1.1 100"))
 
@@ -91,7 +91,7 @@ def test_what_is_unusual_goes_the_long_way(house: House, head: bytes) -> None:
 def test_requests_in_a_row_are_told_one_by_one(house: House) -> None:
     house.full = True
     one = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
-    with socket.create_connection(("127.0.0.1", house.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", house.port), timeout=60) as connection:
         connection.sendall(one * 5)
         got = b""
         while got.count(b'"code": "full"') < 5:
