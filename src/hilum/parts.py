@@ -122,7 +122,7 @@ def assemble(settings: Settings) -> Parts:
     images = open_images(settings.images_url, secret)
     erasures = settings.home / erase.ERASURES
     cache, meters = open_cache(settings.cache_url, settings.cache_bytes, erasures), Meters()
-    others = elsewhere(settings.home, secret)
+    others = elsewhere(settings.home, secret, images)
     stores = erase.Places(records, images, cache, settings.home / erase.COPIES, erasures, others)
     crew = bootstrap.Crew(settings, chosen=chosen(records))
     finder: Here | Workers = Workers(settings.serve_workers) if settings.serve_workers else Here()

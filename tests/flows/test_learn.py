@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.data.fingerprint import Fingerprints
 from hilum.data.labels import with_task
 from hilum.data.source import open_source
 from hilum.flows.learn import Wishes, learn
@@ -36,6 +37,7 @@ def test_from_a_folder_to_a_package_that_answers(tmp_path: Path) -> None:
     assert learned.measured.evaluation.copied is None
     assert "Not for diagnosis" in (learned.package / "README.md").read_text()
     assert "test" not in split["parts"]
+    assert len(Fingerprints.load(learned.folder / "fingerprints.npz")) == 120  # those of the test, too
 
     (answer,) = predict(paths[0].read_bytes(), "a", Desk((learned.speaker,)), Options())
     assert answer.prediction.model is not None

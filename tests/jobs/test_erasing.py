@@ -20,20 +20,17 @@ from hilum.jobs.erasing import elsewhere
 from hilum.jobs.inbox import Inbox, Order
 from hilum.jobs.works import STATE, Work
 from hilum.secret import read_secret
+from hilum.storage.images import Images, open_images
 from tests.flows.recorded import FILMS, ask, settings_for
 from tests.interfaces.http.running import running
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
-    for name in ("HILUM_DATABASE_URL", "HILUM_IMAGES_URL", "HILUM_CACHE_URL", "HILUM_SECRET_FILE"):
-        monkeypatch.delenv(name, raising=False)
-    return tmp_path / "home"
-
-
 def inbox_of(home: Path) -> Inbox:
     return Inbox(home / "inbox", read_secret(home / "secret.key"))
+
+
+def images_of(home: Path) -> Images:
+    return open_images(str(home / "images"), read_secret(home / "secret.key"))
 
 
 def waiting(home: Path, *films: Path, caller: str = "local") -> Order:
@@ -102,7 +99,7 @@ def test_what_one_caller_or_time_sent_goes_whole(home: Path, capsys) -> None:
     assert inbox_of(home).file(other, 0) == FILMS[0].read_bytes()
     assert erased(capsys, "--older-than", "1")["files"] == 0
     wanted = Wanted(before=int((time.time() + 1) * 1e6))
-    places = elsewhere(home, read_secret(home / "secret.key"))
+    places = elsewhere(home, read_secret(home / "secret.key"), images_of(home))
     assert sum(place.erase(wanted).files for place in places) == 2  # the other batch, the other upload
     assert inbox_of(home).all() == (inbox_of(home).order(other.id),)  # mine was over: its outline went
     assert answer["id"]
@@ -112,13 +109,16 @@ def test_an_upload_that_holds_the_picture_is_named_and_can_be_removed(home: Path
     (answer,) = ask(settings_for(home), FILMS[0])
     holding, without = upload(home, FILMS[1], FILMS[0]), upload(home, FILMS[1])
     (home / "works" / without.id / "broken.zip").write_bytes(b"PK no zip")
-    (home / "runs" / "pneumonia-cxr-1").mkdir(parents=True)
+    unsent = upload(home, FILMS[0])
+    (home / "works" / unsent.id / "source.zip").unlink()
+    (home / "works" / unsent.id / "report").mkdir()
     found = erased(capsys, answer["id"])
     assert [holding.id in said for said in found["still"]] == [True]
-    assert [said.startswith(str(home / "runs")) for said in found["unsearched"]] == [True]
+    assert [unsent.id in said for said in found["unsearched"]] == [True]
     assert main(["erase", answer["id"]]) == 0
     assert f"hilum erase --work {holding.id}" in capsys.readouterr().out
     assert erased(capsys, "--work", holding.id) == {"files": 1}
+    assert erased(capsys, "--work", unsent.id) == {"files": 0}
     assert not (home / "works" / holding.id).exists()
     assert (home / "works" / without.id).exists()
     assert main(["erase", "--work", holding.id]) == 2

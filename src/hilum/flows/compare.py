@@ -24,6 +24,7 @@ from hilum.learn.means import means_here
 from hilum.learn.planning import make_plan
 from hilum.learn.train import Progress
 from hilum.learn.watch import Ears
+from hilum.model.package import FINGERPRINTS
 from hilum.task import Task
 
 
@@ -49,6 +50,8 @@ def compare_networks(
     facts, means = facts_of(found.statistics, found.shortcuts), replace(means_here(), weights=False)
     planned = replace(make_plan(facts, task, means=means, changes=changes), seed=seed)
     folder = runs / f"compare-{task.name}-{digest_of_data(dataset, found)[:12]}-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
     made = material(dataset, split, folder, listener)
     held = made.parts["calibrate"]
     contest = Contest(made.cases(), held)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -24,16 +24,34 @@ ORPHAN_SECONDS = 3600.0  # a picture that no record names is on its way to one, 
 
 
 @dataclass(frozen=True, slots=True)
+class Going:
+    """The pictures that nobody needs any more, of which no training copy shall stay.
+
+    pictures: their keys. received: HMACs of the files as they came. unseen: some were never kept.
+    """
+
+    pictures: tuple[str, ...] = ()
+    received: frozenset[str] = frozenset()
+    unseen: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether there is one."""
+        return bool(self.pictures or self.received)
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What shall go beside the predictions themselves.
 
     contents: files whose HMAC is one of these. caller: everything of this caller. before: everything from before this
-    moment, microseconds since 1970 UTC.
+    moment, microseconds since 1970 UTC. going: the pictures that this comes to.
     """
 
     contents: frozenset[str] = frozenset()
     caller: str | None = None
     before: int | None = None
+    going: Going = Going()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +59,17 @@ class Found:
     """What came of it elsewhere.
 
     files: that are gone. still: a sentence for each thing that holds such a picture and stays. unsearched: folders
-    that were not looked into, each with what it holds.
+    that were not looked into, each with what it holds. removed: what went whole because the picture was in it.
     """
 
     files: int
     still: tuple[str, ...] = ()
     unsearched: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class Elsewhere(Protocol):
-    """Whoever else holds images or names of files: batches that wait, uploads."""
+    """Whoever else holds images or names of files: batches that wait, uploads, trainings."""
 
     def erase(self, wanted: Wanted) -> Found: ...
 
@@ -77,7 +96,8 @@ class Places:
 class Erased:
     """What was erased: predictions, pictures, names and notes, training copies, files that no prediction names (yet).
 
-    still, unsearched: in words, where such a picture still lies and where it was not looked for.
+    still, unsearched: in words, where such a picture still lies and where it was not looked for. removed: what went
+    whole because it held one.
     """
 
     predictions: int
@@ -87,10 +107,11 @@ class Erased:
     files: int = 0
     still: tuple[str, ...] = ()
     unsearched: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Going:
+class _Erasure:
     """What one erasure is to reach. images: keys of pictures. again: ids to look at once more, erased or not."""
 
     chosen: Sequence[Kept]
@@ -115,7 +136,7 @@ def erase_one(identity: str, places: Places, *, by: str = "local", why: str = "a
         ids.setdefault(identity, Kept(identity, at.image, record.entry.caller, at.content))
     contents = frozenset(filter(None, (at.content, *(found.content for found in ids.values()))))
     images = [at.image] if at.image else []
-    return _erase(_Going(tuple(ids.values()), images, Wanted(contents), again=(identity,)), places, by, why)
+    return _erase(_Erasure(tuple(ids.values()), images, Wanted(contents), again=(identity,)), places, by, why)
 
 
 def erase_older(before: int, places: Places, *, by: str = "local", why: str = "retention") -> Erased:
@@ -142,30 +163,38 @@ def _erase_all(chosen: Sequence[Kept], wanted: Wanted, places: Places, by: str, 
     going = {found.id for found in chosen}
     keys = sorted({found.image for found in chosen if found.image})
     needed = {found.image for found in places.records.kept(images=keys) if found.id not in going}
-    return _erase(_Going(chosen, [key for key in keys if key not in needed], wanted), places, by, why)
+    return _erase(_Erasure(chosen, [key for key in keys if key not in needed], wanted), places, by, why)
 
 
-def _erase(going: _Going, places: Places, by: str, why: str) -> Erased:
+def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
     body = json.dumps({"why": why}).encode()
-    if going.chosen:
-        entries = [Entry("erasure", body, by, found.id) for found in going.chosen]
+    if asked.chosen:
+        entries = [Entry("erasure", body, by, found.id) for found in asked.chosen]
         places.records.append(entries).result()
-    others = [
-        other.erase(going.wanted) for other in places.elsewhere
-    ]  # before the rest: what waits is not answered anew
-    held = sum(places.images.holds(key) for key in going.images)
-    if going.images:
-        places.images.delete(*going.images)
-    if any(places.images.holds(key) for key in going.images):
+    wanted = replace(asked.wanted, going=_going(asked))
+    others = [other.erase(wanted) for other in places.elsewhere]  # before the rest: what waits is not answered anew
+    held = sum(places.images.holds(key) for key in asked.images)
+    if asked.images:
+        places.images.delete(*asked.images)
+    if any(places.images.holds(key) for key in asked.images):
         raise StorageError("some images could not be erased; ask again")
-    personal = places.records.forget([*dict.fromkeys([*(found.id for found in going.chosen), *going.again])])
-    copies = _unlink_copies(set(going.images), places.copies)
+    personal = places.records.forget([*dict.fromkeys([*(found.id for found in asked.chosen), *asked.again])])
+    copies = _unlink_copies(set(asked.images), places.copies)
     places.cache.clear()
     _touch(places.erasures)
     return Erased(
-        len(going.chosen), held, personal, copies, sum(one.files for one in others),
+        len(asked.chosen), held, personal, copies, sum(one.files for one in others),
         tuple(said for one in others for said in one.still), tuple(said for one in others for said in one.unsearched),
+        tuple(said for one in others for said in one.removed),
     )  # fmt: skip
+
+
+def _going(asked: _Erasure) -> Going:
+    """The pictures of an erasure; one that was never kept is known by its file alone."""
+    gone = {None, *asked.images}
+    received = {one.content for one in asked.chosen if one.content and one.image in gone}
+    unseen = not asked.images or any(one.image is None for one in asked.chosen)
+    return Going(tuple(asked.images), frozenset(received | asked.wanted.contents), unseen)
 
 
 def _unlink_copies(keys: set[str], folder: Path) -> int:

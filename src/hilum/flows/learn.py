@@ -50,7 +50,7 @@ from hilum.learn.tune_plot import draw_trials
 from hilum.learn.watch import Ears
 from hilum.model.calibration import Calibration
 from hilum.model.engine import Engine
-from hilum.model.package import Trust, open_package
+from hilum.model.package import FINGERPRINTS, Trust, open_package
 from hilum.task import Task
 
 
@@ -302,6 +302,7 @@ def _keep(folder: Path, found: Audit, split: Split, plan: Plan) -> None:
         ("plan.json", plan.to_json()),
     ):
         (folder / name).write_text(json.dumps(value, indent=1), encoding="utf-8")
+    found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
 
 
 def _tell(listener: Listener, found: Audit, split: Split, plan: Plan) -> None:

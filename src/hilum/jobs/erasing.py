@@ -18,21 +18,20 @@ from pathlib import Path
 from hilum.errors import NotFound, UsageError, printable
 from hilum.flows.erase import Elsewhere, Found, Wanted
 from hilum.jobs.inbox import OPEN, Inbox, Order
-from hilum.jobs.works import STATE, Work
+from hilum.jobs.learnt import Fetched, Trained
+from hilum.jobs.works import REPORT, STATE, Work
 from hilum.secret import derived
+from hilum.storage.images import Images
 
 INBOX, WORKS = "inbox", "works"  # below HILUM_HOME
-UNSEARCHED = {
-    "cache": "downloaded and unpacked data sets; safe to delete",
-    "runs": "trainings and comparisons: reports with pictures, prepared images of those that were stopped",
-}
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
 
-def elsewhere(home: Path, secret: bytes) -> tuple[Elsewhere, ...]:
+def elsewhere(home: Path, secret: bytes, images: Images) -> tuple[Elsewhere, ...]:
     """Everything of an installation that holds images or names beside its records and kept images."""
     content = functools.partial(_content_of, derived(secret, "content"))
-    return Batches(Inbox(home / INBOX, secret), content), Uploads(home / WORKS, content), DataSets(home)
+    waiting, uploads = Batches(Inbox(home / INBOX, secret), content), Uploads(home / WORKS, content)
+    return waiting, uploads, Fetched(home, content), Trained(home, images)
 
 
 class Batches:
@@ -65,15 +64,15 @@ class Batches:
 
 
 class Uploads:
-    """Data sets that were sent for an audit or an evaluation, with their reports and results."""
+    """Data sets that were sent for an audit or an evaluation, and reports of those that were not sent."""
 
     def __init__(self, folder: Path, content: Callable[[bytes], str]) -> None:
         """`content`: what a received file is known by in the records."""
         self._folder, self._content = folder, content
 
     def erase(self, wanted: Wanted) -> Found:
-        """An upload of the caller or time goes whole; one that merely holds such a picture is told of."""
-        files, still = 0, []
+        """A work of the caller or time goes whole; one that merely holds such a picture, or may, is told of."""
+        files, still, blind = 0, [], []
         for work, zips in self._all():
             if _chosen(wanted, work.caller, int(work.at * 1e6)):
                 if work.over:
@@ -83,7 +82,11 @@ class Uploads:
                     still.append(f"{self._named(work)} is not over: stop it, then erase again")
             elif wanted.contents and any(self._holds(path, wanted.contents) for path in zips):
                 still.append(f"{self._named(work)} holds the picture: `hilum erase --work {work.id}` removes it whole")
-        return Found(files, tuple(still))
+            elif wanted.contents and not zips:
+                blind.append(
+                    f"{self._named(work)} has a report with pictures: `hilum erase --work {work.id}` removes it"
+                )
+        return Found(files, tuple(still), tuple(blind))
 
     def sweep(self, older_than: float) -> int:
         """Nothing: a work is there or not."""
@@ -94,11 +97,11 @@ class Uploads:
         """Remove one work that is over: upload, report, result; returns how many uploads there were.
 
         Raises:
-            NotFound: there is none of this id. UsageError: it is not over, or nothing was uploaded for it.
+            NotFound: there is none of this id, or it holds neither. UsageError: it is not over.
         """
         found = next(((work, zips) for work, zips in self._all() if work.id == identity), None)
         if found is None:
-            raise NotFound(f"no upload for a work {identity[:64]!r}")
+            raise NotFound(f"no upload or report of a work {identity[:64]!r}")
         work, zips = found
         if not work.over:
             raise UsageError(f"{self._named(work)} is not over: stop it first")
@@ -108,7 +111,7 @@ class Uploads:
     def _all(self) -> Iterator[tuple[Work, list[Path]]]:
         for path in sorted(self._folder.glob(f"*/{STATE}")):
             zips = sorted(path.parent.glob("*.zip"))
-            if zips:
+            if zips or (path.parent / REPORT).is_dir():
                 said = json.loads(path.read_text(encoding="utf-8"))
                 yield Work(**{**said, "arguments": tuple(said["arguments"])}), zips
 
@@ -122,25 +125,7 @@ class Uploads:
 
     def _named(self, work: Work) -> str:
         day = datetime.fromtimestamp(work.at, UTC).date()
-        return f"{self._folder / work.id}: the upload {printable(work.title)!r} ({work.kind}, {day})"
-
-
-class DataSets:
-    """Folders whose pictures are not looked for, because they are packed, prepared or drawn into reports."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-
-    def erase(self, wanted: Wanted) -> Found:
-        """Nothing; says which folders there are."""
-        del wanted
-        there = [name for name in UNSEARCHED if any((self._home / name).glob("*"))]
-        return Found(0, unsearched=tuple(f"{self._home / name}: {UNSEARCHED[name]}" for name in there))
-
-    def sweep(self, older_than: float) -> int:
-        """Nothing."""
-        del older_than
-        return 0
+        return f"{self._folder / work.id}: {printable(work.title)!r} ({work.kind}, {day})"
 
 
 def _chosen(wanted: Wanted, caller: str, at: int) -> bool:

@@ -13,7 +13,8 @@ from hilum.interfaces.cli.opened import places_of
 from hilum.settings import Settings
 
 DESCRIPTION = """Erase the image, file name, notes and training copies of predictions, and the same picture in batches
-that still wait. What was answered stays on record. Uploads of audits and evaluations that hold it are named."""
+that still wait, fetched data sets and runs of trainings. What was answered stays on record. Uploads of audits and
+evaluations that hold it, and packages that learned from it, are named."""
 EXAMPLES = """examples:
   hilum erase 6b0c4f3e-…          one prediction, and every other one of the very same image
   hilum erase --older-than 365    everything from more than 365 days ago
@@ -23,7 +24,7 @@ EXAMPLES = """examples:
 
 WORDS = (
     "erased {images} image(s), {personal} name(s) and note(s) and {copies} training copies "
-    "of {predictions} prediction(s), and {files} file(s) of batches and uploads"
+    "of {predictions} prediction(s), and {files} file(s) of batches, uploads and trainings"
 )
 
 
@@ -62,6 +63,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         else:
             done = erase_older((int(time.time()) - days * 86_400) * 1_000_000, places, why="age")
     _told(asdict(done), WORDS, arguments)
+    for said in () if arguments.json else done.removed:
+        print(f"removed whole  {said}")
     for said in () if arguments.json else done.still:
         print(f"STILL THERE  {said}")
     for said in () if arguments.json else done.unsearched:

@@ -43,7 +43,7 @@ def places_of(settings: Settings) -> Iterator[Places]:
     cache = open_cache(settings.cache_url, settings.cache_bytes)
     try:
         copies, erasures = settings.home / COPIES, settings.home / ERASURES
-        yield Places(records, images, cache, copies, erasures, elsewhere(settings.home, secret))
+        yield Places(records, images, cache, copies, erasures, elsewhere(settings.home, secret, images))
     finally:
         cache.close()
         images.close()

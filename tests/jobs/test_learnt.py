@@ -1,0 +1,137 @@
+"""An erasure reaches what trainings keep: fetched files, prepared images, reports; packages that learned are named."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from hilum.data.fingerprint import Fingerprints, fingerprint
+from hilum.data.places.cache import Cache
+from hilum.image.decode import decode
+from hilum.interfaces.cli.main import main
+from tests.flows.recorded import FILMS, ask, settings_for
+from tests.jobs.test_erasing import erased
+
+
+def run_of(home: Path, name: str, *films: Path) -> Path:
+    """A run that was stopped after its reports: prepared images lie there too."""
+    run = home / "runs" / name
+    for page in ("audit", "report"):
+        (run / page).mkdir(parents=True)
+        (run / page / "index.html").write_text("pictures")
+    (run / "plan.json").write_text("{}")
+    np.save(run / "prepared-1.npy", np.zeros((len(films), 1, 8, 8), np.uint8))
+    if films:
+        prints_of(*films).save(run / "fingerprints.npz")
+    return run
+
+
+def prints_of(*films: Path) -> Fingerprints:
+    return Fingerprints.of(fingerprint(decode(film.read_bytes(), name="film")[0]) for film in films)
+
+
+def left(run: Path) -> list[str]:
+    return sorted(path.name for path in run.iterdir())
+
+
+def package_of(home: Path, version: str, *films: Path) -> None:
+    folder = home / "models" / "pneumonia-cxr" / version
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text("{}")
+    prints_of(*films).save(folder / "fingerprints.npz")
+
+
+def fetched(home: Path, name: str, data: bytes, suffix: str = "") -> Path:
+    return Cache(home / "cache").put(name, lambda file: file.write(data) and None, suffix)
+
+
+def zipped(**members: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name.replace("_npy", ".npy"), data)
+    return out.getvalue()
+
+
+def test_a_run_on_the_picture_loses_its_copies_and_the_package_is_named(home: Path, capsys, tmp_path) -> None:
+    (answer,) = ask(settings_for(home), FILMS[0])
+    resaved = tmp_path / "resaved.jpg"
+    Image.open(FILMS[0]).convert("L").save(resaved, quality=90)
+    on, off = run_of(home, "on", FILMS[1], resaved), run_of(home, "off", FILMS[1], FILMS[2])
+    old = run_of(home, "of an older version")
+    package_of(home, "1", resaved, FILMS[1])
+    package_of(home, "2", FILMS[2])
+    found = erased(capsys, answer["id"])
+    assert left(on) == ["fingerprints.npz", "plan.json"]
+    assert left(off) == ["audit", "fingerprints.npz", "plan.json", "prepared-1.npy", "report"]
+    assert left(old) == ["audit", "plan.json", "report"]  # prepared images are made again; reports are not
+    assert sorted(said.split(":")[0] for said in found["removed"]) == [str(on / "audit"), str(on / "report")]
+    assert [said.split(" learned")[0] for said in found["still"]] == ["the package pneumonia-cxr@1"]
+    assert [said.split(":")[0] for said in found["unsearched"]] == [str(old)]
+
+
+def test_a_picture_that_was_never_kept_takes_all_that_can_be_made_again(home: Path, capsys) -> None:
+    (answer,) = ask(settings_for(home), FILMS[0], keep=False)
+    run = run_of(home, "on", FILMS[0])
+    package_of(home, "1", FILMS[0])
+    half = run / "prepared-2.half.npy"
+    half.write_bytes(b"")
+    found = erased(capsys, answer["id"])
+    assert left(run) == ["audit", "fingerprints.npz", "plan.json", "prepared-2.half.npy", "report"]
+    assert [said.split(":")[0] for said in found["still"]] == [str(half)]
+    assert len(found["unsearched"]) == 2  # the run's reports, the package
+    os.utime(half, (time.time() - 3600,) * 2)
+    assert main(["erase", answer["id"]]) == 0
+    assert "not looked into" in capsys.readouterr().out
+    assert not half.exists()
+
+
+def test_fetched_files_with_the_picture_go_and_others_stay(home: Path, capsys) -> None:
+    (answer,) = ask(settings_for(home), FILMS[0])
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        member = tarfile.TarInfo("normal/a.png")
+        member.size = FILMS[0].stat().st_size
+        archive.addfile(member, io.BytesIO(FILMS[0].read_bytes()))
+    array = io.BytesIO()
+    np.save(array, np.zeros((2, 8, 8), np.uint8))
+    gone = [
+        fetched(home, "the film", FILMS[0].read_bytes()),
+        fetched(home, "a zip", zipped(a=b"x", b=FILMS[0].read_bytes())),
+        fetched(home, "a tar", tar.getvalue(), ".tar"),
+        fetched(home, "an array", array.getvalue(), ".npy"),
+        fetched(home, "packed arrays", zipped(images_npy=array.getvalue())),
+    ]
+    kept = [
+        fetched(home, "another film", FILMS[1].read_bytes()),
+        fetched(home, "another zip", zipped(a=FILMS[1].read_bytes())),
+        fetched(home, "no zip", b"PK\x03\x04 torn"),
+    ]
+    Cache(home / "cache").key()
+    found = erased(capsys, answer["id"])
+    assert [path.exists() for path in gone] == [False] * 5
+    assert [path.exists() for path in kept] == [True] * 3
+    assert (home / "cache" / "patient.key").exists()
+    assert (found["files"], len(found["removed"])) == (5, 1)
+    notes = list((home / "cache" / "files").glob("*/*.json"))
+    assert len(notes) == 3
+    assert all(json.loads(path.read_text())["sha256"] for path in notes)
+
+
+def test_what_another_caller_needs_keeps_its_training_copies(home: Path, capsys) -> None:
+    ask(settings_for(home), FILMS[0], FILMS[1], caller="key-7")
+    ask(settings_for(home), FILMS[0], caller="key-8")
+    shared, own = run_of(home, "shared", FILMS[0]), run_of(home, "own", FILMS[1])
+    files = [fetched(home, film.name, film.read_bytes()) for film in FILMS[:2]]
+    erased(capsys, "--caller", "key-7")
+    assert left(shared) == ["audit", "fingerprints.npz", "plan.json", "prepared-1.npy", "report"]
+    assert left(own) == ["fingerprints.npz", "plan.json"]
+    assert [path.exists() for path in files] == [True, False]
