@@ -6,6 +6,7 @@ import io
 import time
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,52 @@ def test_a_folder_below_a_root_is_audited(server: Running) -> None:
 
 
 def test_an_uploaded_zip_is_audited(server: Running, root: Path) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for path in sorted((root / "spots").rglob("*.png")):
-            archive.write(path, path.relative_to(root / "spots"))
-    taken = server.ask("POST", "/audits", form([("spots.zip", packed.getvalue())]), TYPE)
+    taken = server.ask("POST", "/audits", form([("spots.zip", zipped(root, 16))]), TYPE)
     assert taken.status == 202
     said = finished(server, taken.json()["id"])
     assert (said["title"], said["result"]["images"]) == ("spots.zip", 16)
+
+
+def zipped(root: Path, count: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for path in sorted((root / "spots").rglob("*.png"))[:count]:
+            archive.write(path, path.relative_to(root / "spots"))
+    return out.getvalue()
+
+
+def test_the_same_key_is_the_same_work_even_at_once(server: Running, root: Path) -> None:
+    asked, key = {"source": "spots"}, {"Idempotency-Key": "audit-1"}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: server.ask("POST", "/audits", asked, key), range(4)))
+    assert {answer.status for answer in answers} == {202}
+    (identity,) = {answer.json()["id"] for answer in answers}
+    other = server.ask("POST", "/audits", {**asked, "task": "pneumonia-cxr"}, key)
+    assert (other.status, other.json()["code"]) == (422, "key_reused")
+    assert server.ask("POST", "/audits", asked, {"Idempotency-Key": ""}).json()["code"] == "bad_key"
+    finished(server, identity)
+    assert server.ask("POST", "/audits", asked, key).json() == {"id": identity, "state": "done", "kind": "audit"}
+    headers = {**TYPE, "Idempotency-Key": "zip-1"}
+    sent = (form([("spots.zip", zipped(root, count))]) for count in (4, 4, 3))
+    first, again, another = (server.ask("POST", "/audits", body, headers) for body in sent)
+    assert first.json()["id"] == again.json()["id"]
+    assert (another.status, another.json()["code"]) == (422, "key_reused")
+
+
+def test_the_same_key_is_the_same_training(server: Running) -> None:
+    pytest.importorskip("lightning")
+    key = {"Idempotency-Key": "audit-1"}  # keys of audits are others
+    asked = {"source": "spots", "task": "pneumonia-cxr", "changes": {"epochs": 1, "batch": 8}}
+    turned = {**asked, "changes": {"batch": 8, "epochs": 1}}
+    first, again, other = (
+        server.ask("POST", "/trainings", body, key) for body in (asked, turned, {**asked, "seed": 1})
+    )
+    assert first.json()["kind"] == "train"
+    assert first.json()["id"] == again.json()["id"]
+    assert (other.status, other.json()["code"]) == (422, "key_reused")
+    server.ask("DELETE", f"/works/{first.json()['id']}")
+    assert finished(server, first.json()["id"])["state"] in ("stopped", "failed")
+    assert server.ask("POST", "/trainings", asked, key).json()["id"] == first.json()["id"]
 
 
 @pytest.mark.parametrize("source", ["/etc", "../", "out", "out/passwd", "nowhere", "s3://bucket/x"])

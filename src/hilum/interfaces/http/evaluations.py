@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hilum.errors import KeyReused, MissingExtra, NotFound, UsageError
+from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
-from hilum.interfaces.http.again import keyed_id
-from hilum.interfaces.http.asked import caller_of, parts_of
+from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.body import Upload, parse, read_bytes
+from hilum.interfaces.http.orders import ZIP, Order, Sender, sender_of, taken, works_of
 from hilum.interfaces.http.packed import Packed, is_zip
 from hilum.interfaces.http.problems import answer
-from hilum.interfaces.http.works import allowed, works_of
+from hilum.interfaces.http.works import allowed
 from hilum.jobs.works import Work
 from hilum.model.calibration import read_prevalence
 from hilum.parts import Parts
-from hilum.secret import derived
 from hilum.task import shipped_task
 
 router = APIRouter(tags=["evaluate"])
-ZIP = "source.zip"
 
 
 class Evaluation(BaseModel):
@@ -40,31 +37,6 @@ class Evaluation(BaseModel):
     model: str | None = Field(None, description="name, name@version or digest; absent: who speaks for the task")
     operating_point: str = "balanced"
     prevalence: str | float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who asks, and the Idempotency-Key that was sent, if any."""
-
-    caller: str
-    key: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is to be measured. named: whether a package was asked for; else whoever speaks now, which may change."""
-
-    title: str
-    arguments: tuple[str, ...]
-    files: Mapping[str, bytes]
-    named: bool
-
-    def same(self, arguments: Sequence[str]) -> bool:
-        """Whether these arguments ask the same."""
-        return [a for a in self.arguments if self._counts(a)] == [a for a in arguments if self._counts(a)]
-
-    def _counts(self, argument: str) -> bool:
-        return self.named or not argument.startswith("--model=")
 
 
 BODY = {
@@ -102,8 +74,7 @@ async def evaluate(request: Request) -> Response:
     body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
     said = _said({**dict(request.query_params), **(body.fields if body.files else _object(body.said))})
     upload = body.files[0] if body.files else None
-    sender = Sender(caller_of(request.scope), headers.get(b"idempotency-key"))
-    work = await run_in_threadpool(_begin, parts, said, upload, sender)
+    work = await run_in_threadpool(_begin, parts, said, upload, sender_of(request))
     told = described(parts, work)
     return answer(told, 202, {"Location": f"/evaluations/{work.id}"})
 
@@ -154,24 +125,13 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
         if not said.source:
             raise UsageError("name a 'source', or send a zip in the field 'file'")
         source = allowed(said.source, parts.settings)
-        return _taken(parts, Order(Path(source).name, (source, *arguments), {}, said.model is not None), sender)
+        order = Order("evaluate", Path(source).name, (source, *arguments), named=said.model is not None)
+        return taken(parts, order, sender)
     if not is_zip(upload.data):
         raise UsageError("send a zip of labelled images: one folder a class, or images and a CSV")
     Packed(upload.data, parts.settings.max_bytes)
-    order = Order(upload.name, (ZIP, *arguments), {ZIP: upload.data}, said.model is not None)
-    return _taken(parts, order, sender)
-
-
-def _taken(parts: Parts, order: Order, sender: Sender) -> Work:
-    """The evaluation in the line; of a key that was sent before, the one that it began."""
-    known, identity = works_of(parts), None
-    if sender.key is not None:
-        identity = keyed_id(derived(parts.secret, "evaluate"), sender.caller, sender.key)
-    work = known.begin("evaluate", order.title, order.arguments, sender.caller, order.files, identity=identity)
-    there = {path.name: path.read_bytes() for path in known.folder(work.id).glob(ZIP)} if identity else order.files
-    if not order.same(work.arguments) or there != order.files:
-        raise KeyReused("this Idempotency-Key was used for another evaluation")
-    return work
+    files = {ZIP: upload.data}
+    return taken(parts, Order("evaluate", upload.name, (ZIP, *arguments), files, said.model is not None), sender)
 
 
 def _said(given: Mapping[str, Any]) -> Evaluation:

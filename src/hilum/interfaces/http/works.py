@@ -15,11 +15,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from hilum.errors import MissingExtra, NotFound, UsageError
-from hilum.interfaces.http.asked import caller_of, parts_of
-from hilum.interfaces.http.body import parse, read_bytes
+from hilum.interfaces.http.asked import parts_of
+from hilum.interfaces.http.body import Upload, parse, read_bytes
+from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
 from hilum.interfaces.http.problems import answer
 from hilum.jobs.works import REPORT, Step, Work, Works
-from hilum.parts import Parts
 from hilum.settings import Settings
 from hilum.task import shipped_task
 
@@ -49,41 +49,42 @@ class Training(BaseModel):
 
 @router.post("/audits", status_code=202, summary="Audit a data set")
 async def audits(request: Request) -> Response:
-    """JSON `{"source", "task"?}`, or a zip of labelled images as the multipart field `file`; answers with the work."""
+    """JSON `{"source", "task"?}`, or a zip of labelled images as the multipart field `file`; answers with the work.
+
+    Header `Idempotency-Key`: the same key and request get the audit that was taken on, and begin no other.
+    """
     parts = parts_of(request)
     headers = dict(request.scope["headers"])
     data = await read_bytes(request.receive, headers, parts.settings.upload_bytes)
     body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
     if body.files:
         (upload, *_) = body.files
-        task = body.fields.get("task") or None
-        work = await run_in_threadpool(_uploaded, parts, upload.name, upload.data, task, caller_of(request.scope))
+        order = _packed(upload, body.fields.get("task") or None)
     else:
-        said = _order(body.said)
+        said = _audit(body.said)
         source = allowed(said.source, parts.settings)
-        arguments = [source, *_task_arguments(said.task), "--report", REPORT]
-        work = await run_in_threadpool(
-            works_of(parts).begin, "audit", Path(source).name, arguments, caller_of(request.scope)
-        )
-    return _taken(work)
+        order = Order("audit", Path(source).name, (source, *_task_arguments(said.task), "--report", REPORT))
+    return _told(await run_in_threadpool(taken, parts, order, sender_of(request)))
 
 
 @router.post("/trainings", status_code=202, summary="Train a package")
 def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
-    """Audit, split, plan, train, calibrate, seal, measure; it never promotes what it made."""
+    """Audit, split, plan, train, calibrate, seal, measure; it never promotes what it made.
+
+    Header `Idempotency-Key`: the same key and request get the training that was taken on, and begin no other.
+    """
     parts = parts_of(request)
     needs_learning()
     source = allowed(said.source, parts.settings)
     strange = [name for name in said.changes if not _LINE.fullmatch(name)]
     if strange:
         raise UsageError(f"changes: {strange[0]!r} is no line of a plan")
-    lines = [f"--set={name}={value}" for name, value in said.changes.items()]
+    lines = [f"--set={name}={value}" for name, value in sorted(said.changes.items())]
     numbers = [f"--{name}={value}" for name, value in (("folds", said.folds), ("tune", said.tune)) if value]
     network = [f"--network={said.network}"] if said.network else []
     task = shipped_task(said.task).name
-    arguments = [source, f"--task={task}", *network, *lines, *numbers, f"--seed={said.seed}"]
-    work = works_of(parts).begin("train", f"{task} on {Path(source).name}", arguments, caller_of(request.scope))
-    return _taken(work)
+    arguments = (source, f"--task={task}", *network, *lines, *numbers, f"--seed={said.seed}")
+    return _told(taken(parts, Order("train", f"{task} on {Path(source).name}", arguments), sender_of(request)))
 
 
 @router.get("/works", summary="Audits and trainings, newest first")
@@ -125,13 +126,6 @@ REPORT_POLICY = (  # its scripts run in an origin of their own: they reach neith
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; frame-ancestors 'self'"
 )
-
-
-def works_of(parts: Parts) -> Works:
-    """The works of this installation."""
-    if parts.works is None:
-        raise NotFound("this server does no such work")
-    return parts.works
 
 
 def report_page(known: Works, work: Work, home: Path, of: str) -> Path | None:
@@ -199,27 +193,24 @@ def curve(steps: tuple[Step, ...]) -> list[dict[str, float | None]]:
     return list(points.values())
 
 
-def _order(said: Any) -> Audit:
+def _audit(said: Any) -> Audit:
     try:
         return Audit.model_validate(said)
     except ValidationError as error:
         raise UsageError('send {"source": …, "task": …} or a zip in the field \'file\'') from error
 
 
-def _uploaded(parts: Parts, name: str, data: bytes, task: str | None, caller: str) -> Work:
+def _packed(upload: Upload, task: str | None) -> Order:
     """A zip lies in the work's own folder under a name of ours."""
-    if data[:4] != b"PK\x03\x04":
+    if upload.data[:4] != b"PK\x03\x04":
         raise UsageError("send a zip of labelled images: one folder a class, or images and a CSV")
-    known = works_of(parts)
-    return known.begin(
-        "audit", name, ["source.zip", *_task_arguments(task), "--report", REPORT], caller, {"source.zip": data}
-    )
+    return Order("audit", upload.name, (ZIP, *_task_arguments(task), "--report", REPORT), {ZIP: upload.data})
 
 
 def _task_arguments(task: str | None) -> list[str]:
     return [] if task is None else [f"--task={shipped_task(task).name}"]
 
 
-def _taken(work: Work) -> Response:
+def _told(work: Work) -> Response:
     said: Mapping[str, Any] = {"id": work.id, "state": work.state, "kind": work.kind}
     return answer(said, 202, {"Location": f"/works/{work.id}"})

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from hilum.errors import NotFound
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.works import can_audit, report_page, works_of
+from hilum.interfaces.http.orders import works_of
+from hilum.interfaces.http.works import can_audit, report_page
 from hilum.interfaces.web.audited import HEADLINES, findings
 from hilum.interfaces.web.page import must, show
 from hilum.interfaces.web.pairs import FILTERS, pairs_shown, picture

@@ -9,7 +9,8 @@ from starlette.responses import Response
 
 from hilum.errors import NotFound
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.works import can_learn, report_page, works_of
+from hilum.interfaces.http.orders import works_of
+from hilum.interfaces.http.works import can_learn, report_page
 from hilum.interfaces.web.models_shown import card_of, opened, speaking
 from hilum.interfaces.web.page import must, show
 from hilum.interfaces.web.trained import HEADLINE, NETWORKS, Run, best, charts, name_of, run_of, side_by_side

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hilum.interfaces.http.works import works_of
+from hilum.interfaces.http.orders import works_of
 from hilum.jobs.works import Step, Work, Works
 from hilum.parts import Parts
 from hilum.settings import Settings
