@@ -42,6 +42,7 @@ def http_api() -> str:
 def _route(path: str, method: str, said: dict[str, Any], rules: Rules, schema: dict[str, Any]) -> str:
     rule = (rules.at(_PARAMETER.sub("x", path)) or {}).get(method)
     needs = "" if rule is None else f" Needs `{rule.act}`." if rule.act else " Open to anybody."
+    needs += f" `{rule.own}` is enough for what one started by it." if rule is not None and rule.own else ""
     rows = [f"### `{method} {path}`\n", f"{said.get('summary', '')}.{needs}\n"]
     if said.get("description"):
         rows.append(f"{said['description'].strip()}\n")

@@ -11,7 +11,7 @@ from http_reference import http_api
 from hilum import errors
 from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
 from hilum.interfaces.cli.main import COMMANDS, overview, parser_of
-from hilum.interfaces.http.rules import RULES
+from hilum.interfaces.http.rules import RULES, Rule
 from hilum.settings import SETTINGS
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
@@ -42,6 +42,11 @@ def error_table() -> str:
     )
 
 
+def _needed(rule: Rule) -> str:
+    own = f", `{rule.own}` for what one started by it" if rule.own else ""
+    return f"`{rule.act}`{own}" if rule.act else "anybody"
+
+
 def permissions() -> str:
     """Roles and what they may, and every route with the act it needs."""
     marks = [
@@ -49,7 +54,7 @@ def permissions() -> str:
         for act, words in ACTS.items()
     ]
     matrix = f"| act | what it means | {' | '.join(ROLES)} |\n|---|---|{'---|' * len(ROLES)}\n" + "\n".join(marks)
-    rows = [f"| {rule.methods} | `{rule.path}` | {f'`{rule.act}`' if rule.act else 'anybody'} |" for rule in RULES]
+    rows = [f"| {rule.methods} | `{rule.path}` | {_needed(rule)} |" for rule in RULES]
     routes = "| method | path | needs |\n|---|---|---|\n" + "\n".join(rows)
     keys = f"A key may be given these scopes, as far as its user's role reaches: {', '.join(sorted(SCOPES))}."
     words = "With `HILUM_AUTH=off` everybody on this machine may everything, and no other machine reaches the server."

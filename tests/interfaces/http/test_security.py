@@ -61,6 +61,7 @@ def test_every_route_has_a_rule_and_meets_no_other(local: Running) -> None:
 
 def test_every_rule_names_an_act_there_is() -> None:
     assert {rule.act for rule in RULES} <= {*ACTS, OPEN}
+    assert {rule.own for rule in RULES} <= {*ACTS, ""}
     assert [rule.path for rule in RULES if not rule.act and rule.methods != "GET"] == [
         "/login", "/first-start", "/set-password"
     ]  # fmt: skip

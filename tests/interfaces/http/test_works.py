@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from hilum.access.caller import LOCAL
 from tests.flows.made import write_spots
 from tests.interfaces.http.forms import TYPE, form
 from tests.interfaces.http.running import Running, running
@@ -138,3 +139,26 @@ def test_a_work_can_be_stopped(server: Running) -> None:
 def test_without_roots_no_folder_is_named(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         assert "HILUM_DATA_ROOTS" in server.ask("POST", "/audits", {"source": "spots"}).json()["detail"]
+
+
+def test_a_key_that_may_only_train_sees_its_own_trainings_and_nothing_more(tmp_path: Path) -> None:
+    with running(tmp_path, AUTH="on") as house:
+        access, works = house.parts.access, house.parts.works
+        assert access is not None
+        assert works is not None
+        mine, other = (next(one for one in access.users.all() if one.name == name) for name in ("engineer", "admin"))
+        house.keys["train"] = access.keys.add(mine.id, "trainer", ("train",), 1, LOCAL)[1]
+        house.keys["predict"] = access.keys.add(mine.id, "asker", ("predict",), 1, LOCAL)[1]
+        own = works.begin("train", "own", ["nowhere", "--task=pneumonia-cxr"], mine.id)
+        others = works.begin("train", "another's", ["nowhere", "--task=pneumonia-cxr"], other.id)
+        audit = works.begin("audit", "own audit", ["nowhere"], mine.id)
+        seen = house.ask("GET", "/works", key="train").json()["works"]
+        assert [one["id"] for one in seen] == [own.id]
+        assert house.ask("GET", f"/works/{own.id}", key="train").json()["title"] == "own"
+        assert house.ask("GET", f"/works/{own.id}/report", key="train").json()["detail"] == "there is no report (yet)"
+        for hidden in (others, audit):
+            for path in (f"/works/{hidden.id}", f"/works/{hidden.id}/report"):
+                assert "no work" in house.ask("GET", path, key="train").json()["detail"]
+        assert house.ask("DELETE", f"/works/{own.id}", key="train").status == 403
+        assert house.ask("GET", f"/works/{own.id}", key="predict").status == 403
+        assert len(house.ask("GET", "/works", key="engineer").json()["works"]) == 3

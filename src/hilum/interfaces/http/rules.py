@@ -21,6 +21,7 @@ class Rule:
     `probe`: an orchestrator asks by address, so the name in Host is not looked at.
     `outward`: the server asks somebody else before it answers, so a stranger's look counts, too.
     `form`: a plain form may send the CSRF token as a field, which the endpoint itself checks.
+    `own`: an act that is enough too; the endpoint then shows only what the caller itself started by it.
     """
 
     methods: str
@@ -32,6 +33,7 @@ class Rule:
     probe: bool = False
     form: bool = False
     outward: bool = False
+    own: str = ""
 
 
 def _read(path: str, act: str = "read") -> Rule:
@@ -101,9 +103,10 @@ RULES: tuple[Rule, ...] = (
     # data and training
     Rule("POST", "/audits", "data", most=UPLOAD),
     Rule("POST", "/trainings", "train"),
-    Rule("GET", "/works", "data"),
-    Rule("GET DELETE", "/works/{identity}", "data"),
-    Rule("GET", "/works/{identity}/report", "data"),
+    Rule("GET", "/works", "data", own="train"),
+    Rule("GET", "/works/{identity}", "data", own="train"),
+    Rule("DELETE", "/works/{identity}", "data"),
+    Rule("GET", "/works/{identity}/report", "data", own="train"),
     # the server itself
     Rule("GET", "/metrics", "monitor", counted=False, probe=True),
     *(_probe(path) for path in ("/livez", "/readyz", "/health", "/healthz", "/ping")),

@@ -89,16 +89,16 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
 
 @router.get("/works", summary="Audits and trainings, newest first")
 def works(request: Request) -> Response:
-    """Each with its state and how far it is."""
+    """Each with its state and how far it is. A key that may only train sees the trainings of its own user."""
     known = works_of(parts_of(request))
-    return answer({"works": [described(known, work) for work in known.all()]})
+    return answer({"works": [described(known, work) for work in known.all() if may_see(request, work)]})
 
 
 @router.get("/works/{identity}", summary="One audit or training")
 def work(request: Request, identity: str) -> Response:
     """State, progress, the curve of a training, and the result once there is one."""
     known = works_of(parts_of(request))
-    one = known.get(identity)
+    one = _seen(request, identity)
     told = {"curve": curve(known.steps(identity)), "result": known.result(identity), "log": known.said(identity)}
     return answer({**described(known, one), **told})
 
@@ -108,7 +108,7 @@ def report(request: Request, identity: str, of: Literal["audit", "evaluation"] |
     """HTML in one file. A training has two: `of` says which, its evaluation where nothing is said."""
     parts = parts_of(request)
     known = works_of(parts)
-    one = known.get(identity)
+    one = _seen(request, identity)
     page = report_page(known, one, parts.settings.home, of or ("evaluation" if one.kind == "train" else "audit"))
     if page is None:
         raise NotFound("there is no report (yet)")
@@ -126,6 +126,12 @@ REPORT_POLICY = (  # its scripts run in an origin of their own: they reach neith
     "sandbox allow-scripts; default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
     "script-src 'unsafe-inline'; frame-ancestors 'self'"
 )
+
+
+def may_see(request: Request, work: Work) -> bool:
+    """Whether the caller may look at all works, or this is a training of its own."""
+    caller = request.scope.get("state", {}).get("caller")
+    return caller is None or caller.may("data") or (work.kind == "train" and work.caller == caller.id)
 
 
 def report_page(known: Works, work: Work, home: Path, of: str) -> Path | None:
@@ -191,6 +197,13 @@ def curve(steps: tuple[Step, ...]) -> list[dict[str, float | None]]:
             epoch, epochs, loss = int(found[1]), int(found[2]), float(found[3])
             points[epoch] = {"epoch": epoch, "epochs": epochs, "loss": loss, "score": score}
     return list(points.values())
+
+
+def _seen(request: Request, identity: str) -> Work:
+    work = works_of(parts_of(request)).get(identity)
+    if not may_see(request, work):
+        raise NotFound(f"no work {identity[:64]!r}")
+    return work
 
 
 def _audit(said: Any) -> Audit:

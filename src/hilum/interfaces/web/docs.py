@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from hilum.access.caller import ACTS
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.rules import OPEN, Rules
+from hilum.interfaces.http.rules import OPEN, Rule, Rules
 from hilum.interfaces.web.page import show
 
 router = APIRouter(include_in_schema=False)
@@ -103,8 +103,14 @@ def _operation(method: str, path: str, schema: Mapping[str, Any], rules: Rules) 
         fields=(*asked, *_sent(contents, schema)),
         bodies=tuple(contents),
         answers=tuple((status, one.get("description", "")) for status, one in said.get("responses", {}).items()),
-        right="" if rule is None or rule.act == OPEN else ACTS[rule.act],
+        right="" if rule is None else _right(rule),
     )
+
+
+def _right(rule: Rule) -> str:
+    if rule.act == OPEN:
+        return ""
+    return f"{ACTS[rule.act]}; for one's own, to {ACTS[rule.own]}" if rule.own else ACTS[rule.act]
 
 
 def _sent(contents: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Field]:
