@@ -41,6 +41,20 @@ def test_what_speaks_of_a_record_is_found_in_order(records):
     assert records.about("another") == ()
 
 
+def test_many_are_asked_for_at_once_and_the_last_word_on_each(records, monkeypatch):
+    monkeypatch.setattr("hilum.records.search.AT_ONCE", 2)
+    entries = [prediction(number, personal={"file": f"{number}.png"}) for number in range(5)]
+    add(records, *entries)
+    late = replace(feedback(entries[0], "normal"), at=START + 10 * HOUR)
+    add(records, late, feedback(entries[0], "pneumonia"))
+    add(records, feedback(entries[3], "pneumonia"))
+    ids = [entry.id for entry in entries]
+    found = records.many([*ids, "no such id"])
+    assert {name: one.entry for name, one in found.items()} == {entry.id: entry for entry in entries}
+    assert records.last_said(ids) == {ids[0]: "normal", ids[3]: "pneumonia"}
+    assert (records.many([]), records.last_said([])) == ({}, {})
+
+
 def test_an_id_is_taken_once_and_the_neighbours_in_the_group_are_kept(records):
     add(records, prediction(1))
     futures = [records.append([prediction(number)]) for number in (2, 1, 3)]

@@ -26,6 +26,7 @@ from hilum.jobs.inbox import OPEN, Inbox, Order
 from hilum.records.entry import Record
 from hilum.records.store import Records
 
+TOGETHER = 200  # files whose answers are read from the record at once
 CHUNK = 8  # files answered together, and remembered as one step
 KEPT_DAYS = 30  # of a batch that is over: its outline, and the names of files that could not be read
 TRIES, LONGEST = 6, 20.0  # of a step whose storage fails; seconds between two
@@ -125,14 +126,14 @@ class Batches:
 
     def results(self, state: State) -> Iterator[tuple[int, Record | Outcome]]:
         """The place of each file and its records, one a frame, or why it could not be read; as far as it is."""
-        for index, outcome in enumerate(state.outcomes):
-            if "error" in outcome:
-                yield index, {**outcome, "file": state.order.names[index] or ""}
-                continue
-            for name in answer_ids(answer_id(state.order.id, index), outcome["frames"]):
-                record = self._desk.records.get(name)
-                if record is not None:
-                    yield index, record
+        for start in range(0, state.done, TOGETHER):
+            part = dict(enumerate(state.outcomes[start : start + TOGETHER], start))
+            ids = {i: answer_ids(answer_id(state.order.id, i), outcome.get("frames", 0)) for i, outcome in part.items()}
+            known = self._desk.records.many([name for names in ids.values() for name in names])
+            for index, outcome in part.items():
+                if "error" in outcome:
+                    yield index, {**outcome, "file": state.order.names[index] or ""}
+                yield from ((index, known[name]) for name in ids[index] if name in known)
 
     def cancel(self, identity: str) -> Order:
         """Stop a batch that is not over; answers that were given stay on record. Of one that is over, forget the rest.

@@ -18,6 +18,7 @@ from hilum.records.query import Page, Query
 from hilum.records.schema import PERSONAL, RECORDS
 
 COLUMNS = RECORDS.c
+AT_ONCE = 500  # values in one condition
 Key = tuple[ColumnElement[Any], bool]  # what is sorted by, and whether downwards
 
 
@@ -45,6 +46,27 @@ def by_id(connection: Connection, identity: str) -> Record | None:
     rows = connection.execute(select(RECORDS).where(COLUMNS.id == identity)).mappings().all()
     found = records_of(connection, rows)
     return found[0] if found else None
+
+
+def by_ids(connection: Connection, identities: Sequence[str]) -> tuple[Record, ...]:
+    """The records of these ids, in no order; an id that there is none of is left out."""
+    found: list[Record] = []
+    for start in range(0, len(identities), AT_ONCE):
+        part = identities[start : start + AT_ONCE]
+        rows = connection.execute(select(RECORDS).where(COLUMNS.id.in_(part))).mappings().all()
+        found += records_of(connection, rows)
+    return tuple(found)
+
+
+def last_said(connection: Connection, identities: Sequence[str]) -> dict[str, str]:
+    """Id of a prediction -> the class that was last said to be right; those of which nothing was said are absent."""
+    found: dict[str, str] = {}
+    for start in range(0, len(identities), AT_ONCE):
+        part = identities[start : start + AT_ONCE]
+        said = select(COLUMNS.subject, COLUMNS.label).where(COLUMNS.subject.in_(part), COLUMNS.kind == "feedback")
+        for row in connection.execute(said.order_by(COLUMNS.at, COLUMNS.number.desc())):
+            found[row.subject] = row.label or ""
+    return found
 
 
 def about(connection: Connection, subject: str, kind: str | None) -> tuple[Record, ...]:

@@ -56,6 +56,16 @@ class Records:
         with self._reading() as connection:
             return search.by_id(connection, identity)
 
+    def many(self, identities: Sequence[str]) -> dict[str, Record]:
+        """The records of these ids by id, asked for together; an id that there is none of is left out."""
+        with self._reading() as connection:
+            return {record.id: record for record in search.by_ids(connection, identities)}
+
+    def last_said(self, identities: Sequence[str]) -> dict[str, str]:
+        """Id of a prediction -> the class that a reader last named, for those of which one was named."""
+        with self._reading() as connection:
+            return search.last_said(connection, identities)
+
     def find(self, query: Query) -> Page:
         """One page of records.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from tests.interfaces.http.forms import SAMPLES, sample
 from tests.interfaces.http.running import Running, running
@@ -38,6 +39,29 @@ def test_pages_follow_one_another_without_a_gap(server: Running) -> None:
         cursor = f"&cursor={page['next']}"
     assert len(seen) == len(set(seen)) == page["total"]
     assert page["total"] >= len(SAMPLES)
+
+
+def asked_of(server: Running, path: str) -> int:
+    """How many questions the database is asked for a page."""
+    counted, engine = [], server.parts.records._engine
+
+    def count(*asked: object) -> None:
+        counted.extend(one for one in asked[2:3] if str(one).startswith("SELECT"))
+
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        assert server.ask("GET", path, headers={"Accept": "text/html"}).status == 200
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+    return len(counted)
+
+
+@pytest.mark.parametrize("path", ["/predictions", "/app/history"])
+def test_a_page_asks_the_database_no_more_often_for_its_rows(server: Running, path: str) -> None:
+    own = server.ask("POST", "/predict", sample("pneumonia-cxr").read_bytes() + b"own", PNG).json()["id"]
+    assert server.ask("POST", "/feedback", {"id": own, "agree": True}).status == 201
+    one, all_of_them = asked_of(server, f"{path}?text={own}"), asked_of(server, path)
+    assert 0 < all_of_them <= one + 1
 
 
 def test_filters_filter(server: Running) -> None:

@@ -94,14 +94,24 @@ class AnswerShown:
     disagreed: bool
 
 
+def answers_shown(records: Sequence[Record], parts: Parts) -> list[AnswerShown]:
+    """The page's view of several records; what was said to them is asked for once, packages are looked for once."""
+    told = parts.records.last_said([record.id for record in records]) if records else {}
+    digests = {record.entry.columns.digest for record in records}
+    packages = {digest: by_digest(parts.settings, digest) for digest in digests if digest}
+    return [_shown(one, packages.get(one.entry.columns.digest or ""), told.get(one.id, "")) for one in records]
+
+
 def answer_shown(record: Record, parts: Parts) -> AnswerShown:
     """The page's view of one record."""
+    return answers_shown([record], parts)[0]
+
+
+def _shown(record: Record, package: Package | None, told: str) -> AnswerShown:
     said = json.loads(record.entry.body)
     model = said.get("model")
-    package = by_digest(parts.settings, model["digest"]) if model else None
     task = package.task if package else next((t for t in shipped_tasks() if t.name == said.get("task")), None)
     label = (said.get("prediction") or {}).get("class", "")
-    told = _told(parts, record.id)
     refused = said.get("prediction") is None
     gate = said.get("gate", {})
     reasons = tuple(Reason(*pair) for pair in zip(gate.get("reasons", ()), gate.get("messages", ()), strict=False))
@@ -137,12 +147,6 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
         timings=said.get("timings", {}),
         disagreed=bool(told) and told != label,
     )
-
-
-def _told(parts: Parts, name: str) -> str:
-    """The class that was last said to be the right one; "" where nobody said."""
-    said: Sequence[Record] = parts.records.about(name, "feedback")
-    return (max(said, key=lambda record: record.entry.at).entry.columns.label or "") if said else ""
 
 
 def _sentence(task: Task | None, label: str, said: dict[str, Any]) -> str:

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from hilum.flows.answer import answer_ids
-from hilum.interfaces.web.answers import AnswerShown, answer_shown
+from hilum.interfaces.web.answers import AnswerShown, answers_shown
 from hilum.jobs.batches import State, answer_id
 from hilum.jobs.inbox import OPEN, Order
 from hilum.parts import Parts
+from hilum.records.entry import Record
 
 ANSWERED, REFUSED, UNREAD = "answered", "refused", "unread"
 REMEMBERED = 128  # batches
+TOGETHER = 200  # files whose answers are read from the record at once
 STATES = {
     "queued": ("Waiting for its turn", "plain"),
     "running": ("Running", "plain"),
@@ -114,7 +116,10 @@ class Batched:
 
     def rows(self, state: State, kind: str, first: int, most: int) -> list[Row]:
         """At most so many rows of a kind ("": of all), from the first on, in the order of the files."""
-        return [self._row(state, *each) for each in islice(self._places(state, kind), first, first + most)]
+        places = list(islice(self._places(state, kind), first, first + most))
+        ids = [_ids(state.order, place, frame + 1)[-1] for place, frame, _ in places]
+        shown = {one.id: one for one in answers_shown(list(self._parts.records.many(ids).values()), self._parts)}
+        return [_row(state, place, one, shown.get(name)) for name, (place, _, one) in zip(ids, places, strict=True)]
 
     def _places(self, state: State, kind: str) -> Iterator[tuple[int, int, str]]:
         for place, kinds in enumerate(self._outcomes(state)):
@@ -122,21 +127,12 @@ class Batched:
                 if kind in ("", one):
                     yield place, frame, one
 
-    def _row(self, state: State, place: int, frame: int, kind: str) -> Row:
-        if kind == UNREAD:
-            said = state.outcomes[place]
-            return Row(place, None, state.order.names[place] or f"file {place + 1}", str(said["error"]))
-        record = self._parts.records.get(_ids(state.order, place, frame + 1)[-1])
-        if record is None:
-            return Row(place, None, f"file {place + 1}", "The answer is not on record any more.")
-        shown = answer_shown(record, self._parts)
-        return Row(place, shown, shown.file or f"file {place + 1}", "")
-
     def _outcomes(self, state: State) -> list[Outcomes]:
         name = (state.order.id, state.order.made)
         with self._lock:
             known = list(self._known.get(name, ()))
-        known += [self._outcome(state, place) for place in range(len(known), state.done)]
+        for start in range(len(known), state.done, TOGETHER):
+            known += self._looked_up(state, range(start, min(start + TOGETHER, state.done)))
         with self._lock:
             self._known[name] = known
             self._known.move_to_end(name)
@@ -144,12 +140,26 @@ class Batched:
                 self._known.popitem(last=False)
         return known[: state.done]
 
-    def _outcome(self, state: State, place: int) -> Outcomes:
+    def _looked_up(self, state: State, places: range) -> list[Outcomes]:
+        ids = {place: _ids(state.order, place, state.outcomes[place].get("frames", 0)) for place in places}
+        records = self._parts.records.many([name for names in ids.values() for name in names])
+        return [
+            (UNREAD,) if "error" in state.outcomes[place] else tuple(_kind(records.get(name)) for name in ids[place])
+            for place in places
+        ]
+
+
+def _kind(record: Record | None) -> str:
+    return REFUSED if record is None or record.entry.columns.refused else ANSWERED
+
+
+def _row(state: State, place: int, kind: str, shown: AnswerShown | None) -> Row:
+    if kind == UNREAD:
         said = state.outcomes[place]
-        if "error" in said:
-            return (UNREAD,)
-        records = [self._parts.records.get(name) for name in _ids(state.order, place, said["frames"])]
-        return tuple(REFUSED if one is None or one.entry.columns.refused else ANSWERED for one in records)
+        return Row(place, None, state.order.names[place] or f"file {place + 1}", str(said["error"]))
+    if shown is None:
+        return Row(place, None, f"file {place + 1}", "The answer is not on record any more.")
+    return Row(place, shown, shown.file or f"file {place + 1}", "")
 
 
 def _ids(order: Order, place: int, count: int) -> list[str]:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.jobs import harmless
 from hilum.interfaces.http.recorded import Filters, feedback_on, found, told, wanted
-from hilum.interfaces.web.answers import answer_shown
+from hilum.interfaces.web.answers import answer_shown, answers_shown
 from hilum.interfaces.web.models_shown import label_of
 from hilum.interfaces.web.page import must, show
 from hilum.registry.pins import known_packages
@@ -44,7 +44,7 @@ def history(request: Request) -> Response:
         problem = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
     kept = {name: value for name, value in asked.items() if value}
     return show(request, "history.html", {
-        "rows": [answer_shown(record, parts) for record in page.records] if page else [],
+        "rows": answers_shown(page.records, parts) if page else [],
         "total": page.total if page else 0,
         "next": urlencode({**kept, "cursor": page.next_cursor}) if page and page.next_cursor else "",
         "paged": "cursor" in request.query_params,
@@ -76,7 +76,7 @@ def compare(request: Request, a: str, b: str) -> Response:
     """Two answers beside each other; their pictures move together."""
     must(request, "read")
     parts = parts_of(request)
-    both = [answer_shown(found(parts, name), parts) for name in (a, b)]
+    both = answers_shown([found(parts, name) for name in (a, b)], parts)
     return show(request, "compare.html", {"answers": both})
 
 
