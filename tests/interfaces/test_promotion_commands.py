@@ -70,6 +70,18 @@ def test_promotions_are_taken_back_one_by_one_down_to_the_shipped_package(home, 
     assert said(capsys, "verify")["sound"]
 
 
+def test_the_package_that_answers_by_default_can_be_promoted_and_then_stays(home, capsys) -> None:
+    assert main(["promote", "pneumonia-cxr", "--why", "validated here"]) == 0
+    assert "stays where a later release ships another" in capsys.readouterr().out
+    (event,) = said(capsys, "history")
+    assert (event["reference"], event["before"]) == ("pneumonia-cxr@1.1.0", None)
+    assert "already" in complaint(capsys, "promote", "pneumonia-cxr", "--why", "twice", code=2)
+    other = another_version(home, "2.0.0")
+    assert said(capsys, "promote", other, "--why", "better")["before"] == event["digest"]
+    assert said(capsys, "rollback", "pneumonia-cxr", "--why", "worse")["digest"] == event["digest"]
+    assert said(capsys, "rollback", "pneumonia-cxr", "--why", "as shipped")["digest"] is None
+
+
 def test_a_running_server_follows_the_console(home, capsys, monkeypatch) -> None:
     monkeypatch.setattr(parts, "WATCH_SECONDS", 0.05)
     digest = another_version(home, "2.0.0")

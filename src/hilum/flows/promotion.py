@@ -32,7 +32,7 @@ def promote(reference: str, records: Records, settings: Settings, decision: Deci
     Raises:
         UnknownModel: nothing of this installation answers to the reference.
         PackageError: it must not be used.
-        UsageError: it speaks already.
+        UsageError: it was promoted already, and still speaks.
     """
     known = _ready(reference, settings)
     return history.promote(records, known, caller=decision.caller, why=decision.why)

@@ -42,12 +42,14 @@ class Event:
 def promote(records: Records, known: Known, *, caller: str, why: str) -> Event:
     """Put on record that a package speaks for its task from now on.
 
+    The package that answers by default may be named too: it then stays where a later release ships another.
+
     Raises:
-        UsageError: it does so already.
+        UsageError: it was promoted already, and still speaks.
     """
     before = chosen(records).get(known.task)
     if before == known.digest:
-        raise UsageError(f"{known.reference} speaks for {known.task} already")
+        raise UsageError(f"{known.reference} speaks for {known.task} already: it was promoted before")
     return _written(records, known, known.digest, {"before": before, "why": why}, caller)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from hilum.errors import UsageError
 from hilum.interfaces.cli.opened import records_of
+from hilum.model.package import digest_of
+from hilum.registry.pins import champion_for
 from hilum.settings import Settings
 
 if TYPE_CHECKING:  # SQLAlchemy stands behind it: not for `hilum --help`
@@ -16,12 +18,14 @@ if TYPE_CHECKING:  # SQLAlchemy stands behind it: not for `hilum --help`
 
 DESCRIPTION = """Let a package speak for its task from now on. It is opened, checked and tried out first; who did it,
 when and why stays on record (`hilum history`). A running server that shares the database takes the change over within
-seconds, without a restart or a failed request. `hilum predict` asks no database: name a package with its --model."""
+seconds, without a restart or a failed request. The package that answers by default can be promoted, too: it then stays
+where a later release ships another. `hilum predict` asks no database: name a package with its --model."""
 EXAMPLES = """examples:
   hilum promote pneumonia-cxr@2.0.0 --why "0.02 better AUROC on our own films, see report 12"
   hilum promote 3f9c1d --why "trained on the new scanner too"      by the start of a digest, as `hilum models` lists it
+  hilum promote pneumonia-cxr@1.1.0 --why "validated here"         the shipped one: no upgrade puts another in its place
 
-exit code: 0 it speaks, 1 the package is damaged or not trusted, 2 wrong use (no such package; it speaks already)"""
+exit code: 0 it speaks, 1 the package is damaged or not trusted, 2 wrong use (no such package; promoted already)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +49,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
         event = promote(arguments.model, records, settings, Decision(CONSOLE.id, why))
     tell(event, as_json=arguments.json)
+    if not arguments.json and event.before is None and event.digest == digest_of(champion_for(event.task, settings)):
+        print("it answered by default already; from now on it stays where a later release ships another")
     return 0
 
 
