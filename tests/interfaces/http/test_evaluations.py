@@ -60,6 +60,11 @@ def test_a_zip_of_labelled_images_is_measured(server: Running, roots: Path) -> N
     assert said["state"] == "done", said
     assert (said["evaluation"]["n"], said["evaluation"]["task"]) == (len(FILMS), "pneumonia-cxr")
     assert said["evaluation"]["metrics"]["accuracy"]["value"] == 1.0
+    page = server.ask("GET", said["report"])
+    assert b"<html" in page.body
+    assert "sandbox" in page.headers["content-security-policy"]
+    model = server.ask("GET", f"/app/models/{said['evaluation']['model']['digest']}", headers={"Accept": "text/html"})
+    assert said["report"] in model.body.decode()
 
 
 def test_a_folder_the_operator_allows_is_measured_at_a_point(server: Running, roots: Path) -> None:
@@ -127,4 +132,7 @@ def test_what_is_no_zip_is_refused(server: Running) -> None:
 
 
 def test_other_work_is_no_evaluation(server: Running) -> None:
-    assert server.ask("GET", "/evaluations/nobody").status == 404
+    audit = server.parts.works.begin("audit", "films", ["nowhere"], "local")
+    for identity in ("nobody", audit.id):
+        for path in (f"/evaluations/{identity}", f"/evaluations/{identity}/report"):
+            assert server.ask("GET", path).status == 404

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
@@ -19,8 +19,8 @@ from hilum.interfaces.http.body import Upload, parse, read_bytes
 from hilum.interfaces.http.orders import ZIP, Order, Sender, sender_of, taken, works_of
 from hilum.interfaces.http.packed import Packed, is_zip
 from hilum.interfaces.http.problems import answer
-from hilum.interfaces.http.works import allowed
-from hilum.jobs.works import Work
+from hilum.interfaces.http.works import allowed, report_page, sent
+from hilum.jobs.works import REPORT, Work
 from hilum.model.calibration import read_prevalence
 from hilum.parts import Parts
 from hilum.task import shipped_task
@@ -81,12 +81,23 @@ async def evaluate(request: Request) -> Response:
 
 @router.get("/evaluations/{identity}", summary="How far an evaluation is, and what came out")
 def evaluation(request: Request, identity: str) -> Response:
-    """`evaluation` is the evaluation object once `state` is done."""
+    """Once `state` is done, `evaluation` is the evaluation object, and `report` where its page is."""
+    return answer(described(parts_of(request), _found(request, identity)))
+
+
+@router.get("/evaluations/{identity}/report", summary="The page of an evaluation", response_class=FileResponse)
+def report(request: Request, identity: str) -> Response:
+    """HTML in one file: curves, errors with their heatmaps, where the threshold falls; what `hilum evaluate` writes."""
     parts = parts_of(request)
-    work = works_of(parts).get(identity)
+    page = report_page(works_of(parts), _found(request, identity), parts.settings.home, "evaluation")
+    return sent(page)
+
+
+def _found(request: Request, identity: str) -> Work:
+    work = works_of(parts_of(request)).get(identity)
     if work.kind != "evaluate":
         raise NotFound(f"no evaluation {identity[:64]!r}")
-    return answer(described(parts, work))
+    return work
 
 
 def described(parts: Parts, work: Work) -> dict[str, Any]:
@@ -97,6 +108,8 @@ def described(parts: Parts, work: Work) -> dict[str, Any]:
     if steps:
         told["progress"] = {"stage": steps[-1].stage, "done": steps[-1].done, "total": steps[-1].total}
     told["evaluation"] = known.result(work.id) if work.state == "done" else None
+    written = work.state == "done" and report_page(known, work, parts.settings.home, "evaluation") is not None
+    told["report"] = f"/evaluations/{work.id}/report" if written else None
     if work.state == "failed":
         lines = [line for line in known.said(work.id).splitlines() if line.strip()]
         told["error"] = lines[-1] if lines else f"it ended with code {work.code}"
@@ -121,6 +134,7 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
         raise UsageError(f"{package.name} answers {package.task.name}, not {task}")
     arguments = [f"--task={task}", f"--model={package.digest}", f"--operating-point={said.operating_point}"]
     arguments += [] if said.prevalence is None else [f"--prevalence={said.prevalence}"]
+    arguments += [f"--report={REPORT}"]
     if upload is None:
         if not said.source:
             raise UsageError("name a 'source', or send a zip in the field 'file'")

@@ -41,7 +41,8 @@ class Order:
         return [a for a in self.arguments if self._counts(a)] == [a for a in arguments if self._counts(a)]
 
     def _counts(self, argument: str) -> bool:
-        return self.named or not argument.startswith("--model=")
+        """Whether an argument is part of the question; evaluations of older versions were begun without a report."""
+        return (self.named or not argument.startswith("--model=")) and not argument.startswith("--report=")
 
 
 def sender_of(request: Request) -> Sender:

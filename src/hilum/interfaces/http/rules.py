@@ -56,6 +56,7 @@ RULES: tuple[Rule, ...] = (
     Rule("POST", "/feedback", "feedback"),
     Rule("POST", "/evaluate", "evaluate", most=UPLOAD),
     Rule("GET", "/evaluations/{identity}", "evaluate"),
+    Rule("GET", "/evaluations/{identity}/report", "evaluate"),
     # what is on record, what can be asked
     _read("/"),
     _read("/predictions"),

@@ -109,10 +109,7 @@ def report(request: Request, identity: str, of: Literal["audit", "evaluation"] |
     parts = parts_of(request)
     known = works_of(parts)
     one = _seen(request, identity)
-    page = report_page(known, one, parts.settings.home, of or ("evaluation" if one.kind == "train" else "audit"))
-    if page is None:
-        raise NotFound("there is no report (yet)")
-    return FileResponse(page, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": REPORT_POLICY})
+    return sent(report_page(known, one, parts.settings.home, of or ("audit" if one.kind == "audit" else "evaluation")))
 
 
 @router.delete("/works/{identity}", summary="Stop an audit or training")
@@ -128,6 +125,17 @@ REPORT_POLICY = (  # its scripts run in an origin of their own: they reach neith
 )
 
 
+def sent(page: Path | None) -> Response:
+    """A report, for a browser that lets it reach nothing.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if page is None:
+        raise NotFound("there is no report (yet)")
+    return FileResponse(page, media_type="text/html; charset=utf-8", headers={"Content-Security-Policy": REPORT_POLICY})
+
+
 def may_see(request: Request, work: Work) -> bool:
     """Whether the caller may look at all works, or this is a training of its own."""
     caller = request.scope.get("state", {}).get("caller")
@@ -135,13 +143,13 @@ def may_see(request: Request, work: Work) -> bool:
 
 
 def report_page(known: Works, work: Work, home: Path, of: str) -> Path | None:
-    """Where the page of an audit, or one of the two of a training, lies below `home`; None where it does not."""
+    """Where the page of an audit, an evaluation, or one of the two of a training lies below `home`; None: nowhere."""
     place = known.folder(work.id) / REPORT / "index.html"
     if work.kind == "train":
         said = known.result(work.id) if work.state == "done" else None
         pages = said.get("reports") if isinstance(said, dict) else None
         place = Path(str(pages.get(of, ""))) if isinstance(pages, dict) else Path()
-    elif work.kind != of:
+    elif {"audit": "audit", "evaluate": "evaluation"}[work.kind] != of:
         return None
     return place if place.is_file() and place.resolve().is_relative_to(home.resolve()) else None
 
