@@ -77,6 +77,19 @@ def visit(
         context.close()
 
 
+def let_go(page: Page, selector: str, *paths: Path) -> None:
+    """Drag files or folders of this machine over the middle of something and let go, as the desktop does it."""
+    page.locator(selector).scroll_into_view_if_needed()
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    carried = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    desk = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        desk.send("Input.dispatchDragEvent", {"type": kind, **at, "data": carried})
+    desk.detach()
+
+
 def shoot(page: Page, name: str) -> None:
     """A picture of the whole page, where HILUM_SHOTS names a folder for them."""
     folder = os.environ.get("HILUM_SHOTS")

@@ -17,7 +17,7 @@ from hilum.interfaces.web import data as page_module
 from hilum.jobs.works import RESULT, STATE
 from tests.flows.made import write_spots
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import PHONE, WIDE, visit
+from tests.web.looking import PHONE, WIDE, let_go, visit
 
 SLOW = 60_000  # milliseconds
 DRAWN = "() => [...document.querySelectorAll('.pairs img')].every(e => e.complete && e.naturalWidth > 50)"
@@ -69,17 +69,14 @@ def test_nothing_audited_yet_and_a_folder_by_keyboard(browser: Browser, root: Pa
         expect(page.get_by_role("heading", level=1)).to_have_text("copied")
 
 
-def test_a_dropped_zip_on_a_phone_in_the_dark(browser: Browser, server: Running, root: Path) -> None:
-    packed = io.BytesIO()
+def test_a_dropped_zip_on_a_phone_in_the_dark(browser: Browser, server: Running, root: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "mine.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         for path in sorted((root / "spots").rglob("*.png")):
             archive.write(path, path.relative_to(root / "spots"))
     with visit(browser, server, dark=True, size=PHONE) as one:
         page = one.go("/app/data")
-        page.get_by_label("Zip with labelled images").set_input_files(
-            {"name": "mine.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
-        )
-        page.get_by_role("button", name="Audit the zip").click()
+        let_go(page, ".card:has(form[data-zip])", packed)
         expect(page.get_by_role("region", name="Verdict")).to_be_visible(timeout=SLOW)
         expect(page.get_by_role("heading", level=1)).to_have_text("mine.zip")
         one.check("audit-phone")

@@ -26,7 +26,7 @@ from tests.conftest import ROOT
 from tests.image.made import dicom_bytes, dicom_set
 from tests.interfaces.http.forms import TYPE, form
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import PHONE, visit
+from tests.web.looking import PHONE, let_go, visit
 
 pytest.importorskip("dbos")
 
@@ -179,6 +179,19 @@ def test_a_batch_is_its_owners_and_administrators_see_everybodys(browser: Browse
     with visit(browser, server) as one:
         page = one.go("/app/jobs")
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_files_let_go_over_the_form_are_its_files_and_beside_it_do_no_harm(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reader") as one:
+        page = one.go("/app/jobs")
+        page.locator("#begin").evaluate("form => (form.open = true)")
+        let_go(page, "h1", GLIOMA)  # the browser would open it in the place of the page
+        expect(page.get_by_role("heading", level=1)).to_have_text("Batches")
+        let_go(page, "form[data-batch]", GLIOMA, CHEST)
+        names = "field => [...field.files].map(file => file.name)"
+        assert page.locator("#batch-files").evaluate(names) == [GLIOMA.name, CHEST.name]
+        page.get_by_role("button", name="Begin").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("2 files")
 
 
 def test_nothing_begun_yet_and_a_zip_that_is_none(browser: Browser, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 // Dropped, pasted or sample files -> sent one by one, each with its answer beside its picture. Knows no model.
 
-import { parsed, say, token } from "./app.js";
+import { say } from "./app.js";
 import { action } from "./keys.js";
 import { planeOfFile } from "./plane.js";
+import { upload } from "./upload.js";
 import { Viewer } from "./viewer.js";
 
 const AT_ONCE = 2;
@@ -76,7 +77,7 @@ async function ask(item) {
   const form = new FormData(document.getElementById("question"));
   item.kept = form.get("keep") !== "false"; // what is not kept has no heatmap
   form.append("file", item.file, item.name);
-  const { status, body } = await post(form, (share) => {
+  const { status, body } = await upload(form, (share) => {
     item.share = share;
     item.state = share < 1 ? "sending" : "thinking";
     mark(item);
@@ -105,20 +106,6 @@ async function ask(item) {
 function titled(answer) {
   const percent = `${Math.round(answer.prediction.probability * 1000) / 10}%`;
   return `${answer.prediction.title ?? answer.prediction.class}, ${percent}`;
-}
-
-function post(form, progress) {
-  return new Promise((done) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", "/predict");
-    request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("X-CSRF-Token", token());
-    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
-    request.upload.onload = () => progress(1);
-    request.onload = () => done({ status: request.status, body: parsed(request.responseText) });
-    request.onerror = () => done({ status: 0, body: {} });
-    request.send(form);
-  });
 }
 
 async function choose(item) {
