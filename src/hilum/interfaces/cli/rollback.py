@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hilum.interfaces.cli.opened import records_of
-from hilum.interfaces.cli.promote import add_reason, reason, tell
+from hilum.interfaces.cli.decided import add_reason, decide
 from hilum.settings import Settings
 
 DESCRIPTION = """Take the last promotion of a task back: who spoke before speaks again. Nothing is deleted; the history
@@ -25,11 +24,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Roll back; returns the exit code."""
-    why = reason(arguments.why)
-    with records_of(settings) as records:
-        from hilum.access.caller import CONSOLE
-        from hilum.flows.promotion import Decision, roll_back
-
-        event = roll_back(arguments.task, records, settings, Decision(CONSOLE.id, why))
-    tell(event, as_json=arguments.json)
-    return 0
+    return decide("rollback", arguments.task, arguments, settings)
