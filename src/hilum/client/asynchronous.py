@@ -10,11 +10,10 @@ from typing import Any, Self, TypeVar, overload
 import httpx
 
 from hilum.client import questions
-from hilum.client.calls import Call
 from hilum.client.questions import CONCURRENT, Filters, Question
 from hilum.client.results import Feedback, Job, Model, Prediction, Predictions, Task
 from hilum.client.sources import Many, One, Source, is_many, source_of, sources_of
-from hilum.client.talk import Came, Pause, Talk, identity_of, manner
+from hilum.client.talk import Came, End, Pause, Talk, manner, onward
 
 T = TypeVar("T")
 
@@ -67,11 +66,11 @@ class AsyncClient:
 
     async def job(self, job: Job | str) -> Job:
         """How far a batch is."""
-        return await self._ask(questions.job(identity_of(job)))
+        return await self._ask(questions.job(job))
 
     async def results(self, job: Job | str) -> Predictions:
         """What came out of a batch, as far as it is."""
-        return await self._ask(questions.results(identity_of(job)))
+        return await self._ask(questions.results(job))
 
     async def wait(self, job: Job | str, *, pause: float = 0.5, progress: bool | None = None) -> Predictions:
         """Everything that came out of a batch, once it is over.
@@ -83,7 +82,7 @@ class AsyncClient:
 
     async def cancel(self, job: Job | str) -> Job:
         """Stop a batch, or forget one that is over; answers that were given stay on record."""
-        return await self._ask(questions.cancelled(identity_of(job)))
+        return await self._ask(questions.cancelled(job))
 
     async def evaluate(
         self, source: str | os.PathLike[str], task: str, *, pause: float = 0.5, **given: Any
@@ -125,7 +124,7 @@ class AsyncClient:
 
     async def get(self, path: str, **params: Any) -> Any:
         """As `Client.get`."""
-        return await self._ask(Question(Call("GET", path, params), lambda said: said))
+        return await self._ask(questions.anything(path, params))
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -143,17 +142,13 @@ class AsyncClient:
     async def _done(self, talk: Talk[T]) -> T:
         """Carry out a talk's steps."""
         came: Came = None
-        while True:
-            try:
-                step = talk.send(came)
-            except StopIteration as end:
-                answer: T = end.value
-                return answer
-            came = None
+        while not isinstance(step := onward(talk, came), End):
             if isinstance(step, Pause):
                 await asyncio.sleep(step.seconds)
+                came = None
                 continue
             try:
                 came = await self._http.request(step.method, step.path, **step.arguments())
             except httpx.TransportError as error:
                 came = error
+        return step.answer

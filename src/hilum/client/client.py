@@ -11,11 +11,10 @@ from typing import Any, Self, TypeVar, overload
 import httpx
 
 from hilum.client import questions
-from hilum.client.calls import Call
 from hilum.client.questions import CONCURRENT, Filters, Question
 from hilum.client.results import Feedback, Job, Model, Prediction, Predictions, Task
 from hilum.client.sources import Many, One, is_many, source_of, sources_of
-from hilum.client.talk import Came, Pause, Talk, identity_of, manner
+from hilum.client.talk import Came, End, Pause, Talk, manner, onward
 
 T = TypeVar("T")
 
@@ -79,11 +78,11 @@ class Client:
 
     def job(self, job: Job | str) -> Job:
         """How far a batch is."""
-        return self._ask(questions.job(identity_of(job)))
+        return self._ask(questions.job(job))
 
     def results(self, job: Job | str) -> Predictions:
         """What came out of a batch, as far as it is."""
-        return self._ask(questions.results(identity_of(job)))
+        return self._ask(questions.results(job))
 
     def wait(self, job: Job | str, *, pause: float = 0.5, progress: bool | None = None) -> Predictions:
         """Everything that came out of a batch, once it is over.
@@ -95,7 +94,7 @@ class Client:
 
     def cancel(self, job: Job | str) -> Job:
         """Stop a batch, or forget one that is over; answers that were given stay on record."""
-        return self._ask(questions.cancelled(identity_of(job)))
+        return self._ask(questions.cancelled(job))
 
     def evaluate(
         self, source: str | os.PathLike[str], task: str, *, pause: float = 0.5, **given: Any
@@ -140,7 +139,7 @@ class Client:
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON of any other address of the API."""
-        return self._ask(Question(Call("GET", path, params), lambda said: said))
+        return self._ask(questions.anything(path, params))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -158,17 +157,13 @@ class Client:
     def _done(self, talk: Talk[T]) -> T:
         """Carry out a talk's steps."""
         came: Came = None
-        while True:
-            try:
-                step = talk.send(came)
-            except StopIteration as end:
-                answer: T = end.value
-                return answer
-            came = None
+        while not isinstance(step := onward(talk, came), End):
             if isinstance(step, Pause):
                 time.sleep(step.seconds)
+                came = None
                 continue
             try:
                 came = self._http.request(step.method, step.path, **step.arguments())
             except httpx.TransportError as error:
                 came = error
+        return step.answer

@@ -124,20 +124,20 @@ def submitted(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[J
     return Question(replace(call, files=(), content=out.getvalue(), headers=headers), job_of)
 
 
-def job(identity: str) -> Question[Job]:
+def job(which: Job | str) -> Question[Job]:
     """GET /jobs/{id}."""
-    return Question(Call("GET", f"/jobs/{quote(identity, safe='')}"), job_of)
+    return Question(Call("GET", _place(which)), job_of)
 
 
-def results(identity: str) -> Question[Predictions]:
+def results(which: Job | str) -> Question[Predictions]:
     """GET /jobs/{id}/results."""
-    call = Call("GET", f"/jobs/{quote(identity, safe='')}/results")
+    call = Call("GET", f"{_place(which)}/results")
     return Question(call, lambda said: Predictions(tuple(prediction_of(row) for row in said["predictions"])))
 
 
-def cancelled(identity: str) -> Question[Job]:
+def cancelled(which: Job | str) -> Question[Job]:
     """DELETE /jobs/{id}."""
-    return Question(Call("DELETE", f"/jobs/{quote(identity, safe='')}", again=False), job_of)
+    return Question(Call("DELETE", _place(which), again=False), job_of)
 
 
 def measured(what: Any, given: Mapping[str, Any]) -> Question[str]:
@@ -194,6 +194,11 @@ def models() -> Question[tuple[Model, ...]]:
     return Question(Call("GET", "/models"), lambda said: tuple(model_of(row) for row in said["models"]))
 
 
+def anything(path: str, params: Mapping[str, Any]) -> Question[Any]:
+    """GET of any other address, its JSON as it is."""
+    return Question(Call("GET", path, params), lambda said: said)
+
+
 def tasks() -> Question[tuple[Task, ...]]:
     """GET /tasks."""
     return Question(Call("GET", "/tasks"), lambda said: tuple(task_of(row) for row in said["tasks"]))
@@ -241,6 +246,11 @@ def shown(answers: Iterable[T], asked: Sequence[Sequence[Any]], *, wanted: bool 
         for answer, chunk in zip(answers, asked, strict=True):
             bar.step(len(chunk))
             yield answer
+
+
+def _place(which: Job | str) -> str:
+    """Where a batch is found, however it is named."""
+    return f"/jobs/{quote(which.id if isinstance(which, Job) else which, safe='')}"
 
 
 def _size(source: Source) -> int:

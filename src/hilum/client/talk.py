@@ -1,7 +1,7 @@
 """A question to the server -> what is sent and waited for, step by step, until there is an answer; knows no connection.
 
 Each function here is a generator: it yields a Call (and is sent what came of it) or a Pause, and returns the answer.
-The two clients only carry the steps out, one waiting and one awaiting.
+The two clients only carry the steps out, one waiting and one awaiting, until `onward` gives the answer.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -29,6 +29,13 @@ class Pause:
     """Nothing is sent for so many seconds."""
 
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class End(Generic[T]):
+    """A talk is over, and this is what came of it."""
+
+    answer: T
 
 
 Came = httpx.Response | httpx.TransportError | None  # of a call; None: of a pause
@@ -77,7 +84,7 @@ class Manner:
 
     def wait(self, job: Job | str, pause: float, progress: bool | None) -> Talk[Predictions]:
         """Everything that came out of a batch, once it is over."""
-        known = yield from self.ask(questions.job(identity_of(job)))
+        known = yield from self.ask(questions.job(job))
         with questions.Bar(known.files, wanted=progress) as bar:
             while not known.over:
                 yield Pause(pause)
@@ -95,12 +102,15 @@ class Manner:
         return found
 
 
+def onward(talk: Talk[T], came: Came) -> Call | Pause | End[T]:
+    """The next step of a talk, once it is told what came of the one before (None: this is the first)."""
+    try:
+        return talk.send(came)
+    except StopIteration as end:
+        return End(end.value)
+
+
 def manner(url: str | None, key: str | None, retries: int) -> Manner:
     """As the caller says, else as HILUM_URL and HILUM_API_KEY say, else the server on this machine."""
     address = (url or os.environ.get("HILUM_URL") or LOCAL).rstrip("/")
     return Manner(address, retries, questions.headers(key or os.environ.get("HILUM_API_KEY")))
-
-
-def identity_of(job: Job | str) -> str:
-    """The id of a batch, however it is named."""
-    return job.id if isinstance(job, Job) else job
