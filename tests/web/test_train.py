@@ -162,7 +162,10 @@ def test_reports_and_the_card_are_looked_at_where_the_training_is(browser: Brows
         page.get_by_text("Audit of the data").click()
         expect(page.frame_locator("#report-audit iframe").get_by_role("heading", level=1)).to_be_visible()
         page.get_by_text("Card of the package").click()
-        expect(page.get_by_role("region", name="Model card")).to_contain_text("What it is for")
+        card = page.get_by_role("region", name="Model card")
+        expect(card).to_contain_text("What it is for")
+        inside = "card => card.firstElementChild.clientHeight >= card.firstElementChild.scrollHeight"
+        assert card.evaluate(inside), "words run out of their frame"
         one.check("training-reports")
         with page.expect_popup() as alone:
             page.get_by_role("link", name="Open it alone").first.click()
