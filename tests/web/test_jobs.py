@@ -188,6 +188,7 @@ def test_files_let_go_over_the_form_are_its_files_and_beside_it_do_no_harm(brows
         let_go(page, "h1", GLIOMA)  # the browser would open it in the place of the page
         expect(page.get_by_role("heading", level=1)).to_have_text("Batches")
         let_go(page, "form[data-batch]", GLIOMA, CHEST)
+        page.wait_for_function("() => document.getElementById('batch-files').files.length === 2")
         names = "field => [...field.files].map(file => file.name)"
         assert page.locator("#batch-files").evaluate(names) == [GLIOMA.name, CHEST.name]
         page.get_by_role("button", name="Begin").click()

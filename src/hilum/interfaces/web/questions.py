@@ -13,7 +13,15 @@ def offered(parts: Parts) -> dict[str, Any]:
     """The values of `question.html`."""
     settings = parts.settings
     packages = [p for one in speaking(settings, parts.crew.chosen) if (p := opened(settings, one)) is not None]
-    asked = [{"name": p.task.name, "title": p.task.title, "offered": _points(p)} for p in packages]
+    asked = [
+        {
+            "name": p.task.name,
+            "title": p.task.title,
+            "offered": _points(p),
+            "titles": {label.name: label.title for label in p.task.labels},
+        }
+        for p in packages
+    ]
     return {
         "tasks": asked,
         "offered_auto": _common_points(asked),

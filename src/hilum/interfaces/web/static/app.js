@@ -1,9 +1,14 @@
 // Every page: theme, state of the server, keys to go about, forms that answer in place. Knows no picture.
 
 import { action, startKeys } from "./keys.js";
+import { asOneself, token, wrong } from "./session.js";
 
 /** Send something to the server that changes something. Answers {ok, status, body}; never throws. */
-export async function send(method, address, body) {
+export function send(method, address, body) {
+  return asOneself(() => sent(method, address, body));
+}
+
+async function sent(method, address, body) {
   const headers = { Accept: "application/json", "X-CSRF-Token": token() };
   const json = body !== undefined && !(body instanceof FormData);
   if (json) headers["Content-Type"] = "application/json";
@@ -22,11 +27,6 @@ export function parsed(text) {
   } catch {
     return { detail: "" };
   }
-}
-
-/** The token that shows that a change comes from one of our own pages. */
-export function token() {
-  return document.querySelector('meta[name="csrf"]')?.content ?? "";
 }
 
 /** A short word at the foot of the page that goes away by itself after a while and is read aloud. */
@@ -104,11 +104,11 @@ function forms() {
     if (button) button.disabled = true;
     const files = form.querySelector("input[type=file]");
     const body = files ? new FormData(form) : fields(form);
-    const { ok, body: answer } = await send(form.dataset.method ?? "POST", form.dataset.send, body);
+    const { ok, status, body: answer } = await send(form.dataset.method ?? "POST", form.dataset.send, body);
     if (button) button.disabled = false;
     if (!ok) {
       if (said) {
-        said.textContent = answer.detail || answer.title || "That did not work.";
+        said.textContent = wrong({ status, body: answer });
         said.className = "error-text";
       }
       form.querySelector("[aria-invalid], input")?.focus();

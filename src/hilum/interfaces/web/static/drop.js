@@ -1,4 +1,4 @@
-// A place on a page and its file field -> files that are let go over the place are the field's. Knows no server.
+// What is let go over a place on a page -> its files, those of folders too, and given to a file field. Knows no server.
 
 /** `taken` is told once the field has them; a field for one file gets the first. Beside the place they change nothing. */
 export function dropZone(place, field, taken) {
@@ -9,13 +9,31 @@ export function dropZone(place, field, taken) {
   };
   place.addEventListener("dragover", over);
   place.addEventListener("dragleave", (event) => place.contains(event.relatedTarget) || place.classList.remove("over"));
-  place.addEventListener("drop", (event) => {
+  place.addEventListener("drop", async (event) => {
     over(event);
-    if (!event.dataTransfer.files.length) return;
-    field.files = few(event.dataTransfer.files, field.multiple ? Infinity : 1);
+    const files = await filesOf(event.dataTransfer);
+    if (!files.length) return;
+    field.files = few(files, field.multiple ? Infinity : 1);
     taken();
   });
   for (const kind of ["dragover", "drop"]) document.addEventListener(kind, beside);
+}
+
+/** The files, and those that lie in the folders, in the order of their names; what is hidden (.name) is left out. */
+export async function filesOf(carried) {
+  const things = [...carried.items].filter((one) => one.kind === "file").map((one) => one.webkitGetAsEntry?.() ?? one.getAsFile());
+  return (await Promise.all(things.map(within))).flat();
+}
+
+async function within(thing) {
+  if (thing instanceof File) return [thing];
+  if (thing.isFile) return [await new Promise((done, failed) => thing.file(done, failed))];
+  const [reader, all] = [thing.createReader(), []];
+  const some = () => new Promise((done, failed) => reader.readEntries(done, failed)); // a hundred at a time
+  for (let next = await some(); next.length; next = await some()) all.push(...next);
+  const seen = all.filter((one) => !one.name.startsWith("."));
+  seen.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  return (await Promise.all(seen.map(within))).flat();
 }
 
 function bringsFiles(event) {
@@ -31,6 +49,6 @@ function beside(event) {
 
 function few(files, count) {
   const kept = new DataTransfer();
-  for (const file of [...files].slice(0, count)) kept.items.add(file);
+  for (const file of files.slice(0, count)) kept.items.add(file);
   return kept.files;
 }

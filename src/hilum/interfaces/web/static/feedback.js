@@ -1,6 +1,7 @@
 // A press on a label button beside an answer -> feedback to the server and a word that it was taken. Knows no picture.
 
 import { send } from "./app.js";
+import { wrong } from "./session.js";
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-feedback] button[data-label], [data-feedback] button[data-agree]");
@@ -10,12 +11,13 @@ document.addEventListener("click", async (event) => {
   const body = { id: place.dataset.feedback, ...(button.dataset.agree === undefined ? { label: button.dataset.label } : { agree: true }) };
   if (note) body.note = note;
   for (const one of place.querySelectorAll("button")) one.disabled = true;
-  const { ok, body: answer } = await send("POST", "/feedback", body);
+  const { ok, status, body: answer } = await send("POST", "/feedback", body);
   const said = place.querySelector("[data-said]");
   for (const one of place.querySelectorAll("button")) {
     one.disabled = false;
     if (ok && one.hasAttribute("aria-pressed")) one.setAttribute("aria-pressed", String(one === button));
   }
+  button.focus(); // a button that was switched off has lost it
   said.className = ok ? "said-so" : "error-text";
-  said.textContent = ok ? `Recorded: ${button.dataset.title}. Thank you.` : answer.detail || answer.title || "That was not recorded.";
+  said.textContent = ok ? `Recorded: ${button.dataset.title}. Thank you.` : wrong({ status, body: answer }, "That was not recorded.");
 });

@@ -1,5 +1,6 @@
 // The list of answers -> choosing two to compare, moving along it by keys. Knows no answer's content.
 
+import { say } from "./app.js";
 import { action } from "./keys.js";
 
 const boxes = () => [...document.querySelectorAll("[data-pick]")];
@@ -24,6 +25,14 @@ function step(by) {
 
 document.addEventListener("change", (event) => event.target.matches("[data-pick]") && refresh());
 document.addEventListener("htmx:after:swap", refresh);
+document.addEventListener("htmx:before:response", (event) => {
+  const { response } = event.detail.ctx;
+  const at = new URL(response.raw?.url ?? location.href);
+  if (at.pathname !== "/login") return;
+  event.preventDefault(); // signed out meanwhile: the list is no part of that page
+  location.assign(at);
+});
+document.addEventListener("htmx:error", () => say("The server did not answer. What you see is the list before."));
 refresh();
 
 action("row-next", { title: "Next answer", group: "List", key: "j", run: () => step(1) });

@@ -1,6 +1,7 @@
 // The chosen files and how they are to be asked about -> one durable batch, with progress while they are on their way.
 
 import { dropZone } from "./drop.js";
+import { wrong } from "./session.js";
 import { upload } from "./upload.js";
 
 const form = document.querySelector("form[data-batch]");
@@ -35,6 +36,6 @@ form?.addEventListener("submit", async (event) => {
   bar.hidden = true;
   if (status === 202) location.assign(`/app/jobs/${encodeURIComponent(body.id)}`);
   else if (status === 0) tell("The server did not answer. Send it again: nothing is answered twice.", "error-text");
-  else tell(body.detail || body.title || "That did not work.", "error-text");
+  else tell(wrong({ status, body }), "error-text");
 });
 if (form) dropZone(form, form.querySelector("input[type=file]"), () => (key = null));

@@ -1,20 +1,15 @@
 // Dropped, pasted or sample files -> sent one by one, each with its answer beside its picture. Knows no model.
 
 import { say } from "./app.js";
+import { filesOf } from "./drop.js";
+import { forget, keep, kept } from "./kept.js";
 import { action } from "./keys.js";
 import { planeOfFile } from "./plane.js";
+import { whyUnread } from "./unread.js";
 import { upload } from "./upload.js";
 import { Viewer } from "./viewer.js";
 
 const AT_ONCE = 2;
-const TITLES = {
-  413: "This file is too large",
-  415: "This is no image that can be read here",
-  422: "This file cannot be read",
-  429: "Too many questions at once",
-  503: "The server is busy",
-  504: "It waited too long",
-};
 const stage = document.querySelector(".stage");
 const answerPlace = document.getElementById("answer");
 const strip = document.querySelector(".strip");
@@ -25,14 +20,17 @@ let busy = 0;
 
 function add(files) {
   const fresh = [...files].map((file) => ({ file, name: file.name || "pasted image", state: "waiting", share: 0, answers: [] }));
-  if (!fresh.length) return;
+  if (fresh.length) take(fresh, fresh[0]);
+}
+
+function take(fresh, first) {
   items.push(...fresh);
   fresh.forEach(button);
   stage.classList.remove("waiting");
   stage.querySelector(".drop").hidden = true;
   strip.hidden = items.length < 2;
   document.querySelector("[data-more]").hidden = false;
-  choose(fresh[0]);
+  choose(first);
   work();
 }
 
@@ -49,7 +47,7 @@ function button(item) {
 }
 
 function mark(item) {
-  const words = { waiting: "Waiting", sending: `Sending ${Math.round(item.share * 100)}%`, thinking: "Reading", failed: "Could not be read", batch: "Became a batch" };
+  const words = { waiting: "Waiting", sending: `Sending ${Math.round(item.share * 100)}%`, thinking: "Reading", failed: item.problem?.short, batch: "Became a batch" };
   item.button.querySelector(".said").textContent = words[item.state] ?? item.said;
   if (item === chosen) item.button.setAttribute("aria-current", "true");
   else item.button.removeAttribute("aria-current");
@@ -64,10 +62,18 @@ function work() {
       busy -= 1;
       mark(next);
       if (next === chosen) tell(next);
-      if (items.length > 1 && items.every((item) => !/waiting|sending|thinking/.test(item.state))) say(`All ${items.length} files are answered.`);
+      else offerAll();
+      keep(items, chosen);
       work();
+      if (busy === 0 && items.length > 1) say(summed());
     });
   }
+}
+
+function summed() {
+  const without = items.filter((item) => item.state === "failed").length;
+  const all = `${items.length} files`;
+  return without ? `${items.length - without} of ${all} are answered; ${without} ${without === 1 ? "is" : "are"} not.` : `All ${all} are answered.`;
 }
 
 async function ask(item) {
@@ -90,7 +96,7 @@ async function ask(item) {
   }
   if (status !== 200) {
     item.state = "failed";
-    item.problem = status ? body : { title: "No connection", detail: "The server did not answer. Nothing was recorded; try again when it is back." };
+    item.problem = whyUnread({ status, body });
     return;
   }
   item.answers = body.predictions ?? [body];
@@ -99,17 +105,20 @@ async function ask(item) {
   item.said = first.prediction ? titled(first) : first.error ? "Could not be read" : "Not answered";
   if (first.error) {
     item.state = "failed";
-    item.problem = { title: "This file cannot be read", detail: first.error.detail ?? String(first.error) };
+    item.problem = whyUnread({ status, body: { detail: first.error.detail ?? String(first.error) } });
   }
 }
 
 function titled(answer) {
   const percent = `${Math.round(answer.prediction.probability * 1000) / 10}%`;
-  return `${answer.prediction.title ?? answer.prediction.class}, ${percent}`;
+  const question = [...document.querySelector("[data-tasks]").options].find((one) => one.value === answer.task);
+  const titles = JSON.parse(question?.dataset.titles ?? "{}");
+  return `${titles[answer.prediction.class] ?? answer.prediction.class}, ${percent}`;
 }
 
 async function choose(item) {
   chosen = item;
+  keep(items, chosen);
   items.forEach(mark);
   tell(item);
   blank("");
@@ -174,13 +183,37 @@ async function tell(item) {
   answerPlace.querySelector("[data-file]").textContent = item.name;
   if (item.state === "batch") return taken(item);
   if (item.state !== "failed") return progress(item);
-  answerPlace.querySelector("[data-title]").textContent = TITLES[item.problem.status] ?? item.problem.title ?? "This file cannot be read";
-  answerPlace.querySelector("[data-detail]").textContent = item.problem.detail ?? "";
-  answerPlace.querySelector("[data-again]").addEventListener("click", () => {
-    item.state = "waiting";
-    tell(item);
-    work();
-  });
+  failed(item.problem);
+}
+
+function failed({ title, detail, next, signIn }) {
+  answerPlace.querySelector("[data-title]").textContent = title;
+  answerPlace.querySelector("[data-detail]").textContent = detail;
+  answerPlace.querySelector("[data-next]").replaceChildren(...next.map((step) => Object.assign(document.createElement("li"), { textContent: step })));
+  answerPlace.querySelector("[data-sign-in]").hidden = !signIn;
+  answerPlace.querySelector("[data-again]").addEventListener("click", () => again([chosen]));
+  answerPlace.querySelector("[data-all-again]").addEventListener("click", () => again(worthAgain()));
+  offerAll();
+}
+
+function worthAgain() {
+  return items.filter((item) => item.problem?.again);
+}
+
+function offerAll() {
+  const all = answerPlace.querySelector("[data-all-again]");
+  if (!all) return;
+  all.hidden = !chosen.problem?.again || worthAgain().length < 2;
+  all.textContent = `Try all ${worthAgain().length} again`;
+}
+
+function again(some) {
+  for (const item of some) {
+    Object.assign(item, { state: "waiting", problem: null });
+    mark(item);
+  }
+  tell(chosen);
+  work();
 }
 
 function taken(item) {
@@ -191,9 +224,18 @@ function taken(item) {
 async function answered(item, frame) {
   const { id } = item.answers[frame];
   item.pages ??= {};
-  item.pages[id] ??= await fetch(`/app/answer/${encodeURIComponent(id)}`).then((answer) => (answer.ok ? answer.text() : ""));
+  item.pages[id] ||= await page(id);
   if (item !== chosen) return;
-  answerPlace.innerHTML = item.pages[id] || "<p>The answer was recorded but cannot be shown now. Open it from the history.</p>";
+  answerPlace.innerHTML = item.pages[id] || `<p>The answer was recorded but cannot be shown now. <a href="/app/history/${encodeURIComponent(id)}">Open its record</a>.</p>`;
+}
+
+async function page(id) {
+  try {
+    const answer = await fetch(`/app/answer/${encodeURIComponent(id)}`);
+    return answer.ok ? await answer.text() : "";
+  } catch {
+    return "";
+  }
 }
 
 function step(by) {
@@ -212,8 +254,8 @@ document.getElementById("files").addEventListener("change", (event) => {
 for (const one of document.querySelectorAll("[data-choose]")) one.addEventListener("click", open);
 for (const one of document.querySelectorAll("[data-sample]")) {
   one.addEventListener("click", async () => {
-    const answer = await fetch(one.dataset.sample);
-    if (!answer.ok) return say("The sample could not be fetched.");
+    const answer = await fetch(one.dataset.sample).catch(() => null);
+    if (!answer?.ok) return say("The sample could not be fetched.");
     const blob = await answer.blob();
     return add([new File([blob], one.dataset.name, { type: blob.type })]);
   });
@@ -229,11 +271,11 @@ document.addEventListener("dragleave", () => {
   if (inside <= 0) stage.classList.remove("over");
 });
 document.addEventListener("dragover", (event) => event.preventDefault());
-document.addEventListener("drop", (event) => {
+document.addEventListener("drop", async (event) => {
   event.preventDefault();
   inside = 0;
   stage.classList.remove("over");
-  add(event.dataTransfer.files);
+  add(await filesOf(event.dataTransfer));
 });
 viewer.root.addEventListener("hilum:frame", (event) => chosen && answered(chosen, event.detail));
 viewer.root.addEventListener("hilum:say", (event) => say(event.detail));
@@ -246,3 +288,6 @@ action("right", {
   title: "The answer is right", group: "Reading", key: "y", usable,
   run: () => answerPlace.querySelector("[data-agree]")?.click(),
 });
+document.querySelector("[data-afresh]").addEventListener("click", forget); // the browser takes it for loading anew
+const before = kept();
+if (before.items.length) take(before.items, before.items[before.at]);

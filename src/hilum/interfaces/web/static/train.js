@@ -1,6 +1,7 @@
 // The form of a training -> an order with the changed lines of the plan in it, sent, and the page on which to watch it.
 
 import { send } from "./app.js";
+import { wrong } from "./session.js";
 
 const form = document.querySelector("form[data-train]");
 
@@ -42,8 +43,8 @@ form?.addEventListener("submit", async (event) => {
   const button = form.querySelector("button[type=submit]");
   button.disabled = true;
   tell("Sending…", "muted");
-  const { ok, body } = await send("POST", "/trainings", order);
+  const { ok, status, body } = await send("POST", "/trainings", order);
   button.disabled = false;
   if (ok) location.assign(`/app/train/${encodeURIComponent(body.id)}`);
-  else tell(body.detail || body.title || "That did not work.", "error-text");
+  else tell(wrong({ status, body }), "error-text");
 });

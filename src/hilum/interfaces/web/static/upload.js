@@ -1,9 +1,21 @@
 // A form's data -> POST /predict with its progress told on the way, and what came back. Knows no page.
 
-import { parsed, token } from "./app.js";
+import { parsed } from "./app.js";
+import { asOneself, token } from "./session.js";
+
+let underWay = 0;
 
 /** Answers {status, body}; status 0: no answer. `progress` is told shares of what was sent, 1 once all of it was. */
-export function upload(form, progress, headers = {}) {
+export async function upload(form, progress, headers = {}) {
+  underWay += 1;
+  try {
+    return await asOneself(() => post(form, progress, headers));
+  } finally {
+    underWay -= 1;
+  }
+}
+
+function post(form, progress, headers) {
   return new Promise((done) => {
     const request = new XMLHttpRequest();
     request.open("POST", "/predict");
@@ -16,3 +28,6 @@ export function upload(form, progress, headers = {}) {
     request.send(form);
   });
 }
+
+// Whoever leaves now loses what is not answered yet: the browser asks first.
+window.addEventListener("beforeunload", (event) => underWay > 0 && event.preventDefault());

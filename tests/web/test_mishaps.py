@@ -1,0 +1,162 @@
+"""What goes wrong on the way in a real browser: no connection, signed out elsewhere, a way back, folders, odd files."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import ROOT
+from tests.interfaces.http.running import WORD, Running, running
+from tests.web.looking import let_go, visit
+
+GLIOMA = ROOT / "samples/brain-tumor-mri/glioma-1.png"
+NO_TUMOUR = ROOT / "samples/brain-tumor-mri/notumor-1.png"
+CHEST = ROOT / "samples/pneumonia-cxr/pneumonia-1.png"
+SLOW = 60_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home"), AUTH="on", THREADS="1", SERVE_THREADS="1") as server:
+        yield server
+
+
+def sign_in(page: Page, server: Running, role: str) -> None:
+    """As another tab of the same browser does it."""
+    session = server.parts.access.sign_in(role, WORD, "127.0.0.1")  # type: ignore[union-attr]
+    page.context.add_cookies([{"name": "hilum", "value": session.token, "url": page.url.split("/app")[0]}])
+
+
+def test_what_is_no_image_is_told_apart_and_counted(browser: Browser, server: Running, tmp_path: Path) -> None:
+    letter, empty = tmp_path / "letter.txt", tmp_path / "empty.png"
+    letter.write_text("Dear colleague,")
+    empty.write_bytes(b"")
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        page.set_input_files("#files", [letter, empty, GLIOMA])
+        expect(page.get_by_text("1 of 3 files are answered; 2 are not.")).to_be_visible(timeout=SLOW)
+        expect(page.locator("#answer")).to_contain_text("This is no image that can be read here")
+        expect(page.locator("#answer")).to_contain_text("Export it again")
+        expect(page.get_by_role("button", name="Try all")).to_have_count(0)
+        page.keyboard.press("j")
+        expect(page.locator("#answer")).to_contain_text("the file is empty")
+
+
+def test_a_folder_is_dropped_as_its_images(browser: Browser, server: Running, tmp_path: Path) -> None:
+    (tmp_path / "study" / "series").mkdir(parents=True)
+    shutil.copy(GLIOMA, tmp_path / "study" / "10.png")
+    shutil.copy(CHEST, tmp_path / "study" / "9.png")
+    shutil.copy(GLIOMA, tmp_path / "study" / "series" / "1.png")
+    (tmp_path / "study" / ".DS_Store").write_bytes(b"of the desktop")
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        let_go(page, ".stage", tmp_path / "study")
+        expect(page.locator(".strip .file")).to_have_text(["9.png", "10.png", "1.png"])
+        expect(page.get_by_text("All 3 files are answered.")).to_be_visible(timeout=SLOW)
+        assert one.faults == []
+
+
+def test_files_that_met_no_server_are_all_sent_again_at_once(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        page.context.set_offline(True)
+        page.set_input_files("#files", [GLIOMA, CHEST])
+        expect(page.locator(".strip .said")).to_have_text(["Not sent", "Not sent"])
+        expect(page.locator("#answer")).to_contain_text("Wait until the foot of the page says Online")
+        expect(page.locator("#answer")).not_to_contain_text("Export it again")
+        one.faults.clear()  # the browser tells it too
+        one.check("read-not-sent")
+        page.context.set_offline(False)
+        page.get_by_role("button", name="Try all 2 again").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator(".strip .said")).to_have_text([re.compile("Glioma"), re.compile("Pneumonia")], timeout=SLOW)
+
+
+def test_answers_are_there_again_after_a_way_back_and_a_reload(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        page.set_input_files("#files", [NO_TUMOUR, CHEST])
+        expect(page.get_by_text("All 2 files are answered.")).to_be_visible(timeout=SLOW)
+        page.keyboard.press("j")
+        expect(page.locator("#answer .is")).to_have_text("Pneumonia")
+        page.get_by_role("navigation").get_by_role("link", name="History").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("History")
+        for again in (page.go_back, page.reload):
+            again()
+            expect(page.locator("#answer .is")).to_have_text("Pneumonia")
+            expect(page.locator(".strip .said")).to_have_text([re.compile("No tumour"), re.compile("Pneumonia")])
+            expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
+        one.check("read-again-from-record")
+        page.get_by_role("link", name="Start afresh").click()
+        expect(page.get_by_role("heading", name="Drop images here")).to_be_visible()
+
+
+def test_whoever_leaves_while_a_file_is_on_its_way_is_asked(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        page.route("**/predict", lambda _: None)  # it never comes back
+        page.get_by_role("button", name="Glioma").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#answer progress")).to_be_visible()
+        asked: list[str] = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+        page.get_by_role("navigation").get_by_role("link", name="History").click(no_wait_after=True)
+        page.wait_for_timeout(500)
+        assert asked == ["beforeunload"]
+        expect(page.locator("#answer progress")).to_be_visible()
+
+
+def test_who_signed_out_in_another_tab_goes_on_after_signing_in_there(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer .is")).to_have_text("Glioma", timeout=SLOW)
+        page.context.clear_cookies()
+        page.get_by_role("button", name="Yes, glioma").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("You are signed out")
+        page.set_input_files("#files", CHEST)
+        expect(page.locator("#answer")).to_contain_text("You are signed out")
+        one.faults.clear()  # the browser tells every 401
+        one.check("read-signed-out")
+        with page.context.expect_page() as opened:
+            page.get_by_role("link", name="Sign in").click()
+        expect(opened.value.get_by_role("heading", level=1)).to_have_text("Sign in")
+        sign_in(page, server, "reviewer")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#answer .is")).to_have_text("Pneumonia", timeout=SLOW)
+        page.locator(".strip button").first.click()
+        page.get_by_role("button", name="Yes, glioma").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
+        expect(page.get_by_role("button", name="Yes, glioma")).to_be_focused()
+
+
+def test_nobody_acts_as_somebody_else_who_signed_in_in_another_tab(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        sign_in(page, server, "engineer")
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer")).to_contain_text("Load this page again")
+        page.goto(one.address + "/app/settings")
+        expect(page.get_by_role("link", name="Your account")).to_contain_text("engineer")
+
+
+def test_a_list_that_is_asked_for_signed_out_or_unheard_is_not_emptied(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history")
+        before = page.locator("#found").inner_text()
+        page.context.set_offline(True)
+        page.get_by_label("State").select_option("refused")
+        expect(page.locator("#said")).to_contain_text("The server did not answer")
+        assert page.locator("#found").inner_text() == before
+        page.context.set_offline(False)
+        page.context.clear_cookies()
+        page.get_by_label("State").select_option("")
+        page.wait_for_url("**/login?next=**")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
