@@ -13,6 +13,7 @@ const AT_ONCE = 2;
 const stage = document.querySelector(".stage");
 const answerPlace = document.getElementById("answer");
 const strip = document.querySelector(".strip");
+const tally = document.querySelector(".tally"); // beside the files: a word that floats would cover an answer on a phone
 const viewer = new Viewer(stage.querySelector(".viewer"));
 const items = [];
 let chosen = null;
@@ -65,7 +66,7 @@ function work() {
       else offerAll();
       keep(items, chosen);
       work();
-      if (busy === 0 && items.length > 1) say(summed());
+      tally.textContent = busy === 0 && items.length > 1 ? summed() : "";
     });
   }
 }
