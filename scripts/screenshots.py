@@ -31,6 +31,8 @@ SAMPLES = ROOT / "samples"
 READ = ("brain-tumor-mri/meningioma-1.png", "brain-tumor-mri/glioma-1.png", "pneumonia-cxr/pneumonia-1.png")
 MORE = ("brain-tumor-mri/pituitary-1.png", "brain-tumor-mri/notumor-1.png", "pneumonia-cxr/normal-1.png")
 PLAIN = ("jobs", "history", "models", "monitoring", "data", "train", "settings", "docs")
+EXPLAINED = ("brain-tumor-mri/meningioma-1.png", "pneumonia-cxr/pneumonia-1.png")
+PATIENCE = 180_000  # milliseconds, on a machine that does other things too
 SIZES = {"phone": (390, 844), "wide": (1440, 900)}
 WHOLE = """() => { for (const e of document.querySelectorAll('.bar, .status')) e.style.position = 'static';
 for (const e of document.querySelectorAll('main details:not(.whole-report):not(.ask)')) e.open = true; }"""
@@ -58,9 +60,12 @@ def main() -> int:
         for theme, size in (("light", (1280, 800)), ("dark", (1280, 800)), ("phone", (390, 844))):
             scheme = "dark" if theme == "dark" else "light"
             context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
+            context.set_default_timeout(PATIENCE)
             draw(context.new_page(), address, "" if theme == "light" else f"-{theme}", asked)
             context.close()
         browser.close()
+    if asked.only in ("", "heatmap"):
+        explained()
     return 0
 
 
@@ -70,8 +75,8 @@ def draw(page: Page, address: str, suffix: str, asked: argparse.Namespace) -> No
     page.goto(f"{address}/app/read")
     keep(page, f"read-empty{suffix}", only)
     page.set_input_files("#files", [SAMPLES / name for name in READ])
-    page.locator("#answer .is").wait_for(timeout=60_000)
-    page.locator(".strip", has_text="Pneumonia").wait_for(timeout=60_000)
+    page.locator("#answer .is").wait_for(timeout=PATIENCE)
+    page.locator(".strip", has_text="Pneumonia").wait_for(timeout=PATIENCE)
     keep(page, f"read{suffix}", only)
     page.keyboard.press("m")
     page.locator(".heat-scale").wait_for()
@@ -93,6 +98,8 @@ def draw(page: Page, address: str, suffix: str, asked: argparse.Namespace) -> No
         page.goto(address + path)
         page.wait_for_load_state("networkidle")
         keep(page, name, only)
+        if name == "training":
+            trained(page, only)
     for name in PLAIN:
         page.goto(f"{address}/{'' if name == 'docs' else 'app/'}{name}")
         page.wait_for_load_state("networkidle")
@@ -169,9 +176,33 @@ def said(page: Page, address: str) -> None:
     page.set_input_files("#files", [SAMPLES / name for name in MORE])
     for name in MORE:
         page.locator(".strip button", has_text=Path(name).name).click()
-        page.locator("#answer [data-agree]").wait_for(timeout=60_000)
+        page.locator("#answer [data-agree]").wait_for(timeout=PATIENCE)
         page.locator("#answer [data-agree]").click()
         page.locator("#answer .said-so").wait_for()
+
+
+def trained(page: Page, only: str) -> None:
+    """What came of a training: its figures, and its report where it is looked at."""
+    page.get_by_role("heading", name="What came of it").scroll_into_view_if_needed()
+    page.evaluate("() => scrollTo(0, document.getElementById('measured').offsetTop - 80)")
+    keep(page, "training-figures", only)
+    page.get_by_text("Evaluation: curves").click()
+    page.evaluate("() => scrollTo(0, document.getElementById('report-evaluation').offsetTop - 80)")
+    page.frame_locator("#report-evaluation iframe").get_by_role("heading", level=1).wait_for()
+    keep(page, "training-report", only)
+
+
+def explained() -> None:
+    """Two heatmaps side by side, as `hilum predict --explain` writes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in EXPLAINED:
+            command = [sys.executable, "-m", "hilum", "predict", str(SAMPLES / name), "--explain", folder]
+            subprocess.run(command, check=True, capture_output=True)
+        maps = [Image.open(next(Path(folder).glob(f"{Path(name).stem}-*.png"))).convert("RGB") for name in EXPLAINED]
+        both = Image.new("RGB", (sum(one.width for one in maps), max(one.height for one in maps)))
+        for i, one in enumerate(maps):
+            both.paste(one, (sum(before.width for before in maps[:i]), 0))
+        both.save(OUT / "heatmap.png", optimize=True)
 
 
 def refused(page: Page, address: str, only: str) -> None:
@@ -181,7 +212,7 @@ def refused(page: Page, address: str, only: str) -> None:
     page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
     page.get_by_text("Question and consent").click()
     page.set_input_files("#files", SAMPLES / "pneumonia-cxr/normal-2.png")
-    page.locator("#answer .is").wait_for(timeout=60_000)
+    page.locator("#answer .is").wait_for(timeout=PATIENCE)
     page.locator(".pane .figures-of").wait_for()
     keep(page, "read-refused", only)
 
