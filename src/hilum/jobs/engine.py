@@ -5,6 +5,7 @@ DBOS is one a process, and so is this. Steps and their results are JSON; no pick
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from dbos import DBOS, SetWorkflowID
@@ -17,6 +18,8 @@ from hilum.jobs.behind import Leaving
 QUEUE = "hilum_batches"
 POLL_SECONDS = 0.25
 DRAIN_SECONDS = 10
+
+logging.getLogger("dbos").addHandler(logging.NullHandler())  # so that it writes to our log, not to a stream of its own
 
 _batches: list[Batches] = []  # whose steps run in this process
 
