@@ -61,8 +61,11 @@ def test_the_same_seed_gives_the_same_network() -> None:
     torch.set_num_threads(1)
     numbers = np.arange(50)
     material = Material(_good(50), numbers, numbers * 0, np.zeros((0, FRAME, FRAME), dtype=np.uint8))
-    settings = AdmissionSettings(steps=3, batch=8, pool=10, views=1)
-    assert train_admission(material, made.task(), settings) == train_admission(material, made.task(), settings)
+    settings = AdmissionSettings(steps=21, batch=8, pool=10, views=1)
+    heard: list[int] = []
+    first = train_admission(material, made.task(), settings, heard.append)
+    assert first == train_admission(material, made.task(), settings)
+    assert heard == [10, 20]
 
 
 def test_too_few_groups_are_refused() -> None:

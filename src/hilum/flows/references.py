@@ -108,11 +108,10 @@ def _admission(looked: Looked) -> bytes | None:
     good = np.stack(frames)
     groups = made.groups[made.parts["train"]]
     strangers = np.zeros((0, FRAME, FRAME), dtype=np.uint8)
-    made.listener.stage("training the admission network")
+    material = GoodAndOther(good, groups, np.zeros(len(good), dtype=np.int64), strangers)
+    made.listener.stage("training the admission network", settings.steps)
     try:
-        return train_admission(
-            GoodAndOther(good, groups, np.zeros(len(good), dtype=np.int64), strangers), task, settings
-        )
+        return train_admission(material, task, settings, made.listener.done)
     except DataError as error:
         made.listener.say(f"no admission network: {error}")
         return None

@@ -7,6 +7,7 @@ views, so that the worst source loses at most the budget at each fault.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -25,6 +26,7 @@ from hilum.learn.views import MILD, WIDE, plain, view
 from hilum.task import Task
 
 FRAME = 128  # pixels of a frame's side
+TOLD_EVERY = 10  # steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +88,12 @@ def frame(image: Image, task: Task) -> NDArray[np.uint8]:
     return np.asarray(np.rint(np.clip(small, 0, 1) * 255), dtype=np.uint8)
 
 
-def train_admission(material: Material, task: Task, settings: AdmissionSettings | None = None) -> bytes:
+def train_admission(
+    material: Material, task: Task, settings: AdmissionSettings | None = None, told: Callable[[int], None] | None = None
+) -> bytes:
     """Train on one thread-set of the caller's choosing; returns the bytes of `admission.onnx`.
+
+    told: hears now and then how many of the steps are done.
 
     Raises:
         DataError: fewer than 40 groups, too few to set a threshold on.
@@ -95,7 +101,7 @@ def train_admission(material: Material, task: Task, settings: AdmissionSettings 
     settings = settings or AdmissionSettings()
     generator = np.random.default_rng(settings.seed)
     learn, aside = _apart(material, settings, generator)
-    network = _fit(_Draw(material, learn, task, settings, generator), settings)
+    network = _fit(_Draw(material, learn, task, settings, generator), settings, told or (lambda _: None))
     thresholds = _thresholds(network, material, aside, task, settings)
     return to_onnx(network, thresholds)
 
@@ -168,19 +174,21 @@ def _shares(groups: NDArray[np.int64], sources: NDArray[np.int64]) -> NDArray[np
     return np.asarray(weights / weights.sum(), dtype=np.float64)
 
 
-def _fit(draw: _Draw, settings: AdmissionSettings) -> AdmissionNetwork:
+def _fit(draw: _Draw, settings: AdmissionSettings, told: Callable[[int], None]) -> AdmissionNetwork:
     torch.manual_seed(settings.seed)
     network = AdmissionNetwork()
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total_steps=settings.steps, pct_start=0.1)
     loss = nn.CrossEntropyLoss()
     network.train()
-    for _ in range(settings.steps):
+    for step in range(settings.steps):
         pixels, targets = draw()
         optimiser.zero_grad()
         loss(network(pixels.float()), targets).backward()
         optimiser.step()
         schedule.step()
+        if (step + 1) % TOLD_EVERY == 0:
+            told(step + 1)
     return network.eval()
 
 
