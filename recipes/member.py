@@ -40,7 +40,7 @@ def notes_of(member: Member, results: Sequence[TrainedNetwork], network: nn.Modu
     return {
         "start": origin(network),
         "epochs": member.settings.epochs + later,
-        "seconds": sum(result.seconds for result in results),
-        "computing": results[0].computing,
+        "seconds": round(sum(result.seconds for result in results)),
+        "computing": round(results[0].computing, 3),
         "seed": member.seed,
     }

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
 from hilum.errors import HilumError
 from hilum.model.package import CARD, Package, Trust, open_package
 from hilum.registry.pins import Known, champion_for, known_packages, trust
@@ -53,10 +56,21 @@ def by_digest(settings: Settings, digest: str | None) -> Package | None:
     return None if known is None else opened(settings, known)
 
 
-def card_of(package: Package) -> str:
-    """The card for people: without the front matter, which is for catalogues."""
+def card_of(package: Package) -> Markup:
+    """The card as HTML, below a heading of the page; without the front matter, which is for catalogues.
+
+    HTML inside a card is shown as text.
+    """
     card = package.read(CARD).decode()
-    return card.split("---", 2)[-1].strip() if card.startswith("---") else card
+    said = card.split("---", 2)[-1].strip() if card.startswith("---") else card
+    tokens = _MARKDOWN.parse(said)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+    return Markup(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))  # noqa: S704 - html=False: all text is escaped
+
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 
 def label_of(task: Task | None, name: str) -> Label:
