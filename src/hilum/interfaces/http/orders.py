@@ -63,11 +63,12 @@ def taken(parts: Parts, order: Order, sender: Sender) -> Work:
     Raises:
         Problem: the key is too long, or empty (400). KeyReused: it was used for something else.
     """
-    known, identity = works_of(parts), None
-    if sender.key is not None:
-        identity = keyed_id(derived(parts.secret, order.kind), sender.caller, sender.key)
+    known = works_of(parts)
+    if sender.key is None:
+        return known.begin(order.kind, order.title, order.arguments, sender.caller, order.files)
+    identity = keyed_id(derived(parts.secret, order.kind), sender.caller, sender.key)
     work = known.begin(order.kind, order.title, order.arguments, sender.caller, order.files, identity=identity)
-    there = {path.name: path.read_bytes() for path in known.folder(work.id).glob(ZIP)} if identity else order.files
+    there = {path.name: path.read_bytes() for path in known.folder(work.id).glob(ZIP)}
     if not order.same(work.arguments) or there != order.files:
         raise KeyReused(f"this Idempotency-Key was used for another {NAMES[order.kind]}")
     return work
