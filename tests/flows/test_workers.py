@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import signal
@@ -11,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hilum.errors import InputError, PackageDamaged, Stopping, UnreadableImage, UsageError
@@ -50,12 +50,6 @@ def said(found: Sequence[Found | InputError]) -> list[list[str] | str]:
     return [str(one) if isinstance(one, InputError) else [told.middle for told in one.told] for one in found]
 
 
-def own() -> set[int]:
-    """The workers of this process that live."""
-    found = {child.pid for child in multiprocessing.active_children() if child.name == "hilum-worker"}
-    return {number for number in found if number is not None}
-
-
 class Acts:
     """An option that does something when it arrives in the worker."""
 
@@ -87,7 +81,7 @@ def test_several_are_asked_at_once_and_each_gets_its_own(workers: Workers, desk:
 
 def test_one_that_died_while_idle_is_replaced(workers: Workers, desk: Desk) -> None:
     workers.open([desk])
-    for worker in own():
+    for worker in workers.numbers:
         os.kill(worker, signal.SIGKILL)
     assert len([one for one in workers.find(films(), desk, nobody) if isinstance(one, Found)]) == 3
 
@@ -150,11 +144,32 @@ def test_a_package_that_was_changed_meanwhile_is_not_opened(workers: Workers, tm
         workers.open([desk])
 
 
+def test_they_share_the_memory_of_what_is_open(workers: Workers, desk: Desk) -> None:
+    workers.open([desk])
+    first, second = workers.numbers
+    assert psutil.Process(second).ppid() == first
+    unique = psutil.Process(second).memory_full_info().uss
+    assert unique < 0.5 * psutil.Process(second).memory_info().rss
+
+
+def test_one_forked_from_another_that_has_died_since_goes_on(workers: Workers, desk: Desk) -> None:
+    workers.open([desk])
+    first, second = workers.numbers
+    os.kill(first, signal.SIGKILL)
+    expected = said(Here().find(films()[:1], desk, nobody))
+    for _ in range(4):
+        assert said(workers.find(films()[:1], desk, nobody)) == expected
+    assert second in workers.numbers
+    workers.open([desk])
+    assert psutil.Process(workers.numbers[1]).ppid() == workers.numbers[0]
+
+
 def test_closed_ones_leave_no_process_and_take_nothing(desk: Desk) -> None:
     workers = Workers(2)
     workers.open([desk])
-    assert len(own()) == 2
+    living = [psutil.Process(number) for number in workers.numbers]
+    assert len(living) == 2
     workers.close()
-    assert own() == set()
+    assert psutil.wait_procs(living, timeout=30)[1] == []
     with pytest.raises(Stopping):
         workers.find(films(), desk, nobody)

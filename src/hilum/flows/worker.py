@@ -6,12 +6,14 @@ A question is (verb, what, who sends) and then the bytes of each file by itself,
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,39 @@ class Opened:
         gc.collect()
 
 
+class Children:
+    """Processes that were forked from this one: they share the memory of what is open here."""
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self.is_one = False  # this process was forked itself
+
+    def forked(self, pipe: Connection) -> Connection:
+        """The pipe of whoever returns: in the child the one that came with the question.
+
+        Safe because nothing runs beside: a pass takes one thread, and OpenCV's are off.
+        """
+        theirs = Connection(reduction.recv_handle(pipe))
+        self._reap()
+        gc.freeze()  # collections would write to pages that are shared
+        number = os.fork()
+        if number == 0:
+            pipe.close()
+            self._numbers, self.is_one = [], True
+            return theirs
+        theirs.close()
+        self._numbers.append(number)
+        pipe.send(("done", number))
+        return pipe
+
+    def _reap(self) -> None:
+        for number in list(self._numbers):
+            with suppress(ChildProcessError):
+                if os.waitpid(number, os.WNOHANG) == (0, 0):
+                    continue
+            self._numbers.remove(number)
+
+
 def _speaker(folder: Path, digest: str) -> Speaker:
     return Speaker(open_package(folder, Trust(pinned=(digest,))))
 
@@ -89,10 +124,21 @@ def work(pipe: Connection) -> None:
     """Answer until the server is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches the whole group; the server answers who waits first
     cv2.setNumThreads(0)
-    opened = Opened()
+    children = Children()
+    try:
+        _listen(pipe, Opened(), children)
+    finally:
+        if children.is_one:  # what libraries do at the end of a process waits for threads that a fork does not have
+            os._exit(0)
+
+
+def _listen(pipe: Connection, opened: Opened, children: Children) -> None:
     with suppress(EOFError, OSError):
         while True:
             verb, about, senders = pipe.recv()
+            if verb == "fork":
+                pipe = children.forked(pipe)
+                continue
             files = [File(pipe.recv_bytes(), name, options) for name, options in senders]
             pipe.send(("done", _outcome(partial(_done, verb, about, files, opened, pipe))))
 

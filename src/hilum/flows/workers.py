@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
+import select
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from hilum.errors import InputError, PackageDamaged, Stopping, UnreadableImage
 from hilum.flows import worker
@@ -37,7 +40,13 @@ class Workers:
         self._idle = threading.Condition()
         self._all = [_Worker(seconds) for _ in range(count)]
         self._free = list(self._all)
+        self._opening = threading.Lock()
         self._open = True
+
+    @property
+    def numbers(self) -> list[int]:
+        """The process ids of those that were started and not ended since."""
+        return [each.number for each in self._all if each.number is not None]
 
     def find(self, files: Sequence[File], desk: Desk, readable: Readable) -> list[Found | InputError]:
         """What is told of each file, in their order.
@@ -56,21 +65,25 @@ class Workers:
     def open(self, desks: Sequence[Desk]) -> None:
         """Have every process open these desks before it is asked, and let go of others; one process after another.
 
+        The first one opens them, the others are forked from it anew and so share the memory of the models.
+
         Raises:
             PackageError: a package must not be used.
         """
         names = [worker.name_of(desk) for desk in desks]
 
-        def open_in(each: _Worker) -> None:
-            with self._taken(each) as one:
+        for speaker in (speaker for desk in desks for speaker in desk.speakers):
+            speaker.package.let_go()  # the graphs are opened elsewhere
+        first, *others = self._all
+        with self._opening:
+            with self._taken(first):
                 try:
-                    one.open(names)
+                    first.open(names)
                 except _Gone:  # it may have died while idle: a new one opens them
-                    one.open_anew(names)
-
-        at_once = 1 if any(each.runs for each in self._all) else len(self._all)  # all at once would keep who waits
-        with ThreadPoolExecutor(at_once, "opening") as pool:
-            list(pool.map(open_in, self._all))
+                    first.open_anew(names)
+            for each in others:
+                with self._taken(each), self._taken(first):
+                    each.become(first)
 
     def close(self) -> None:
         """End them, whatever they do: who waits in the line was answered before."""
@@ -118,13 +131,13 @@ class _Worker:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._process: BaseProcess | None = None
+        self._process: _Process | None = None
         self._pipe: Connection | None = None
 
     @property
-    def runs(self) -> bool:
-        """Whether there is a process."""
-        return self._process is not None
+    def number(self) -> int | None:
+        """The process id, where there is a process."""
+        return None if self._process is None else self._process.number
 
     def find(self, files: Sequence[File], name: DeskName, readable: Readable) -> list[Found | InputError]:
         """Raises _Gone where it does not answer any more."""
@@ -143,6 +156,36 @@ class _Worker:
             raise PackageDamaged(
                 f"a worker died when it opened the models ({error}): is there enough memory?"
             ) from error
+
+    def become(self, other: _Worker) -> None:
+        """Be a fork of another, which has opened what is needed; where that cannot be, a process of its own, later."""
+        self.end()
+        if not hasattr(os, "pidfd_open"):
+            return
+        ours, theirs = multiprocessing.get_context("spawn").Pipe()
+        try:
+            self._process = _Forked(other.fork(theirs))
+            self._pipe = ours
+        except (_Gone, OSError) as error:
+            ours.close()
+            log.warning("a worker could not be forked (%s): it is started by itself", error)
+        finally:
+            theirs.close()
+
+    def fork(self, theirs: Connection) -> int:
+        """The process id of a new one that listens to `theirs`; raises _Gone."""
+        whole = False
+        try:
+            pipe = self._pipe or self._started()
+            with _gone():
+                pipe.send(("fork", None, ()))
+                reduction.send_handle(pipe, theirs.fileno(), self.number)
+            number = int(self._heard(pipe)[1])
+            whole = True
+        finally:
+            if not whole:
+                self.end()
+        return number
 
     def _asked(self, what: tuple[Any, ...], files: Sequence[File], readable: Readable) -> Any:
         """Its answer; where there is none the process is ended, and the next question starts another."""
@@ -166,20 +209,22 @@ class _Worker:
             for file in files:
                 pipe.send_bytes(file.data)
         while True:
-            with _gone():
-                if not pipe.poll(self._seconds):
-                    raise TimeoutError(f"silent for {self._seconds:g} s")
-                verb, said = pipe.recv()
+            verb, said = self._heard(pipe)
             if verb == "done":
                 return said
             readable(said)
 
+    def _heard(self, pipe: Connection) -> tuple[str, Any]:
+        with _gone():
+            if not pipe.poll(self._seconds):
+                raise TimeoutError(f"silent for {self._seconds:g} s")
+            verb, said = pipe.recv()
+        return verb, said
+
     def _started(self) -> Connection:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([worker.__name__])
+        context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self._process = context.Process(target=worker.work, args=(theirs,), daemon=True, name="hilum-worker")
-        self._process.start()
+        self._process = _Started(context.Process(target=worker.work, args=(theirs,), daemon=True, name="hilum-worker"))
         theirs.close()
         self._pipe = ours
         return ours
@@ -189,10 +234,45 @@ class _Worker:
         if self._pipe is not None:
             self._pipe.close()
         if self._process is not None:
-            self._process.join(1)
-            if self._process.is_alive():
-                with suppress(OSError):
-                    self._process.kill()
-                self._process.join()
-            self._process.close()
+            self._process.end()
         self._pipe = self._process = None
+
+
+class _Process(Protocol):
+    number: int
+
+    def end(self) -> None: ...
+
+
+class _Started:
+    """A process of `multiprocessing`."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        self._process = process
+        process.start()
+        self.number = int(process.pid or 0)
+
+    def end(self) -> None:
+        """It leaves when its pipe is closed, or is made to."""
+        self._process.join(1)
+        if self._process.is_alive():
+            with suppress(OSError):
+                self._process.kill()
+            self._process.join()
+        self._process.close()
+
+
+class _Forked:
+    """A process that a worker forked, held by a descriptor: its number may be another's once it is gone."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._held = os.pidfd_open(number)
+
+    def end(self) -> None:
+        """It leaves when its pipe is closed, or is made to."""
+        if not select.select([self._held], [], [], 1)[0]:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._held, signal.SIGKILL)
+            select.select([self._held], [], [], 60)
+        os.close(self._held)

@@ -80,6 +80,10 @@ class Package:
         kept = self.fresh.pop(file, None)
         return _checked(self.folder, file, self.manifest["files"]) if kept is None else kept
 
+    def let_go(self) -> None:
+        """Keep no bytes for `read`: who answers has opened the package elsewhere."""
+        self.fresh.clear()
+
     @property
     def reference(self) -> str:
         """name@version."""

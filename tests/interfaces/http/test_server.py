@@ -6,16 +6,14 @@ import io
 import json
 import logging
 import os
-import random
 import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -76,23 +74,22 @@ def test_sigterm_answers_who_was_taken_and_ends_well(process) -> None:
 
 
 def workers_of(server: int) -> list[psutil.Process]:
-    """The processes that answer: those below the one that forks them."""
-    forker = [one for one in psutil.Process(server).children() if "forkserver" in " ".join(one.cmdline())]
-    return [worker for one in forker for worker in one.children()]
+    """The processes that answer: the first one, and those that were forked from it."""
+    below = psutil.Process(server).children(recursive=True)
+    return [one for one in below if one.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(one.cmdline())]
 
 
 @pytest.mark.parametrize("process", ["2"], indirect=True)
 def test_workers_that_are_killed_under_load_cost_nobody_an_answer(process) -> None:
     running, url = process
     ask(url, -1)
-    assert len(workers_of(running.pid)) == 2
+    workers = workers_of(running.pid)
+    assert len(workers) == 2
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(ask, url, i) for i in range(60)]
-        for _ in range(3):
-            next(as_completed(answers[20:])).result(90)
-            while not (living := workers_of(running.pid)):
-                time.sleep(0.01)  # both have just died, or are being forked
-            random.choice(living).kill()
+        for worker, when in zip(workers, (20, 40), strict=True):
+            answers[when].result(90)
+            worker.kill()
         assert [one.result(90)["prediction"]["class"] for one in answers] == ["normal"] * 60
 
 
