@@ -29,7 +29,7 @@ def films(bucket: str) -> str:
     store = obstore.store.from_url(bucket)
     for film in FILMS:
         obstore.put(store, f"films/{film.name}", film.read_bytes())
-    for name in ("films/.DS_Store", "films/notes.txt", "films/__MACOSX/1.png"):
+    for name in ("films/.DS_Store", "films/notes.txt", "films/__MACOSX/1.png", "films/__pycache__/a.pyc"):
         obstore.put(store, name, b"x")
     obstore.put(store, "films/broken.png", b"\x89PNG\r\n\x1a\n and no more")
     return f"{bucket}/films"

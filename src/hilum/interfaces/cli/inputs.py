@@ -81,6 +81,6 @@ def _files(folder: str) -> Iterator[Item]:
 def _is_stray(path: str) -> bool:
     """Whether a path below the folder that was named is hidden, the system's own, or text."""
     *folders, name = path.lstrip("/").split("/")
-    if any(part.startswith(".") or part == "__MACOSX" for part in (*folders, name)):
+    if any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in (*folders, name)):
         return True
     return name.lower() in STRAY or PurePosixPath(name).suffix.lower() in TEXT
