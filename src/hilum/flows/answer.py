@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from hilum.errors import InputError
-from hilum.flows.predict import Desk, File, Options
+from hilum.flows.predict import Desk, File, Options, Readable
 from hilum.flows.told import Found, Told, as_json
 from hilum.gate.gate import GATE_VERSION
 from hilum.monitor.meters import Meters
@@ -88,9 +88,7 @@ class _Draft:
 class Finds(Protocol):
     """Whoever decodes files and asks the networks."""
 
-    def find(
-        self, files: Sequence[File], desk: Desk, readable: Callable[[Sequence[int]], None]
-    ) -> list[Found | InputError]: ...
+    def find(self, files: Sequence[File], desk: Desk, readable: Readable) -> list[Found | InputError]: ...
 
 
 class Clerk:

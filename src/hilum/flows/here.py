@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from hilum.errors import InputError
-from hilum.flows.predict import Desk, File, predict_all
+from hilum.flows.predict import Desk, File, Readable, predict_all
 from hilum.flows.told import Found, found_of
-
-Readable = Callable[[Sequence[int]], None]
 
 
 class Here:

@@ -21,6 +21,8 @@ from hilum.image.prepare import network_input
 from hilum.model.calibration import Prevalence
 from hilum.model.engine import Outputs
 
+Readable = Callable[[Sequence[int]], None]  # hears the places of the files that can be read
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -77,7 +79,7 @@ def predict(data: bytes, name: str, desk: Desk, options: Options) -> tuple[Answe
 
 
 def predict_all(
-    files: Sequence[File], desk: Desk, readable: Callable[[Sequence[int]], None] | None = None
+    files: Sequence[File], desk: Desk, readable: Readable | None = None
 ) -> list[tuple[Answer, ...] | InputError]:
     """Answer every frame of several files, each network asked once for all of them; one entry a file, in their order.
 

@@ -22,8 +22,7 @@ from typing import Any, Protocol, cast
 
 from hilum.errors import InputError, PackageDamaged, Stopping, UnreadableImage
 from hilum.flows import worker
-from hilum.flows.here import Readable
-from hilum.flows.predict import Desk, File
+from hilum.flows.predict import Desk, File, Readable
 from hilum.flows.told import Found
 from hilum.flows.worker import DeskName
 

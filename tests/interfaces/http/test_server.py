@@ -79,12 +79,19 @@ def workers_of(server: int) -> list[psutil.Process]:
     return [one for one in below if one.status() != psutil.STATUS_ZOMBIE and "spawn_main" in " ".join(one.cmdline())]
 
 
-@pytest.mark.parametrize("process", ["2"], indirect=True)
-def test_workers_that_are_killed_under_load_cost_nobody_an_answer(process) -> None:
+@pytest.fixture
+def workers(process) -> list[psutil.Process]:
+    """The two processes of a server that has answered."""
     running, url = process
     ask(url, -1)
-    workers = workers_of(running.pid)
-    assert len(workers) == 2
+    found = workers_of(running.pid)
+    assert len(found) == 2
+    return found
+
+
+@pytest.mark.parametrize("process", ["2"], indirect=True)
+def test_workers_that_are_killed_under_load_cost_nobody_an_answer(process, workers) -> None:
+    _, url = process
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(ask, url, i) for i in range(60)]
         for worker, when in zip(workers, (20, 40), strict=True):
@@ -94,13 +101,9 @@ def test_workers_that_are_killed_under_load_cost_nobody_an_answer(process) -> No
 
 
 @pytest.mark.parametrize("process", ["2"], indirect=True)
-def test_workers_do_not_outlive_a_server_that_was_killed(process) -> None:
-    running, url = process
-    ask(url, -1)
-    left = workers_of(running.pid)
-    assert len(left) == 2
-    running.kill()
-    gone, alive = psutil.wait_procs(left, timeout=60)
+def test_workers_do_not_outlive_a_server_that_was_killed(process, workers) -> None:
+    process[0].kill()
+    gone, alive = psutil.wait_procs(workers, timeout=60)
     assert (len(gone), alive) == (2, [])
 
 
