@@ -41,8 +41,8 @@ def test_pages_follow_one_another_without_a_gap(server: Running) -> None:
     assert page["total"] >= len(SAMPLES)
 
 
-def asked_of(server: Running, path: str) -> int:
-    """How many questions the database is asked for a page."""
+def asked_once(server: Running, path: str) -> int:
+    """How many questions the database is asked while a page is made; by others too, who work beside it."""
     counted, engine = [], server.parts.records._engine
 
     def count(*asked: object) -> None:
@@ -54,6 +54,11 @@ def asked_of(server: Running, path: str) -> int:
     finally:
         event.remove(engine, "before_cursor_execute", count)
     return len(counted)
+
+
+def asked_of(server: Running, path: str) -> int:
+    """How many questions the page itself asks: the fewest of a few goes, the server's own rounds fall into some."""
+    return min(asked_once(server, path) for _ in range(4))
 
 
 @pytest.mark.parametrize("path", ["/predictions", "/app/history"])
