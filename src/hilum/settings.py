@@ -13,6 +13,9 @@ import platformdirs
 from hilum.errors import UsageError
 
 
+MOST_SERVE_WORKERS = 8  # the one event loop before them has little use for more
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One knob: HILUM_<NAME>."""
@@ -60,13 +63,13 @@ SETTINGS = (
     Setting(
         "OIDC_ROLES", "", "Roles by value of the claim, as radiology=reviewer,ml=engineer,*=reader. No match: refused."
     ),
-    Setting("SERVE_THREADS", "0", "Threads that answer. 0: one for each core. Of no use beside SERVE_WORKERS."),
+    Setting("SERVE_THREADS", "0", "Threads that answer where SERVE_WORKERS is 0. 0: one for each core."),
     Setting(
         "SERVE_WORKERS",
-        "0",
-        "Processes that decode images and ask the networks, apart from the server. 0: threads of the server do it, "
-        "which takes a third less memory; one for each core answers more requests a second, and a decoder that crashes "
-        "takes nobody along.",
+        "auto",
+        "Processes that decode images and ask the networks, apart from the server, which then answers more requests a "
+        "second and outlives a decoder that crashes. auto: one for each core, 8 at most, none where there is one core. "
+        "0: threads of the server do it, which takes a fifth less memory.",
     ),
     Setting("QUEUE", "256", "Requests that may wait; one more is refused with 503."),
     Setting("DEADLINE_MS", "10000", "Longest wait in milliseconds before the work begins; later is refused with 504."),
@@ -159,7 +162,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         oidc_claim=raw["OIDC_CLAIM"],
         oidc_roles=raw["OIDC_ROLES"],
         serve_threads=_number("SERVE_THREADS", raw) or cores,
-        serve_workers=_number("SERVE_WORKERS", raw),
+        serve_workers=_serve_workers(raw, cores),
         queue=_number("QUEUE", raw),
         deadline_ms=_number("DEADLINE_MS", raw),
         upload_bytes=_number("UPLOAD_BYTES", raw),
@@ -189,6 +192,12 @@ def _number(name: str, raw: Mapping[str, str]) -> int:
     if value < 0:
         raise UsageError(f"HILUM_{name}={value}: must not be negative")
     return value
+
+
+def _serve_workers(raw: Mapping[str, str], cores: int) -> int:
+    if raw["SERVE_WORKERS"] != "auto":
+        return _number("SERVE_WORKERS", raw)
+    return min(cores, MOST_SERVE_WORKERS) if cores > 1 else 0
 
 
 def _address(name: str, raw: Mapping[str, str]) -> str:

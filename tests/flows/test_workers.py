@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from hilum.errors import InputError, PackageDamaged, Stopping, UnreadableImage, UsageError
+from hilum.flows.evidence import Drawing
 from hilum.flows.here import Here
 from hilum.flows.predict import Desk, File, Options
 from hilum.flows.speaker import Speaker
@@ -162,6 +163,33 @@ def test_one_forked_from_another_that_has_died_since_goes_on(workers: Workers, d
     assert second in workers.numbers
     workers.open([desk])
     assert psutil.Process(workers.numbers[1]).ppid() == workers.numbers[0]
+
+
+@pytest.mark.parametrize("method", ["cam", "occlusion"])
+def test_they_draw_what_is_drawn_in_one_process(workers: Workers, desk: Desk, method: str) -> None:
+    data, wanted = films()[0].data, Drawing(1, method)
+    assert workers.draw(data, desk, wanted) == Here().draw(data, desk, wanted)
+    (number,) = workers.numbers
+    wait = time.monotonic() + 30
+    while [one for one in psutil.Process(number).children() if one.status() != psutil.STATUS_ZOMBIE]:
+        assert time.monotonic() < wait
+
+
+def test_long_drawings_keep_nobody_from_an_answer(desk: Desk) -> None:
+    workers = Workers(1)
+    workers.open([desk])
+    with ThreadPoolExecutor(1) as pool:
+        drawn = pool.submit(workers.draw, films()[0].data, desk, Drawing(1, "occlusion"))
+        while not (beside := workers.numbers[1:]):
+            time.sleep(0.01)
+        assert isinstance(workers.find(films()[:1], desk, nobody)[0], Found)
+        os.kill(beside[0], signal.SIGKILL)
+        with pytest.raises(UnreadableImage, match="has died"):
+            drawn.result()
+    with pytest.raises(UnreadableImage):
+        workers.draw(b"no image", desk, Drawing(1, "cam"))
+    assert isinstance(workers.find(films()[:1], desk, nobody)[0], Found)
+    workers.close()
 
 
 def test_closed_ones_leave_no_process_and_take_nothing(desk: Desk) -> None:

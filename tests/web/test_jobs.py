@@ -18,10 +18,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from hilum.errors import InputError
 from hilum.flows.answer import Ask, Reply
-from hilum.flows.shown import grey_png
 from hilum.image.decode import decode
 from hilum.interfaces.web import jobs_page as page_module
 from hilum.jobs.behind import Behind
+from hilum.model.overlay import grey_png
 from tests.conftest import ROOT
 from tests.image.made import dicom_bytes, dicom_set
 from tests.interfaces.http.forms import TYPE, form

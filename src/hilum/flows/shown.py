@@ -6,19 +6,24 @@ import json
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import NotFound, UsageError
 from hilum.flows.desks import Desks
+from hilum.flows.evidence import Drawing
+from hilum.flows.predict import Desk
 from hilum.flows.prediction import PIXELS
 from hilum.image.decode import decode
 from hilum.image.image import Image
-from hilum.image.prepare import as_seen, network_input
-from hilum.model.explain import heatmap, in_frame, occlusion
 from hilum.records.entry import Record
 from hilum.storage.images import Images
+
+
+class Draws(Protocol):
+    """Whoever draws."""
+
+    def draw(self, data: bytes, desk: Desk, wanted: Drawing) -> bytes: ...
 
 
 class Where(Protocol):
@@ -28,6 +33,8 @@ class Where(Protocol):
     def images(self) -> Images: ...
     @property
     def desks(self) -> Desks: ...
+    @property
+    def finder(self) -> Draws: ...
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,8 +57,8 @@ def shown(record: Record, where: Where, frame: int = 0) -> Shown:
     return Shown(images[frame].pixels, len(images))
 
 
-def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) -> NDArray[np.float32]:
-    """(H, W) float32 in [0, 1]: evidence for the class answered, or for `label`, by the package that answered.
+def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) -> bytes:
+    """Evidence for the class answered, or for `label`, by the package that answered: a grey PNG, white = strongest.
 
     Raises:
         NotFound: the image is gone. UsageError: the image was refused, or there is no such class.
@@ -60,35 +67,23 @@ def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) 
     wanted = label or record.entry.columns.label
     if record.entry.columns.digest is None or wanted is None:
         raise UsageError("the image was refused: there is no evidence to show")
-    (speaker,) = where.desks.desk("auto", record.entry.columns.digest).speakers
-    classes = speaker.package.task.classes
-    if wanted not in classes:
-        raise UsageError(f"{wanted!r} is no class of {speaker.package.task.name}; there are: {', '.join(classes)}")
-    image, index = frame_of(record, where), classes.index(wanted)
-    prepared = json.loads(record.entry.body).get("input") == PIXELS
-    pixels = network_input(image, speaker.package.preparation, prepared=prepared)
-    preparation = as_seen(speaker.package.preparation, prepared=prepared)
-    if method == "occlusion":
-        return in_frame(occlusion(speaker.probabilities, pixels, index), image, preparation)
-    return heatmap(speaker.engine.run(pixels[None]).maps[0], index, image, preparation).values
-
-
-def frame_of(record: Record, where: Where) -> Image:
-    """The very frame that the record speaks of."""
-    images = frames_of(record, where)
-    return images[min(int(json.loads(record.entry.body).get("frame") or 0), len(images) - 1)]
+    desk = where.desks.desk("auto", record.entry.columns.digest)
+    task = desk.speakers[0].package.task
+    if wanted not in task.classes:
+        raise UsageError(f"{wanted!r} is no class of {task.name}; there are: {', '.join(task.classes)}")
+    said = json.loads(record.entry.body)
+    prepared = said.get("input") == PIXELS
+    drawing = Drawing(task.classes.index(wanted), method, int(said.get("frame") or 0), prepared)
+    return where.finder.draw(kept(record, where), desk, drawing)
 
 
 def frames_of(record: Record, where: Where) -> tuple[Image, ...]:
     """All frames of the kept file."""
+    return decode(kept(record, where), name="kept image")
+
+
+def kept(record: Record, where: Where) -> bytes:
+    """The kept file."""
     if record.entry.columns.image is None:
         raise NotFound("the image was not kept: whoever sent it, or the operator, chose so")
-    return decode(where.images.get(record.entry.columns.image), name="kept image")
-
-
-def grey_png(values: NDArray[np.float32]) -> bytes:
-    """(H, W) float32 in [0, 1] -> an 8-bit grey PNG."""
-    done, data = cv2.imencode(".png", np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
-    if not done:
-        raise ValueError("the picture cannot be written as PNG")
-    return data.tobytes()
+    return where.images.get(record.entry.columns.image)

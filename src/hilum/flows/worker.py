@@ -1,4 +1,4 @@
-"""Files on a pipe -> what is told of them: a process that decodes and asks the networks, apart from the server.
+"""Files on a pipe -> what is told of them or drawn: a process that decodes and asks the networks, not the server.
 
 A question is (verb, what, who sends) and then the bytes of each file by itself, so that large ones are copied once.
 """
@@ -96,7 +96,6 @@ class Children:
         Safe because nothing runs beside: a pass takes one thread, and OpenCV's are off.
         """
         theirs = Connection(reduction.recv_handle(pipe))
-        self._reap()
         gc.freeze()  # collections would write to pages that are shared
         number = os.fork()
         if number == 0:
@@ -108,7 +107,8 @@ class Children:
         pipe.send(("done", number))
         return pipe
 
-    def _reap(self) -> None:
+    def reap(self) -> None:
+        """Let go of those that have ended."""
         for number in list(self._numbers):
             with suppress(ChildProcessError):
                 if os.waitpid(number, os.WNOHANG) == (0, 0):
@@ -136,6 +136,7 @@ def _listen(pipe: Connection, opened: Opened, children: Children) -> None:
     with suppress(EOFError, OSError):
         while True:
             verb, about, senders = pipe.recv()
+            children.reap()
             if verb == "fork":
                 pipe = children.forked(pipe)
                 continue
@@ -156,4 +157,7 @@ def _outcome(what: Callable[[], Any]) -> Any:
 def _done(verb: str, about: Any, files: Sequence[File], opened: Opened, pipe: Connection) -> Any:
     if verb == "open":
         return opened.only(about)
+    if verb == "draw":
+        name, wanted = about
+        return Here().draw(files[0].data, opened.desk(name), wanted)
     return Here().find(files, opened.desk(about), lambda places: pipe.send(("readable", places)))

@@ -1,4 +1,4 @@
-"""Files -> what is told of them, by processes that decode and ask the networks, each for one batch at a time.
+"""Files -> what is told of them or drawn, by processes that decode and ask the networks, each for one batch at a time.
 
 A process that dies of a file (a crash inside a decoder, no memory) takes nobody along: another is started and asked for
 the files of that batch one at a time; the one that kills it again cannot be used.
@@ -22,6 +22,7 @@ from typing import Any, Protocol, cast
 
 from hilum.errors import InputError, PackageDamaged, Stopping, UnreadableImage
 from hilum.flows import worker
+from hilum.flows.evidence import Drawing
 from hilum.flows.predict import Desk, File, Readable
 from hilum.flows.told import Found
 from hilum.flows.worker import DeskName
@@ -39,13 +40,15 @@ class Workers:
         self._idle = threading.Condition()
         self._all = [_Worker(seconds) for _ in range(count)]
         self._free = list(self._all)
+        self._beside: list[_Worker] = []
+        self._seconds = seconds
         self._opening = threading.Lock()
         self._open = True
 
     @property
     def numbers(self) -> list[int]:
         """The process ids of those that were started and not ended since."""
-        return [each.number for each in self._all if each.number is not None]
+        return [each.number for each in (*self._all, *self._beside) if each.number is not None]
 
     def find(self, files: Sequence[File], desk: Desk, readable: Readable) -> list[Found | InputError]:
         """What is told of each file, in their order.
@@ -60,6 +63,22 @@ class Workers:
             except _Gone as error:
                 log.warning("a worker has died (%s): its %d files are asked for one at a time", error, len(files))
                 return [_alone(one, file, name, partial(readable, [i])) for i, file in enumerate(files)]
+
+    def draw(self, data: bytes, desk: Desk, wanted: Drawing) -> bytes:
+        """Where in an image the evidence lies, by the desk's one package: a grey PNG, white = strongest.
+
+        A drawing of one pass is made by one who answers; one of hundreds by a process that is forked for it.
+
+        Raises:
+            InputError: the image cannot be read. PackageError: the package must not be used.
+            Stopping: they were closed.
+        """
+        name = worker.name_of(desk)
+        with self._taken() if wanted.method == "cam" else self._forked() as one:
+            try:
+                return one.draw(data, name, wanted)
+            except _Gone as error:
+                raise UnreadableImage("kept image", f"who drew it has died ({error})") from error
 
     def open(self, desks: Sequence[Desk]) -> None:
         """Have every process open these desks before it is asked, and let go of others; one process after another.
@@ -87,8 +106,20 @@ class Workers:
     def close(self) -> None:
         """End them, whatever they do: who waits in the line was answered before."""
         self._open = False
-        for each in self._all:
+        for each in (*self._all, *self._beside):
             each.end()
+
+    @contextmanager
+    def _forked(self) -> Iterator[_Worker]:
+        one = _Worker(self._seconds)
+        with self._taken(self._all[0]) as first:
+            self._beside.append(one)
+            one.become(first)
+        try:
+            yield one
+        finally:
+            self._beside.remove(one)
+            one.end()
 
     @contextmanager
     def _taken(self, wanted: _Worker | None = None) -> Iterator[_Worker]:
@@ -104,6 +135,10 @@ class Workers:
             with self._idle:
                 self._free.append(one)
                 self._idle.notify_all()
+
+
+def _nobody(_: Sequence[int]) -> None:
+    """Nobody asks which files can be read."""
 
 
 class _Gone(Exception):
@@ -143,9 +178,14 @@ class _Worker:
         senders = [(file.name, file.options) for file in files]
         return cast("list[Found | InputError]", self._asked(("find", name, senders), files, readable))
 
+    def draw(self, data: bytes, name: DeskName, wanted: Drawing) -> bytes:
+        """Raises _Gone where it does not answer any more."""
+        file = File(data, "kept image")
+        return cast("bytes", self._asked(("draw", (name, wanted), [(file.name, file.options)]), [file], _nobody))
+
     def open(self, names: Sequence[DeskName]) -> None:
         """Raises _Gone where it does not answer any more."""
-        self._asked(("open", names, ()), (), lambda _: None)
+        self._asked(("open", names, ()), (), _nobody)
 
     def open_anew(self, names: Sequence[DeskName]) -> None:
         """Raises PackageDamaged where a new process dies of it, too."""

@@ -54,6 +54,12 @@ def png(picture: Picture) -> bytes:
     return encoded.tobytes()
 
 
+def grey_png(values: NDArray[np.floating]) -> bytes:
+    """Values (H, W) in [0, 1] -> an 8-bit grey PNG, 1 white."""
+    _, encoded = cv2.imencode(".png", np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8))
+    return encoded.tobytes()
+
+
 def _enlarged(values: NDArray[np.float32]) -> NDArray[np.float32]:
     factor = LEAST_SIDE / min(values.shape)
     if factor <= 1:

@@ -98,8 +98,9 @@ def listening(app: ASGIApp) -> Iterator[int]:
 
 @contextmanager
 def running(home: Path, **settings: str) -> Iterator[Running]:
-    """The whole application on its embedded defaults; every role signed in where HILUM_AUTH is on."""
-    parts = assemble(read_settings({"HILUM_HOME": str(home), **{f"HILUM_{k}": v for k, v in settings.items()}}))
+    """The whole application on its embedded defaults, but in one process; every role signed in where AUTH is on."""
+    chosen = {"SERVE_WORKERS": "0", **settings}
+    parts = assemble(read_settings({"HILUM_HOME": str(home), **{f"HILUM_{k}": v for k, v in chosen.items()}}))
     with listening(create_app(parts)) as port:
         server = Running(port, parts)
         if parts.access is not None:

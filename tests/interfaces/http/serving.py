@@ -22,7 +22,7 @@ from tests.interfaces.http.running import Answer
 
 @dataclass
 class Serving:
-    """A server process on loopback; `said` is the file its stderr goes to."""
+    """A server on loopback with the processes that it starts; `said` is the file its stderr goes to."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -50,7 +50,11 @@ class Serving:
         return answer, self._spent() - before
 
     def _spent(self) -> float:
-        return sum(psutil.Process(self.process.pid).cpu_times()[:2])
+        return sum(sum(one.cpu_times()[:4]) for one in self._processes())
+
+    def _processes(self) -> list[psutil.Process]:
+        server = psutil.Process(self.process.pid)
+        return [server, *server.children(recursive=True)]
 
     def raw(self, data: bytes, *, finish: bool = False, seconds: float = 20) -> bytes:
         """Bytes on the wire as they are, and what comes back until the server closes or falls silent."""
@@ -69,10 +73,9 @@ class Serving:
             return got
 
     def peak_bytes(self) -> int:
-        """The most memory the process ever held."""
-        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text())
-        assert found
-        return int(found[1]) * 1024
+        """The most memory that each of its processes ever held, together."""
+        texts = [Path(f"/proc/{one.pid}/status").read_text() for one in self._processes()]
+        return sum(int(size) for text in texts for size in re.findall(r"VmHWM:\s+(\d+) kB", text)) * 1024
 
     def words(self) -> str:
         return self.said.read_text(errors="replace")

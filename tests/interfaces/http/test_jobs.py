@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 
 from hilum.errors import StorageError, UnknownModel
-from hilum.flows.shown import grey_png
 from hilum.image.decode import decode
+from hilum.model.overlay import grey_png
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
 from tests.interfaces.http.running import Answer, Running, running

@@ -24,7 +24,6 @@ from hilum import __version__
 from hilum.errors import Full, HilumError, UnknownModel
 from hilum.flows.answer import Ask, Reply
 from hilum.flows.predict import Desk, Options, check_options
-from hilum.flows.shown import grey_png
 from hilum.interfaces.http.again import again_of
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import read_bytes
@@ -43,6 +42,7 @@ from hilum.interfaces.http.tensors import (
     write_answer,
 )
 from hilum.model.calibration import read_prevalence
+from hilum.model.overlay import grey_png
 from hilum.model.package import Package
 from hilum.parts import Parts
 from hilum.registry.pins import Known, known_packages

@@ -15,11 +15,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hilum.errors import NotFound, UsageError
-from hilum.flows.shown import Shown, grey_png, heatmap_of, shown
+from hilum.flows.shown import Shown, heatmap_of, shown
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import TEXT
 from hilum.interfaces.http.problems import answer
 from hilum.interfaces.http.turns import Turns
+from hilum.model.overlay import grey_png
 from hilum.parts import Parts
 from hilum.records.entry import Columns, Entry, Record
 from hilum.records.query import Query as Wanted
@@ -97,7 +98,7 @@ async def heatmap(
     parts = parts_of(request)
 
     def drawn() -> bytes:
-        return grey_png(heatmap_of(found(parts, name), parts, method=method, label=label))
+        return heatmap_of(found(parts, name), parts, method=method, label=label)
 
     costly: Turns = request.app.state.drawing
     picture = await (costly.run(drawn) if method == "occlusion" else run_in_threadpool(drawn))
