@@ -12,7 +12,6 @@ import platformdirs
 
 from hilum.errors import UsageError
 
-
 MOST_SERVE_WORKERS = 8  # the one event loop before them has little use for more
 
 

@@ -290,7 +290,9 @@ def test_a_model_is_measured_on_a_zip(client: hilum.Client, tmp_path: Path) -> N
     with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
         for path in films:
             archive.write(path, f"{path.stem.split('-')[0]}/{path.name}")
-    said = client.evaluate(tmp_path / "films.zip", "pneumonia-cxr")
+    page = tmp_path / "report.html"
+    said = client.evaluate(tmp_path / "films.zip", "pneumonia-cxr", report=page)
+    assert "<html" in page.read_text(encoding="utf-8")
     assert (said["n"], said["metrics"]["accuracy"]["value"]) == (len(films), 1.0)
     with pytest.raises(UsageError, match="DATA_ROOTS"):
         client.evaluate("/etc", "pneumonia-cxr")

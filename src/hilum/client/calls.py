@@ -69,13 +69,14 @@ def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(response: httpx.Response) -> Any:
-    """The JSON of a response.
+    """The JSON of a response, or the bytes of a page.
 
     Raises:
         HilumError: the one of the tree that the problem's code names.
     """
     if response.is_success:
-        return response.json() if response.content else None
+        page = response.headers.get("content-type", "").startswith("text/html")
+        return response.content if page else response.json() if response.content else None
     raise error_from(response)
 
 

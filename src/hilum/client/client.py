@@ -97,16 +97,22 @@ class Client:
         return self._ask(questions.cancelled(job))
 
     def evaluate(
-        self, source: str | os.PathLike[str], task: str, *, pause: float = 0.5, **given: Any
+        self,
+        source: str | os.PathLike[str],
+        task: str,
+        *,
+        report: str | os.PathLike[str] | None = None,
+        pause: float = 0.5,
+        **given: Any,
     ) -> dict[str, Any]:
         """The evaluation object of a zip of labelled images, or of a folder on the server below HILUM_DATA_ROOTS.
 
-        given: model, operating_point, prevalence.
+        report: where to write its page (HTML). given: model, operating_point, prevalence.
 
         Raises:
             DataError: it cannot be measured; the message says why.
         """
-        return self._done(self._manner.evaluate(source, {"task": task, **given}, pause))
+        return self._done(self._manner.evaluate(source, {"task": task, **given}, report, pause))
 
     def predictions(self, **filters: Any) -> Iterator[Prediction]:
         """What is on record, page after page; filters as in GET /predictions, `label` for its `class`."""

@@ -163,6 +163,11 @@ def measurement(identity: str) -> Question[dict[str, Any] | None]:
     return Question(Call("GET", f"/evaluations/{quote(identity, safe='')}"), read)
 
 
+def measurement_page(identity: str) -> Question[bytes]:
+    """GET /evaluations/{id}/report: the page."""
+    return Question(Call("GET", f"/evaluations/{quote(identity, safe='')}/report"), bytes)
+
+
 def page(filters: Filters, cursor: str | None) -> Question[tuple[list[Prediction], str | None]]:
     """One page of GET /predictions, and where the next one begins."""
     said = filters.parameters() | ({"cursor": cursor} if cursor else {})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import httpx
@@ -94,11 +95,13 @@ class Manner:
             raise DataError(known.error or f"the batch was {known.state}")
         return (yield from self.ask(questions.results(known.id)))
 
-    def evaluate(self, source: Any, given: Mapping[str, Any], pause: float) -> Talk[dict[str, Any]]:
-        """The evaluation object, once it is measured."""
+    def evaluate(self, source: Any, given: Mapping[str, Any], report: Any, pause: float) -> Talk[dict[str, Any]]:
+        """The evaluation object, once it is measured, and its page written to `report` where one is named."""
         identity = yield from self.ask(questions.measured(source, given))
         while (found := (yield from self.ask(questions.measurement(identity)))) is None:
             yield Pause(pause)
+        if report is not None:
+            Path(report).write_bytes((yield from self.ask(questions.measurement_page(identity))))
         return found
 
 
