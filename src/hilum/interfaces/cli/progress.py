@@ -22,10 +22,11 @@ from rich.progress import (
 )
 
 TELL_SECONDS = 0.5  # between two lines of the progress file
+SAY_SECONDS = 30.0  # between two lines of one stage where nobody looks at a terminal
 
 
 class Bars:
-    """A listener of the flows; use as a context manager. Prints one line a stage where nobody looks at a terminal.
+    """A listener of the flows; use as a context manager. Where nobody looks at a terminal: lines, one or two a minute.
 
     file: where the progress is also written as JSON lines: stage, done, total, note, at (seconds since 1970).
     """
@@ -33,6 +34,8 @@ class Bars:
     def __init__(self, *, quiet: bool = False, file: Path | None = None) -> None:
         self._file = file.open("a", encoding="utf-8", buffering=1) if file else None
         self._stage, self._told = "", 0.0
+        self._total: int | None = None
+        self._began = self._said = time.monotonic()
         self._console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self._bars: Progress | None = None
         if self._console.is_terminal and not quiet:
@@ -65,7 +68,8 @@ class Bars:
 
     def stage(self, title: str, total: int | None = None) -> None:
         """Begin a new bar; the one before is finished."""
-        self._stage, self._told = title, 0.0
+        self._stage, self._total, self._told = title, total, 0.0
+        self._began = self._said = time.monotonic()
         self._tell(0, total, "")
         if self._bars is None:
             self._console.print(title)
@@ -77,11 +81,24 @@ class Bars:
         """Move the present bar."""
         if time.monotonic() - self._told >= TELL_SECONDS or count == total:
             self._tell(count, total, note)
-        if self._bars is not None and self._task is not None:
+        if self._bars is None:
+            self._line(count, total or self._total, note)
+        elif self._task is not None:
             if total is None:
                 self._bars.update(self._task, completed=count, note=note)
             else:
                 self._bars.update(self._task, completed=count, total=total, note=note)
+
+    def _line(self, count: int, total: int | None, note: str) -> None:
+        now = time.monotonic()
+        if now - self._said < SAY_SECONDS or not count:
+            return
+        self._said, took = now, now - self._began
+        words = [f"{self._stage}: {count}", f"{_minutes(took)} so far"]
+        if total:
+            words[0] += f" of {total}"
+            words.append(f"about {_minutes(took * (total - count) / count)} left")
+        self._console.print("  " + ", ".join([*words, *([note] if note else [])]), markup=False)
 
     def say(self, text: str) -> None:
         """Print above the bar."""
@@ -99,3 +116,10 @@ class Bars:
             return
         task = self._bars.tasks[-1]
         self._bars.update(self._task, completed=task.total or task.completed, total=task.total or task.completed)
+
+
+def _minutes(seconds: float) -> str:
+    """1:02:03, or 2:03."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,60 @@
+"""Progress where nobody looks at a terminal: a line now and then, with what is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from hilum.interfaces.cli import progress
+from hilum.interfaces.cli.progress import Bars
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    time = monotonic
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(progress, "time", made)
+    return made
+
+
+def test_a_long_stage_says_how_far_it_is_twice_a_minute(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Bars() as bars:
+        bars.stage("training", 1200)
+        for count in range(0, 121, 10):
+            bars.done(count, note="loss 0.5")
+            clock.now += 6.0
+    assert capsys.readouterr().err.splitlines() == [
+        "training",
+        "  training: 50 of 1200, 0:30 so far, about 11:30 left, loss 0.5",
+        "  training: 100 of 1200, 1:00 so far, about 11:00 left, loss 0.5",
+    ]
+
+
+def test_a_short_stage_is_one_line_and_one_without_end_promises_none(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Bars() as bars:
+        bars.stage("reading")
+        bars.done(3)
+        clock.now += 4000
+        bars.done(7)
+        bars.stage("sealing", 2)
+        bars.done(2, 2)
+    assert capsys.readouterr().err.splitlines() == ["reading", "  reading: 7, 1:06:40 so far", "sealing"]
+
+
+def test_nothing_is_said_where_quiet_is_asked_for(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    with Bars(quiet=True) as bars:
+        bars.stage("training", 10)
+        clock.now += 100
+        bars.done(5)
+    assert capsys.readouterr().err == ""
