@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from hilum.errors import UsageError
+from hilum.quota import cores
 
 MOST_SERVE_WORKERS = 8  # the one event loop before them has little use for more
 
@@ -130,14 +131,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     found = os.environ if environment is None else environment
     raw = {s.name: found.get(f"HILUM_{s.name}", s.default) or s.default for s in SETTINGS}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    ours = cores()
     home = Path(raw["HOME"]) if raw["HOME"] else Path(platformdirs.user_data_dir("hilum", appauthor=False))
     return Settings(
         home=home,
         models=Path(raw["MODELS"]) if raw["MODELS"] else shipped_models(),
         data=Path(raw["DATA"]),
-        threads=_number("THREADS", raw) or min(cores, 4),
-        workers=_number("WORKERS", raw) or cores,
+        threads=_number("THREADS", raw) or min(ours, 4),
+        workers=_number("WORKERS", raw) or ours,
         max_pixels=_number("MAX_PIXELS", raw),
         max_bytes=_number("MAX_BYTES", raw),
         max_frames=_number("MAX_FRAMES", raw),
@@ -160,8 +161,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         oidc_client_secret=raw["OIDC_CLIENT_SECRET"],
         oidc_claim=raw["OIDC_CLAIM"],
         oidc_roles=raw["OIDC_ROLES"],
-        serve_threads=_number("SERVE_THREADS", raw) or cores,
-        serve_workers=_serve_workers(raw, cores),
+        serve_threads=_number("SERVE_THREADS", raw) or ours,
+        serve_workers=_serve_workers(raw, ours),
         queue=_number("QUEUE", raw),
         deadline_ms=_number("DEADLINE_MS", raw),
         upload_bytes=_number("UPLOAD_BYTES", raw),
@@ -193,10 +194,10 @@ def _number(name: str, raw: Mapping[str, str]) -> int:
     return value
 
 
-def _serve_workers(raw: Mapping[str, str], cores: int) -> int:
+def _serve_workers(raw: Mapping[str, str], ours: int) -> int:
     if raw["SERVE_WORKERS"] != "auto":
         return _number("SERVE_WORKERS", raw)
-    return min(cores, MOST_SERVE_WORKERS) if cores > 1 else 0
+    return min(ours, MOST_SERVE_WORKERS) if ours > 1 else 0
 
 
 def _address(name: str, raw: Mapping[str, str]) -> str:

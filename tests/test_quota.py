@@ -1,0 +1,39 @@
+"""How many cores are ours: the machine's, or what a container is allowed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hilum.quota import cores
+
+MACHINE = len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("max 100000", MACHINE),
+        ("100000 100000", 1),
+        ("50000 100000", 1),
+        ("6400000 100000", MACHINE),
+        ("nonsense", MACHINE),
+    ],
+)
+def test_the_quota_of_a_container_counts(tmp_path: Path, said: str, expected: int) -> None:
+    (tmp_path / "cpu.max").write_text(f"{said}\n")
+    assert cores(tmp_path) == expected
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(-1, MACHINE), (100_000, 1), (20_000, 1)])
+def test_the_older_files_count_too(tmp_path: Path, quota: int, expected: int) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert cores(tmp_path) == expected
+
+
+def test_without_either_it_is_the_machine(tmp_path: Path) -> None:
+    assert cores(tmp_path / "absent") == MACHINE
