@@ -59,6 +59,18 @@ def test_two_answers_side_by_side(browser: Browser, server: Running, dark: bool,
         one.check(f"compare-{'dark-phone' if dark else 'light'}")
 
 
+def test_a_table_that_goes_on_beyond_an_edge_fades_towards_it(browser: Browser, server: Running) -> None:
+    style = "getComputedStyle(document.querySelector('.scroll'))"
+    fades = f"['left', 'right'].map(edge => {style}.getPropertyValue(`--fade-${{edge}}`))"
+    with visit(browser, server, size=PHONE, role="reviewer") as one:
+        page = one.go("/app/history")
+        page.wait_for_function(f"() => {fades}.join() === '0px,48px'")
+        page.locator(".scroll").evaluate("frame => frame.scrollTo(frame.scrollWidth, 0)")
+        page.wait_for_function(f"() => {fades}.join() === '48px,0px'")
+        page.set_viewport_size({"width": 1400, "height": 900})
+        page.wait_for_function(f"() => {fades}.join() === '0px,0px'")
+
+
 def test_the_list_as_a_file(server: Running) -> None:
     answer = server.ask("GET", "/app/export?form=csv&task=brain-tumor-mri", role="reader")
     rows = list(csv.DictReader(io.StringIO(answer.body.decode())))
