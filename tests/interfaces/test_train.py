@@ -93,6 +93,7 @@ def test_ctrl_c_is_said_with_how_to_go_on(tmp_path: Path, task: str) -> None:
     write_spots(tmp_path / "images", 120)
     told = tmp_path / "progress"
     command = [sys.executable, "-m", "hilum", "train", str(tmp_path / "images"), task, *QUICK, "--set=epochs=9999"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run behind a shell ignore it, and so would it
     process = subprocess.Popen(
         [*command, "--no-tracking"], stderr=subprocess.PIPE, env={**os.environ, "HILUM_PROGRESS_FILE": str(told)}
     )
