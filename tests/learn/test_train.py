@@ -12,6 +12,7 @@ import torch
 from hilum.errors import TrainingError
 from hilum.learn.augment import NONE
 from hilum.learn.batches import Head, TrainingData, order
+from hilum.learn.learner import chance
 from hilum.learn.losses import head_loss, heads_loss
 from hilum.learn.networks.residual import Residual
 from hilum.learn.train import Attempt, Progress, TrainedNetwork, TrainSettings, logits, train
@@ -88,7 +89,19 @@ def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:
     settings = replace(QUICK, epochs=30, patience=2, schedule="plateau")
     result = train(Residual(2, 8), squares(), settings, Attempt(tmp_path), score=lambda *_: 0.5)
     assert len(result.history) == 3
-    assert result.best_epoch == 0
+    assert result.best_epoch == 2
+
+
+def test_the_best_epoch_is_the_latest_that_chance_cannot_tell_from_the_highest_score(tmp_path: Path) -> None:
+    scores = iter([0.9, 1.0, 0.99, 0.5])
+    settings, seen = replace(QUICK, epochs=4), []
+    first = train(
+        Residual(2, 8), squares(), settings, Attempt(tmp_path), score=lambda *_: seen.append(0) or next(scores)
+    )
+    assert (first.best_epoch, first.best_score, len(seen)) == (2, 0.99, 4)
+    assert chance(0.99, 100) == pytest.approx(0.0139, abs=1e-4)
+    assert chance(1.0, 100) == pytest.approx(0.0099, abs=1e-4)
+    assert chance(1.0, 0) > 0
 
 
 def test_a_loss_that_is_no_number_is_said(tmp_path: Path) -> None:

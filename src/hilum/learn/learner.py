@@ -35,7 +35,8 @@ class Learner(lightning.LightningModule):
         self.heads: tuple[Head, ...] = data.heads
         self.class_weights = _class_weights(data, settings)
         self.best: dict[str, Tensor] = {}
-        self.best_score, self.best_epoch = -math.inf, -1
+        self.best_score, self.best_epoch, self.peak = -math.inf, -1, -math.inf
+        self.witnesses = len(np.unique(data.groups[data.tune]))
         self.losses: list[Tensor] = []
         self.seen: list[tuple[Tensor, Tensor]] = []
 
@@ -109,7 +110,8 @@ class Learner(lightning.LightningModule):
         score = self.score(logits.numpy(), targets.numpy())
         self.log("tune_score", score)
         self.log("tune_loss", float(heads_loss(logits, targets, self.heads)))
-        if score > self.best_score:
+        self.peak = max(self.peak, score)
+        if score >= self.peak - chance(self.peak, self.witnesses):
             self.best_score, self.best_epoch = score, self.current_epoch
             self.best = {name: value.detach().cpu().clone() for name, value in self.average.state_dict().items()}
 
@@ -129,11 +131,22 @@ class Learner(lightning.LightningModule):
         return {"optimizer": made, "lr_scheduler": {"scheduler": curve, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["best"] = {"state": self.best, "score": self.best_score, "epoch": self.best_epoch}
+        found = {"state": self.best, "score": self.best_score, "epoch": self.best_epoch, "peak": self.peak}
+        checkpoint["best"] = found
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         best = checkpoint["best"]
         self.best, self.best_score, self.best_epoch = best["state"], best["score"], best["epoch"]
+        self.peak = best.get("peak", self.best_score)
+
+
+def chance(score: float, groups: int) -> float:
+    """One standard error of a score in [0, 1] seen on so many groups, as of a share.
+
+    The share is moved a little to the middle (Agresti and Coull 1998), so that a perfect one has an error, too.
+    """
+    share = (float(np.clip(score, 0.0, 1.0)) * groups + 1.0) / (groups + 2.0)
+    return math.sqrt(share * (1.0 - share) / max(1, groups))
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

@@ -38,7 +38,8 @@ class Plan:
 
     network: a name of `networks.DESIGNS`. weights: "auto", "none" or a path, for the transfer designs.
     dropout, hidden, width: None leaves the network's own. augmentation: a name of STRENGTHS.
-    keep: of the field of view, as in Preparation; final: the "best" epoch by tune score, or the "last".
+    keep: of the field of view, as in Preparation; final: the "best" epoch by tune score (the latest
+    of those that chance cannot tell from the best), or the "last".
     folds: 0 trains once on four parts; k >= 2 trains k networks, averaged and calibrated on out-of-fold scores.
     distill: one more network learns from what the folds say, and is packaged in their place.
     reasons: field -> why, in plain words. facts: what the plan was made from.
