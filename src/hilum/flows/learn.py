@@ -213,12 +213,12 @@ def _fit_folds(bench: _Bench, ears: Ears) -> _Fitted:
 def _calibrate(bench: _Bench, fitted: _Fitted) -> Calibration:
     made, stress = bench.made, None
     if fitted.origin == "calibration part":
-        copies = restyled(Looked(made, bench.found, bench.task, bench.plan.preparation(), bench.plan.epochs))
-        if copies:
-            held = made.parts["calibrate"]
-            logits = np.concatenate([logits_of(fitted.engine, rows) for rows in copies.values()])
-            times = len(copies)
-            stress = make_scores(logits, np.tile(made.labels[held], times), np.tile(made.groups[held], times))
+        found = restyled(Looked(made, bench.found, bench.task, bench.plan.preparation(), bench.plan.epochs))
+        if found is not None:
+            logits = np.concatenate([logits_of(fitted.engine, copies) for copies in found.copies.values()])
+            labels, groups = made.labels[found.rows], made.groups[found.rows]
+            times = len(found.copies)
+            stress = make_scores(logits, np.tile(labels, times), np.tile(groups, times))
     return fit(fitted.scores, bench.task, stress=stress, origin=fitted.origin)
 
 

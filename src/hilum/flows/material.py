@@ -59,7 +59,11 @@ class Material:
 
     def each(self, part: str, make: Callable[[Image], Value], title: str) -> list[Value]:
         """`make` of every image of a part, in order."""
-        return list(self._read(self.parts[part], make, title))
+        return self.these(self.parts[part], make, title)
+
+    def these(self, rows: Ints, make: Callable[[Image], Value], title: str) -> list[Value]:
+        """`make` of the images at these places, in order."""
+        return list(self._read(rows, make, title))
 
     def _prepare(self, preparation: Preparation, file: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,11 +19,13 @@ from hilum.learn.admission import FRAME, AdmissionSettings, frame, train_admissi
 from hilum.learn.admission import Material as GoodAndOther
 from hilum.learn.novelty import Held, fit_novelty
 from hilum.learn.seal import References
-from hilum.learn.stress import stress_copies
+from hilum.learn.stress import KINDS, stressed
 from hilum.model.engine import Engine
 from hilum.task import Task
 
 STEPS_AN_EPOCH = 40  # of the admission network, for each epoch of the plan
+MOST_RESTYLED = 2000  # images; nine copies of each are held at the side of the network
+LEAST_SIDE = 256  # pixels of the longer side, from which images are made smaller before they are restyled
 SHORTCUT = 0.8  # AUROC of a mere property of the file from which thresholds are set on restyled copies too
 
 
@@ -64,32 +67,52 @@ def features_of(engine: Engine, pixels: NDArray[np.uint8]) -> NDArray[np.float32
     return np.concatenate(parts)
 
 
-def restyled(looked: Looked) -> dict[str, NDArray[np.uint8]]:
-    """Stressed copies of the calibration part, prepared: kind -> (n, 1, S, S); {} where no shortcut asks for them.
+@dataclass(frozen=True, eq=False, slots=True)
+class Restyled:
+    """rows: (n,) places in the material of the images; copies: kind -> (n, 1, S, S) uint8, prepared."""
+
+    rows: NDArray[np.int64]
+    copies: dict[str, NDArray[np.uint8]]
+
+
+def restyled(looked: Looked) -> Restyled | None:
+    """Stressed copies of the calibration part; None where no shortcut asks for them.
 
     Where a mere property of the files tells the classes, clean held-out images cannot show what another machine does.
+    Of a large part so many are drawn as fit the memory; they are first made as small as the network will see them,
+    which is also the scale that the stresses are meant for.
     """
     made, negative = looked.made, looked.task.negative
     if negative is None or max(looked.found.shortcuts.values(), default=0.0) <= SHORTCUT:
-        return {}
-    films = made.each("calibrate", lambda image: image.pixels, "restyling the calibration part")
-    positive = made.labels[made.parts["calibrate"]] != negative
+        return None
+    rows = made.parts["calibrate"]
+    if len(rows) > MOST_RESTYLED:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MOST_RESTYLED, replace=False))
+    positive = made.labels[rows] != negative
     if positive.all() or not positive.any():
-        return {}
-    copies = stress_copies(films, positive)
-    return {
-        kind: np.stack([_prepared(film, looked.preparation) for film in of_kind]) for kind, of_kind in copies.items()
-    }
+        return None
+    longest = max(LEAST_SIDE, looked.preparation.size * 4 // 3)
+    films = made.these(rows, lambda image: _small(image.pixels, longest), "restyling the calibration part")
+    copies = {kind: np.empty((len(rows), 1, *[looked.preparation.size] * 2), np.uint8) for kind in KINDS}
+    for i, of_film in enumerate(stressed(films, positive)):
+        for kind, film in of_film.items():
+            copies[kind][i] = prepare(from_array(film, "restyled"), looked.preparation)
+    return Restyled(rows, copies)
 
 
-def _prepared(film: NDArray[np.float32], preparation: Preparation) -> NDArray[np.uint8]:
-    return prepare(from_array(film, "restyled"), preparation)
+def _small(film: NDArray[np.float32], longest: int) -> NDArray[np.float32]:
+    share = longest / max(film.shape)
+    if share >= 1:
+        return film
+    height, width = (max(1, round(side * share)) for side in film.shape)
+    return np.asarray(cv2.resize(film, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _novelty(engine: Engine, widths: tuple[int, ...], looked: Looked) -> dict[str, NDArray[Any]] | None:
     made = looked.made
     pixels, train, held = made.pixels(looked.preparation), made.parts["train"], made.parts["calibrate"]
-    copies = restyled(looked)
+    found = restyled(looked)
+    copies = {} if found is None else found.copies
     features = [features_of(engine, pixels[held]), *(features_of(engine, rows) for rows in copies.values())]
     styles = np.repeat(np.arange(len(features)), [len(rows) for rows in features])
     known = features_of(engine, pixels[train])

@@ -6,6 +6,8 @@ threshold. These copies can. They are made on the original image, before `prepar
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,29 +20,41 @@ KINDS = (
 
 
 def stress_copies(films: list[Film], positive: NDArray[np.bool_], seed: int = 0) -> dict[str, list[Film]]:
-    """One stressed copy of each film for each kind.
+    """One stressed copy of each film for each kind: kind -> n films; all in memory. Otherwise as `stressed`."""
+    copies: dict[str, list[Film]] = {kind: [] for kind in KINDS}
+    for of_film in stressed(films, positive, seed):
+        for kind, copy in of_film.items():
+            copies[kind].append(copy)
+    return copies
 
-    films: n images (H, W) float32 in [0, 1]; positive: (n,) bool, pneumonia. Returns kind -> n films, as given.
+
+def stressed(films: list[Film], positive: NDArray[np.bool_], seed: int = 0) -> Iterator[dict[str, Film]]:
+    """For each film in turn its stressed copies by kind, of the size of the film.
+
+    films: n images (H, W) float32 in [0, 1]; positive: (n,) bool, pneumonia.
     The same film and seed give the same copy, whatever else is in the list but the two donors of its histograms.
+
+    Raises:
+        ValueError: one class has no film.
     """
     random = np.random.default_rng(seed)
     yes, no = np.flatnonzero(positive), np.flatnonzero(~positive)
     if not yes.size or not no.size:
         raise ValueError("stress copies need films of both classes")
-    copies: dict[str, list[Film]] = {kind: [] for kind in KINDS}
     for film, sick in zip(films, positive, strict=True):
         same, other = (yes, no) if sick else (no, yes)
         donor = films[int(random.choice(other))]
-        copies["other_histogram"].append(_match(film, donor))
-        copies["same_histogram"].append(_match(film, films[int(random.choice(same))]))
-        copies["low_frequencies"].append(_low_frequencies(film, donor))
-        copies["crop"].append(_crop(film, 0.8))
-        copies["grey_ring"].append(_ring(film, 0.09))
-        copies["sharpness"].append(_sharpen(film) if sick else _blur(film, 1.2))
-        copies["gamma"].append((film ** float(random.choice((0.7, 1.4)))).astype(np.float32))
-        copies["resolution"].append(_resolution(film, 96))
-        copies["anisotropy"].append(_stretch(film, float(random.choice((0.8, 1.25)))))
-    return copies
+        yield {
+            "other_histogram": _match(film, donor),
+            "same_histogram": _match(film, films[int(random.choice(same))]),
+            "low_frequencies": _low_frequencies(film, donor),
+            "crop": _crop(film, 0.8),
+            "grey_ring": _ring(film, 0.09),
+            "sharpness": _sharpen(film) if sick else _blur(film, 1.2),
+            "gamma": (film ** float(random.choice((0.7, 1.4)))).astype(np.float32),
+            "resolution": _resolution(film, 96),
+            "anisotropy": _stretch(film, float(random.choice((0.8, 1.25)))),
+        }
 
 
 def _match(film: Film, donor: Film) -> Film:
