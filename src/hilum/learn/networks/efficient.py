@@ -19,6 +19,7 @@ from hilum.learn.networks.pretrained import IMAGENET_LITE0, find_packaged
 from hilum.learn.networks.residual import Standardise
 
 SCALE = 0.5  # of a standardised image: about the spread of grey values that the published weights were trained on
+NEW_HEAD = 0.01  # spread of the first weights of a head on tuned features: surer ones shake the features apart
 
 
 class Stage(NamedTuple):
@@ -121,6 +122,7 @@ class EfficientLite(nn.Module):
         if found:
             _load(self, found[0])
             self.origin = found[1]
+            nn.init.normal_(self.head.weight, std=NEW_HEAD)
             self.freeze(frozen)
 
     def freeze(self, stages: int) -> None:
