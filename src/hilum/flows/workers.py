@@ -112,10 +112,10 @@ class Workers:
     @contextmanager
     def _forked(self) -> Iterator[_Worker]:
         one = _Worker(self._seconds)
-        with self._taken(self._all[0]) as first:
-            self._beside.append(one)
-            one.become(first)
+        self._beside.append(one)
         try:
+            with self._taken(self._all[0]) as first:
+                one.become(first)
             yield one
         finally:
             self._beside.remove(one)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hilum.errors import UsageError
 from hilum.learn.networks import origin, parameters
-from hilum.learn.networks.efficient import IMAGENET_LITE0, SCALE, STAGES, EfficientLite, Same
+from hilum.learn.networks.efficient import SCALE, STAGES, EfficientLite, Same
 from hilum.learn.networks.pretrained import Packaged, at_hand, find_packaged
 
 
@@ -135,7 +135,6 @@ def test_the_published_file_is_what_its_hash_says() -> None:
     assert not network.stem.weight.requires_grad
 
 
-@pytest.mark.skipif(find_packaged("auto", IMAGENET_LITE0) is None, reason="the published weights are not installed")
 def test_a_tuned_network_starts_undecided() -> None:
     network = made(weights="auto").eval()
     pixels = torch.randint(0, 256, (4, 1, 96, 96), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
