@@ -67,6 +67,7 @@ class Admission:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        options.enable_mem_pattern = False
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
             said = self._session.get_modelmeta().custom_metadata_map
