@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hilum.data.fingerprint import Fingerprints
 from hilum.data.labels import with_task
 from hilum.data.source import open_source
-from hilum.flows.learn import Wishes, learn
+from hilum.flows import learn as flow
+from hilum.flows.learn import WITHOUT_NOVELTY, Wishes, learn, prepared_bench
 from hilum.flows.predict import Desk, Options, predict
 from hilum.flows.progress import Silent
+from hilum.flows.references import FOLDS_TAKE_ALL
 from hilum.flows.report import write_evaluation_report
+from hilum.learn.plan import override
+from hilum.learn.tune import Trial, Tuned
 from tests.flows.made import write_spots
 from tests.learn.made import TASK, TASK_TEXT
 
@@ -81,3 +87,79 @@ def test_folds_teach_one_network_that_is_packaged_alone(tmp_path: Path) -> None:
     assert json.loads((learned.package / "calibration.json").read_text())["origin"].startswith("calibration part")
     assert {path.name for path in (learned.folder / "folds").iterdir()} == {"fold-1", "fold-2"}
     assert (learned.folder / "student").is_dir()
+    assert taught(learned.package) == learned_from(learned.folder)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_average_of_folds_says_that_it_has_no_novelty_reference(tmp_path: Path) -> None:
+    write_spots(tmp_path / "images", 120)
+    dataset = with_task(open_source(str(tmp_path / "images")), TASK)
+    learned = learn(dataset, TASK, wishes(tmp_path, "folds=2"), Silent())
+    assert taught(learned.package) == learned_from(learned.folder)
+    assert not (learned.package / "novelty.npz").exists()
+    assert WITHOUT_NOVELTY in (learned.package / "README.md").read_text()
+    plan = json.loads((learned.package / "plan.json").read_text())
+    assert plan["reasons"]["folds"] == f"set by you; no novelty reference: {FOLDS_TAKE_ALL}"
+
+
+def taught(package: Path) -> int:
+    return len(Fingerprints.load(package / "fingerprints.npz"))
+
+
+def learned_from(folder: Path) -> int:
+    """Images of the open parts, all of which folds learn from."""
+    return sum(map(len, json.loads((folder / "split.json").read_text())["parts"].values()))
+
+
+def wishes(folder: Path, *changes: str, trials: int = 0) -> Wishes:
+    return Wishes("spot", "1", TASK_TEXT, folder / "runs", folder / "package", changes=CHANGES + changes, trials=trials)
+
+
+def begun(folder: Path, *changes: str, trials: int = 0) -> Any:
+    """What is on the bench before anything is trained."""
+    dataset = with_task(open_source(str(folder / "images")), TASK)
+    with prepared_bench(dataset, TASK, wishes(folder, *changes, trials=trials), Silent()) as bench:
+        return bench
+
+
+def write_table(folder: Path, paths: Sequence[Path], patients: Sequence[int] | None = None) -> None:
+    """A table beside the images, with a column `patient` or without."""
+    rows = [f"{path.name},{path.name.split('-')[0]}" for path in paths]
+    if patients is not None:
+        rows = [f"{row},p{patient}" for row, patient in zip(rows, patients, strict=True)]
+    head = "image,class" if patients is None else "image,class,patient"
+    (folder / "labels.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
+
+
+def test_patients_that_become_known_begin_a_new_run(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    paths = [path.rename(folder / f"{path.parent.name}-{path.name}") for path in write_spots(tmp_path / "made", 120)]
+    write_table(folder, paths)
+    alone, again = begun(tmp_path), begun(tmp_path)
+    assert again.made.folder == alone.made.folder
+    write_table(folder, paths, [i // 3 for i in range(120)])
+    grouped = begun(tmp_path)
+    assert set(alone.split.parts["train"]) - set(grouped.split.parts["train"])  # some are in the new locked test
+    assert grouped.made.folder != alone.made.folder
+
+
+def test_more_trials_go_on_and_what_they_chose_is_trained_in_its_own_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_spots(tmp_path / "images", 120)
+    few, many, none = (begun(tmp_path, trials=trials) for trials in (2, 5, 0))
+    assert few.made.folder == many.made.folder == none.made.folder
+    assert begun(tmp_path, "learning_rate=0.001", trials=2).made.folder != few.made.folder
+
+    def chosen(rate: str) -> Any:
+        trial = Trial(0, 0.5, 1.0, {"learning_rate": rate})
+        monkeypatch.setattr(
+            flow, "tune", lambda plan, *_, **__: Tuned(override(plan, [f"learning_rate={rate}"]), trial, (trial,))
+        )
+        return flow._searched(few)
+
+    slow, slow_again, quick = (chosen(rate) for rate in ("0.001", "0.001", "0.01"))
+    assert slow.workplace == slow_again.workplace
+    assert len({slow.workplace, quick.workplace, none.workplace}) == 3
+    assert slow.made.folder == few.made.folder

@@ -1,4 +1,7 @@
-"""Restyled copies of the calibration part: of large films and large parts as many, and as large, as fit the memory."""
+"""What the gate and later audits compare with: made of images that taught the network, judged on images that did not.
+
+Restyled copies of the calibration part: of large films and large parts as many, and as large, as fit the memory.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hilum.data.fingerprint import Fingerprints
 from hilum.flows import references
-from hilum.flows.references import Looked, restyled
+from hilum.flows.references import FOLDS_TAKE_ALL, Looked, Restyled, restyled
 from hilum.image.image import Image, Metadata
-from hilum.image.prepare import Preparation
+from hilum.learn.plan import Plan
 from hilum.learn.stress import KINDS
 
 COUNT = 6
@@ -37,7 +41,7 @@ class Made:
 def looked(made: Any, auroc: float = 0.95) -> Looked:
     found: Any = SimpleNamespace(shortcuts={"bytes": auroc})
     task: Any = SimpleNamespace(negative=0)
-    return Looked(made, found, task, Preparation(64, "central", keep=0.86), 1)
+    return Looked(made, found, task, Plan(size=64, geometry="central", keep=0.86, epochs=1))
 
 
 def test_large_films_are_restyled_at_the_scale_of_the_network() -> None:
@@ -62,3 +66,67 @@ def test_of_a_large_part_some_are_drawn_and_always_the_same(monkeypatch: pytest.
 
 def test_without_a_shortcut_none_are_made() -> None:
     assert restyled(looked(Made(), auroc=0.6)) is None
+
+
+class Known:
+    """A material of noise: the first images teach, the others calibrate; says what it is told."""
+
+    def __init__(self, train: int, held: int) -> None:
+        count = train + held
+        self.parts = {"train": np.arange(train), "tune": np.arange(0), "calibrate": np.arange(train, count)}
+        self.numbers = 2 * np.arange(count)
+        self.labels, self.groups = np.arange(count) % 2, np.arange(count)
+        self.listener, self.said = self, list[str]()
+
+    def pixels(self, _: Any) -> Any:
+        return np.random.default_rng(0).integers(0, 256, (len(self.labels), 1, 4, 4), np.uint8)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def novelty(made: Any, monkeypatch: pytest.MonkeyPatch, styles: int = 0, **lines: Any) -> Any:
+    """The reference of a network whose features are the pixels; `styles` restyled copies of each held-out image."""
+    rows, pixels = made.parts["calibrate"], made.pixels(None)
+    copies = Restyled(rows, {str(style): pixels[rows] for style in range(styles)}) if styles else None
+    monkeypatch.setattr(references, "restyled", lambda _: copies)
+    monkeypatch.setattr(references, "features_of", lambda _, images: images.reshape(-1, 16).astype(np.float32))
+    return references._novelty(None, (16,), Looked(made, None, None, Plan(**lines)))  # type: ignore[arg-type]
+
+
+def test_an_average_of_folds_has_no_novelty_reference_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Known(200, 60)
+    assert novelty(made, monkeypatch, folds=2) is None
+    assert made.said == [f"no novelty reference: {FOLDS_TAKE_ALL}"]
+    assert novelty(made, monkeypatch) is not None
+    assert novelty(made, monkeypatch, folds=2, distill=True) is not None  # the student saw none of the calibration part
+    assert len(made.said) == 1
+
+
+def test_copies_of_few_images_in_many_styles_are_still_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Known(200, 13)
+    assert novelty(made, monkeypatch, styles=9) is None
+    assert "13 groups of held-out images are too few" in made.said[0]
+    assert novelty(Known(200, 60), monkeypatch, styles=9) is not None
+
+
+def test_images_of_one_patient_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Known(200, 60)
+    made.groups = np.concatenate([np.arange(200), 200 + np.arange(60) // 2])
+    assert novelty(made, monkeypatch) is None
+    assert "30 groups of held-out images are too few" in made.said[0]
+
+
+def test_every_image_that_taught_is_fingerprinted() -> None:
+    made: Any = Known(4, 2)
+    thumbs = np.arange(6, dtype=np.uint8)[:, None, None] * np.ones((1, 64, 64), np.uint8)
+    prints = Fingerprints(thumbs, np.zeros((6, 16, 16), np.uint8), np.zeros((6, 8), np.float32))
+    digests = [None if case % 2 else "digest" for case in range(12)]  # every second case cannot be read
+    found: Any = SimpleNamespace(digests=digests, fingerprints=prints)
+
+    def kept(**lines: Any) -> list[int]:
+        looked = Looked(made, found, None, Plan(**lines))  # type: ignore[arg-type]
+        return [int(thumb[0, 0]) for thumb in references._fingerprints(looked).thumbs]
+
+    assert kept() == [0, 1, 2, 3]
+    assert kept(folds=2) == kept(folds=2, distill=True) == [0, 1, 2, 3, 4, 5]

@@ -56,6 +56,10 @@ def test_too_little_to_tell_is_said() -> None:
     features, labels = _features(100, 0)
     with pytest.raises(DataError, match="too few"):
         fit_novelty(features, labels, WIDTHS, Held(features[:10], np.zeros(10, int)))
+    with pytest.raises(DataError, match="10 groups of held-out images are too few"):  # ten copies of each
+        fit_novelty(features, labels, WIDTHS, Held(features, np.arange(100) // 10))
+    with pytest.raises(DataError, match="50 needed"):
+        fit_novelty(features, labels, WIDTHS, Held(features, np.zeros(100, int), np.arange(100) // 4))
     with pytest.raises(ValueError, match="widths"):
         fit_novelty(features, labels, (12, 12), Held(features, np.zeros(100, int)))
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from hilum.learn.fitting import fit_network
+from hilum.learn.networks import full_config
 from hilum.learn.plan import Plan
 from hilum.learn.tune import Search, search_plans, trials_table, tune
 from hilum.learn.tune_plot import draw_trials
@@ -21,13 +23,13 @@ def preferring(plan: Plan, _: int) -> float:
 
 def test_the_search_never_ends_below_the_plan_and_says_why(tmp_path: Path) -> None:
     plan = Plan(network="residual-m", dropout=0.1, learning_rate=3e-3)
-    tuned = search_plans(plan, preferring, Search(tmp_path, trials=12))
+    tuned = search_plans(plan, preferring, Search(tmp_path, trials=16))
     assert tuned.trials[0].score == preferring(plan, 0)
     assert tuned.best.score > tuned.trials[0].score
     assert tuned.best.score == max(trial.score for trial in tuned.trials)
     assert preferring(tuned.plan, 0) == tuned.best.score
     assert tuned.plan.augmentation == "light"
-    assert "best of 12 trials" in tuned.plan.reasons["learning_rate"]
+    assert "best of 16 trials" in tuned.plan.reasons["learning_rate"]
 
 
 def test_a_stopped_search_goes_on_and_another_plan_starts_anew(tmp_path: Path) -> None:
@@ -49,6 +51,54 @@ def test_a_stopped_search_goes_on_and_another_plan_starts_anew(tmp_path: Path) -
     assert len(asked) == 7
     search_plans(replace(plan, size=96), counted, Search(tmp_path, trials=1))
     assert len(asked) == 8
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(network="residual-m"),
+        Plan(network="cnn-3block", size=224),
+        Plan(network="residual", width=8, dropout=0.8),
+        Plan(network="cnn-2block", size=150, hidden=96),
+    ],
+    ids=lambda plan: plan.network,
+)
+def test_the_first_trial_is_the_plan_as_it_was(tmp_path: Path, plan: Plan) -> None:
+    plan, tried = replace(plan, learning_rate=0.00123456789, augmentation="light"), []
+
+    def kept(changed: Plan, number: int) -> float:
+        tried.append(changed)
+        return -float(number)
+
+    tuned = search_plans(plan, kept, Search(tmp_path, trials=2))
+    for first in (tried[0], tuned.plan):
+        assert full_config(first.network, first.network_config(2)) == full_config(plan.network, plan.network_config(2))
+        assert (first.learning_rate, first.augmentation) == (plan.learning_rate, "light")
+
+
+def test_a_first_trial_that_was_cut_off_is_run_again(tmp_path: Path) -> None:
+    tried = []
+
+    def counted(changed: Plan, number: int) -> float:
+        tried.append(changed.learning_rate)
+        if len(tried) == 1:
+            raise KeyboardInterrupt
+        return preferring(changed, number)
+
+    plan = Plan(network="residual-m")
+    with pytest.raises(KeyboardInterrupt):
+        search_plans(plan, counted, Search(tmp_path, trials=3))
+    tuned = search_plans(plan, counted, Search(tmp_path, trials=3))
+    assert tried[0] == tried[1] == plan.learning_rate
+    assert len(tuned.trials) == 3
+    assert tuned.trials[0].lines["width"] == "32"
+
+
+def test_what_another_search_left_of_a_trial_is_not_taken_up(tmp_path: Path) -> None:
+    other = replace(TINY, width=16)
+    fit_network(replace(other, epochs=1), cases(), TASK, tmp_path / "trial-0")
+    tuned = tune(TINY, cases(), TASK, Search(tmp_path, trials=1, epochs=1))
+    assert tuned.best.lines["width"] == "8"
 
 
 def test_real_training_runs_are_judged_on_the_tune_part(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""source -> audit -> split -> each network named -> contenders, measured on the calibration part, never on the test."""
+"""source -> audit -> split -> each network named -> contenders, measured on the calibration part, never on the test.
+
+A comparison that was killed goes on where it was; a network that was trained by the same plan on the same parts is not
+trained again.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,13 @@ from hilum.evaluate.compare_report import Contender
 from hilum.evaluate.evaluation import evaluate
 from hilum.evaluate.rows import Rows, Setting
 from hilum.flows.enough import check_enough
-from hilum.flows.material import Material, digest_of_data, material
+from hilum.flows.material import Material, material
+from hilum.flows.naming import mark_of, run_name
 from hilum.flows.progress import Listener
 from hilum.learn.compare import Candidate, Contest, compare
 from hilum.learn.facts import facts_of
 from hilum.learn.means import means_here
+from hilum.learn.plan import override
 from hilum.learn.planning import make_plan
 from hilum.learn.train import Progress
 from hilum.learn.watch import Ears
@@ -49,13 +55,17 @@ def compare_networks(
     check_enough(dataset, split)
     facts, means = facts_of(found.statistics, found.shortcuts), replace(means_here(), weights=False)
     planned = replace(make_plan(facts, task, means=means, changes=changes), seed=seed)
-    folder = runs / f"compare-{task.name}-{digest_of_data(dataset, found)[:12]}-{seed}"
+    marks = [mark_of(override(planned, [f"network={name}"])) for name in names]
+    folder = runs / f"compare-{run_name(dataset, task, found, split, planned)}"
     folder.mkdir(parents=True, exist_ok=True)
     found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
-    made = material(dataset, split, folder, listener)
-    held = made.parts["calibrate"]
-    contest = Contest(made.cases(), held)
-    candidates = compare(names, planned, contest, task, folder, ears=lambda name: _ears(listener, name))
+    made = material(dataset, found, split, folder, listener)
+    contest = Contest(made.cases(), made.parts["calibrate"])
+    candidates = [
+        each
+        for name, mark in zip(names, marks, strict=True)
+        for each in compare([name], planned, contest, task, folder / mark, ears=lambda which: _ears(listener, which))
+    ]
     neighbour = found.baseline.without_copies
     baseline = {} if neighbour is None else {"nearest neighbour": neighbour}
     setting = Setting(dataset.name, baseline=baseline, cues=found.shortcuts, marks=split.marks)

@@ -1,12 +1,11 @@
 """source -> audit -> split -> plan -> train -> calibrate -> seal -> evaluate on the locked test -> a package.
 
 A run that was killed goes on where it was: prepared images, checkpoints and searches lie in its run folder, which is
-named by the task, the data set's digest, the plan's changes and the seed.
+named by all that training reads (see naming.py). What a search chose is trained in a folder of its own inside it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -26,9 +25,10 @@ from hilum.flows.enough import check_enough
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
 from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.model_card import facts_for_card
+from hilum.flows.naming import mark_of, run_name
 from hilum.flows.predict import Options
 from hilum.flows.progress import Listener
-from hilum.flows.references import Looked, logits_of, references, restyled
+from hilum.flows.references import FOLDS_TAKE_ALL, Looked, logits_of, references, restyled
 from hilum.flows.speaker import Speaker
 from hilum.image.prepare import prepare
 from hilum.learn.calibrate import fit
@@ -50,8 +50,12 @@ from hilum.learn.tune_plot import draw_trials
 from hilum.learn.watch import Ears
 from hilum.model.calibration import Calibration
 from hilum.model.engine import Engine
-from hilum.model.package import FINGERPRINTS, Trust, open_package
+from hilum.model.package import FINGERPRINTS, NOVELTY, Trust, open_package
 from hilum.task import Task
+
+WITHOUT_NOVELTY = (
+    "It holds no novelty reference: an image that the gate admits is answered however unlike the training images it is."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Learned:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Bench:
-    """All that the steps of one run share."""
+    """All that the steps of one run share; `workplace` keeps the checkpoints of this plan's training."""
 
     dataset: Dataset
     task: Task
@@ -99,8 +103,13 @@ class _Bench:
     split: Split
     plan: Plan
     made: Material
+    workplace: Path
     listener: Listener
     run: Run
+
+    def looked(self) -> Looked:
+        """What references are made from."""
+        return Looked(self.made, self.found, self.task, self.plan)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -141,13 +150,14 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
         facts = facts_of(found.statistics, found.shortcuts)
         plan = make_plan(facts, task, means=means_here(), changes=wishes.changes)
         check_enough(dataset, split, 0 if plan.distill else plan.folds)
-        plan = replace(plan, seed=wishes.seed)
-        folder = wishes.runs / _run_name(dataset, task, found, wishes)
+        plan = _finished(plan, wishes.seed)
+        folder = wishes.runs / run_name(dataset, task, found, split, plan)
         _tell(listener, found, split, plan)
         _keep(folder, found, split, plan)
         self._track = track(wishes.tracking, folder.name)
+        made = material(dataset, found, split, folder, listener)
         self._make: Callable[[Run], _Bench] = lambda run: _Bench(
-            dataset, task, wishes, found, split, plan, material(dataset, split, folder, listener), listener, run
+            dataset, task, wishes, found, split, plan, made, folder, listener, run
         )
 
     def __enter__(self) -> _Bench:
@@ -168,7 +178,7 @@ def _searched(bench: _Bench) -> _Bench:
     (bench.made.folder / "trials.txt").write_text(trials_table(tuned.trials), encoding="utf-8")
     (bench.made.folder / "trials.png").write_bytes(draw_trials(tuned.trials, bench.task.select_by))
     bench.run.artifact(bench.made.folder / "trials.png")
-    return replace(bench, plan=tuned.plan)
+    return replace(bench, plan=tuned.plan, workplace=bench.made.folder / f"tuned-{mark_of(tuned.plan)}")
 
 
 def _fit(bench: _Bench) -> _Fitted:
@@ -178,7 +188,7 @@ def _fit(bench: _Bench) -> _Fitted:
     ears = Ears(lambda now: _hear(made.listener, now), bench.run.on_epoch)
     if plan.folds:
         return _fit_folds(bench, ears)
-    return _alone(bench, fit_network(plan, made.cases(), bench.task, made.folder / "checkpoints", ears=ears))
+    return _alone(bench, fit_network(plan, made.cases(), bench.task, bench.workplace / "checkpoints", ears=ears))
 
 
 def _alone(bench: _Bench, result: TrainedNetwork) -> _Fitted:
@@ -198,10 +208,10 @@ def _fit_folds(bench: _Bench, ears: Ears) -> _Fitted:
         (np.searchsorted(made.numbers, np.array(kept)), np.searchsorted(made.numbers, np.array(held)))
         for kept, held in folds(bench.split, plan.folds)
     ]
-    folded = train_folds(plan, made.cases(), bench.task, sides, made.folder / "folds", ears=ears)
+    folded = train_folds(plan, made.cases(), bench.task, sides, bench.workplace / "folds", ears=ears)
     if plan.distill:
         made.listener.stage("teaching one network what all say")
-        folder = made.folder / "student"
+        folder = bench.workplace / "student"
         return _alone(bench, distill(plan, made.cases(), bench.task, folded.networks, folder, ears=ears))
     classes = len(bench.task.classes)
     config = {"classes": classes, "member": plan.network, "config": plan.network_config(classes), "count": plan.folds}
@@ -213,7 +223,7 @@ def _fit_folds(bench: _Bench, ears: Ears) -> _Fitted:
 def _calibrate(bench: _Bench, fitted: _Fitted) -> Calibration:
     made, stress = bench.made, None
     if fitted.origin == "calibration part":
-        found = restyled(Looked(made, bench.found, bench.task, bench.plan.preparation(), bench.plan.epochs))
+        found = restyled(bench.looked())
         if found is not None:
             logits = np.concatenate([logits_of(fitted.engine, copies) for copies in found.copies.values()])
             labels, groups = made.labels[found.rows], made.groups[found.rows]
@@ -225,8 +235,7 @@ def _calibrate(bench: _Bench, fitted: _Fitted) -> Calibration:
 def _seal(bench: _Bench, fitted: _Fitted, calibration: Calibration) -> str:
     plan, made = bench.plan, bench.made
     widths = feature_widths(fitted.trained.network)
-    looked = Looked(made, bench.found, bench.task, plan.preparation(), plan.epochs)
-    known = references(fitted.engine, widths, looked)
+    known = references(fitted.engine, widths, bench.looked())
     bench.listener.stage("sealing")
     sealing = Sealing(
         name=bench.wishes.name,
@@ -269,6 +278,8 @@ def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
     agreement = check_agreement(fitted.trained.network, fitted.graph, pixels)
     weights = parameters(fitted.trained.network)
     facts = facts_for_card(bench.dataset, found, split, bench.plan, (speaker.package, weights))
+    if not speaker.package.has(NOVELTY):
+        facts = replace(facts, limits=(*facts.limits, WITHOUT_NOVELTY))
     words = card(measured.evaluation, facts, bench.task)
     figures = {**measured.evaluation.to_json(), "curves": curves(measured.rows, bench.task)}
     digest = with_figures(out, figures, words, agreement)
@@ -288,10 +299,13 @@ def _met_in_training(found: Audit, split: Split) -> NDArray[np.bool_]:
     return met
 
 
-def _run_name(dataset: Dataset, task: Task, found: Audit, wishes: Wishes) -> str:
-    asked = json.dumps([wishes.changes, wishes.trials, wishes.keep_split, wishes.seed, wishes.task_text])
-    marks = digest_of_data(dataset, found) + asked
-    return f"{task.name}-{hashlib.sha256(marks.encode()).hexdigest()[:12]}"
+def _finished(plan: Plan, seed: int) -> Plan:
+    """The plan with its seed, and with what its folds cost."""
+    plan = replace(plan, seed=seed)
+    if not plan.folds or plan.distill:
+        return plan
+    why = f"{plan.reasons.get('folds', '')}; no novelty reference: {FOLDS_TAKE_ALL}".removeprefix("; ")
+    return replace(plan, reasons={**plan.reasons, "folds": why})
 
 
 def _keep(folder: Path, found: Audit, split: Split, plan: Plan) -> None:

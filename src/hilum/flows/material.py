@@ -32,12 +32,13 @@ AHEAD = 256  # images read before the first is used, at most
 class Material:
     """The open parts of a data set, numbered 0 to N - 1 in the order of their case numbers.
 
-    dataset: with the test locked. numbers: (N,) case number of each. parts: name -> (n,) indices into the N.
-    labels, groups: (N,). folder: where prepared arrays are kept.
+    dataset: with the test locked. numbers: (N,) case number of each. digests: (N,) SHA-256 of each file.
+    parts: name -> (n,) indices into the N. labels, groups: (N,). folder: where prepared arrays are kept.
     """
 
     dataset: Dataset
     numbers: Ints
+    digests: tuple[str | None, ...]
     parts: dict[str, Ints]
     labels: Ints
     groups: Ints
@@ -50,7 +51,7 @@ class Material:
 
     def pixels(self, preparation: Preparation) -> NDArray[np.uint8]:
         """(N, 1, S, S) uint8, all N images prepared; from disk where they were prepared before."""
-        name = hashlib.sha256(json.dumps(asdict(preparation)).encode()).hexdigest()[:12]
+        name = hashlib.sha256(json.dumps([asdict(preparation), self.digests]).encode()).hexdigest()[:12]
         file = self.folder / f"prepared-{name}.npy"
         if not file.is_file():
             self._prepare(preparation, file)
@@ -90,19 +91,27 @@ class Material:
         return self.dataset.images(self.dataset.cases[int(self.numbers[place])])[0]
 
 
-def material(dataset: Dataset, split: Split, folder: Path, listener: Listener) -> Material:
+def material(dataset: Dataset, found: Audit, split: Split, folder: Path, listener: Listener) -> Material:
     """The open parts of a split data set."""
-    numbers = np.array(sorted(i for part in split.parts.values() for i in part), dtype=np.int64)
-    parts = {name: np.searchsorted(numbers, np.array(part, dtype=np.int64)) for name, part in split.parts.items()}
+    numbers, parts = places(split)
     return Material(
         dataset=split.locked(dataset),
         numbers=numbers,
+        digests=tuple(found.digests[i] for i in numbers),
         parts=parts,
         labels=dataset.labels[numbers],
         groups=split.groups[numbers],
         folder=folder,
         listener=listener,
     )
+
+
+def places(split: Split) -> tuple[Ints, dict[str, Ints]]:
+    """The (N,) case numbers of the open parts, ascending; for each part the (n,) indices into them."""
+    numbers = np.array(sorted(i for part in split.parts.values() for i in part), dtype=np.int64)
+    return numbers, {
+        name: np.searchsorted(numbers, np.array(part, dtype=np.int64)) for name, part in split.parts.items()
+    }
 
 
 def digest_of_data(dataset: Dataset, found: Audit) -> str:

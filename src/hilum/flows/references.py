@@ -14,10 +14,11 @@ from hilum.data.fingerprint import Fingerprints
 from hilum.errors import DataError
 from hilum.flows.material import Material
 from hilum.image.decode import from_array
-from hilum.image.prepare import Preparation, prepare
+from hilum.image.prepare import prepare
 from hilum.learn.admission import FRAME, AdmissionSettings, frame, train_admission
 from hilum.learn.admission import Material as GoodAndOther
 from hilum.learn.novelty import Held, fit_novelty
+from hilum.learn.plan import Plan
 from hilum.learn.seal import References
 from hilum.learn.stress import KINDS, stressed
 from hilum.model.engine import Engine
@@ -26,32 +27,30 @@ from hilum.task import Task
 STEPS_AN_EPOCH = 40  # of the admission network, for each epoch of the plan
 MOST_RESTYLED = 2000  # images; nine copies of each are held at the side of the network
 LEAST_SIDE = 256  # pixels of the longer side, from which images are made smaller before they are restyled
+FOLDS_TAKE_ALL = "every image taught all but one of the networks that answer together"
 SHORTCUT = 0.8  # AUROC of a mere property of the file from which thresholds are set on restyled copies too
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Looked:
-    """What references are made from: the material, its audit, the task, how images become the network's input.
-
-    epochs: of the plan; a short trial run trains a short-lived admission network too.
-    """
+    """What references are made from: the material, its audit, the task, and the plan that the network learned by."""
 
     made: Material
     found: Audit
     task: Task
-    preparation: Preparation
-    epochs: int
+    plan: Plan
 
 
 def references(engine: Engine, widths: tuple[int, ...], looked: Looked) -> References:
     """Fit the novelty reference and the admission network; where there are too few images for one, it is left out.
 
+    The average of the folds has no novelty reference: no image is left that none of its networks learned from.
     widths: features of each depth of the network, as they lie side by side in the feature row.
     """
     return References(
         novelty=_novelty(engine, widths, looked),
         admission=_admission(looked),
-        fingerprints=_fingerprints(looked.made, looked.found),
+        fingerprints=_fingerprints(looked),
     )
 
 
@@ -82,7 +81,7 @@ def restyled(looked: Looked) -> Restyled | None:
     Of a large part so many are drawn as fit the memory; they are first made as small as the network will see them,
     which is also the scale that the stresses are meant for.
     """
-    made, negative = looked.made, looked.task.negative
+    made, negative, preparation = looked.made, looked.task.negative, looked.plan.preparation()
     if negative is None or max(looked.found.shortcuts.values(), default=0.0) <= SHORTCUT:
         return None
     rows = made.parts["calibrate"]
@@ -91,12 +90,12 @@ def restyled(looked: Looked) -> Restyled | None:
     positive = made.labels[rows] != negative
     if positive.all() or not positive.any():
         return None
-    longest = max(LEAST_SIDE, looked.preparation.size * 4 // 3)
+    longest = max(LEAST_SIDE, preparation.size * 4 // 3)
     films = made.these(rows, lambda image: _small(image.pixels, longest), "restyling the calibration part")
-    copies = {kind: np.empty((len(rows), 1, *[looked.preparation.size] * 2), np.uint8) for kind in KINDS}
+    copies = {kind: np.empty((len(rows), 1, *[preparation.size] * 2), np.uint8) for kind in KINDS}
     for i, of_film in enumerate(stressed(films, positive)):
         for kind, film in of_film.items():
-            copies[kind][i] = prepare(from_array(film, "restyled"), looked.preparation)
+            copies[kind][i] = prepare(from_array(film, "restyled"), preparation)
     return Restyled(rows, copies)
 
 
@@ -109,24 +108,34 @@ def _small(film: NDArray[np.float32], longest: int) -> NDArray[np.float32]:
 
 
 def _novelty(engine: Engine, widths: tuple[int, ...], looked: Looked) -> dict[str, NDArray[Any]] | None:
-    made = looked.made
-    pixels, train, held = made.pixels(looked.preparation), made.parts["train"], made.parts["calibrate"]
-    found = restyled(looked)
-    copies = {} if found is None else found.copies
-    features = [features_of(engine, pixels[held]), *(features_of(engine, rows) for rows in copies.values())]
-    styles = np.repeat(np.arange(len(features)), [len(rows) for rows in features])
+    made, plan = looked.made, looked.plan
+    if plan.folds and not plan.distill:
+        made.listener.say(f"no novelty reference: {FOLDS_TAKE_ALL}")
+        return None
+    pixels, train = made.pixels(plan.preparation()), made.parts["train"]
     known = features_of(engine, pixels[train])
     try:
-        reference = fit_novelty(known, made.labels[train], widths, Held(np.concatenate(features), styles))
+        reference = fit_novelty(known, made.labels[train], widths, _held(engine, pixels, looked))
     except DataError as error:
         made.listener.say(f"no novelty reference: {error}")
         return None
     return reference.to_arrays()
 
 
+def _held(engine: Engine, pixels: NDArray[np.uint8], looked: Looked) -> Held:
+    """The calibration part, and each kind of its restyled copies as a source of its own."""
+    rows, found = looked.made.parts["calibrate"], restyled(looked)
+    styles = [(rows, pixels[rows]), *(() if found is None else ((found.rows, of) for of in found.copies.values()))]
+    return Held(
+        features=np.concatenate([features_of(engine, images) for _, images in styles]),
+        sources=np.repeat(np.arange(len(styles)), [len(images) for _, images in styles]),
+        groups=np.concatenate([looked.made.groups[places] for places, _ in styles]),
+    )
+
+
 def _admission(looked: Looked) -> bytes | None:
     made, task = looked.made, looked.task
-    settings = AdmissionSettings(steps=int(np.clip(STEPS_AN_EPOCH * looked.epochs, 100, AdmissionSettings.steps)))
+    settings = AdmissionSettings(steps=int(np.clip(STEPS_AN_EPOCH * looked.plan.epochs, 100, AdmissionSettings.steps)))
     frames = made.each("train", lambda image: frame(image, task), "looking at whole frames")
     good = np.stack(frames)
     groups = made.groups[made.parts["train"]]
@@ -140,6 +149,9 @@ def _admission(looked: Looked) -> bytes | None:
         return None
 
 
-def _fingerprints(made: Material, found: Audit) -> Fingerprints:
+def _fingerprints(looked: Looked) -> Fingerprints:
+    """Of every image that the network learned from: with folds of all open parts, a student by way of its teachers."""
+    made, found = looked.made, looked.found
     readable = {case: place for place, case in enumerate(i for i, d in enumerate(found.digests) if d is not None)}
-    return found.fingerprints.take(readable[int(made.numbers[i])] for i in made.parts["train"])
+    learned = made.numbers if looked.plan.folds else made.numbers[made.parts["train"]]
+    return found.fingerprints.take(readable[int(i)] for i in learned)

@@ -16,7 +16,7 @@ from sklearn.covariance import LedoitWolf
 from hilum.errors import DataError
 from hilum.gate.novelty import BULK, Depth, Novelty, Scale
 
-LEAST_HELD = 50  # images; with fewer no percentile near the end can be told
+LEAST_HELD = 50  # groups of images of each source; with fewer no percentile near the end can be told
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -25,10 +25,18 @@ class Held:
 
     features: (M, F) float32. sources: (M,) int; images of one source, or stress copies of one, share a number, and no
     number may lose more good images than the budget.
+    groups: (M,) equal for images that belong together (of one patient, copies of one image); None: each stands alone.
     """
 
     features: NDArray[np.float32]
     sources: NDArray[np.int64]
+    groups: NDArray[np.int64] | None = None
+
+    @property
+    def fewest(self) -> int:
+        """Groups of images of the source that has the fewest."""
+        groups = np.arange(len(self.features)) if self.groups is None else self.groups
+        return min((np.unique(groups[self.sources == source]).size for source in np.unique(self.sources)), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +65,15 @@ def fit_novelty(
     features: (N, F) float32 of training images. labels: (N,) int. widths: features of each depth, in order, sum F.
 
     Raises:
-        DataError: fewer than 50 held-out images.
+        DataError: fewer than 50 groups of held-out images of a source; copies of an image in other styles do not count.
         ValueError: the widths do not sum to F.
     """
     settings = settings or NoveltySettings()
     if sum(widths) != features.shape[1]:
         raise ValueError(f"widths {widths} do not sum to {features.shape[1]} features")
-    if len(held.features) < LEAST_HELD:
+    if held.fewest < LEAST_HELD:
         raise DataError(
-            f"{len(held.features)} held-out images are too few for a novelty reference ({LEAST_HELD} needed)"
+            f"{held.fewest} groups of held-out images are too few for a novelty reference ({LEAST_HELD} needed)"
         )
     starts = (0, *accumulate(widths))
     depths = tuple(

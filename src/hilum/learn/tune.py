@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.trial import TrialState
 
 from hilum.learn.fitting import Cases, fit_network
-from hilum.learn.networks import takes
+from hilum.learn.networks import full_config
 from hilum.learn.plan import STRENGTHS, Plan, override
 from hilum.task import Task
 
 Objective = Callable[[Plan, int], float]  # plan and trial number -> score, higher is better
-WIDTHS = (16, 24, 32, 48)
-HEADS = (32, 64, 128, 256, 512)
+SIZES = {"width": (16, 24, 32, 48), "hidden": (32, 64, 128, 256, 512)}
+DROPOUT = 0.6  # the most that is tried
+AS_PLANNED = "as planned"  # the mark of the trial that changes nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def tune(plan: Plan, cases: Cases, task: Task, search: Search, *, told: Callable
 
     def objective(changed: Plan, number: int) -> float:
         folder = search.folder / f"trial-{number}"
+        shutil.rmtree(folder, ignore_errors=True)  # of another search, that was killed in it
         score = fit_network(changed, cases, task, folder).best_score
         shutil.rmtree(folder, ignore_errors=True)
         return score
@@ -84,7 +87,7 @@ def search_plans(
         return objective(override(plan, [*lines, *shorter]), trial.number)
 
     def heard(_: optuna.Study, frozen: optuna.trial.FrozenTrial) -> None:
-        if told and frozen.state == optuna.trial.TrialState.COMPLETE:
+        if told and frozen.state == TrialState.COMPLETE:
             told(_trial(frozen))
 
     study.optimize(run, n_trials=max(0, search.trials - len(_finished(study))), callbacks=[heard])
@@ -122,36 +125,45 @@ def _study(plan: Plan, search: Search) -> optuna.Study:
         load_if_exists=True,
     )
     study.sampler = optuna.samplers.TPESampler(seed=search.seed + len(study.trials), n_startup_trials=5)
-    if not study.trials:
-        study.enqueue_trial(_start(plan))
+    kept = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
+    if not any(AS_PLANNED in trial.user_attrs for trial in kept):
+        study.enqueue_trial(_own(plan), user_attrs={AS_PLANNED: True})
     return study
 
 
-def _start(plan: Plan) -> dict[str, Any]:
-    """The plan as it is, in the search's own terms."""
-    start: dict[str, Any] = {"learning_rate": plan.learning_rate, "augmentation": plan.augmentation}
-    if plan.dropout is not None and takes(plan.network, "dropout"):
-        start["dropout"] = plan.dropout
-    return start
+def _own(plan: Plan) -> dict[str, Any]:
+    """What a search may change, as the plan and its network's own defaults have it; of a design only what it has."""
+    config = full_config(plan.network, plan.network_config(2))
+    of_network = ("dropout", "hidden" if "hidden" in config else "width")
+    known = {name: config[name] for name in of_network if name in config}
+    return {"learning_rate": plan.learning_rate, **known, "augmentation": plan.augmentation}
 
 
 def _lines(trial: optuna.Trial, plan: Plan) -> list[str]:
-    """The lines that a trial changes; a design is asked only for what it has."""
-    rate = trial.suggest_float("learning_rate", plan.learning_rate / 10, plan.learning_rate * 5, log=True)
-    lines = [f"learning_rate={rate:.3g}"]
-    if takes(plan.network, "dropout"):
-        lines.append(f"dropout={trial.suggest_float('dropout', 0.0, 0.6):.3g}")
-    if takes(plan.network, "hidden"):
-        lines.append(f"hidden={trial.suggest_categorical('hidden', HEADS)}")
-    elif takes(plan.network, "width"):
-        lines.append(f"width={trial.suggest_categorical('width', WIDTHS)}")
-    lines.append(f"augmentation={trial.suggest_categorical('augmentation', tuple(STRENGTHS))}")
+    """The lines that a trial changes; those of the first say what is so anyway."""
+    asked = {name: _asked(trial, name, own) for name, own in _own(plan).items()}
+    exact = AS_PLANNED in trial.user_attrs
+    lines = [
+        f"{name}={value:.3g}" if isinstance(value, float) and not exact else f"{name}={value}"
+        for name, value in asked.items()
+    ]
     trial.set_user_attr("lines", lines)
     return lines
 
 
+def _asked(trial: optuna.Trial, name: str, own: Any) -> Any:
+    """What a trial tries for a line; `own` is always among what it may be."""
+    if name == "learning_rate":
+        return trial.suggest_float(name, own / 10, own * 5, log=True)
+    if name == "dropout":
+        return trial.suggest_float(name, 0.0, max(DROPOUT, own))
+    if name == "augmentation":
+        return trial.suggest_categorical(name, tuple(STRENGTHS))
+    return trial.suggest_categorical(name, tuple(sorted({*SIZES[name], own})))
+
+
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
 
 
 def _trial(frozen: optuna.trial.FrozenTrial) -> Trial:
