@@ -73,6 +73,17 @@ def test_the_same_numbers_give_the_same_bytes(found) -> None:
     assert text.index("How good it is: made/images") < text.index("How good it is: another/place")
 
 
+def test_a_card_of_few_images_does_not_say_calibration_error(found) -> None:
+    """Too few is written, and why."""
+    few = evaluate(made_rows(BRAIN, n=80), BRAIN, made_setting())
+    text = card(few, FACTS, BRAIN)
+    assert "| Calibration error (ECE) | too few |" in text
+    assert "**Beware:** Fewer than 100 answered images" in text
+    assert f"| Calibration error (ECE) | {words.with_interval('ece', found.metrics['ece'])} |" in card(
+        found, FACTS, BRAIN
+    )
+
+
 def test_the_card_says_how_each_operating_point_was_chosen(found) -> None:
     """The rule, on what, how many groups, what it reached there; and that an old package does not say its rule."""
     points = {

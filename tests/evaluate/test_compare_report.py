@@ -7,6 +7,7 @@ import json
 import pytest
 
 from hilum.errors import DataError
+from hilum.evaluate import words
 from hilum.evaluate.compare_report import Contender, as_html, as_json, as_text, duration, ranked
 from hilum.evaluate.evaluation import evaluate
 from tests.evaluate.made import CHEST, made_rows, made_setting
@@ -18,7 +19,9 @@ def contenders_fixture() -> list[Contender]:
     poor, good, same = (evaluate(made_rows(skill=skill), CHEST, made_setting()) for skill in (0.7, 3.0, 3.0))
     return [
         Contender("cnn-2block", "from random start", 11_000_000, 44_000_000, 300.0, 0.004, poor),
-        Contender("residual", "from random start", 1_200_000, 4_800_000, 1080.0, 0.012, good),
+        Contender(
+            "residual", "from random start", 1_200_000, 4_800_000, 1080.0, 0.012, good, "24 epochs, best 13, 224 px"
+        ),
         Contender("residual-wide", "from random start", 4_000_000, 16_000_000, 4000.0, 0.05, same, "<two> times"),
     ]
 
@@ -46,6 +49,12 @@ def test_text_and_page_show_every_network_and_the_trivial_answer(contenders: lis
         assert one.name in text
         assert one.name in source
     assert "(majority class)" in text
+    assert max(map(len, text.splitlines())) <= 120
+    figures, made = text.split("\n\n")
+    best = next(line for line in figures.splitlines() if line.startswith("residual "))
+    for name in ("accuracy", "balanced_accuracy", "auroc"):
+        assert words.with_interval(name, contenders[1].evaluation.metrics[name]) in best
+    assert "24 epochs, best 13, 224 px" in next(line for line in made.splitlines() if line.startswith("residual "))
     assert "Trivial: majority" in source
     assert "the order among these may be chance" in source
     assert "&lt;two&gt; times" in source

@@ -147,6 +147,39 @@ def test_comparison_with_another_model_is_shown() -> None:
     assert f"{versus.differences['accuracy'].value:+.4f}" in source
 
 
+def test_the_terminal_shows_the_comparison_too() -> None:
+    """The test in the page's words, each difference with its interval; without a second model nothing of it."""
+    rows = made_rows()
+    versus = compare(rows, made_rows(skill=1.0), CHEST, made_setting(model={"name": "older", "version": "0.9"}))
+    plain = evaluate(rows, CHEST, made_setting())
+    shown = text(with_versus(plain, versus), CHEST)
+    assert "Against older 0.9: Of 200 images" in shown
+    assert f"McNemar's test, mid-p: {words.chance(versus.mcnemar.p_mid)}" in shown
+    table = [line.split("  ") for line in shown.partition("this minus the other")[2].splitlines()[1:]]
+    told = {cells[0]: [cell.strip() for cell in cells[1:] if cell] for cells in table}
+    for name, found in versus.differences.items():
+        assert told[words.meaning(name).title] == [f"{found.value:+.4f}", f"{found.low:+.4f} to {found.high:+.4f}"]
+    assert "McNemar" not in text(plain, CHEST)
+
+
+def test_calibration_error_of_few_images_is_called_too_few() -> None:
+    """In the table, the headline and a warning; the curve says how many bins it has. 200 images have their figure."""
+    few, many = made_rows(n=80), made_rows()
+    source, found, _ = page_of(CHEST, few)
+    assert found.to_json()["metrics"]["ece"] == {"value": None, "low": None, "high": None}
+    for shown in (source, text(found, CHEST)):
+        assert "too few" in shown
+        assert "Fewer than 100 answered images are too few to say" in shown
+    assert "This model, 3 equal bins" in source
+    assert "This model, all images" in page_of(CHEST, made_rows(n=30))[0]
+    told = evaluate(replace(many, copied=None), CHEST, made_setting())
+    assert words.with_interval("ece", told.metrics["ece"]) in text(told, CHEST)
+    assert "too few" not in text(told, CHEST)
+    versus = compare(few, made_rows(n=80, skill=1.0), CHEST, made_setting())
+    assert "Calibration error" not in text(with_versus(found, versus), CHEST).partition("Against")[2]
+    assert Page(report(with_versus(found, versus), few, CHEST)).open == []
+
+
 def test_few_groups_and_copies_are_warned_of() -> None:
     """And where nothing is wrong there is no warning."""
     few = evaluate(made_rows(n=40), CHEST, made_setting())

@@ -41,6 +41,8 @@ def test_figures_are_written_as_their_kind() -> None:
     assert words.with_interval("accuracy", Interval(0.923, 0.901, 0.942)) == "92.3% (90.1 to 94.2%)"
     assert words.with_interval("auroc", Interval(0.985, 0.975, 0.992)) == "0.985 (0.975 to 0.992)"
     assert words.with_interval("accuracy", Interval(0.5)) == "50.0%"
+    assert words.with_interval("auroc", Interval(float("nan"))) == words.DASH
+    assert words.with_interval("ece", Interval(float("nan"))) == "too few"
     assert words.meaning("ppv_at_prevalence_0.05").title == "PPV where 5% have it"
     assert words.chance(0.0000001) == "p < 0.001"
     assert words.chance(0.034) == "p = 0.034"

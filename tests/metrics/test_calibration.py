@@ -19,16 +19,33 @@ def predicted(n: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return probabilities, np.minimum(labels, classes - 1)
 
 
-@given(n=st.integers(30, 200), seed=st.integers(0, 10_000))
+@given(n=st.integers(100, 600), seed=st.integers(0, 10_000))
 def test_ece_is_that_of_equal_parts_of_the_sorted_cases(n: int, seed: int) -> None:
-    """Without ties the bins are fifteen runs of the sorted cases whose sizes differ by one at most."""
+    """Without ties the bins are runs of twenty or more of the sorted cases whose sizes differ by one at most."""
     probabilities, labels = predicted(n, 3, seed)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     order = np.argsort(confidence)
-    bins = (np.arange(n) * 15) // n
-    expected = sum(abs((confidence[order][bins == b] - right[order][bins == b]).sum()) / n for b in range(15))
+    count = c.bins_for(n)
+    bins = (np.arange(n) * count) // n
+    expected = sum(abs((confidence[order][bins == b] - right[order][bins == b]).sum()) / n for b in range(count))
     assert np.bincount(bins).max() - np.bincount(bins).min() <= 1
+    assert np.bincount(bins).min() >= 20
     assert c.ece(probabilities, labels) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("n", "bins"), [(5000, 15), (300, 15), (299, 14), (100, 5), (19, 1), (1, 1)])
+def test_fifteen_bins_need_three_hundred_cases(n: int, bins: int) -> None:
+    """From 300 on the figure is what it always was; below, no bin has fewer than twenty."""
+    assert c.bins_for(n) == bins
+    probabilities, labels = predicted(n, 3, 1)
+    assert c.ece(probabilities, labels) == c.ece(probabilities, labels, bins=bins)
+    assert len(c.reliability(probabilities, labels).count) == bins
+
+
+@pytest.mark.parametrize("n", [30, 60, 100, 200])
+def test_few_cases_do_not_make_a_calibrated_model_look_bad(n: int) -> None:
+    """Labels drawn from the probabilities: the figure reads about what it does for 300 cases."""
+    assert np.mean([c.ece(*predicted(n, 2, seed)) for seed in range(100)]) < 0.08
 
 
 def test_ece_of_the_calibrated_and_the_boastful() -> None:

@@ -15,7 +15,7 @@ from hilum.metrics.figures import Answers
 
 @given(first=st.integers(0, 40), second=st.integers(0, 40), both=st.integers(0, 20))
 def test_mcnemar_agrees_with_the_binomial_test(first: int, second: int, both: int) -> None:
-    """Exact p is scipy's; mid-p is never larger, and half a step smaller."""
+    """Exact p is scipy's; mid-p is never larger, by half of the chance of what was found in each tail."""
     one = np.array([True] * first + [False] * second + [True] * both, dtype=bool)
     two = np.array([False] * first + [True] * second + [True] * both, dtype=bool)
     found = c.mcnemar(one, two)
@@ -23,8 +23,17 @@ def test_mcnemar_agrees_with_the_binomial_test(first: int, second: int, both: in
     exact = stats.binomtest(first, first + second).pvalue if first + second else 1.0
     assert found.p_exact == pytest.approx(exact)
     assert found.p_mid <= found.p_exact + 1e-12
-    if first != second:
-        assert found.p_mid == pytest.approx(exact - stats.binom.pmf(first, first + second, 0.5))
+    found_so = stats.binom.pmf(first, first + second, 0.5) if first + second else 0.0
+    assert found.p_mid == pytest.approx(exact - (found_so / 2 if first == second else found_so))
+
+
+@pytest.mark.parametrize(("each", "p_mid"), [(0, 1.0), (1, 0.75), (2, 0.8125), (5, 1 - 252 / 1024 / 2)])
+def test_two_models_that_win_equally_often(each: int, p_mid: float) -> None:
+    """The two tails meet in the middle: 1 less half of its chance (Fagerland 2013)."""
+    one = np.array([True] * each + [False] * each, dtype=bool)
+    found = c.mcnemar(one, ~one)
+    assert found.p_exact == 1.0
+    assert found.p_mid == pytest.approx(p_mid)
 
 
 def scores(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -93,6 +93,17 @@ def test_all_refused_leaves_no_score_figures() -> None:
     assert "ece" not in found
 
 
+@pytest.mark.parametrize(("n", "refusals"), [(40, 0), (104, 5)])
+def test_calibration_error_of_few_answers_is_not_said(n: int, refusals: int) -> None:
+    """Under a hundred answered cases there is neither figure nor interval nor difference, and one case more has all."""
+    found = f.figures(refused(made(n, 2), list(range(refusals))), draws=20)
+    assert np.isnan([found["ece"].value, found["ece"].low, found["ece"].high]).all()
+    assert found["ece"].to_json() == {"value": None, "low": None, "high": None}
+    assert found["brier"].low < found["brier"].high
+    enough = f.figures(refused(made(104, 2), list(range(4))), draws=20)
+    assert enough["ece"].low <= enough["ece"].value <= enough["ece"].high
+
+
 def test_a_perfect_score_still_has_an_interval() -> None:
     """40 right of 40 in 20 groups is not certainty: Wilson over the groups."""
     answers = made(40, 2)

@@ -6,6 +6,7 @@ from typing import Any
 
 from hilum.evaluate.charts import curves
 from hilum.interfaces.web.models import _reliability, _roc
+from hilum.interfaces.web.words import DASH, figure
 from tests.evaluate.made import CHEST, made_rows
 
 FIGURE = {"value": 0.9, "low": 0.8, "high": 0.95}
@@ -33,3 +34,8 @@ def test_without_curves() -> None:
     drawn = _roc(FIGURES, Held(held)).svg()  # type: ignore[arg-type]
     assert drawn.count("<circle") == 2
     assert "Pneumonia" not in drawn
+
+
+def test_a_figure_that_cannot_be_said() -> None:
+    assert figure("ece", {"value": None, "low": None, "high": None}) == "too few"
+    assert figure("auroc", {"value": None, "low": None, "high": None}) == DASH

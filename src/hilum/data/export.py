@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
@@ -43,10 +43,14 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to write: which cases, and prepared how; None keeps files as they are (an .npz: pixels as decoded)."""
+    """What to write: which cases, and prepared how; None keeps files as they are (an .npz: pixels as decoded).
+
+    patients: (n,) keyed hash of whom each case of the data set shows; None: what its cases say.
+    """
 
     keep: tuple[int, ...]
     preparation: Preparation | None = None
+    patients: tuple[str | None, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -203,7 +207,8 @@ def _cases(dataset: Dataset, wanted: Wanted, progress: Progress | None) -> Itera
     for done, i in enumerate(wanted.keep):
         if progress:
             progress(done, len(wanted.keep))
-        yield dataset.cases[i]
+        case = dataset.cases[i]
+        yield case if wanted.patients is None else replace(case, patient=wanted.patients[i])
 
 
 def _pixels(image: Image, preparation: Preparation | None) -> NDArray[Any]:

@@ -103,7 +103,9 @@ def reliability(rows: Rows) -> Chart | None:
         for c, a, n in zip(bars.confidence, bars.accuracy, bars.count, strict=True)
     )
     points: Points = list(zip(bars.confidence.tolist(), bars.accuracy.tolist(), strict=True))
-    lines = (Line("Perfectly calibrated", ((low, low), (1, 1)), style=0), Line("This model, 15 equal bins", points, 1))
+    bins = calibration.bins_for(int(answered.sum()))
+    name = f"This model, {bins} equal bins" if bins > 1 else "This model, all images"
+    lines = (Line("Perfectly calibrated", ((low, low), (1, 1)), style=0), Line(name, points, 1))
     title = "Reliability: the share of right answers against the stated probability"
     return Chart(title, Axis("Stated probability", low, 1, ticks), Axis("Share right", low, 1, ticks), lines, dots)
 

@@ -19,7 +19,7 @@ from hilum.evaluate import charts, words
 from hilum.evaluate.drawing import Chart
 from hilum.evaluate.evaluation import Evaluation, Part
 from hilum.evaluate.rows import Rows
-from hilum.evaluate.sentences import parts, sentences, warnings
+from hilum.evaluate.sentences import against, parts, sentences, warnings
 from hilum.metrics.intervals import Interval
 from hilum.task import Task
 
@@ -72,6 +72,7 @@ def report(evaluation: Evaluation, rows: Rows, task: Task, extras: Extras | None
         "subgroup_names": ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc"),
         "gaps": {facet: _gap(parts_) for facet, parts_ in evaluation.subgroups.items()},
         "versus": evaluation.versus,
+        "against": against(evaluation),
         "Interval": Interval,
     }
     return render_page(PAGES, "evaluation.html", values)

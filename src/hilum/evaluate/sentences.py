@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from hilum.data.audit_words import CUES
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation, Part
+from hilum.metrics.calibration import LEAST
 from hilum.task import Task
 
 STRONG_CUE = 0.8
@@ -52,9 +54,25 @@ def warnings(evaluation: Evaluation) -> list[str]:
     ]
     if evaluation.whole.groups < FEW_GROUPS:
         found.append(f"Only {_plural(evaluation.whole.groups, 'group')}: the intervals are rough.")
+    if "ece" in evaluation.metrics and math.isnan(evaluation.metrics["ece"].value):
+        found.append(f"Fewer than {LEAST} answered images are too few to say how large the calibration error is.")
     if setting.unreadable:
         found.append(f"{_plural(len(setting.unreadable), 'file')} could not be read: listed below, in no figure.")
     return found
+
+
+def against(evaluation: Evaluation) -> str:
+    """What the comparison with a second model tests, in words; "" where there is none."""
+    found = evaluation.versus
+    if not found:
+        return ""
+    test, delong = found["mcnemar"], found.get("delong")
+    areas = f" DeLong's test of the two areas: {words.chance(delong['p'])}." if delong else ""
+    return (
+        f"Of {_plural(found['n'], 'image')} this model alone is right on {test['only_this_right']:,}, the other alone "
+        f"on {test['only_other_right']:,} (McNemar's test, mid-p: {words.chance(test['p_mid'])}).{areas} "
+        "An interval that holds 0 may be chance."
+    )
 
 
 def parts(evaluation: Evaluation) -> list[tuple[str, Part]]:

@@ -21,6 +21,7 @@ class Meaning:
     says: str
     source: str
     share: bool = True  # written as a percentage; else as a number with three decimals
+    unsaid: str = DASH  # what stands where it has no value
 
 
 MEANINGS = {
@@ -84,9 +85,11 @@ MEANINGS = {
     "ece": Meaning(
         "Calibration error (ECE)",
         "How far the stated probability is from the share that is right, on average. 0.02 means two points off.",
-        "15 bins of equal numbers of images, top class: Naeini 2015, Guo 2017, Nguyen & O'Connor 2015; its interval is "
-        "centred on the figure, because resampling itself adds calibration error",
+        "15 bins of equal numbers of images, top class: Naeini 2015, Guo 2017, Nguyen & O'Connor 2015; fewer bins "
+        "below 300 images, and not said below 100; its interval is centred on the figure, because resampling itself "
+        "adds calibration error",
         share=False,
+        unsaid="too few",
     ),
     "brier": Meaning(
         "Brier score",
@@ -144,9 +147,10 @@ def percent(share: float, decimals: int = 1) -> str:
 
 def value(name: str, number: float) -> str:
     """A figure as a reader meets it."""
+    known = meaning(name)
     if not math.isfinite(number):
-        return DASH
-    return percent(number) if meaning(name).share else f"{number:.3f}"
+        return known.unsaid
+    return percent(number) if known.share else f"{number:.3f}"
 
 
 def interval(name: str, found: Interval) -> str:

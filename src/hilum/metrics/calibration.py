@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.integer]
 
 BINS = 15
+LEAST_IN_BIN = 20
+LEAST = 100  # cases below which calibration error is not told: it is mostly the noise of its bins
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,10 @@ class RiskCoverage:
     risk: Floats
 
 
-def ece(probabilities: Floats, labels: Labels, bins: int = BINS, weights: Floats | None = None) -> float | Floats:
-    """Expected calibration error of the top class over equal-mass bins.
+def ece(
+    probabilities: Floats, labels: Labels, bins: int | None = None, weights: Floats | None = None
+) -> float | Floats:
+    """Expected calibration error of the top class over equal-mass bins; without `bins` as many as `bins_for` says.
 
     The mean over the cases of |confidence - accuracy| of their bin (Naeini 2015; Guo 2017), bins of equal numbers of
     cases (Nguyen & O'Connor 2015) rather than equal width: with a good model nearly all cases are near 1, and equal
@@ -45,11 +49,21 @@ def ece(probabilities: Floats, labels: Labels, bins: int = BINS, weights: Floats
     not matter. Every draw of a bootstrap uses the bins of the whole sample.
     """
     confidence, right = _top(probabilities, labels)
+    bins = bins or bins_for(confidence.size)
     member = np.zeros((confidence.size, bins))
     member[np.arange(confidence.size), equal_mass_bins(confidence, bins)] = 1.0
     share = np.ones(confidence.size) if weights is None else np.asarray(weights, dtype=np.float64)
     gap = share @ (member * (confidence - right)[:, None])  # (..., B): sum of confidence - sum of right
     return plain(divide(np.abs(gap).sum(axis=-1), share.sum(axis=-1)))
+
+
+def bins_for(n: int) -> int:
+    """15 bins, fewer where one would hold fewer than 20 of the `n` cases.
+
+    The fewer the cases of a bin, the more of its gap is chance; in a bin of one the gap is how far the confidence is
+    from 0 or 1, however well calibrated the model is.
+    """
+    return max(1, min(BINS, n // LEAST_IN_BIN))
 
 
 def equal_mass_bins(values: Floats, bins: int) -> NDArray[np.int64]:
@@ -59,9 +73,10 @@ def equal_mass_bins(values: Floats, bins: int) -> NDArray[np.int64]:
     return np.minimum((middle[place] * bins / values.size).astype(np.int64), bins - 1)
 
 
-def reliability(probabilities: Floats, labels: Labels, bins: int = BINS) -> Reliability:
+def reliability(probabilities: Floats, labels: Labels) -> Reliability:
     """The bins that `ece` sums, for drawing."""
     confidence, right = _top(probabilities, labels)
+    bins = bins_for(confidence.size)
     place = equal_mass_bins(confidence, bins)
     count = np.bincount(place, minlength=bins).astype(np.float64)
     kept = count > 0

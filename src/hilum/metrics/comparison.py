@@ -38,7 +38,7 @@ def mcnemar(first_right: Bools, second_right: Bools) -> McNemar:
         return McNemar(0, 0, 1.0, 1.0)
     tail = [math.exp(_log_choose(n, k) - n * math.log(2)) for k in range(fewer + 1)]
     exact = min(1.0, 2 * math.fsum(tail))
-    mid = 1.0 - tail[-1] if first == second else 2 * math.fsum(tail) - tail[-1]
+    mid = 1.0 - tail[-1] / 2 if first == second else 2 * math.fsum(tail) - tail[-1]
     return McNemar(first, second, exact, min(1.0, mid))
 
 

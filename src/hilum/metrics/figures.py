@@ -2,7 +2,7 @@
 
 Two rules hold throughout. A refused case is wrong in every figure about answers. It has no score, so figures about
 scores (auroc, auprc, ece, brier, readings at a given sensitivity or specificity) are of the answered cases; where any
-are refused, `auroc_refused_worst` gives them the worst score there is.
+are refused, `auroc_refused_worst` gives them the worst score there is. Of fewer than 100 answered cases `ece` is NaN.
 """
 
 from __future__ import annotations
@@ -128,10 +128,10 @@ def _of_scores(answers: Answers, weights: Floats | None) -> dict[str, Floats]:
         score[rows] = answers.presence()[0]
         score[~rows] = np.where(truth[~rows], -np.inf, np.inf)
         found["auroc_refused_worst"] = np.asarray(ranking.auroc(score, truth, weights))
-    return found | {
-        "ece": np.asarray(calibration.ece(probabilities, labels, weights=kept)),
-        "brier": np.asarray(calibration.brier(probabilities, labels, weights=kept)),
-    }
+    brier = np.asarray(calibration.brier(probabilities, labels, weights=kept))
+    told = labels.size >= calibration.LEAST
+    ece = calibration.ece(probabilities, labels, weights=kept) if told else np.full(brier.shape, np.nan)
+    return found | {"ece": np.asarray(ece), "brier": brier}
 
 
 def _areas(answers: Answers, kept: Floats | None) -> dict[str, Floats]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from hilum import bootstrap
+from hilum.errors import UsageError
 from hilum.evaluate.text import text
 from hilum.evaluate.versus import compare, with_versus
-from hilum.flows.evaluate import evaluate_source
+from hilum.flows.evaluate import Measured, evaluate_source
 from hilum.flows.predict import Options
 from hilum.flows.report import write_evaluation_report
+from hilum.flows.speaker import Speaker
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
 from hilum.model.calibration import read_prevalence
 from hilum.registry.pins import champion_for
 from hilum.settings import Settings
-from hilum.task import find_task
+from hilum.task import Task, find_task
 
 DESCRIPTION = "Measure a package on labelled images: exactly what is served, refusals counted as wrong, 95% intervals."
 EXAMPLES = """examples:
@@ -44,17 +47,37 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     task = find_task(arguments.task)
     options = Options(arguments.operating_point, read_prevalence(arguments.prevalence))
     with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:
-        reference = arguments.model or str(champion_for(task.name, settings))
-        speaker = bootstrap.speaker(settings, reference)
+        speaker = _speaker(arguments.model or str(champion_for(task.name, settings)), task, settings)
+        other = _speaker(arguments.versus, task, settings) if arguments.versus else None
         dataset = open_labelled(arguments, settings, bars, speaker.package.task)
         measured = evaluate_source(dataset, speaker, options, bars)
-        evaluation = measured.evaluation
-        if arguments.versus:
-            other = bootstrap.speaker(settings, arguments.versus)
-            second = evaluate_source(dataset, other, options, bars)
-            evaluation = with_versus(evaluation, compare(measured.rows, second.rows, task, second.evaluation.setting))
+        if other:
+            measured = _against(measured, evaluate_source(dataset, other, options, bars), task)
         if arguments.report:
             bars.stage("writing the report")
             bars.say(f"report: {write_evaluation_report(measured, dataset, speaker, arguments.report)}")
+    evaluation = measured.evaluation
     print(json.dumps(evaluation.to_json()) if arguments.json else text(evaluation, task))
     return 3 if evaluation.setting.unreadable else 0
+
+
+def _speaker(reference: str, task: Task, settings: Settings) -> Speaker:
+    """The package named.
+
+    Raises:
+        UsageError: it answers another task, or with other classes.
+    """
+    speaker = bootstrap.speaker(settings, reference)
+    answered = speaker.package.task
+    if answered.name != task.name:
+        raise UsageError(f"{reference} answers {answered.name}, not {task.name}")
+    if answered.classes != task.classes:
+        said, asked = ", ".join(answered.classes), ", ".join(task.classes)
+        raise UsageError(f"{reference} answers {answered.name} with the classes {said}, not {asked}")
+    return speaker
+
+
+def _against(first: Measured, second: Measured, task: Task) -> Measured:
+    """The first with its comparison with the second."""
+    versus = compare(first.rows, second.rows, task, second.evaluation.setting)
+    return replace(first, evaluation=with_versus(first.evaluation, versus))

@@ -6,8 +6,12 @@ import argparse
 from pathlib import Path
 
 from hilum.data.audit import audit
+from hilum.data.dataset import Dataset
 from hilum.data.export import Wanted, export
 from hilum.data.findings import Audit
+from hilum.data.labels import with_task
+from hilum.data.patients import pseudonym
+from hilum.data.places.cache import Cache
 from hilum.image.prepare import Preparation
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
@@ -34,17 +38,33 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the cleaned copy and say what was left out."""
     task = find_task(arguments.task) if arguments.task else None
     with Bars(file=settings.progress_file) as bars:
-        dataset = open_labelled(arguments, settings, bars, task)
+        opened = open_labelled(arguments, settings, bars)
+        dataset = with_task(opened, task) if task else opened
         bars.stage("looking at every image", len(dataset))
         found = audit(dataset, progress=bars.done)
         keep = sound_cases(found, keep_copies=arguments.keep_copies)
         geometry = task.geometry if task else "whole"
         preparation = Preparation(size=arguments.size, geometry=geometry) if arguments.size else None
         bars.stage("writing", len(keep))
-        made = export(dataset, arguments.out, Wanted(keep, preparation), progress=bars.done)
+        patients = patients_of(opened, found, Cache(settings.home / "cache"))
+        made = export(dataset, arguments.out, Wanted(keep, preparation, patients), progress=bars.done)
     left = len(dataset) - made.images
     print(f"{made.path}: {made.images} images, {left} left out\ndigest {made.digest}")
     return 0
+
+
+def patients_of(opened: Dataset, found: Audit, cache: Cache) -> tuple[str | None, ...]:
+    """(n,) whom each case shows, as keyed hashes: those of the opened source, else of what the audit has found.
+
+    That may come from file names, by a task's rules, or from headers under other file names than those of DICOM.
+    """
+    if not any(found.patients):
+        return found.patients
+    key = cache.key()
+    return tuple(
+        case.patient or (pseudonym(patient, key) if patient else None)
+        for case, patient in zip(opened.cases, found.patients, strict=True)
+    )
 
 
 def sound_cases(found: Audit, *, keep_copies: bool) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ def figure(name: str, found: dict[str, float | None]) -> str:
     """A figure of a package with its interval: "95.2% (92.0 to 98.0%)"."""
     low, high, value = found.get("low"), found.get("high"), found.get("value")
     if value is None:
-        return DASH
+        return figures.meaning(name).unsaid
     share = figures.meaning(name).share
     middle = percent(value) if share else f"{value:.3f}"
     if low is None or high is None:

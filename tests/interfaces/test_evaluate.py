@@ -1,0 +1,60 @@
+"""`hilum evaluate` on the shipped packages: a second model beside the first, and models of another question."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hilum.interfaces.cli.main import main
+from hilum.task import task_text
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def slices(tmp_path: Path) -> Path:
+    """The sample slices in class folders."""
+    for picture in (ROOT / "samples" / "brain-tumor-mri").glob("*.png"):
+        folder = tmp_path / "slices" / picture.name.partition("-")[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, folder)
+    return tmp_path / "slices"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_second_model_stands_in_text_and_report(
+    slices: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", str(slices), "--task=brain-tumor-mri", "--versus=brain-tumor-mri"]
+    assert main([*asked, f"--report={tmp_path / 'report'}"]) == 0
+    said, page = capsys.readouterr().out, (tmp_path / "report" / "index.html").read_text(encoding="utf-8")
+    assert 'id="versus"' in page
+    for shown in (said, page.replace("&#39;", "'")):
+        assert "Against brain-tumor-mri" in shown
+        assert "this model alone is right on 0, the other alone on 0 (McNemar's test, mid-p: p = 1)" in shown
+        assert "+0.0000 to +0.0000" in shown
+
+
+@pytest.mark.parametrize("option", ["--model", "--versus"])
+def test_a_model_of_another_task_is_wrong_use_before_anything_is_read(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "no-such-folder", "--task=pneumonia-cxr", f"{option}=brain-tumor-mri"]) == 2
+    said = capsys.readouterr().err
+    assert "brain-tumor-mri answers brain-tumor-mri, not pneumonia-cxr" in said
+    assert "Traceback" not in said
+
+
+def test_a_task_of_that_name_with_other_classes_is_wrong_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(task_text("pneumonia-cxr").replace('name = "normal"', 'name = "sound"'), encoding="utf-8")
+    assert main(["evaluate", "no-such-folder", f"--task={mine}"]) == 2
+    assert "answers pneumonia-cxr with the classes normal, pneumonia, not sound, pneumonia" in capsys.readouterr().err

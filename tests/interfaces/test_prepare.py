@@ -1,0 +1,85 @@
+"""`hilum prepare`: the patients that its audit finds stand in what it writes, and nobody can read who they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from hilum.data.source import open_source
+from hilum.interfaces.cli.main import main
+from tests.data.made import dicom, lay
+
+FILMS = {
+    "PNEUMONIA/person1_bacteria_1.png": 0, "PNEUMONIA/person1_bacteria_2.png": 0, "PNEUMONIA/person2_virus_1.png": 1,
+    "NORMAL/IM-0001-0001.png": 2, "NORMAL/IM-0001-0002.png": 2,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+
+
+def films(tmp_path: Path) -> str:
+    """Films named as the task for chest films knows them, each of its own noise."""
+    for number, path in enumerate(FILMS):
+        file = tmp_path / "films" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 255, (48, 48), dtype=np.uint8)
+        Picture.fromarray(pixels).save(file)
+    return str(tmp_path / "films")
+
+
+def lines(manifest: Path) -> dict[str, str | None]:
+    """The patient of each file that was written, by the file it came from."""
+    rows = map(json.loads, manifest.read_text(encoding="utf-8").splitlines())
+    return {row["from"]: row["patient"] for row in rows}
+
+
+@pytest.mark.parametrize("options", [[], ["--task=pneumonia-cxr"]])
+@pytest.mark.parametrize("out", ["out.npz", "out"])
+def test_patients_of_file_names_are_written_as_hashes(tmp_path: Path, out: str, options: list[str]) -> None:
+    assert main(["prepare", films(tmp_path), f"--out={tmp_path / out}", *options]) == 0
+    found = lines(tmp_path / ("out.npz.manifest.jsonl" if out.endswith("npz") else "out/manifest.jsonl"))
+    assert set(found) == set(FILMS)
+    assert all(found[a] == found[b] if FILMS[a] == FILMS[b] else found[a] != found[b] for a in FILMS for b in FILMS)
+    assert all(patient is not None and len(patient) == 16 for patient in found.values())
+    if out.endswith("npz"):
+        with np.load(tmp_path / out) as arrays:
+            assert sorted(arrays["groups"]) == sorted(map(str, found.values()))
+    again = open_source(str(tmp_path / out), cache=tmp_path / "home" / "cache")
+    assert len({case.patient for case in again.cases} - {None}) == 3
+
+
+def test_a_task_changes_no_hash(tmp_path: Path) -> None:
+    source = films(tmp_path)
+    for out, options in (("a", []), ("b", ["--task=pneumonia-cxr"])):
+        assert main(["prepare", source, f"--out={tmp_path / out}", *options]) == 0
+    assert lines(tmp_path / "a" / "manifest.jsonl") == lines(tmp_path / "b" / "manifest.jsonl")
+
+
+def test_an_identifier_of_a_header_is_no_more_readable_for_the_file_s_name(tmp_path: Path) -> None:
+    files = {
+        "a/1.dcm": dicom("MRN 17", "1.1"),
+        "b/2.png": dicom("MRN 17", "1.2", 90),
+        "b/3.png": dicom("MRN 18", "1.3"),
+    }
+    source = str(lay(tmp_path / "in", files))
+    assert main(["prepare", source, f"--out={tmp_path / 'out.npz'}", "--keep-copies"]) == 0
+    found = lines(tmp_path / "out.npz.manifest.jsonl")
+    assert "MRN" not in repr(found)
+    assert found["a/1.dcm"] == found["b/2.png"] != found.get("b/3.png")
+
+
+def test_nobody_known_is_nobody_written(tmp_path: Path) -> None:
+    source = films(tmp_path)
+    for number, path in enumerate(FILMS):
+        (tmp_path / "films" / path).rename(tmp_path / "films" / path.split("/")[0] / f"{number}.png")
+    assert main(["prepare", source, f"--out={tmp_path / 'out.npz'}"]) == 0
+    with np.load(tmp_path / "out.npz") as arrays:
+        assert "groups" not in arrays
+    assert not (tmp_path / "home" / "cache" / "patient.key").exists()
