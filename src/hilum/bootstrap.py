@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from hilum.errors import UnknownModel
+from hilum.errors import UnknownModel, UsageError
 from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
 from hilum.image.limits import Limits
@@ -29,12 +29,17 @@ def desk(settings: Settings, *, task: str = "auto", model: str | None = None, cr
 
     Raises:
         UnknownTask, UnknownModel: nothing answers to the name.
+        UsageError: the model named answers another task.
         PackageError: the package must not be used.
     """
     package_of, task_of = (find_package, find_task) if crew is None else (named_package, shipped_task)
     crew = crew or Crew(settings)
     if model is not None:
-        return Desk((crew.speaker(package_of(model, settings)),), limits=limits(settings))
+        named = crew.speaker(package_of(model, settings, crew.chosen))
+        answers = named.package.task.name if task != "auto" else task
+        if task != answers and task_of(task).name != answers:
+            raise UsageError(f"{named.package.reference} answers {answers}, not {task}")
+        return Desk((named,), limits=limits(settings))
     if task != "auto":
         return Desk((crew.champion(task_of(task).name),), limits=limits(settings))
     trusted = {known.task for known in known_packages(settings)}

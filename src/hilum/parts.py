@@ -167,6 +167,8 @@ def _watch(parts: Parts) -> None:
             parts.switch()
         except HilumError as error:  # the next look may succeed; until then the ones that are open answer
             log.warning("champions not switched: %s", error)
+        except Exception:  # whatever it was, the next promotion must be heard of
+            log.exception("champions not switched")
 
 
 def open_doors(settings: Settings, secret: bytes, records: Records) -> Access:

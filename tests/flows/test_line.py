@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,38 @@ def test_who_waited_too_long_is_told_so_before_any_work() -> None:
     with pytest.raises(Late):
         late.result(60)
     assert clerk.batches == [1]
+    line.close()
+
+
+def test_who_comes_together_is_answered_together_however_long_it_took_to_come() -> None:
+    """Ten seconds of sending are no waiting; and with a time limit of one second all five are answered in three."""
+
+    class Leisurely(Slow):
+        def answer(self, asks: list[Ask]) -> list[Future[Reply]]:
+            time.sleep(0.6)
+            return super().answer(asks)
+
+    clerk = Leisurely()
+    clerk.door.set()
+    line = Line(clerk, Length(most=40, seconds=1, threads=1), Meters())
+    asks = [replace(ask(str(i).encode()), since=time.perf_counter() - 10) for i in range(40)]
+    waiting = line.enter_all(asks)
+    assert [one.result(60).bodies for one in waiting] == [(str(i).encode(),) for i in range(40)]
+    line.close()
+
+
+def test_of_more_than_find_a_place_none_is_taken() -> None:
+    clerk = Slow()
+    line = Line(clerk, Length(most=3, seconds=5, threads=1), Meters())
+    first = line.enter(ask(b"first"))
+    while line._queue.qsize():
+        time.sleep(0.001)
+    line.enter(ask(b"second"))
+    with pytest.raises(Full):
+        line.enter_all([ask() for _ in range(3)])
+    assert line.waiting == 1
+    clerk.door.set()
+    assert first.result(60).bodies == (b"first",)
     line.close()
 
 

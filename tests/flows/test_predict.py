@@ -11,13 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hilum.errors import InputError, PackageDamaged, PackageNotTrusted, UnreadableImage, UsageError
 from hilum.flows.bulk import IN_PROCESS, Unread, predict_paths
-from hilum.flows.predict import Desk, File, Options, predict, predict_all
+from hilum.flows.predict import TOGETHER, Desk, File, Options, ask_all, predict, predict_all
 from hilum.flows.prediction import Prediction
 from hilum.flows.reading import Read
 from hilum.flows.speaker import Speaker
+from hilum.image.decode import decode
+from hilum.model.engine import Outputs
 from hilum.model.package import Trust, open_package
 from tests.flows.made import write_spots
 
@@ -171,3 +174,25 @@ def test_several_files_get_their_own_answers_from_one_pass(desk: Desk, tmp_path:
         assert answers[0].prediction.file == file.name
         assert answers[0].prediction.label == alone.prediction.label
         assert answers[0].prediction.probabilities == pytest.approx(alone.prediction.probabilities, abs=1e-6)
+
+
+def test_a_pass_takes_few_images_however_many_frames_come(desk: Desk, tmp_path: Path) -> None:
+    """What a pass takes of memory grows with them: a film of hundreds of frames must not take all there is."""
+    (path,) = write_spots(tmp_path, 1)
+    (image,) = decode(path.read_bytes(), name=path.name)
+    (speaker,) = desk.speakers
+    asked: list[int] = []
+
+    class Counting:
+        def run(self, pixels: NDArray[np.uint8]) -> Outputs:
+            asked.append(len(pixels))
+            return engine.run(pixels)
+
+    engine = speaker.engine
+    speaker.__dict__["engine"] = Counting()
+    try:
+        answers = ask_all([(image, Options())] * (2 * TOGETHER + 3), speaker)
+    finally:
+        speaker.__dict__["engine"] = engine
+    assert asked == [TOGETHER, TOGETHER, 3]
+    assert len({answer.prediction.label for answer in answers}) == 1

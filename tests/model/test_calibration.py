@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,9 @@ def test_a_damaged_calibration_is_refused(change: dict[str, Any]) -> None:
         Calibration.from_json({**made().to_json(), **change})
 
 
-@pytest.mark.parametrize("prevalence", [0.0, 1.0, 1.5, (0.5, 0.5), (0.2, 0.2, 0.2), (1.0, 0.0, 0.0)])
+@pytest.mark.parametrize(
+    "prevalence", [0.0, 1.0, 1.5, (0.5, 0.5), (0.2, 0.2, 0.2), (1.0, 0.0, 0.0), float("nan"), (0.2, math.nan, 0.8)]
+)
 def test_an_impossible_prevalence_is_a_usage_error(prevalence: Any) -> None:
     with pytest.raises(UsageError, match="prevalence"):
         made().probabilities(LOGITS, prevalence)

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from hilum.errors import InputError
+from hilum.errors import HilumError, InputError
 from hilum.flows.predict import Desk, File, Options, Readable
 from hilum.flows.told import Found, Told, as_json
 from hilum.gate.gate import GATE_VERSION
@@ -138,20 +138,38 @@ class Clerk:
         return True
 
     def _predict(self, desk: Desk, drafts: Sequence[_Draft]) -> None:
-        """The images are kept while the networks are asked."""
-        files = [File(draft.ask.data, draft.ask.name, draft.ask.options) for draft in drafts]
-
-        def readable(places: Sequence[int]) -> None:
-            for i in places:
-                self._begin_to_keep(drafts[i])
-
-        for draft, found in zip(drafts, self._finder.find(files, desk, readable), strict=True):
+        """Ask for all at once; where that fails, one at a time, so that nobody pays for what another sent."""
+        try:
+            answered = self._found(desk, drafts)
+        except HilumError as error:
+            for draft in drafts:
+                draft.reply.set_exception(error)
+            return
+        except Exception as error:  # noqa: BLE001 - whoever sent it must be told, whatever it was
+            if len(drafts) == 1:
+                drafts[0].reply.set_exception(error)
+            else:
+                for draft in drafts:
+                    self._predict(desk, [draft])
+            return
+        for draft, found in zip(drafts, answered, strict=True):
             if isinstance(found, InputError):
                 draft.reply.set_exception(found)
                 continue
             draft.told, draft.timings = found.told, found.timings
             self._places.cache.put(draft.key, _packed(draft.told), CACHED_SECONDS)
             self._put_on_record(draft)
+
+    def _found(self, desk: Desk, drafts: Sequence[_Draft]) -> list[Found | InputError]:
+        """The images are kept while the networks are asked."""
+        files = [File(draft.ask.data, draft.ask.name, draft.ask.options) for draft in drafts]
+
+        def readable(places: Sequence[int]) -> None:
+            for i in places:
+                if drafts[i].kept is None:
+                    self._begin_to_keep(drafts[i])
+
+        return self._finder.find(files, desk, readable)
 
     def _put_on_record(self, draft: _Draft) -> None:
         """Commit the rows once the image is safe, then reply; whatever fails on the way fails the reply."""

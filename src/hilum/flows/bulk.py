@@ -13,7 +13,7 @@ from hilum.flows.prediction import Prediction
 from hilum.flows.reading import Item, Read, readings
 from hilum.model.room import make_room
 
-TOGETHER = 4 * 1024 * 1024  # bytes of files beyond which no more are decoded at once
+ENOUGH = 4 * 1024 * 1024  # bytes of files beyond which no more are decoded at once
 IN_PROCESS = 48  # fewer files than this are not worth starting workers for
 
 
@@ -55,7 +55,7 @@ def answer_all(paths: Iterable[Item], desk: Desk, options: Options, at_once: int
     for path, data in readings(paths, desk.limits.max_bytes):
         found.append((path, data))
         size += 0 if isinstance(data, InputError) else len(data)
-        if len(found) >= at_once or size > TOGETHER:
+        if len(found) >= at_once or size > ENOUGH:
             yield from answer_files(found, desk, options)
             found, size = [], 0
     yield from answer_files(found, desk, options)

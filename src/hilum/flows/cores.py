@@ -14,11 +14,10 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from hilum.flows.bulk import Line, OpenDesk, Unread, answer_all
-from hilum.flows.predict import Desk, Options
+from hilum.flows.predict import TOGETHER, Desk, Options
 from hilum.flows.reading import Item
 
 BATCH = 32  # files handed to a worker
-AT_ONCE = 8  # of them in one pass of the network: more gain nothing
 
 _desk: Desk | None = None
 
@@ -87,7 +86,7 @@ def _open(open_desk: OpenDesk) -> None:
 def _answer(batch: list[Item], options: Options) -> list[Line]:
     if _desk is None:
         raise RuntimeError("the worker was not opened")
-    return list(answer_all(batch, _desk, options, AT_ONCE))
+    return list(answer_all(batch, _desk, options, TOGETHER))
 
 
 def _batches(paths: Iterator[Item]) -> Iterator[list[Item]]:

@@ -28,26 +28,36 @@ class Desks:
         self._open: dict[tuple[str, str | None], Desk] = {}
         self._lock = threading.Lock()
 
+    def opened(self, task: str = "auto", model: str | None = None) -> Desk | None:
+        """Who answers, where nobody must wait until packages are opened."""
+        return self._open.get((task, model))
+
     def desk(self, task: str = "auto", model: str | None = None) -> Desk:
-        """Who answers.
+        """Who answers; the first question to a package waits until it is opened, and it may be long until it can be.
 
         Raises:
             UnknownTask, UnknownModel: nothing answers to the name.
+            UsageError: the model answers another task.
             PackageError: the package must not be used.
         """
-        known = self._open.get((task, model))
+        known = self.opened(task, model)
         if known is not None:
             return known
         with self._lock:
             if (task, model) not in self._open:
-                desk = self._opening(task, model)
-                kept = dict(self._open)
-                if len(kept) >= self._most:
-                    kept.pop(next(key for key in kept if key != ("auto", None)))
-                kept[task, model] = desk
-                self._ready(list(kept.values()))
-                self._open = kept
+                self._open = self._with((task, model), self._opening(task, model))
             return self._open[task, model]
+
+    def _with(self, key: tuple[str, str | None], desk: Desk) -> dict[tuple[str, str | None], Desk]:
+        """The open desks with one more; packages that answer already are not opened again for another name of them."""
+        known = {speaker for each in self._open.values() for speaker in each.speakers}
+        kept = dict(self._open)
+        if len(kept) >= self._most:
+            kept.pop(next(key for key in kept if key != ("auto", None)))
+        kept[key] = desk
+        if not known.issuperset(desk.speakers):
+            self._ready(list(kept.values()))
+        return kept
 
     def switch(self) -> None:
         """Open anew, and only then put in place, every desk that is open: a champion may have changed."""

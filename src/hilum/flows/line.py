@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -35,9 +36,18 @@ class Length:
 
 
 @dataclass(eq=False, slots=True)
+class _Visit:
+    """Questions that came together: once the first of them is answered none of the others comes too late."""
+
+    entered: float
+    until: float
+    begun: bool = False
+
+
+@dataclass(eq=False, slots=True)
 class _Waiting:
     ask: Ask
-    until: float
+    visit: _Visit
     reply: Future[Reply] = field(default_factory=Future)
 
 
@@ -80,22 +90,23 @@ class Line:
         return self.places <= 0
 
     def enter(self, ask: Ask) -> Future[Reply]:
-        """Join the line.
+        """Join the line; raises like `enter_all`."""
+        return self.enter_all((ask,))[0]
+
+    def enter_all(self, asks: Sequence[Ask]) -> list[Future[Reply]]:
+        """Join the line together, all or none; how long they took to arrive does not count as waiting.
 
         Raises:
             Full: too many wait already. Stopping: the server is shutting down.
         """
         if not self._open:
             raise Stopping("the server is shutting down: try again in a moment")
-        if self.full:
+        if self.places < min(len(asks), self._length.most):
             self._meters.away("full")
-            raise Full(f"{self._length.most} requests wait already: try again in a moment")
-        waiting = _Waiting(ask, ask.since + self._length.seconds)
-        with self._lock:
-            self._busy += 1
-        waiting.reply.add_done_callback(self._left)
-        self._queue.put(waiting)
-        return waiting.reply
+            raise Full(f"{self._queue.qsize()} of at most {self._length.most} wait already: try again in a moment")
+        now = time.perf_counter()
+        visit = _Visit(now, now + self._length.seconds)
+        return [self._joined(_Waiting(ask, visit)) for ask in asks]
 
     def close(self, seconds: float = 25.0) -> bool:
         """Take no more, answer those who wait; True when nobody waits any more."""
@@ -105,6 +116,13 @@ class Line:
         for _ in self._threads:
             self._queue.put(None)
         return empty
+
+    def _joined(self, waiting: _Waiting) -> Future[Reply]:
+        with self._lock:
+            self._busy += 1
+        waiting.reply.add_done_callback(self._left)
+        self._queue.put(waiting)
+        return waiting.reply
 
     def _left(self, _: Future[Reply]) -> None:
         with self._idle:
@@ -145,12 +163,14 @@ class Line:
     def _in_time(self, batch: list[_Waiting]) -> list[_Waiting]:
         now, kept = time.perf_counter(), []
         for waiting in batch:
-            if now > waiting.until:
+            visit = waiting.visit
+            if now > visit.until and not visit.begun:
                 self._meters.away("late")
-                late = f"waited {now - waiting.ask.since:.1f} s, longer than allowed: nothing was answered"
+                late = f"waited {now - visit.entered:.1f} s, longer than allowed: nothing was answered"
                 _fail(waiting.reply, Late(late))
             elif waiting.reply.set_running_or_notify_cancel():
-                self._meters.stage("queue", now - waiting.ask.since)
+                visit.begun = True
+                self._meters.stage("queue", now - visit.entered)
                 kept.append(waiting)
         return kept
 

@@ -16,7 +16,17 @@ from importlib import import_module
 from typing import Any
 from weakref import WeakValueDictionary
 
-from hilum.errors import Busy, HilumError, ImageGone, InputError, KeyReused, MissingExtra, NotFound, StorageError
+from hilum.errors import (
+    Busy,
+    HilumError,
+    ImageGone,
+    InputError,
+    KeyReused,
+    MissingExtra,
+    NotFound,
+    PackageError,
+    StorageError,
+)
 from hilum.flows.answer import Ask, answer_ids
 from hilum.flows.desks import Desks
 from hilum.flows.line import Line
@@ -227,7 +237,10 @@ class Batches:
     def _failed(self, identity: str, error: HilumError) -> list[Outcome]:
         order = self._desk.inbox.order(identity)
         if order.state in OPEN:
-            self._desk.inbox.end(order, "failed", fault=str(error))
+            log.error("job %s failed: %s", identity, error)
+            quiet = isinstance(error, StorageError | PackageError)  # their words may name folders and hosts
+            fault = f"{error.code}: the server's log says why" if quiet else str(error)
+            self._desk.inbox.end(order, "failed", fault=fault)
         return []
 
     def _open(self) -> Any:

@@ -177,7 +177,7 @@ class Calibration:
         if isinstance(prevalence, float | int):
             return self._spread(float(prevalence))
         shares = tuple(float(share) for share in prevalence)
-        if len(shares) != len(self.classes) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-3:
+        if len(shares) != len(self.classes) or not all(s > 0 for s in shares) or not abs(sum(shares) - 1) <= 1e-3:
             names = ", ".join(self.classes)
             raise UsageError(f"prevalence: give one share above 0 for each of {names}; together they make 1")
         return tuple(share / sum(shares) for share in shares)

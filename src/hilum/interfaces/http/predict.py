@@ -69,10 +69,10 @@ class Predict:
         if wants_no_waiting(headers) or len(files) > TOGETHER or any(is_zip(file.data) for file in files):
             sending = await run_in_threadpool(self._sending, files)
             if sending.large or wants_no_waiting(headers):
-                (like,) = self._asks([Upload("", b"")], given, caller_of(scope), since)
+                (like,) = await self._asks([Upload("", b"")], given, caller_of(scope), since)
                 return await taken(self._parts, like, given.get("model") or None, sending.files(), key)
             files = await run_in_threadpool(list, sending.files())
-        asks = self._asks(files, given, caller_of(scope), since)
+        asks = await self._asks(files, given, caller_of(scope), since)
         if key is None:
             replies = await replies_of(self._parts.line, asks)
             again = False
@@ -90,9 +90,12 @@ class Predict:
         """The images of a request; a JSON body also adds to the fields that were given."""
         return body.files or (await self._fetched(body, given),)
 
-    def _asks(self, files: Sequence[Upload], given: Mapping[str, str], caller: str, since: float) -> list[Ask]:
+    async def _asks(self, files: Sequence[Upload], given: Mapping[str, str], caller: str, since: float) -> list[Ask]:
         task, model = given.get("task") or "auto", given.get("model") or None
-        desk = self._parts.desks.desk(task, model)
+        desks = self._parts.desks
+        desk = desks.opened(task, model)
+        if desk is None:
+            desk = await run_in_threadpool(desks.desk, task, model)
         known = (task, model, given.get("operating_point") or "balanced", given.get("prevalence") or None)
         options = self._options.get(known)
         if options is None:
@@ -123,7 +126,7 @@ class Predict:
 
 async def replies_of(line: Line, asks: Sequence[Ask]) -> list[Reply | HilumError]:
     """All at once into the line; of several files one that cannot be read does not stop the others."""
-    waiting = [asyncio.wrap_future(line.enter(ask)) for ask in asks]
+    waiting = [asyncio.wrap_future(one) for one in line.enter_all(asks)]
     if len(waiting) == 1:
         return [await waiting[0]]
     found = await asyncio.gather(*waiting, return_exceptions=True)
