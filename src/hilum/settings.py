@@ -44,7 +44,7 @@ SETTINGS = (
     Setting(
         "KEEP_IMAGES", "yes", "Keep received images: yes (unless the caller says no), ask (only if it says yes), no."
     ),
-    Setting("RETENTION_DAYS", "0", "Days after which kept images are erased. 0: never."),
+    Setting("RETENTION_DAYS", "0", "Days after which images, names, notes and addresses are erased. 0: never."),
     Setting("AUTH", "off", "Who may ask: off (anyone on this machine; loopback only) or on (users and keys)."),
     Setting("RATE", "1200/minute;100000/day", "Requests of one user or key, with AUTH=on; limits parted by ;."),
     Setting(

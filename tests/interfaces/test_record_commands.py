@@ -14,6 +14,8 @@ from contextlib import closing
 import pytest
 
 from hilum import parts
+from hilum.access.access import open_access
+from hilum.access.caller import CONSOLE
 from hilum.flows.erase import ORPHAN_SECONDS
 from hilum.interfaces.cli import opened
 from hilum.interfaces.cli.main import main
@@ -187,6 +189,48 @@ def test_a_caller_s_pictures_go_and_what_another_sent_too_stays(home, ids, capsy
     assert said(capsys, "verify")["sound"]
 
 
+@pytest.fixture
+def rita(home):
+    """A user with a key who sent one picture; gives (id of the user, id of the key)."""
+    settings = settings_for(home)
+    access = open_access(settings.database_url, read_secret(settings.secret_file))
+    user = access.users.add("Rita", "reader", CONSOLE)
+    key, _ = access.keys.add(user.id, "CT room 2", ("predict",), 30, CONSOLE)
+    access.close()
+    ask(settings, FILMS[2], caller=user.id)
+    return user.id, key.id
+
+
+@pytest.mark.parametrize("word", ["id", "name", "key"])
+def test_a_user_is_meant_by_id_name_and_key(home, rita, word, capsys):
+    who = {"id": rita[0], "name": "rita", "key": rita[1]}[word]
+    assert counts(capsys, "--caller", who) == {"predictions": 1, "images": 1, "personal": 1, "copies": 0}
+    assert counts(capsys, "--caller", who)["predictions"] == 0
+
+
+def test_a_caller_that_nobody_knows_is_wrong_use(home, rita, capsys):
+    assert main(["erase", "--caller", "nora"]) == 2
+    assert "hilum users list" in capsys.readouterr().err
+    assert counts(capsys, "--caller", "local")["predictions"] == 2
+    assert counts(capsys, "--caller", "local")["predictions"] == 0
+
+
+def test_notes_that_came_after_an_erasure_and_addresses_go_by_age(home, ids, capsys):
+    counts(capsys, ids[0])
+    failed = Entry("act", b'{"act":"sign_in_failed"}', "nobody", personal={"address": "192.0.2.7"})
+    with clerk(settings_for(home)) as who:
+        note = Entry("feedback", subject=ids[0], personal={"note": "CANARY"})
+        who._places.records.append([note, failed]).result()
+    assert counts(capsys, "--older-than", "1")["personal"] == 0
+    time.sleep(1.1)  # ages are in whole seconds
+    assert counts(capsys, "--older-than", "0") == {"predictions": 1, "images": 1, "personal": 3, "copies": 0}
+    with clerk(settings_for(home)) as who:
+        assert not who._places.records.get(note.id).entry.personal
+        assert not who._places.records.get(failed.id).entry.personal
+    assert b"CANARY" not in b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    assert said(capsys, "verify")["sound"]
+
+
 def test_what_is_older_goes_and_what_is_younger_stays(home, ids, capsys):
     assert counts(capsys, "--older-than", "1")["predictions"] == 0
     time.sleep(1.1)  # ages are in whole seconds
@@ -204,6 +248,19 @@ def test_only_old_pictures_without_a_record_are_swept(home, capsys):
     assert images.holds(young)
     images.close()
     assert said(capsys, "verify")["images"] == 2
+
+
+def test_half_a_picture_is_swept_and_what_is_none_stops_nothing(home, capsys):
+    key = key_of(home, FILMS[2])
+    folder = home / "images" / "large" / key[:2]
+    folder.mkdir(parents=True)
+    old, young, stray = folder / f"{key}.7.new", folder / f"{key}.8.new", folder / ".DS_Store"
+    for path in (old, young, stray):
+        path.write_bytes(b"x")
+    for path in (old, stray):
+        os.utime(path, (time.time() - 2 * ORPHAN_SECONDS,) * 2)
+    assert said(capsys, "erase", "--left-over") == {"images": 1}
+    assert [path.exists() for path in (old, young, stray)] == [False, True, True]
 
 
 @pytest.mark.parametrize("wrong", [[], ["x", "--caller", "y"], ["--older-than", "-1"]])

@@ -78,6 +78,18 @@ def test_a_run_on_the_picture_loses_its_copies_and_the_package_is_named(home: Pa
     assert [said.split(":")[0] for said in found["unsearched"]] == [str(old)]
 
 
+def test_a_picture_as_large_as_is_accepted_is_found(home: Path, capsys, tmp_path) -> None:
+    """A server accepts more pixels than a decoder that knows no settings."""
+    large = tmp_path / "large.png"
+    Image.open(FILMS[0]).convert("L").resize((5500, 5500)).save(large, compress_level=1)
+    (answer,) = ask(settings_for(home), large)
+    on, off = run_of(home, "on", FILMS[0]), run_of(home, "off", FILMS[1])
+    found = erased(capsys, answer["id"])
+    assert left(on) == ["fingerprints.npz", "plan.json"]
+    assert left(off) == ["audit", "fingerprints.npz", "plan.json", "prepared-1.npy", "report"]
+    assert found["unsearched"] == []
+
+
 def test_a_picture_that_was_never_kept_takes_all_that_can_be_made_again(home: Path, capsys) -> None:
     (answer,) = ask(settings_for(home), FILMS[0], keep=False)
     run = run_of(home, "on", FILMS[0])

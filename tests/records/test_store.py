@@ -197,6 +197,14 @@ def test_a_query_outside_its_bounds_is_wrong_use(wrong):
         Query(**wrong)
 
 
+def test_with_a_refusal_nobody_agrees_or_disagrees(records):
+    refused, said = prediction(1, None), prediction(2)
+    records.append([refused, said, feedback(refused, "pneumonia"), feedback(said, "pneumonia")]).result()
+    (row,) = records.tallies(START, START + HOUR).agreement
+    assert (row.agreed, row.disagreed) == (1, 0)
+    assert records.find(Query(disagreed=True)).records == ()
+
+
 def test_tallies_count_by_hour_class_and_agreement(records):
     early = [prediction(i, took=5 + i * 10) for i in range(3)]
     late = [prediction(10 + i, "normal", at=START + HOUR, probability=0.5) for i in range(2)]
@@ -224,6 +232,32 @@ def test_what_is_personal_is_erased_and_the_chain_still_fits(records):
     assert records.get(gone.id).entry == replace(gone, personal={})
     assert records.get(kept.id).entry == kept
     assert records.verify().sound
+
+
+def test_what_is_still_personal_of_what_was_erased_is_found_by_age_and_caller(records):
+    def sign_in(hour):
+        return Entry("act", caller="nobody", personal={"address": "192.0.2.7"}, at=START + hour * HOUR)
+
+    mine, other = prediction(1, caller="anna", personal={"file": "a.png"}), prediction(2, caller="ben")
+    kept = prediction(3, caller="anna", personal={"file": "c.png"})
+    late = prediction(4, caller="anna", personal={"file": "d.png"}, at=START + 2 * HOUR)
+    add(records, mine, other, kept, late, old := sign_in(0), sign_in(2), Entry("act", at=START))
+    add(records, *(Entry("erasure", subject=entry.id) for entry in (mine, other, late)))
+    notes = [feedback(entry, "normal", personal={"note": "Mr Smith"}) for entry in (mine, other, kept)]
+    add(records, *notes, feedback(mine, "normal"))
+    assert set(records.unforgotten(before=START + HOUR)) == {mine.id, notes[0].id, notes[1].id, old.id}
+    assert set(records.unforgotten(caller="anna")) == {mine.id, late.id, notes[0].id}
+    assert records.unforgotten() == []
+    assert records.forget(records.unforgotten(before=START + HOUR)) == 4
+    assert records.unforgotten(before=START + HOUR) == []
+    assert records.get(old.id).entry == replace(old, personal={})
+    assert records.get(notes[2].id).entry.personal
+    assert records.verify().sound
+
+
+def test_who_ever_asked_or_did_anything_is_known(records):
+    add(records, prediction(1, caller="anna"), Entry("act", caller="ben"))
+    assert [records.has_caller(name) for name in ("anna", "ben", "ann", "")] == [True, True, False, False]
 
 
 @pytest.mark.parametrize("address", ["mysql://x/y", "nonsense", "sqlite://", "sqlite:///:memory:"])

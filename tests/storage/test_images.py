@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
+import obstore
 import pytest
 
 from hilum.errors import ImageGone, StorageError, UsageError
@@ -112,6 +114,55 @@ def test_erased_bytes_lie_nowhere_in_the_folder(images, tmp_path, size):
     images.delete(images.put(canary))
     left = b"".join(path.read_bytes() for path in (tmp_path / "images").rglob("*") if path.is_file())
     assert b"CANARY-OF-A-PATIENT" not in left
+
+
+def test_a_large_image_is_overwritten_before_it_goes(images, tmp_path):
+    data = os.urandom(3 * LARGE + 7)
+    key = images.put(data)
+    (large,) = tmp_path.glob("images/large/*/*")
+    other = tmp_path / "another name of the same blocks"
+    other.hardlink_to(large)
+    images.delete(key)
+    assert other.read_bytes() == bytes(len(data))
+    assert list(large.parent.iterdir()) == []
+
+
+def half(images, tmp_path, data, *, suffix=".4711.new", age=0):
+    """What a process that was killed in between leaves of a large image, so many seconds ago."""
+    key = images.key(data)
+    left = tmp_path / "images" / "large" / key[:2] / f"{key}{suffix}"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_bytes(data[: LARGE // 2])
+    os.utime(left, (time.time() - age,) * 2)
+    return left
+
+
+@pytest.mark.parametrize("suffix", [".4711.new", ".0badc0de.gone"])
+def test_half_an_image_goes_with_its_key_and_by_itself_when_it_is_old(images, tmp_path, suffix):
+    first, second, third = (os.urandom(LARGE) for _ in range(3))
+    key = images.put(first)
+    asked = half(images, tmp_path, first, suffix=suffix)
+    old, young = half(images, tmp_path, second, suffix=suffix, age=7200), half(images, tmp_path, third, suffix=suffix)
+    assert list(images.keys()) == [key]
+    images.delete(key, older_than=3600)
+    assert asked.exists()
+    images.delete(key)
+    assert not asked.exists()
+    assert images.sweep(3600) == 1
+    assert (old.exists(), young.exists()) == (False, True)
+    assert [images.put(third)] == list(images.keys())
+
+
+def test_what_is_no_image_is_no_key(each, tmp_path):
+    key = each.put(b"an image")
+    if (tmp_path / "images").exists():
+        stray = tmp_path / "images" / "large" / "5a" / ".DS_Store"
+        stray.parent.mkdir(parents=True)
+        stray.write_bytes(b"a note of the system's")
+    else:
+        obstore.put(each._shelf._store, "5a/.DS_Store", b"a note of the system's")
+    assert list(each.keys()) == [key]
+    assert each.sweep(0) == 0
 
 
 def test_only_the_owner_may_look(images, tmp_path):

@@ -94,10 +94,10 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was erased: predictions, pictures, names and notes, training copies, files that no prediction names (yet).
+    """What was erased: predictions, pictures, training copies, files that no prediction names (yet).
 
-    still, unsearched: in words, where such a picture still lies and where it was not looked for. removed: what went
-    whole because it held one.
+    personal: names, notes and addresses. still, unsearched: in words, where such a picture still lies and where it was
+    not looked for. removed: what went whole because it held one.
     """
 
     predictions: int
@@ -140,7 +140,10 @@ def erase_one(identity: str, places: Places, *, by: str = "local", why: str = "a
 
 
 def erase_older(before: int, places: Places, *, by: str = "local", why: str = "retention") -> Erased:
-    """Erase what was predicted before a moment (microseconds since 1970 UTC); a picture seen since then stays."""
+    """Erase what was predicted before a moment (microseconds since 1970 UTC); a picture seen since then stays.
+
+    The addresses of those who failed to sign in before it go, too.
+    """
     return _erase_all(places.records.kept(before=before), Wanted(before=before), places, by, why)
 
 
@@ -150,13 +153,13 @@ def erase_caller(caller: str, places: Places, *, by: str = "local", why: str = "
 
 
 def sweep(places: Places) -> int:
-    """Remove pictures that no record names, left over by crashes an hour ago or more; returns how many."""
+    """Remove pictures, whole or half, that no record names, left by crashes an hour ago or more; returns how many."""
     orphans = list(places.records.without_record(places.images.keys()))
     places.images.delete(*orphans, older_than=ORPHAN_SECONDS)
     _unlink_copies(set(orphans), places.copies)
     for other in places.elsewhere:
         other.sweep(ORPHAN_SECONDS)
-    return sum(not places.images.holds(key) for key in orphans)
+    return sum(not places.images.holds(key) for key in orphans) + places.images.sweep(ORPHAN_SECONDS)
 
 
 def _erase_all(chosen: Sequence[Kept], wanted: Wanted, places: Places, by: str, why: str) -> Erased:
@@ -178,7 +181,8 @@ def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
         places.images.delete(*asked.images)
     if any(places.images.holds(key) for key in asked.images):
         raise StorageError("some images could not be erased; ask again")
-    personal = places.records.forget([*dict.fromkeys([*(found.id for found in asked.chosen), *asked.again])])
+    left = places.records.unforgotten(before=wanted.before, caller=wanted.caller)
+    personal = places.records.forget([*dict.fromkeys([*(found.id for found in asked.chosen), *asked.again, *left])])
     copies = _unlink_copies(set(asked.images), places.copies)
     places.cache.clear()
     _touch(places.erasures)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hilum.flows.speaker import Speaker
 from hilum.image.decode import decode
 from hilum.image.image import Image
+from hilum.image.limits import ACCEPTED
 from hilum.image.prepare import as_seen, network_input
 from hilum.model.explain import heatmap, in_frame, occlusion
 
@@ -34,7 +35,7 @@ def evidence(data: bytes, speaker: Speaker, wanted: Drawing) -> NDArray[np.float
     Raises:
         InputError: the image cannot be read.
     """
-    image = frame_at(decode(data, name="kept image"), wanted.frame)
+    image = frame_at(decode(data, name="kept image", limits=ACCEPTED), wanted.frame)
     pixels = network_input(image, speaker.package.preparation, prepared=wanted.prepared)
     preparation = as_seen(speaker.package.preparation, prepared=wanted.prepared)
     if wanted.method == "occlusion":

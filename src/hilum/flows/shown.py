@@ -16,6 +16,7 @@ from hilum.flows.predict import Desk
 from hilum.flows.prediction import PIXELS
 from hilum.image.decode import decode
 from hilum.image.image import Image
+from hilum.image.limits import ACCEPTED
 from hilum.records.entry import Record
 from hilum.storage.images import Images
 
@@ -79,11 +80,17 @@ def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) 
 
 def frames_of(record: Record, where: Where) -> tuple[Image, ...]:
     """All frames of the kept file."""
-    return decode(kept(record, where), name="kept image")
+    return decode(kept(record, where), name="kept image", limits=ACCEPTED)
 
 
 def kept(record: Record, where: Where) -> bytes:
-    """The kept file."""
+    """The kept file.
+
+    Raises:
+        NotFound: it was not kept, or was erased: the same picture may be kept for another prediction.
+    """
     if record.entry.columns.image is None:
         raise NotFound("the image was not kept: whoever sent it, or the operator, chose so")
+    if record.erased:
+        raise NotFound("the image was erased")
     return where.images.get(record.entry.columns.image)

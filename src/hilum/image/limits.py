@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import maxsize
 
 from hilum.errors import ImageTooLarge
 
@@ -45,3 +46,5 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+# Of a kept image: it was within the limits when it came, whatever they are now.
+ACCEPTED = Limits(max_bytes=maxsize, max_pixels=maxsize, max_frames=maxsize, max_total_pixels=maxsize)

@@ -19,6 +19,7 @@ from typing import Any
 from hilum.errors import ImageGone, InputError, PackageDamaged
 from hilum.flows.erase import Found, Going, Wanted
 from hilum.image.decode import decode
+from hilum.image.limits import ACCEPTED
 from hilum.model.package import FINGERPRINTS, MANIFEST
 from hilum.storage.images import Images
 
@@ -114,7 +115,7 @@ class Trained:
         found, unseen = [], going.unseen
         for key in going.pictures:
             try:
-                found.append(made.fingerprint(decode(self._images.get(key), name="kept")[0]))
+                found.append(made.fingerprint(decode(self._images.get(key), name="kept", limits=ACCEPTED)[0]))
             except (ImageGone, InputError):
                 unseen = True
         return _Looked(made.Fingerprints.of(found), made.Fingerprints.load, unseen)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, exists, select
 
-from hilum.records.schema import RECORDS
+from hilum.records.schema import PERSONAL, RECORDS
 
 AT_ONCE = 500  # values in one condition
 
@@ -44,6 +44,28 @@ def kept(
     return tuple(Kept(*row) for part in parts for row in connection.execute(asked.where(at.image.in_(part))))
 
 
+def unforgotten(connection: Connection, *, before: int | None = None, caller: str | None = None) -> list[str]:
+    """The ids of what was erased, was said about it afterwards or was done, and still holds something personal.
+
+    Of predictions made before a moment (microseconds since 1970) or by a caller, and of acts before that moment.
+    """
+    at, note = RECORDS.c, RECORDS.alias("note")
+    if before is None and caller is None:
+        return []
+    chosen = at.at < before if before is not None else at.caller == caller
+    erased = select(at.id).where(at.kind == "prediction", chosen, _personal(at.id), _erased())
+    about_it = exists(select(at.number).where(at.id == note.c.subject, chosen, _erased()))
+    asked = [erased, select(note.c.id).where(note.c.kind == "feedback", _personal(note.c.id), about_it)]
+    if before is not None:
+        asked.append(select(at.id).where(at.kind == "act", chosen, _personal(at.id)))
+    return [row.id for each in asked for row in connection.execute(each)]
+
+
+def has_caller(connection: Connection, caller: str) -> bool:
+    """Whether anything on record was asked, said or done by this caller."""
+    return connection.execute(select(RECORDS.c.number).where(RECORDS.c.caller == caller).limit(1)).first() is not None
+
+
 def about_them(connection: Connection, identities: Sequence[str]) -> list[str]:
     """The ids of what was said about these predictions: notes may name somebody too."""
     parts = [identities[i : i + AT_ONCE] for i in range(0, len(identities), AT_ONCE)]
@@ -74,6 +96,10 @@ def marks(connection: Connection) -> NDArray[np.uint64]:
     for part in connection.execution_options(yield_per=10_000).execute(asked).partitions():
         found.extend(mark_of(row.image) for row in part)
     return np.unique(np.asarray(found, dtype=np.uint64))
+
+
+def _personal(identity: ColumnElement[str]) -> ColumnElement[bool]:
+    return exists(select(PERSONAL.c.id).where(PERSONAL.c.id == identity))
 
 
 def _erased() -> ColumnElement[bool]:

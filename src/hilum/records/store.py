@@ -110,6 +110,16 @@ class Records:
         with self._reading() as connection:
             return erasures.kept(connection, before=before, caller=caller, images=images)
 
+    def unforgotten(self, *, before: int | None = None, caller: str | None = None) -> list[str]:
+        """The ids of what was erased, said about it afterwards or done, and still holds something personal."""
+        with self._reading() as connection:
+            return erasures.unforgotten(connection, before=before, caller=caller)
+
+    def has_caller(self, caller: str) -> bool:
+        """Whether anything on record was asked, said or done by this caller."""
+        with self._reading() as connection:
+            return erasures.has_caller(connection, caller)
+
     def pictures(self) -> Iterator[tuple[str, str]]:
         """(image key, the first prediction with it) of all pictures that must be kept."""
         with self._reading() as connection:

@@ -85,7 +85,7 @@ def _bins(column: ColumnElement[float], edges: tuple[float, ...]) -> list[Column
 
 
 def _agreement(connection: Connection, since: int, until: int, step: int, task: str | None) -> tuple[Agreement, ...]:
-    """By the newest feedback on each prediction."""
+    """By the newest feedback on each answer; with a refusal nobody can agree or disagree."""
     at, said = RECORDS.c, RECORDS.alias("said")
     newest = select(func.max(said.c.number)).where(said.c.subject == at.id, said.c.kind == "feedback").scalar_subquery()
     word = RECORDS.alias("word")
@@ -95,7 +95,7 @@ def _agreement(connection: Connection, since: int, until: int, step: int, task: 
         select(stretch, at.task, at.model, func.count(), same)
         .select_from(RECORDS)
         .join(word, (word.c.subject == at.id) & (word.c.number == newest))
-        .where(at.kind == "prediction", at.at >= since, at.at < until)
+        .where(at.kind == "prediction", at.label.is_not(None), at.at >= since, at.at < until)
         .group_by(stretch, at.task, at.model)
         .order_by(stretch)
     )

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from hilum.errors import MissingExtra, StorageError, UsageError
+from hilum.storage.shelf import is_key
 
 try:
     import obstore
@@ -72,11 +73,16 @@ class BucketShelf:
         except BaseError as error:
             raise _failure("erased", error) from error
 
+    def sweep(self, before: float) -> int:
+        """Nothing: an object is there whole or not at all."""
+        del before
+        return 0
+
     def keys(self) -> Iterator[str]:
-        """Every key, in no order."""
+        """Every key, in no order; what else lies there is none."""
         try:
             for part in obstore.list(self._store):
-                yield from (str(meta["path"]).rsplit("/", 1)[-1] for meta in part)
+                yield from filter(is_key, (str(meta["path"]).rsplit("/", 1)[-1] for meta in part))
         except BaseError as error:
             raise _failure("listed", error) from error
 

@@ -86,6 +86,10 @@ class Images:
         """Erase images (those last put so many seconds ago at least); one that is not kept is no error."""
         self._shelf.delete(keys, time.time() - older_than + (0.0 if older_than else 1.0))
 
+    def sweep(self, older_than: float) -> int:
+        """Erase what a crash so many seconds ago or more left half kept or half erased; returns how many files."""
+        return self._shelf.sweep(time.time() - older_than)
+
     def keys(self) -> Iterator[str]:
         """The keys of all kept images, in no order."""
         return self._shelf.keys()

@@ -7,20 +7,24 @@ one sync of the disk. What a folder of files would give (one name, one image) `h
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 from hilum.durable import sync_folder
 from hilum.errors import StorageError
 from hilum.group import Group, Waiting
 from hilum.sqlite import set_up
+from hilum.storage.shelf import is_key
 
 PAUSE = 0.005  # seconds between two commits while several images come at a time
 LARGE = 512 * 1024  # bytes from which an image is a file of its own
+HALVES = (".new", ".gone")  # behind a key: a file that is being written, one that is being erased
 _OPENING = (
     "PRAGMA page_size=16384",
     "PRAGMA auto_vacuum=INCREMENTAL",
@@ -80,24 +84,34 @@ class LocalShelf:
             raise StorageError(f"an image cannot be read ({error})") from error
 
     def delete(self, keys: Sequence[str], before: float) -> None:
-        """Overwrite and remove; the write-ahead file is folded in, so that no copy stays there."""
+        """Overwrite and remove, halves too; the write-ahead file is folded in, so that no copy stays there."""
         try:
             connection = self._connection()
             connection.executemany("DELETE FROM images WHERE key = ? AND at <= ?", [(key, before) for key in keys])
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            for large in map(self._large, keys):
-                if large.exists() and large.stat().st_mtime <= before:
-                    large.unlink()
+            gone = set(keys)
+            for folder in sorted({self._large(key).parent for key in gone}):
+                for path in folder.glob("*"):
+                    if path.name.partition(".")[0] in gone:
+                        _wipe(path, before)
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"an image cannot be erased ({error})") from error
 
+    def sweep(self, before: float) -> int:
+        """Remove files that a crash before a moment left half written or half erased; returns how many."""
+        halves = [path for path in self._folder.glob("large/*/*") if path.suffix in HALVES and is_key(path.name[:64])]
+        try:
+            return sum(_wipe(path, before) for path in halves)
+        except OSError as error:
+            raise StorageError(f"an image cannot be erased ({error})") from error
+
     def keys(self) -> Iterator[str]:
-        """Every key, in no order."""
+        """Every key, in no order; what else lies there is none."""
         asked, last = "SELECT rowid, key FROM images WHERE rowid > ? ORDER BY rowid LIMIT 10000", 0
         while rows := self._connection().execute(asked, (last,)).fetchall():
             last = rows[-1][0]
             yield from (key for _, key in rows)
-        yield from (path.name for path in self._folder.glob("large/*/*") if not path.name.endswith(".new"))
+        yield from (path.name for path in self._folder.glob("large/*/*") if is_key(path.name))
 
     def close(self) -> None:
         """Finish what waits."""
@@ -169,6 +183,28 @@ class LocalShelf:
         fresh.replace(final)
         for folder in (final.parent, final.parent.parent, self._folder):
             sync_folder(folder)
+
+
+def _wipe(path: Path, before: float) -> bool:
+    """Overwrite a file with zeros and remove it, where it was last written before a moment; whether it was.
+
+    It first gets another name: whoever keeps the same image in that very moment begins anew.
+    """
+    aside = path.with_name(f"{path.name[:64]}.{secrets.token_hex(8)}.gone")
+    with suppress(FileNotFoundError):  # another one was quicker
+        if path.stat().st_mtime > before:
+            return False
+        path.rename(aside)
+        with aside.open("r+b") as file:
+            left = os.fstat(file.fileno()).st_size
+            while left:
+                left -= file.write(bytes(min(left, LARGE)))
+            file.flush()
+            os.fsync(file.fileno())
+        aside.unlink()
+        sync_folder(path.parent)
+        return True
+    return False
 
 
 _DONE: Future[None] = Future()

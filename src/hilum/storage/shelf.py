@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Protocol
+
+_KEY = re.compile("[0-9a-f]{64}")
 
 
 class Shelf(Protocol):
@@ -30,10 +33,19 @@ class Shelf(Protocol):
         """Remove the bytes that were last put before a moment; a key that is not kept is no error."""
         ...
 
+    def sweep(self, before: float) -> int:
+        """Remove what a crash before a moment left half kept or half removed; returns how many files."""
+        ...
+
     def keys(self) -> Iterator[str]:
-        """Every key, in no order."""
+        """Every key, in no order; what else lies there is none."""
         ...
 
     def close(self) -> None:
         """Finish what waits."""
         ...
+
+
+def is_key(name: str) -> bool:
+    """Whether an image may be kept under this name: 64 hexadecimal digits."""
+    return _KEY.fullmatch(name) is not None

@@ -8,9 +8,13 @@ from contextlib import closing
 
 import pytest
 
+from hilum.errors import NotSignedIn
+from hilum.flows.erase import erase_older
 from hilum.flows.retention import DAY
 from hilum.interfaces.cli.main import main
+from hilum.interfaces.cli.opened import places_of
 from hilum.records.entry import Columns, Entry
+from hilum.records.query import Query
 from tests.flows.recorded import FILMS
 from tests.interfaces.http.running import running
 
@@ -46,6 +50,47 @@ def test_an_erasure_from_the_command_line_reaches_the_server(server, tmp_path, m
     server.parts.cache._looked = 0.0  # as a second later
     assert posted(server)[1] == "miss"
     assert server.parts.records.verify().sound
+
+
+def test_an_erased_answer_shows_nothing_when_the_same_picture_comes_again(server, tmp_path, monkeypatch):
+    erased, _ = posted(server)
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    assert main(["erase", erased["id"]]) == 0
+    fresh, _ = posted(server)
+    for part in ("image", "pixels", "heatmap", "heatmap?method=occlusion"):
+        gone = server.ask("GET", f"/predictions/{erased['id']}/{part}")
+        assert (gone.status, gone.is_problem()) == (404, True), part
+        assert server.ask("GET", f"/predictions/{fresh['id']}/{part}").status == 200
+    page = server.ask("GET", f"/app/history/{erased['id']}").body
+    assert b"Not kept" in page
+    assert f"/predictions/{erased['id']}/".encode() not in page
+
+
+def test_an_erased_answer_takes_a_verdict_and_no_note(server, tmp_path, monkeypatch):
+    answer, _ = posted(server)
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    assert main(["erase", answer["id"]]) == 0
+    said = {"id": answer["id"], "agree": True}
+    refused = server.ask("POST", "/feedback", {**said, "note": "Mr Smith, born 1950"})
+    assert (refused.status, refused.json()["code"]) == (409, "erased")
+    assert refused.is_problem()
+    assert server.ask("POST", "/feedback", said).status == 201
+    assert [one["note"] for one in server.ask("GET", f"/predictions/{answer['id']}").json()["feedback"]] == [""]
+
+
+def test_the_address_of_a_failed_sign_in_goes_by_age(tmp_path):
+    with running(tmp_path / "home", AUTH="on") as server:
+        assert server.parts.access is not None
+        with pytest.raises(NotSignedIn):
+            server.parts.access.sign_in("reader", "wrong horse battery", "192.0.2.7")
+        (failed,) = [act for act in server.parts.records.find(Query(kind="act")) if act.entry.personal]
+        with places_of(server.parts.settings) as places:
+            assert erase_older(failed.entry.at, places).personal == 0
+            assert erase_older(failed.entry.at + 1, places).personal == 1
+        after = server.parts.records.get(failed.id)
+        assert after is not None
+        assert (after.entry.body, after.entry.personal) == (failed.entry.body, {})
+        assert server.parts.records.verify().sound
 
 
 def test_retention_runs_in_the_server(tmp_path):

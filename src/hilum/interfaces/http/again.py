@@ -1,6 +1,7 @@
 """The same request with the same Idempotency-Key -> the answers that are on record, not new ones.
 
-The key decides the ids of the answers, so the record itself is the memory: it survives a restart.
+The key decides the ids of the answers, so the record itself is the memory: it survives a restart. The id of a file's
+answer also says whether more files follow, so that another number of files is known for another request.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from starlette.applications import Starlette
 from hilum.errors import HilumError, InputError, KeyReused
 from hilum.flows.answer import Ask, Reply, answer_ids
 from hilum.interfaces.http.problems import Problem
+from hilum.model.package import Package
 from hilum.parts import Parts
 from hilum.records.entry import Record
 from hilum.secret import derived
@@ -54,34 +56,49 @@ class Again:
         self._key = derived(parts.secret, "idempotency")
         self._running: WeakValueDictionary[str, Lock] = WeakValueDictionary()
 
-    async def answer(self, asks: Sequence[Ask], key: bytes, fresh: Ask_) -> tuple[list[Reply | HilumError], bool]:
+    async def answer(
+        self, asks: Sequence[Ask], key: bytes, fresh: Ask_, version: str = ""
+    ) -> tuple[list[Reply | HilumError], bool]:
         """The recorded answers of this key and, of files that have none, those that `fresh` gives now.
 
         And whether every answer was on record: a file that cannot be read is looked at again and has none.
+        version: of the package, where one was asked for beside the name.
 
         Raises:
             Problem: the key is too long (400). KeyReused: it was used for other files or another question.
         """
-        named = [replace(ask, first_id=keyed_id(self._key, f"{ask.caller}|{i}", key)) for i, ask in enumerate(asks)]
-        lock = self._running.setdefault(named[0].first_id or "", Lock())
+        caller, many = asks[0].caller, len(asks)
+        last = [keyed_id(self._key, f"{caller}|{i}", key) for i in range(many + 1)]
+        more = [keyed_id(self._key, f"{caller}|{i}+", key) for i in range(many + 1)]
+        mine = [*more[: many - 1], last[many - 1]]
+        named = [replace(ask, first_id=identity) for ask, identity in zip(asks, mine, strict=True)]
+        lock = self._running.setdefault(last[0], Lock())
         async with lock:  # the second of two at once waits for the first
-            known = [await to_thread(self._known, ask) for ask in named]
+            known = await to_thread(self._known, named, frozenset((*last, *more)), version)
             missing = [ask for ask, reply in zip(named, known, strict=True) if reply is None]
             made = iter(await _fresh(missing, fresh, alone=len(named) == 1))
             replies = [next(made) if reply is None else reply for reply in known]
             news = any(isinstance(reply, Reply) and old is None for reply, old in zip(replies, known, strict=True))
             return replies, not news
 
-    def _known(self, ask: Ask) -> Reply | None:
-        first = self._parts.records.get(ask.first_id or "")
-        if first is None:
-            return None
+    def _known(self, asks: Sequence[Ask], ids: frozenset[str], version: str) -> list[Reply | None]:
+        """`ids`: of the first answers that there would be, were the files more or fewer."""
+        found = self._parts.records.many([*ids])
+        if not found.keys() <= {ask.first_id for ask in asks}:
+            raise KeyReused("this Idempotency-Key was used for another number of files")
+        firsts = [found.get(ask.first_id or "") for ask in asks]
+        return [
+            None if first is None else self._replied(first, ask, version)
+            for first, ask in zip(firsts, asks, strict=True)
+        ]
+
+    def _replied(self, first: Record, ask: Ask, version: str) -> Reply:
         if first.entry.columns.content != self._parts.clerk.content_of(ask.data):
             raise KeyReused("this Idempotency-Key was used for another file")
-        if not _alike(json.loads(first.entry.body), ask):
+        if not _alike(json.loads(first.entry.body), ask, version):
             raise KeyReused("this Idempotency-Key was used to ask something else of this file")
         found, count = [first], 2
-        while (more := self._parts.records.get(answer_ids(ask.first_id, count)[-1])) is not None:
+        while (more := self._parts.records.get(answer_ids(first.id, count)[-1])) is not None:
             found.append(more)
             count += 1
         return Reply(
@@ -103,18 +120,27 @@ async def _fresh(missing: Sequence[Ask], fresh: Ask_, *, alone: bool) -> list[Re
         return [error]
 
 
-def _alike(said: Mapping[str, Any], ask: Ask) -> bool:
+def _alike(said: Mapping[str, Any], ask: Ask, version: str) -> bool:
     """Whether a recorded answer is one to this question; who speaks for a task may have changed since."""
     given = ask.options.prevalence
     shares = given if given is None or isinstance(given, int | float) else list(given)
-    named = " " in ask.task  # a package was asked for by name
     packages = [speaker.package for speaker in ask.desk.speakers]
+    reference = ask.task.partition(" ")[2]  # where a package was asked for
     return (
         said["operating_point"] == ask.options.operating_point
         and said.get("prevalence") == shares
-        and (said["task"] is None or said["task"] in [package.task.name for package in packages])
-        and (not named or said["model"] is None or said["model"]["name"] in [package.name for package in packages])
+        and (ask.desk.automatic if said["task"] is None else said["task"] in [one.task.name for one in packages])
+        and (not reference or _same_package(said["model"], packages[0], reference, version))
     )
+
+
+def _same_package(said: Mapping[str, str], asked: Package, reference: str, version: str) -> bool:
+    """By digest or version, where one was asked for; a mere name is that of any version."""
+    name, _, named = reference.partition("@")
+    if name != asked.name and asked.digest.startswith(name):
+        return said["digest"] == asked.digest
+    any_version = (version or named) in ("", "champion", "latest")
+    return said["name"] == asked.name and (any_version or said["version"] == asked.version)
 
 
 def _with_name(record: Record, name: str) -> bytes:

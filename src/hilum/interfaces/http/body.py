@@ -119,6 +119,15 @@ def clean_name(name: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in last)[:NAME_LENGTH] or "file"
 
 
+def clean_path(name: str) -> str:
+    """A member's name with its folders, which may tell it from others; only the last part of one that climbs out."""
+    parts = [part for part in name.replace("\\", "/").split("/") if part != "."]
+    if len(parts) < 2 or "" in parts or ".." in parts or ":" in parts[0]:
+        return clean_name(name)
+    whole = "".join(c if c.isprintable() else "�" for c in "/".join(parts))
+    return whole if len(whole) <= NAME_LENGTH else clean_name(name)
+
+
 def read_json(data: bytes, most: int = VALUES) -> Any:
     """The JSON value of a body; what would take many times its length in memory is refused before it is read.
 

@@ -175,7 +175,7 @@ async def infer(request: Request, name: str, version: str = "") -> Response:
     if key is None:
         replies, replayed = await ask(asks), False
     else:
-        replies, replayed = await again_of(request.app).answer(asks, key.encode("latin-1"), ask)
+        replies, replayed = await again_of(request.app).answer(asks, key.encode("latin-1"), ask, version)
     if not any(isinstance(reply, Reply) for reply in replies):
         return from_error(next(reply for reply in replies if isinstance(reply, HilumError)))
     answered = _answered(asked, _package(desk), replies)

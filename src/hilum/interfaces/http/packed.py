@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
-from hilum.interfaces.http.body import Upload, clean_name
+from hilum.interfaces.http.body import Upload, clean_path
 from hilum.interfaces.http.problems import Problem
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
@@ -70,7 +70,7 @@ class Packed:
                 raise Problem(400, "bad_zip", f"a file of the zip cannot be unpacked: {str(error)[:120]}") from error
             if len(data) != one.file_size:
                 raise Problem(400, "bad_zip", "a file of the zip is not as long as its directory says")
-            yield Upload(clean_name(one.filename), data)
+            yield Upload(clean_path(one.filename), data)
 
 
 def _is_file(one: zipfile.ZipInfo) -> bool:

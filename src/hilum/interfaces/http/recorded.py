@@ -18,7 +18,7 @@ from hilum.errors import NotFound, UsageError
 from hilum.flows.shown import Shown, heatmap_of, shown
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import TEXT
-from hilum.interfaces.http.problems import answer
+from hilum.interfaces.http.problems import Problem, answer
 from hilum.interfaces.http.turns import Turns
 from hilum.model.overlay import grey_png
 from hilum.parts import Parts
@@ -107,9 +107,11 @@ async def heatmap(
 
 @router.post("/feedback", status_code=201, summary="Say whether an answer was right")
 def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
-    """Put on record beside the answer, never in its place."""
+    """Put on record beside the answer, never in its place; 409 for a note on an answer that was erased."""
     parts = parts_of(request)
     record = found(parts, said.id)
+    if said.note and record.erased:
+        raise Problem(409, "erased", "this answer was erased: what is said to it can hold no note any more")
     label = label_of(record, said)
     body = {"prediction": record.id, "class": label, "agrees": label == record.entry.columns.label}
     columns = Columns(

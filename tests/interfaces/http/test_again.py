@@ -1,0 +1,98 @@
+"""A key is of one request: as many files, the version that was asked for; whoever speaks since changes nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cv2 import imencode
+from numpy import full, uint8
+
+from tests.interfaces.http.forms import TYPE, form, sample
+from tests.interfaces.http.running import Answer, Running, running
+from tests.interfaces.versions import another_version
+
+NAME = "pneumonia-cxr"
+FILM = sample(NAME).read_bytes()
+A, B, C, BROKEN = (("a.png", FILM + b"a"), ("b.png", FILM + b"b"), ("c.png", FILM + b"c"), ("d.png", b"no image"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("versions") / "home"
+
+
+@pytest.fixture(scope="module")
+def digests(home: Path) -> dict[str, str]:
+    """Version -> digest of two more packages of the home."""
+    return {version: another_version(home, version) for version in ("1.8.0", "1.9.0")}
+
+
+@pytest.fixture(scope="module")
+def server(home: Path, digests: dict[str, str]) -> Iterator[Running]:
+    with running(home) as server:
+        yield server
+
+
+def sent(server: Running, key: str, *files: tuple[str, bytes], query: str = f"task={NAME}") -> Answer:
+    return server.ask("POST", f"/predict?{query}", form(files), {**TYPE, "Idempotency-Key": key})
+
+
+def refused(answer: Answer) -> bool:
+    return (answer.status, answer.json()["code"]) == (422, "key_reused")
+
+
+@pytest.mark.parametrize(
+    ("first", "others"),
+    [
+        ((A, B), [(A,), (A, B, C), (B,), (A, C)]),
+        ((A,), [(A, B), (A, A), (A, BROKEN)]),
+        ((A, BROKEN), [(A,), (B, BROKEN)]),
+        ((A, BROKEN, C), [(A,), (A, BROKEN)]),
+        ((BROKEN, A), [(BROKEN, A, B), (BROKEN, BROKEN, A)]),
+    ],
+    ids=["two", "one", "a broken one last", "a broken one between", "a broken one first"],
+)
+def test_another_number_of_files_is_another_request(
+    server: Running, request: pytest.FixtureRequest, first: tuple, others: list[tuple]
+) -> None:
+    key = f"number of files: {request.node.callspec.id}"
+    begun = sent(server, key, *first)
+    assert begun.status == 200
+    assert [refused(sent(server, key, *other)) for other in others] == [True] * len(others)
+    again = sent(server, key, *first)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.body == begun.body
+
+
+def test_a_version_that_was_asked_for_is_part_of_the_request(server: Running, digests: dict[str, str]) -> None:
+    first = sent(server, "version", A, query=f"model={NAME}@1.9.0").json()
+    assert first["model"]["version"] == "1.9.0"
+    for other in (f"{NAME}@1.8.0", digests["1.8.0"][:12], "brain-tumor-mri"):
+        assert refused(sent(server, "version", A, query=f"model={other}")), other
+    for same in (f"{NAME}@1.9.0", digests["1.9.0"][:12], NAME, f"{NAME}@champion"):
+        assert sent(server, "version", A, query=f"model={same}").json() == first, same
+
+
+def test_no_task_is_the_answer_to_no_other_question(server: Running) -> None:
+    blank = ("blank.png", imencode(".png", full((90, 90), 9, uint8))[1].tobytes())
+    first = sent(server, "blank", blank, query="task=auto")
+    assert first.json()["gate"]["reasons"] == ["no_task"]
+    assert sent(server, "blank", blank, query="task=auto").body == first.body
+    for query in (f"task={NAME}", f"model={NAME}"):
+        assert refused(sent(server, "blank", blank, query=query)), query
+
+
+def test_a_version_in_the_address_of_the_inference_protocol_too(server: Running) -> None:
+    said = base64.b64encode(FILM + b"v2").decode()
+    body = {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "data": [said]}]}
+
+    def infer(version: str) -> Answer:
+        return server.ask("POST", f"/v2/models/{NAME}{version}/infer", body, {"Idempotency-Key": "v2"})
+
+    first = infer("/versions/1.9.0").json()
+    assert first["model_version"] == "1.9.0"
+    assert refused(infer("/versions/1.8.0"))
+    assert infer("").json() == infer("/versions/champion").json() == infer("/versions/1.9.0").json() == first
