@@ -55,6 +55,25 @@ def test_zero_days_keep_everything(places):
     assert places.records.find(Query(kind="erasure")).total == 0
 
 
+def test_whatever_fails_is_told_and_the_next_run_comes(places, monkeypatch):
+    told, again = [], threading.Event()
+    mishaps = [ValueError("no number"), OSError("no disk"), StorageError("the bucket is away")]
+
+    def sweep(_places):
+        if not mishaps:
+            again.set()
+            return
+        raise mishaps.pop(0)
+
+    monkeypatch.setattr("hilum.flows.retention.sweep", sweep)
+    monkeypatch.setattr("hilum.flows.retention.HOUR", 0.01)
+    keeper = Retention(places, 0, told.append, first=0.0)
+    keeper.start()
+    assert again.wait(30)
+    keeper.close()
+    assert told == ["ValueError: no number", "OSError: no disk", "the bucket is away"]
+
+
 def test_it_runs_by_itself_and_a_failure_is_told(places, monkeypatch):
     entry, told, swept = lay(places, 50, b"x"), [], threading.Event()
 

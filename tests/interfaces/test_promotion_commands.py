@@ -82,6 +82,23 @@ def test_the_package_that_answers_by_default_can_be_promoted_and_then_stays(home
     assert said(capsys, "rollback", "pneumonia-cxr", "--why", "as shipped")["digest"] is None
 
 
+def test_the_champion_is_who_was_promoted(home, capsys) -> None:
+    another_version(home, "2.0.0")
+    assert main(["promote", "pneumonia-cxr@2.0.0", "--why", "better"]) == 0
+    for reference in ("pneumonia-cxr@champion", "pneumonia-cxr"):
+        assert "pneumonia-cxr@2.0.0 speaks" in complaint(capsys, "promote", reference, "--why", "x", code=2)
+
+
+def test_the_list_names_a_damaged_package_and_the_others(home, capsys) -> None:
+    damaged = home / "models" / "other" / "1.0.0"
+    damaged.mkdir(parents=True)
+    (damaged / "manifest.json").write_text("{")
+    assert main(["models"]) == 1
+    said = capsys.readouterr()
+    assert "pneumonia-cxr@1.1.0" in said.out
+    assert f"{damaged}: manifest.json is damaged" in said.err
+
+
 def test_a_running_server_follows_the_console(home, capsys, monkeypatch) -> None:
     monkeypatch.setattr(parts, "WATCH_SECONDS", 0.05)
     digest = another_version(home, "2.0.0")

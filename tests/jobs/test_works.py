@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from hilum.errors import NotFound, UsageError
@@ -70,6 +72,49 @@ def test_a_stopped_work_is_over_and_the_next_one_runs(tmp_path: Path, images: Pa
     assert until(works, last.id, lambda work: work.over).state == "done"
     assert works.get(running.id).state == "stopped"
     assert [work.id for work in works.all()] == [last.id, waiting.id, running.id]
+    works.close()
+
+
+def test_a_work_that_was_erased_while_it_waited_does_not_hold_up_the_next_one(tmp_path: Path, images: Path) -> None:
+    works = Works(tmp_path / "works")
+    running, waiting, last = (works.begin("audit", str(i), [str(images)], "local") for i in range(3))
+    until(works, running.id, lambda work: work.state == "running")
+    works.stop(waiting.id)
+    shutil.rmtree(works.folder(waiting.id))
+    works.stop(running.id)
+    assert until(works, last.id, lambda work: work.over).state == "done"
+    works.close()
+
+
+def test_a_work_that_cannot_be_run_has_failed_and_the_next_one_runs(tmp_path: Path, images: Path) -> None:
+    works = Works(tmp_path / "works")
+    running, waiting, last = (works.begin("audit", str(i), [str(images)], "local") for i in range(3))
+    (works.folder(waiting.id) / "result.json").mkdir()  # as where the disk does not take a file
+    until(works, running.id, lambda work: work.state == "running")
+    works.stop(running.id)
+    assert until(works, last.id, lambda work: work.over).state == "done"
+    assert works.get(waiting.id).state == "failed"
+    assert "Is a directory" in works.said(waiting.id)
+    assert str(tmp_path) not in works.said(waiting.id)
+    works.close()
+
+
+def test_a_process_whose_start_cannot_be_written_down_is_ended(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+
+    def setpriority(_which: int, process: int, _priority: int) -> None:
+        begun.append(process)
+        if len(begun) == 1:
+            raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("hilum.jobs.works.os.setpriority", setpriority)
+    works = Works(tmp_path / "works")
+    first, last = (works.begin("audit", str(i), [str(images)], "local") for i in range(2))
+    assert until(works, first.id, lambda work: work.over).state == "failed"
+    assert not psutil.pid_exists(begun[0])
+    assert until(works, last.id, lambda work: work.over).state == "done"
     works.close()
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 
 from hilum.errors import PackageDamaged, UnknownModel
-from hilum.registry.pins import champion_for, find_package, known_packages, pin, trust
+from hilum.registry.pins import champion_for, find_package, known_packages, looked_at, named_package, pin, trust
 from hilum.settings import Settings, read_settings
 
 
@@ -31,6 +32,54 @@ def test_a_bare_name_is_the_champion_and_training_never_promotes(settings: Setti
     assert find_package("spot@champion", settings) == settings.models / "spot"
     assert find_package("spot@2", settings).name == "2"
     assert find_package("spot@latest", settings).name == "2"
+
+
+def test_a_name_is_the_package_that_was_promoted(settings: Settings) -> None:
+    digest = next(k.digest for k in known_packages(settings) if k.reference == "spot@2")
+    for reference in ("spot", "spot@champion"):
+        assert named_package(reference, settings, {"spot": digest}).name == "2"
+        assert find_package(reference, settings, {"spot": digest}).name == "2"
+        assert named_package(reference, settings, {"knee": digest}) == settings.models / "spot"
+    assert named_package("spot@1", settings, {"spot": digest}) == settings.models / "spot"
+
+
+@pytest.mark.parametrize("name", ["spot", "knee"])
+def test_the_newest_version_is_told_by_its_numbers(settings: Settings, name: str) -> None:
+    for version in ("3.9.0", "3.10.0", "3.10.0-rc2", "3.10.0-rc10", "3.2.11"):
+        made(settings.home / "models" / name / version, name, version)
+    assert find_package(f"{name}@latest", settings).name == "3.10.0"
+    found = [one.version for one in known_packages(settings) if one.name == name and one.origin == "trained"]
+    assert found[:5] == ["3.10.0", "3.10.0-rc10", "3.10.0-rc2", "3.9.0", "3.2.11"]
+
+
+def test_the_newest_trained_package_of_a_task_answers_whatever_its_name(settings: Settings) -> None:
+    made(settings.home / "models" / "knee" / "1.10.0", "knee", "1.10.0")
+    other = made(settings.home / "models" / "leg" / "1.9.0", "leg", "1.9.0") / "manifest.json"
+    other.write_text(json.dumps({"name": "leg", "version": "1.9.0", "task": "knee", "files": {}}))
+    assert champion_for("knee", settings).name == "1.10.0"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"name": "other", "version": null, "task": "knee"}', "\x80"])
+def test_a_trained_package_without_a_readable_manifest_is_left_out_and_told_once(
+    settings: Settings, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = known_packages(settings)
+    damaged = settings.home / "models" / "other" / "1.0.0"
+    damaged.mkdir(parents=True)
+    (damaged / "manifest.json").write_text(text, encoding="latin-1")
+    with caplog.at_level(logging.WARNING, "hilum.registry"):
+        assert known_packages(settings) == known_packages(settings) == before
+    assert [str(damaged) in record.message for record in caplog.records] == [True]
+    assert champion_for("knee", settings).parent.name == "knee"
+    known, told = looked_at(settings)
+    assert known == before
+    assert [str(damaged) in str(error) for error in told] == [True]
+
+
+def test_a_task_whose_shipped_package_is_damaged_does_not_pass_to_a_trained_one(settings: Settings) -> None:
+    (settings.models / "spot" / "manifest.json").write_text("{")
+    with pytest.raises(PackageDamaged, match="spot"):
+        champion_for("spot", settings)
 
 
 def test_a_task_without_a_shipped_package_is_answered_by_the_trained_one(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
 
 from hilum.errors import UnknownModel
 from hilum.flows.speaker import Speaker
@@ -34,7 +35,7 @@ def promote(reference: str, records: Records, settings: Settings, decision: Deci
         PackageError: it must not be used.
         UsageError: it was promoted already, and still speaks.
     """
-    known = _ready(reference, settings)
+    known = _ready(find_package(reference, settings, history.chosen(records)), settings)
     return history.promote(records, known, caller=decision.caller, why=decision.why)
 
 
@@ -47,17 +48,16 @@ def roll_back(task: str, records: Records, settings: Settings, decision: Decisio
         PackageError: it must not be used any more.
     """
     digest = history.previous(records, task)
-    known = _ready(digest or str(champion_for(task, settings)), settings)
+    known = _ready(find_package(digest, settings) if digest else champion_for(task, settings), settings)
     return history.roll_back(records, known, caller=decision.caller, why=decision.why)
 
 
-def _ready(reference: str, settings: Settings) -> Known:
-    """The package of a reference, tried out: it opens, is trusted, and its graphs load."""
-    folder = find_package(reference, settings).resolve()
-    known = next((one for one in known_packages(settings) if one.folder.resolve() == folder), None)
+def _ready(folder: Path, settings: Settings) -> Known:
+    """The package in a folder, tried out: it opens, is trusted, and its graphs load."""
+    known = next((one for one in known_packages(settings) if one.folder.resolve() == folder.resolve()), None)
     if known is None:
         where = settings.home / "models" / "NAME" / "VERSION"
-        raise UnknownModel(f"{reference}: a server finds only packages of its own: copy this to {where}, then pin it")
+        raise UnknownModel(f"{folder}: a server finds only packages of its own: copy this to {where}, then pin it")
     speaker = Speaker(functools.partial(open_package, known.folder, trust(settings)))
     _ = speaker.engine, speaker.admission, speaker.novelty
     return known

@@ -46,5 +46,5 @@ class Retention:
             try:
                 retain(self._places, self._days)
                 sweep(self._places)
-            except HilumError as error:
-                self._failed(str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it was, the next hour must come
+                self._failed(str(error) if isinstance(error, HilumError) else f"{type(error).__name__}: {error}")

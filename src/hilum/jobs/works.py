@@ -202,9 +202,30 @@ class Works:
 
     def _serve(self) -> None:
         while (identity := self._queue.get()) is not None and not self._closing.is_set():
+            try:
+                work = self.get(identity)
+                if not work.over:
+                    self._run(work)
+            except NotFound:  # erased while it waited
+                continue
+            except Exception as error:  # whatever it was, the works behind it must have their turn
+                log.exception("work %s cannot be run", identity)
+                self._give_up(identity, error)
+
+    def _give_up(self, identity: str, error: Exception) -> None:
+        """Mark a work as failed, for a reason that names no folder; where not even that can be written, it waits."""
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None:
+            _end(running.process)
+            running.process.wait()
+        with self._lock, contextlib.suppress(NotFound, OSError, ValueError, TypeError, KeyError):
             work = self.get(identity)
             if not work.over:
-                self._run(work)
+                with contextlib.suppress(OSError), (self.folder(identity) / LOG).open("ab") as words:
+                    words.write(f"it could not be run here: {reason}; the server's log says more\n".encode())
+                self._write(replace(work, state="failed", ended=round(time.time(), 3)))
 
     def _run(self, work: Work) -> None:
         place = self.folder(work.id)
@@ -217,8 +238,9 @@ class Works:
                 command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=words,
                 start_new_session=True,
             )  # fmt: skip
+            running = self._running = _Running(replace(work, state="running"), process)
             os.setpriority(os.PRIO_PROCESS, process.pid, CALM)  # the server's answers come first
-            running = self._running = _Running(self._write(replace(work, state="running")), process)
+            self._write(running.work)
         code = process.wait()
         with self._lock:
             self._running = None

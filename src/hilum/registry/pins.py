@@ -7,8 +7,12 @@ HILUM_HOME/pins.jsonl. Nothing is ever taken out of that log; a later line never
 from __future__ import annotations
 
 import json
+import logging
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from hilum.errors import PackageDamaged, UnknownModel
@@ -16,6 +20,7 @@ from hilum.model.package import MANIFEST, Trust, digest_of
 from hilum.settings import Settings
 
 RELEASE = Path(__file__).parent / "release.json"
+log = logging.getLogger("hilum.registry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,34 @@ def pin(settings: Settings, folder: Path, why: str) -> str:
 
 
 def known_packages(settings: Settings) -> tuple[Known, ...]:
-    """Every package that can be named: the shipped ones first, then the trained ones, newest first."""
+    """Every package that can be named: the shipped ones first, then the trained ones, newest version first.
+
+    A trained package whose manifest cannot be read is logged and left out, so that the others go on answering.
+
+    Raises:
+        PackageDamaged: a shipped one cannot be read; left out, its task would pass to one that nobody promoted.
+    """
+    known, damaged = looked_at(settings)
+    for error in damaged:
+        _tell_once(str(error))
+    return known
+
+
+def looked_at(settings: Settings) -> tuple[tuple[Known, ...], tuple[PackageDamaged, ...]]:
+    """What `known_packages` gives, and what keeps the trained packages that are left out from being named.
+
+    Raises:
+        PackageDamaged: as there.
+    """
     shipped = [_describe(path.parent, "shipped") for path in sorted(settings.models.glob(f"*/{MANIFEST}"))]
-    folders = sorted(trained_folder(settings).glob(f"*/*/{MANIFEST}"), reverse=True)
-    trained = [_describe(path.parent, "trained") for path in folders]
-    return tuple(shipped + trained)
+    trained, damaged = [], []
+    for path in sorted(trained_folder(settings).glob(f"*/*/{MANIFEST}")):
+        try:
+            trained.append(_describe(path.parent, "trained"))
+        except PackageDamaged as error:
+            damaged.append(error)
+    trained.sort(key=lambda known: (_order(known.version), known.name), reverse=True)
+    return (*shipped, *trained), tuple(damaged)
 
 
 def trained_folder(settings: Settings) -> Path:
@@ -74,7 +102,7 @@ def trained_folder(settings: Settings) -> Path:
     return settings.home / "models"
 
 
-def find_package(reference: str, settings: Settings) -> Path:
+def find_package(reference: str, settings: Settings, chosen: Mapping[str, str] | None = None) -> Path:
     """The folder of a package: by path, or by any name that `named_package` knows.
 
     Raises:
@@ -83,25 +111,29 @@ def find_package(reference: str, settings: Settings) -> Path:
     if (Path(reference) / MANIFEST).is_file():
         return Path(reference)
     try:
-        return named_package(reference, settings)
+        return named_package(reference, settings, chosen)
     except UnknownModel as error:
         raise UnknownModel(f"{error}; or give the path of a package") from None
 
 
-def named_package(reference: str, settings: Settings) -> Path:
+def named_package(reference: str, settings: Settings, chosen: Mapping[str, str] | None = None) -> Path:
     """The folder of a package: by name, name@version, name@champion, name@latest or the start of its digest.
 
-    No other folder is looked into, so a stranger may say the reference. A bare name is its champion: the shipped
-    package, or the newest trained one where none is shipped.
+    No other folder is looked into, so a stranger may say the reference. A bare name is its champion: the package
+    promoted, else the shipped one, else the newest trained one.
+
+    chosen: task -> digest of the package that was promoted last; without it none was.
 
     Raises:
         UnknownModel: nothing answers to the reference.
     """
-    known = known_packages(settings)
+    known, promoted = known_packages(settings), chosen or {}
     name, _, version = reference.partition("@")
     found = [k for k in known if k.name == name and version in ("", "champion", "latest", k.version)]
     if version == "latest":
         found = [k for k in found if k.origin == "trained"] or found
+    else:
+        found.sort(key=lambda k: promoted.get(k.task) != k.digest)
     if not found and len(reference) >= 6:
         found = [k for k in known if k.digest.startswith(reference)]
     if not found:
@@ -125,9 +157,23 @@ def champion_for(task: str, settings: Settings) -> Path:
 def _describe(folder: Path, origin: str) -> Known:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
-        return Known(manifest["name"], manifest["version"], digest_of(folder), manifest["task"], folder, origin)
+        name, version, task = (manifest[key] for key in ("name", "version", "task"))
+        if not all(isinstance(one, str) for one in (name, version, task)):
+            raise TypeError("name, version and task must be text")
+        return Known(name, version, digest_of(folder), task, folder, origin)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PackageDamaged(f"{folder}: {MANIFEST} is damaged: {error}") from error
+
+
+def _order(version: str) -> list[tuple[int, str]]:
+    """By its numbers: 1.10.0 comes after 1.9.0, and 1.10.0-rc1 before 1.10.0."""
+    pieces = re.findall(r"[0-9]+|[a-z]+", version)
+    return [*((2, piece.zfill(64)) if piece[0].isdigit() else (0, piece) for piece in pieces), (1, "")]
+
+
+@lru_cache(maxsize=256)
+def _tell_once(words: str) -> None:
+    log.warning("left out: %s", words)
 
 
 def _log(settings: Settings) -> Path:

@@ -81,6 +81,8 @@ def test_a_folder_the_operator_allows_is_measured_at_a_point(server: Running, ro
         ({"source": "/etc"}, 422),
         ({"source": "../.."}, 422),
         ({"source": ""}, 422),
+        ({"source": "a\0b"}, 422),
+        ({"source": "x" * 900}, 422),
         ({"task": "feet"}, 404),
         ({"model": "../evil"}, 404),
         ({"model": "--report=/tmp/x"}, 404),

@@ -181,6 +181,13 @@ def test_names_in_a_zip_are_no_paths(server: Running) -> None:
     assert [one["file"] for one in answer.json()["predictions"]] == ["a.png", "b.png"]
 
 
+def test_folders_of_a_zip_tell_files_of_one_name_apart(server: Running) -> None:
+    names = ("ill/a.png", "well\\a.png", "./a.png", "/etc/a.png", "ill/../a.png", "C:/ill/a.png", f"{'x' * 300}/a.png")
+    answer = server.ask("POST", "/predict", packed(dict.fromkeys(names, XRAY)), ZIP)
+    found = [one["file"] for one in answer.json()["predictions"]]
+    assert found == ["ill/a.png", "well/a.png", *["a.png"] * 5]
+
+
 def test_only_who_sent_a_batch_may_see_it(tmp_path: Path) -> None:
     with running(tmp_path, AUTH="on") as guarded:
         taken = guarded.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}, key="reader")

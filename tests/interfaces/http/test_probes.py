@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
 from tests.interfaces.http.running import running
 
@@ -22,3 +24,23 @@ def test_a_server_that_cannot_record_is_not_ready(tmp_path: Path, auth: str) -> 
         if auth == "off":
             body = form([("a.png", sample("pneumonia-cxr").read_bytes())])
             assert server.ask("POST", "/predict", body, TYPE).status == 503
+
+
+@pytest.mark.parametrize("auth", ["off", "on"])
+def test_where_a_damaged_package_lies_is_told_to_nobody_who_is_not_on_this_machine(
+    tmp_path: Path, auth: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(ROOT / "models" / "pneumonia-cxr", models / "pneumonia-cxr")
+    with (models / "pneumonia-cxr" / "calibration.json").open("a") as file:
+        file.write(" ")
+    with running(tmp_path / "home", AUTH=auth, MODELS=str(models)) as server:
+        film, key = sample("pneumonia-cxr").read_bytes(), "reader" if auth == "on" else ""
+        png, page = {"Content-Type": "image/png"}, {"Accept": "text/html"}
+        told = [server.ask("GET", f"/models/pneumonia-cxr{after}", key=key) for after in ("", "@champion", "/card")]
+        told.append(server.ask("POST", "/predict", film, png, key="reviewer" if key else ""))
+        assert [answer.status for answer in told] == [503] * 4
+        assert {answer.json()["code"] for answer in told} == {"package_damaged"}
+        shown = [server.ask("GET", path, headers=page, key=key) for path in ("/app/read", "/readyz")]
+        assert [str(models).encode() in answer.body for answer in (*told, *shown)] == [False] * 4 + [auth == "off"] * 2
+    assert str(models / "pneumonia-cxr" / "calibration.json") in caplog.text

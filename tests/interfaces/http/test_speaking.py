@@ -65,6 +65,39 @@ def test_a_package_is_switched_without_one_failed_request(server: Running) -> No
     assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 422
 
 
+def test_who_was_promoted_answers_to_the_name_and_to_champion(server: Running) -> None:
+    film, png = sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
+    names = ("pneumonia-cxr", "pneumonia-cxr@champion")
+
+    def answering() -> set[str]:
+        asked = [server.ask("POST", f"/predict?model={name}", film, png).json()["model"]["version"] for name in names]
+        shown = [server.ask("GET", f"/models/{name}").json()["version"] for name in names]
+        tensors = server.ask("GET", "/v2/models/pneumonia-cxr/versions/champion").json()["parameters"]["digest"]
+        told = next(one for one in server.ask("GET", "/models").json()["models"] if one["digest"] == tensors)
+        return {*asked, *shown, told["version"]}
+
+    assert answering() == {"1.1.0"}
+    assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 201
+    assert answering() == {"2.0.0"}
+    page = server.ask("GET", "/app/models/pneumonia-cxr", headers={"Accept": "text/html"})
+    assert b"pneumonia-cxr@2.0.0" in page.body
+    assert b"# " in server.ask("GET", "/models/pneumonia-cxr@champion/card").body
+    assert server.ask("POST", "/models/pneumonia-cxr@champion/promote").status == 422
+    server.ask("POST", "/tasks/pneumonia-cxr/rollback")
+    assert answering() == {"1.1.0"}
+
+
+def test_a_manifest_that_cannot_be_read_keeps_nobody_else_from_answering(tmp_path: Path) -> None:
+    broken = tmp_path / "models" / "other" / "1.0.0"
+    broken.mkdir(parents=True)
+    (broken / "manifest.json").write_text("{")
+    with running(tmp_path) as server:
+        for path in ("/", "/models", "/tasks", "/readyz", "/models/pneumonia-cxr", "/app/models"):
+            assert server.ask("GET", path).status == 200, path
+        assert ask(server, 1) == (200, "1.1.0")
+        assert server.ask("GET", "/models/other@1.0.0").status == 404
+
+
 def test_a_damaged_package_is_not_promoted_and_the_other_goes_on(server: Running) -> None:
     home = server.parts.settings.home
     broken = home / "models" / "pneumonia-cxr" / "3.0.0"

@@ -23,6 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("roots")
     write_spots(root / "spots", 16)
     (root / "out").symlink_to("/etc")
+    (root / "loop").symlink_to("loop")
     return root
 
 
@@ -102,7 +103,10 @@ def test_the_same_key_is_the_same_training(server: Running) -> None:
     assert server.ask("POST", "/trainings", asked, key).json()["id"] == first.json()["id"]
 
 
-@pytest.mark.parametrize("source", ["/etc", "../", "out", "out/passwd", "nowhere", "s3://bucket/x"])
+STRANGE = ["a\0b", "spots\0", "/\0", "\ud800", "x" * 900, "spots/" + "x" * 900, "loop"]
+
+
+@pytest.mark.parametrize("source", ["/etc", "../", "out", "out/passwd", "nowhere", "s3://bucket/x", *STRANGE])
 def test_nothing_outside_the_roots_is_named(server: Running, source: str) -> None:
     for path, said in (("/audits", {}), ("/trainings", {"task": "pneumonia-cxr"})):
         answer = server.ask("POST", path, {"source": source, **said})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from hilum.errors import UsageError
 from hilum.model.package import CARD, Package, open_package
 from hilum.model.signature import sign
-from hilum.registry.pins import Known, find_package, known_packages, pin, trust
+from hilum.registry.pins import Known, find_package, looked_at, pin, trust
 from hilum.settings import Settings
 
 DESCRIPTION = "List the model packages, show one, trust one (--pin) or sign one (--sign)."
@@ -37,7 +38,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if not arguments.model:
         if arguments.sign:
             raise UsageError("--sign needs the package to sign: hilum models REF --sign KEY")
-        return _list(known_packages(settings), as_json=arguments.json)
+        known, damaged = looked_at(settings)
+        for error in damaged:
+            print(f"hilum models: {error}", file=sys.stderr)
+        _list(known, as_json=arguments.json)
+        return 1 if damaged else 0
     folder = find_package(arguments.model, settings)
     if arguments.sign:
         sign(folder, arguments.sign)
@@ -46,7 +51,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return _show(open_package(folder, trust(settings)), as_json=arguments.json)
 
 
-def _list(known: tuple[Known, ...], *, as_json: bool) -> int:
+def _list(known: tuple[Known, ...], *, as_json: bool) -> None:
     if as_json:
         rows = [{"name": k.name, "version": k.version, "digest": k.digest, "task": k.task, "origin": k.origin,
                  "path": str(k.folder)} for k in known]  # fmt: skip
@@ -55,7 +60,6 @@ def _list(known: tuple[Known, ...], *, as_json: bool) -> int:
         print(f"{k.reference:<36} {k.digest[:12]}  {k.origin:<8} {k.task}")
     if not known and not as_json:
         print("no packages yet: `hilum train SOURCE --task TASK` makes one")
-    return 0
 
 
 def _show(package: Package, *, as_json: bool) -> int:

@@ -71,17 +71,14 @@ def models(request: Request) -> Response:
 @router.get("/models/{reference}", summary="One package: figures, calibration, card")
 def model(request: Request, reference: str) -> Response:
     """`reference`: name, name@version, name@champion, or the start of a digest; never a path."""
-    settings = parts_of(request).settings
-    package = open_package(named_package(reference, settings), trust(settings))
-    return tagged(request, described(package))
+    return tagged(request, described(_opened(parts_of(request), reference)))
 
 
 @router.get("/models/{reference}/card", summary="The model card, Markdown")
 def card(request: Request, reference: str) -> Response:
     """As it was sealed."""
-    settings = parts_of(request).settings
-    package = open_package(named_package(reference, settings), trust(settings))
-    return Response(package.read(CARD), media_type="text/markdown; charset=utf-8")
+    card = _opened(parts_of(request), reference).read(CARD)
+    return Response(card, media_type="text/markdown; charset=utf-8")
 
 
 @router.get("/samples", summary="Synthetic images to try the server with")
@@ -161,6 +158,10 @@ def _speaking(parts: Parts) -> dict[str, str]:
     for known in known_packages(parts.settings):
         shipped.setdefault(known.task, known.digest)
     return shipped | parts.crew.chosen
+
+
+def _opened(parts: Parts, reference: str) -> Package:
+    return open_package(named_package(reference, parts.settings, parts.crew.chosen), trust(parts.settings))
 
 
 def _samples() -> dict[str, Path]:

@@ -18,7 +18,6 @@ from hilum import errors
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
-_SOON = {"Retry-After": str(RETRY_SECONDS)}
 
 # The first class that fits decides; a test proves that every error of the tree has a row.
 STATUS: tuple[tuple[type[errors.HilumError], int], ...] = (
@@ -45,6 +44,13 @@ STATUS: tuple[tuple[type[errors.HilumError], int], ...] = (
     (errors.Stopping, 503),
     (errors.Busy, 503),
     (errors.HilumError, 500),
+)
+
+# Errors whose words may name folders and hosts -> what the caller is told instead; the log has their words.
+QUIET: tuple[tuple[type[errors.HilumError], str], ...] = (
+    (errors.StorageError, "it could not be put on record or kept, so nothing was answered"),
+    (errors.PackageNotTrusted, "the model package is neither pinned nor signed; the server's log says which"),
+    (errors.PackageError, "the model package must not be used; the server's log says why"),
 )
 
 log = logging.getLogger("hilum.http")
@@ -81,19 +87,25 @@ def from_error(error: BaseException) -> Response:
     if isinstance(error, Problem):
         return problem(error.status, error.code, error.detail, error.headers)
     if isinstance(error, errors.HilumError):
-        if status_of(error) == 503 and isinstance(error, errors.StorageError):  # its words may name folders and hosts
-            log.error("storage: %s", error)
-            return problem(503, error.code, "it could not be put on record or kept, so nothing was answered", _SOON)
-        return problem(status_of(error), error.code, str(error), _again(error))
+        return problem(status_of(error), error.code, _words(error), _again(error))
     log.error("unexpected error: %s", type(error).__name__, exc_info=error)
     return problem(500, "internal", "something went wrong here; the server's log says what")
+
+
+def _words(error: errors.HilumError) -> str:
+    instead = next((words for kind, words in QUIET if isinstance(error, kind)), "")
+    if status_of(error) != 503 or not instead:
+        return str(error)
+    log.error("%s: %s", error.code, error)
+    return instead
 
 
 def _again(error: errors.HilumError) -> dict[str, str]:
     """When to come again, where that helps."""
     if isinstance(error, errors.TooManyAttempts):
         return {"Retry-After": str(math.ceil(error.seconds))}
-    return {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, errors.Busy) else {}
+    soon = isinstance(error, errors.Busy | errors.StorageError) and status_of(error) >= 500
+    return {"Retry-After": str(RETRY_SECONDS)} if soon else {}
 
 
 def install(app: FastAPI) -> None:

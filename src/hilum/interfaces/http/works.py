@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 from collections.abc import Mapping
@@ -181,9 +182,10 @@ def allowed(source: str, settings: Settings) -> str:
     path = Path(source)
     candidates = [path] if path.is_absolute() else [root / path for root in settings.data_roots]
     for candidate in candidates:
-        real = candidate.resolve()
-        if real.exists() and any(real.is_relative_to(root.resolve()) for root in settings.data_roots):
-            return str(real)
+        with contextlib.suppress(OSError, ValueError, RuntimeError):  # too long, a zero byte, a loop of links
+            real = candidate.resolve()
+            if real.exists() and any(real.is_relative_to(root.resolve()) for root in settings.data_roots):
+                return str(real)
     raise UsageError(f"{source!r} does not lie under a folder of HILUM_DATA_ROOTS, or is not there")
 
 
