@@ -41,6 +41,14 @@ def test_the_scale_ends_at_a_round_number_at_or_above_the_highest(highest: float
     assert steps[-1] == pytest.approx(top)
 
 
+@pytest.mark.parametrize(
+    ("count", "written"), [(10, (0, 3, 6, 9)), (24, (0, 5, 10, 15, 20)), (3, (0, 1, 2)), (1, (0,))]
+)
+def test_the_last_label_is_written_where_even_steps_reach_it(count: int, written: tuple[int, ...]) -> None:
+    drawn = draw(chart(tuple(float(i + 1) for i in range(count))))
+    assert [text for _, text in drawn.across] == [f"{i}:00" for i in written]
+
+
 def test_what_is_empty_is_not_drawn_and_the_table_has_lines_with_something() -> None:
     assert chart((0.0, 0.0), (None, None)).drawn is None
     assert chart((0.0, 3.0)).rows == [("1:00", ["3"])]

@@ -115,7 +115,7 @@ def test_a_changed_password_ends_the_other_sessions(browser: Browser, server: Ru
         page.get_by_label("Present password").fill("wrong horse battery")
         page.get_by_label("New password").fill(SENTENCE)
         page.get_by_role("button", name="Change").click()
-        expect(page.get_by_role("alert")).to_contain_text("did not fit")
+        expect(page.get_by_role("alert")).to_contain_text("present password is not right")
         page.get_by_label("Present password").fill(WORD)
         page.get_by_label("New password").fill(SENTENCE)
         page.get_by_role("button", name="Change").click()

@@ -79,6 +79,26 @@ def test_the_list_as_a_file(server: Running) -> None:
     assert len(found) == 3
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "9999-12-30", "0001-01-01"])
+def test_the_first_and_the_last_day_there_are_bound_the_list(server: Running, day: str) -> None:
+    last = day.startswith("9999")
+    shown = server.ask("GET", f"/app/history?until={day}", role="reader")
+    assert (shown.status, b"No answer fits" in shown.body) == (200, not last)
+    found = server.ask("GET", f"/app/export?form=json&until={day}", role="reader")
+    assert len(found.json()["predictions"]) == (3 if last else 0)
+
+
+@pytest.mark.parametrize("query", ["since=abc", "until=9999-99-99", "order=wild", "text=" + "x" * 300, "since=1e400"])
+def test_filters_that_do_not_fit_are_told(server: Running, query: str) -> None:
+    shown = server.ask("GET", f"/app/history?{query}", role="reader")
+    assert (shown.status, b"The filters do not fit." in shown.body) == (200, True)
+    refused = server.ask("GET", f"/app/export?{query}", role="reader")
+    assert (refused.status, refused.is_problem()) == (422, True)
+    assert query.partition("=")[0] in refused.json()["detail"]
+    page = server.ask("GET", f"/app/export?{query}", headers={"Accept": "text/html"}, role="reader")
+    assert (page.status, b"That could not be done" in page.body) == (422, True)
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from hilum.interfaces.web.questions import offered
 from hilum.learn.seal import write_package
 from hilum.registry.pins import pin
 from hilum.settings import read_settings
@@ -39,6 +40,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(home, THREADS="1", SERVE_THREADS="1") as server:
         assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote", {"why": "a test"}).status == 201
         yield server
+
+
+def test_points_that_differ_by_their_names_alone_say_so(server: Running) -> None:
+    asked = {one["name"]: dict(one["offered"]) for one in offered(server.parts)["tasks"]}
+    assert asked["pneumonia-cxr"]["balanced"] == "balanced (same threshold as rule-in in this model)"
+    assert asked["pneumonia-cxr"]["screening"] == "screening (of the second version)"
+    assert asked["brain-tumor-mri"]["rule-in"] == "rule-in (same threshold as screening and balanced in this model)"
 
 
 @pytest.mark.parametrize(("size", "path"), [(WIDE, "/app/read"), (PHONE, "/app/read"), (PHONE, "/app/jobs")])

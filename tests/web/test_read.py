@@ -154,7 +154,12 @@ def test_keys_are_listed_changed_and_switched_off(browser: Browser, server: Runn
         dialog.get_by_role("button", name="Invert: key I. Change").click()
         page.keyboard.press("x")
         expect(dialog.locator("[data-keys-said]")).to_contain_text("Invert is now on X")
-        dialog.get_by_role("button", name="Close").click()
+        dialog.get_by_role("button", name=re.compile("^Flip left")).click()
+        page.keyboard.press("g")
+        expect(dialog.locator("[data-keys-said]")).to_contain_text("G begins other keys")
+        dialog.get_by_role("button", name=re.compile("^Flip left")).click()
+        dialog.get_by_role("button", name="Close").click()  # while it waits: that changes nothing
+        expect(page.locator('[data-act="invert"]')).to_have_attribute("title", "Invert (X)")
         page.keyboard.press("x")
         expect(page.locator('[data-act="invert"]')).to_have_attribute("aria-pressed", "true")
         page.keyboard.press("?")

@@ -63,6 +63,39 @@ def test_somebody_is_shut_out_and_let_in_again_and_their_key_revoked(browser: Br
         assert server.ask("GET", "/models", key="reviewer").status == 401
 
 
+def test_a_key_that_may_do_nothing_is_not_made(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="admin") as one:
+        page = one.go("/app/settings")
+        page.get_by_text("Make a key", exact=True).click()
+        page.get_by_label("What is it for").fill("nothing")
+        for box in page.locator("input[name=scopes]").all():
+            box.uncheck()
+        page.get_by_role("button", name="Make", exact=True).click()
+        form = page.locator("form[data-send='/keys']").last
+        expect(form.locator("[data-said]")).to_contain_text("choose at least one")
+        expect(form.locator("[data-reveal]")).to_be_empty()
+        refused = server.ask("POST", "/keys", {"name": "nothing", "scopes": []}, role="admin")
+        assert (refused.status, "choose at least one" in refused.json()["detail"]) == (422, True)
+        page.get_by_label("send images and get answers").check()
+        page.get_by_role("button", name="Make", exact=True).click()
+        expect(form.locator("[data-reveal]")).to_contain_text("hilum_")
+        expect(page.locator("#own-keys")).to_contain_text("nothing")  # without a reload
+
+
+def test_a_link_stands_beside_the_person_it_is_for_alone(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="admin") as one:
+        page = one.go("/app/settings")
+        form = page.locator("form[data-send='/users']")
+        page.get_by_label("Invite somebody: name").fill("grace")
+        page.get_by_role("button", name="Invite").click()
+        expect(form.locator("[data-reveal]")).to_contain_text("/set-password#")
+        expect(page.get_by_role("region", name="Users")).to_contain_text("grace")  # without a reload
+        page.get_by_label("Invite somebody: name").fill("admin")
+        page.get_by_role("button", name="Invite").click()
+        expect(form.locator(".error-text")).to_be_visible()
+        expect(form.locator("[data-reveal]")).to_be_empty()
+
+
 def test_an_engineer_sees_their_own_part_only(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="engineer", dark=True, size=PHONE) as one:
         page = one.go("/app/settings")

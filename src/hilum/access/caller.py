@@ -87,7 +87,8 @@ def scopes_of(words: tuple[str, ...]) -> frozenset[str]:
     """
     unknown = sorted(set(words) - SCOPES)
     if unknown or not words:
-        raise UsageError(f"scopes {', '.join(unknown) or '(none)'}: choose among {', '.join(sorted(SCOPES))}")
+        said = f"scopes {', '.join(unknown)}: choose" if unknown else "no scope is given: choose at least one"
+        raise UsageError(f"{said} among {', '.join(sorted(SCOPES))}")
     return frozenset(words)
 
 

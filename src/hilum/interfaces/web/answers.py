@@ -140,12 +140,12 @@ def _shown(record: Record, package: Package | None, told: str) -> AnswerShown:
         intended_use=task.intended_use if task else "",
         model=model,
         frame=said.get("frame"),
-        kept=record.entry.columns.image is not None,
+        kept=record.entry.columns.image is not None and not record.erased,
         labels=tuple(sorted(task.labels, key=lambda one: one.name != label)) if task else (),  # the answer first
         told=told,
         told_title=label_of(task, told).title,
         timings=said.get("timings", {}),
-        disagreed=bool(told) and told != label,
+        disagreed=bool(told) and bool(label) and told != label,  # with a refusal nobody can
     )
 
 

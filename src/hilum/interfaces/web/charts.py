@@ -152,7 +152,9 @@ def _steps(highest: float, *, whole: bool) -> list[float]:
 
 
 def _ticks(count: int) -> list[int]:
-    return list(range(0, count, math.ceil(count / (TICKS + 1))))
+    """Which labels are written: evenly spread, the last one too where it can be."""
+    least = max(math.ceil(count / (TICKS + 1)), 1)
+    return list(range(0, count, next((step for step in range(least, 2 * least) if (count - 1) % step == 0), least)))
 
 
 def _tick(label: str) -> str:

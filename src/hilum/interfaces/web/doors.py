@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -15,6 +17,7 @@ SAID = {
     "not_allowed": "This account is shut out. Ask an administrator.",
     "too_many_attempts": "Too many attempts. Wait {seconds} seconds and try again.",
 }
+OWN = {"not_signed_in": "The present password is not right. Nothing was changed."}  # on the own account
 
 
 @router.get("/login")
@@ -57,16 +60,16 @@ def account(request: Request) -> Response:
     caller = caller_of(request)
     acts = [words for act, words in ACTS.items() if caller.may(act)]
     return show(request, "account.html", {
-        "problem": _problem(request), "acts": acts, "changed": "changed" in request.query_params,
+        "problem": _problem(request, SAID | OWN), "acts": acts, "changed": "changed" in request.query_params,
         "auth": parts_of(request).access is not None,
     })  # fmt: skip
 
 
-def _problem(request: Request) -> str:
+def _problem(request: Request, said: Mapping[str, str] = SAID) -> str:
     given = request.query_params
     code = given.get("failed", "")
-    if code in SAID:
-        return SAID[code].format(seconds=given.get("seconds", "a few"))
+    if code in said:
+        return said[code].format(seconds=given.get("seconds", "a few"))
     why = given.get("why", "") if code else ""
     return why[:1].upper() + why[1:300] if why else "That did not work." if code else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,14 +15,14 @@ from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from hilum.errors import UsageError
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.jobs import harmless
 from hilum.interfaces.http.recorded import Filters, feedback_on, found, told, wanted
 from hilum.interfaces.web.answers import answer_shown, answers_shown
-from hilum.interfaces.web.models_shown import label_of
 from hilum.interfaces.web.page import must, show
 from hilum.registry.pins import known_packages
-from hilum.task import shipped_tasks
+from hilum.task import Task, shipped_tasks
 
 router = APIRouter()
 LIMIT = 50
@@ -40,8 +41,8 @@ def history(request: Request) -> Response:
     problem, page = "", None
     try:
         page = parts.records.find(wanted(_filters(asked, LIMIT, request.query_params.get("cursor"))))
-    except ValidationError as error:
-        problem = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+    except UsageError as error:
+        problem = str(error)
     kept = {name: value for name, value in asked.items() if value}
     return show(request, "history.html", {
         "rows": answers_shown(page.records, parts) if page else [],
@@ -53,7 +54,7 @@ def history(request: Request) -> Response:
         "query": urlencode(kept),
         "problem": problem,
         "tasks": shipped_tasks(),
-        "classes": _classes(asked["task"]),
+        "classes": _classes(),
         "models": sorted({one.reference for one in known_packages(parts.settings)}),
         "orders": ORDERS,
         "states": STATES,
@@ -66,9 +67,11 @@ def record(request: Request, name: str) -> Response:
     must(request, "read")
     parts = parts_of(request)
     one = found(parts, name)
-    said = [{**each, "title": label_of(None, each.get("class", "")).title} for each in feedback_on(parts, name)]
+    shown = answer_shown(one, parts)
+    titles = {label.name: label.title for label in shown.labels}
+    said = [{**each, "title": titles.get(each["class"], each["class"])} for each in feedback_on(parts, name)]
     body = json.dumps(told(one), indent=2, ensure_ascii=False)
-    return show(request, "record.html", {"answers": [answer_shown(one, parts)], "feedback": said, "body": body})
+    return show(request, "record.html", {"answers": [shown], "feedback": said, "body": body})
 
 
 @router.get("/compare")
@@ -111,19 +114,36 @@ def _filters(asked: Mapping[str, str], limit: int, cursor: str | None) -> Filter
     said |= state.get(asked["state"], {})
     if len(asked["until"]) == 10 and asked["until"][4] == "-":  # a day is meant whole
         said["until"] = _day_after(asked["until"])
-    return Filters.model_validate({**said, "limit": limit, "cursor": cursor})
+    try:
+        return Filters.model_validate({**said, "limit": limit, "cursor": cursor})
+    except ValidationError as error:
+        raise UsageError("; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())) from error
 
 
 def _day_after(day: str) -> str:
     try:
         return (datetime.fromisoformat(day) + timedelta(days=1)).date().isoformat()
-    except ValueError:
+    except (ValueError, OverflowError):  # no day, or the last one there is
         return day
 
 
-def _classes(task: str) -> list[tuple[str, str]]:
-    labels = [label for one in shipped_tasks() for label in one.labels if task in ("", one.name)]
-    return list({label.name: label.title for label in labels}.items())
+def _classes() -> list[tuple[str, str, str]]:
+    """Name, title and questions of every class; where several have one title, the question tells them apart."""
+    asked: dict[str, list[Task]] = {}
+    titles: dict[str, str] = {}
+    for task in shipped_tasks():
+        for label in task.labels:
+            asked.setdefault(label.name, []).append(task)
+            titles.setdefault(label.name, label.title)
+    several = Counter(titles.values())
+    return [
+        (
+            name,
+            title if several[title] == 1 else f"{title} ({asked[name][0].title})",
+            " ".join(t.name for t in asked[name]),
+        )
+        for name, title in titles.items()
+    ]
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

@@ -101,7 +101,7 @@ def _measured(request: Request, one: Shown) -> list[Work]:
 
 
 def _one(request: Request, reference: str) -> Shown:
-    """By name@version, name, or the start of a digest.
+    """By name@version, name (the one that speaks, where one of that name does), or the start of a digest.
 
     Raises:
         UnknownModel: nothing answers to it.
@@ -111,7 +111,7 @@ def _one(request: Request, reference: str) -> Shown:
     ]
     if not found:
         raise UnknownModel(f"no model {reference[:80]!r}")
-    return found[0]
+    return max(found, key=lambda one: one.speaks)  # the first of them where none speaks
 
 
 def _starts(one: Shown, reference: str) -> bool:

@@ -105,7 +105,7 @@ def figures(found: Tallies, meters: Meters, waiting: int) -> list[Figure]:
     return [
         Figure("Images", f"{images:,}", f"{images - refused:,} answered"),
         Figure("Refused by the gate", percent(refused / images) if images else "–", f"{refused:,} of {images:,}"),
-        Figure("Time to answer", spoken(quantile(took, 0.5)), f"95 of 100 within {spoken(quantile(took, 0.95))}"),
+        Figure("Time to answer", spoken(quantile(took, 0.5)), _most(quantile(took, 0.95))),
         Figure(
             "Agreement",
             percent(agreed / (agreed + disagreed)) if agreed + disagreed else "–",
@@ -135,7 +135,8 @@ def charts(found: Tallies, span: Span, now: int) -> list[Chart]:
               (Series("Answered", answered), Series("Refused", refused))),
         Chart("refused", "Refusals", "Share of the images that the gate did not let through.", labels,
               (Series("Refused", turned),), shape="lines", top=1.0, written=_whole),
-        Chart("latency", "Time to answer", "From the last byte received until the answer is on record.", _edges(),
+        Chart("latency", "Time to answer",
+              "Milliseconds from the last byte received until the answer is on record.", _edges(),
               (Series("Images", tuple(map(float, took))),), across="Milliseconds"),
         Chart("classes", "Class mix", f"Answers by class. {each}", labels, _classes(found, span, now)),
         Chart("sure", "Probability of the answer", "A pile on the left means many doubtful answers.",
@@ -177,10 +178,7 @@ def stages(meters: Meters) -> list[Line]:
     known: Mapping[str, Buckets] = meters.stages
     busy = [(title, known[name]) for name, title in STAGES.items() if name in known and sum(known[name].counts) > 0]
     most = max((_mean(one) for _, one in busy), default=1.0) or 1.0
-    return [
-        Line(title, (milliseconds(_mean(one)), milliseconds(_quantile_of(one, 0.95))), _mean(one) / most)
-        for title, one in busy
-    ]
+    return [Line(title, (milliseconds(_mean(one)), _quantile_of(one, 0.95)), _mean(one) / most) for title, one in busy]
 
 
 def turned_away(meters: Meters) -> list[Line]:
@@ -235,9 +233,16 @@ def _mean(one: Buckets) -> float:
     return one.sum / max(sum(one.counts), 1)
 
 
-def _quantile_of(one: Buckets, share: float) -> float:
+def _quantile_of(one: Buckets, share: float) -> str:
     found = quantile(one.counts, share, one.bounds)
-    return one.bounds[-1] if found is None or found == float("inf") else found
+    beyond = found is None or found == float("inf")
+    return f"over {milliseconds(one.bounds[-1])}" if beyond else milliseconds(found or 0.0)
+
+
+def _most(value: float | None) -> str:
+    """What 95 of 100 stayed below, where the bins can tell."""
+    beyond = value is not None and value > MILLISECONDS[-1]
+    return f"more than 5 of 100 took {spoken(value)}" if beyond else f"95 of 100 within {spoken(value)}"
 
 
 def _length(step: int) -> str:

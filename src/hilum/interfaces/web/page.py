@@ -114,6 +114,13 @@ def environment() -> jinja2.Environment:
     return made
 
 
+def _lacking(request: Request) -> list[str]:
+    """What keeps the server from answering; it may name folders, which only who is on this machine is told."""
+    parts = parts_of(request)
+    found = parts.lacking()
+    return found if parts.access is None else ["The server's log says why."] * bool(found)
+
+
 def _common(request: Request) -> dict[str, Any]:
     caller = caller_of(request)
     theme = request.cookies.get("hilum_theme", "")
@@ -125,6 +132,6 @@ def _common(request: Request) -> dict[str, Any]:
         "csrf": csrf_of(request),
         "theme": theme if theme in ("light", "dark") else "",
         "speaking": speaking(parts_of(request).settings, parts_of(request).crew.chosen),
-        "lacking": parts_of(request).lacking(),
+        "lacking": _lacking(request),
         "part": request.headers.get("hx-request") == "true",
     }

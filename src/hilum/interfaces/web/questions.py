@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from hilum.interfaces.web.models_shown import opened, speaking
+from hilum.model.calibration import OperatingPoint
 from hilum.model.package import Package
 from hilum.parts import Parts
 
@@ -32,10 +34,16 @@ def offered(parts: Parts) -> dict[str, Any]:
 
 
 def _points(package: Package) -> list[tuple[str, str]]:
-    return [
-        (name, name if not point.note else f"{name} ({point.note})")
-        for name, point in package.calibration.points.items()
-    ]
+    points = package.calibration.points
+    return [(name, f"{name} ({note})" if (note := _note(points, name)) else name) for name in points]
+
+
+def _note(points: Mapping[str, OperatingPoint], name: str) -> str:
+    """What a point is, beside its name; those that differ by their names alone say so."""
+    own = points[name]
+    same = [other for other, point in points.items() if point.threshold == own.threshold is not None and other != name]
+    twins = f"same threshold as {' and '.join(same)} in this model" if same else ""
+    return "; ".join(part for part in (own.note, twins) if part)
 
 
 def _common_points(asked: list[dict[str, Any]]) -> list[tuple[str, str]]:

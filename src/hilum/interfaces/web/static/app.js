@@ -101,6 +101,18 @@ function forms() {
     if (sure && !window.confirm(sure)) return;
     const said = form.querySelector("[data-said]");
     const button = form.querySelector("button[type=submit], button:not([type])");
+    const place = form.querySelector("[data-reveal]");
+    if (place) place.textContent = ""; // what the form showed before belongs to what was sent before
+    if (said) said.textContent = "";
+    const none = form.querySelector("fieldset:has([data-list]):not(:has([data-list]:checked))");
+    if (none) {
+      if (said) {
+        said.textContent = `${none.querySelector("legend").textContent}: choose at least one.`;
+        said.className = "error-text";
+      }
+      none.querySelector("input").focus();
+      return;
+    }
     if (button) button.disabled = true;
     const files = form.querySelector("input[type=file]");
     const body = files ? new FormData(form) : fields(form);
@@ -120,17 +132,30 @@ function forms() {
       said.textContent = form.dataset.done ?? "Done.";
       said.className = "said-so";
     }
-    const place = form.querySelector("[data-reveal]");
     if (place) place.textContent = answer[place.dataset.reveal] ?? "";
+    if (form.dataset.renew) renew(form.dataset.renew);
     form.dispatchEvent(new CustomEvent("hilum:sent", { bubbles: true, detail: answer }));
   });
 }
 
+/** A part of this page, by its id, as the server tells it now; what else was filled in stays. */
+export async function renew(id) {
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById(id);
+    document.getElementById(id).replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
+  } catch {
+    say("What was changed is not in the lists yet: load this page again.");
+  }
+}
+
 function fields(form) {
   const found = {};
+  for (const { name } of form.querySelectorAll("[data-list]")) found[name] = []; // nothing chosen is no default
   for (const [name, value] of new FormData(form)) {
     const list = form.querySelector(`[name="${CSS.escape(name)}"][data-list]`) !== null;
-    if (list) (found[name] ??= []).push(value);
+    if (list) found[name].push(value);
     else if (value !== "") found[name] = form.querySelector(`[name="${CSS.escape(name)}"][data-number]`) ? Number(value) : value;
   }
   return found;

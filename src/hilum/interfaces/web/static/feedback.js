@@ -7,12 +7,17 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-feedback] button[data-label], [data-feedback] button[data-agree]");
   if (!button) return;
   const place = button.closest("[data-feedback]");
-  const note = place.querySelector("textarea")?.value.trim();
+  const note = place.querySelector("textarea");
+  const said = place.querySelector("[data-said]");
   const body = { id: place.dataset.feedback, ...(button.dataset.agree === undefined ? { label: button.dataset.label } : { agree: true }) };
-  if (note) body.note = note;
+  if (note?.value.trim()) body.note = note.value.trim();
+  else if (button.getAttribute("aria-pressed") === "true") {
+    said.className = "said-so";
+    said.textContent = `On record already: ${button.dataset.title}.`;
+    return;
+  }
   for (const one of place.querySelectorAll("button")) one.disabled = true;
   const { ok, status, body: answer } = await send("POST", "/feedback", body);
-  const said = place.querySelector("[data-said]");
   for (const one of place.querySelectorAll("button")) {
     one.disabled = false;
     if (ok && one.hasAttribute("aria-pressed")) one.setAttribute("aria-pressed", String(one === button));
@@ -20,4 +25,7 @@ document.addEventListener("click", async (event) => {
   button.focus(); // a button that was switched off has lost it
   said.className = ok ? "said-so" : "error-text";
   said.textContent = ok ? `Recorded: ${button.dataset.title}. Thank you.` : wrong({ status, body: answer }, "That was not recorded.");
+  if (!ok) return;
+  if (note) note.value = "";
+  document.dispatchEvent(new CustomEvent("hilum:feedback", { detail: { id: body.id, seen: place.isConnected } }));
 });

@@ -23,6 +23,17 @@ function step(by) {
   all[Math.min(Math.max(place + by, 0), all.length - 1)]?.focus();
 }
 
+/** Only the answers of the chosen question; another's that was chosen before is let go, before the list is asked for. */
+function fitting() {
+  const [task, answers] = [document.getElementById("ftask"), document.getElementById("fclass")];
+  for (const one of answers.options) {
+    const fits = !task.value || !one.value || one.dataset.of.split(" ").includes(task.value);
+    one.hidden = one.disabled = !fits;
+    if (!fits && one.selected) answers.value = "";
+  }
+}
+
+document.addEventListener("change", (event) => event.target.id === "ftask" && fitting(), true);
 document.addEventListener("change", (event) => event.target.matches("[data-pick]") && refresh());
 document.addEventListener("htmx:after:swap", refresh);
 document.addEventListener("htmx:before:response", (event) => {
@@ -34,9 +45,10 @@ document.addEventListener("htmx:before:response", (event) => {
 });
 document.addEventListener("htmx:error", () => say("The server did not answer. What you see is the list before."));
 refresh();
+fitting();
 
-action("row-next", { title: "Next answer", group: "List", key: "j", run: () => step(1) });
-action("row-before", { title: "Answer before", group: "List", key: "k", run: () => step(-1) });
+action("row-next", { title: "Next answer", group: "List", key: "j", repeat: true, run: () => step(1) });
+action("row-before", { title: "Answer before", group: "List", key: "k", repeat: true, run: () => step(-1) });
 action("row-pick", {
   title: "Choose the answer for comparing", group: "List", key: "x",
   run: () => document.activeElement?.closest("tr")?.querySelector("[data-pick]")?.click(),

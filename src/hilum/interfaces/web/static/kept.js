@@ -3,8 +3,8 @@
 /** Put the answered ones there; their pictures stay with the server. */
 export function keep(items, chosen) {
   const done = items.filter((item) => item.state === "done");
-  const few = ({ id, frame, prediction }) => ({ id, frame, prediction: Boolean(prediction) });
-  const read = done.map(({ name, said, kept, answers }) => ({ name, said, kept, answers: answers.map(few) }));
+  const few = ({ id, file, frame, prediction }) => ({ id, file, frame, prediction: Boolean(prediction) });
+  const read = done.map(({ name, said, kept, packed, at, unread, answers }) => ({ name, said, kept, packed, at, unread, answers: answers.map(few) }));
   try {
     history.replaceState({ ...history.state, read, at: Math.max(0, done.indexOf(chosen)) }, "");
   } catch {

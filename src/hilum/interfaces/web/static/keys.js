@@ -9,7 +9,7 @@ let asking = null;
 
 function read() {
   try {
-    return { on: true, changed: {}, ...JSON.parse(localStorage.getItem(STORE) ?? "{}") };
+    return { on: true, changed: {}, known: {}, ...JSON.parse(localStorage.getItem(STORE) ?? "{}") };
   } catch {
     return { on: true, changed: {} };
   }
@@ -23,14 +23,30 @@ function keep() {
   }
 }
 
-/** Give an action a key. `release` makes it one that works while the key is held; `usable` says when it can be used. */
-export function action(id, { title, group, key, run, release = null, usable = () => true }) {
-  actions.set(id, { title, group, key, run, release, usable });
+/** Give an action a key. `release` makes it one that works while the key is held; `repeat` one that goes on meanwhile; `usable` says when it can be used. */
+export function action(id, { title, group, key, run, release = null, repeat = false, usable = () => true }) {
+  actions.set(id, { title, group, key, run, release, repeat, usable });
 }
 
 /** The key an action stands on now. */
 export function keyOf(id) {
   return kept.changed[id] ?? actions.get(id)?.key ?? "";
+}
+
+/** What works everywhere must not stand on a key of another page either: those that were open here are remembered. */
+function remember() {
+  const mine = [...actions].map(([id, { title, group, key }]) => [id, { title, group, key }]);
+  kept.known = { ...kept.known, ...Object.fromEntries(mine) };
+  keep();
+}
+
+/** What keeps an action from a key: the action that stands on it, or on a sequence that it begins. */
+function taker(id, key) {
+  const everywhere = actions.get(id).group === "Everywhere";
+  const others = Object.entries({ ...(everywhere ? kept.known : {}), ...Object.fromEntries(actions) });
+  const at = (other, one) => kept.changed[other] ?? one.key;
+  const found = others.find(([other, one]) => other !== id && `${at(other, one)} `.startsWith(`${key} `));
+  return found && { title: found[1].title, key: at(...found) };
 }
 
 /** How a key is written for people. */
@@ -69,6 +85,10 @@ document.addEventListener("keydown", (event) => {
   if (!kept.on || document.querySelector("dialog[open]")) return;
   const sequence = pending ? `${pending} ${pressed(event)}` : pressed(event);
   const found = find(sequence);
+  if (event.repeat && !found?.[1].repeat) {
+    if (found) event.preventDefault();
+    return; // a key that stays down is one press
+  }
   pending = "";
   if (!found) {
     for (const id of actions.keys()) if (keyOf(id).startsWith(`${sequence} `)) pending = sequence;
@@ -135,12 +155,15 @@ function change(id, button) {
   button.textContent = "Press a key";
   asking = (key) => {
     asking = null;
-    const taken = key && [...actions].find(([other]) => other !== id && keyOf(other) === key);
-    if (taken) {
-      said.textContent = `${written(key)} is taken: ${taken[1].title}. Nothing was changed.`;
+    const taken = key && taker(id, key);
+    if (taken && taken.key !== key) {
+      said.textContent = `${written(key)} begins other keys: ${written(taken.key)} is ${taken.title}. Nothing was changed.`;
+    } else if (taken) {
+      said.textContent = `${written(key)} is taken: ${taken.title}. Nothing was changed.`;
     } else if (key) {
       kept.changed[id] = key;
       keep();
+      document.dispatchEvent(new CustomEvent("hilum:keys"));
       said.textContent = `${actions.get(id).title} is now on ${written(key)}.`;
     }
     showKeys();
@@ -153,14 +176,17 @@ export function startKeys() {
   const dialog = document.getElementById("keys");
   action("keys", { title: "Show all keys", group: "Everywhere", key: "?", run: showKeys });
   document.querySelector("[data-show-keys]")?.addEventListener("click", showKeys);
+  window.addEventListener("load", remember);
   dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+  dialog.addEventListener("close", () => (asking = null)); // whoever shuts it while it waits for a key changes none
   dialog.querySelector("[data-keys-on]").addEventListener("change", (event) => {
     kept.on = event.target.checked;
     keep();
   });
   dialog.querySelector("[data-keys-reset]").addEventListener("click", () => {
-    kept = { on: true, changed: {} };
+    kept = { ...kept, on: true, changed: {} };
     keep();
+    document.dispatchEvent(new CustomEvent("hilum:keys"));
     dialog.querySelector("[data-keys-said]").textContent = "All keys are as they were delivered.";
     showKeys();
   });

@@ -29,6 +29,7 @@ export class Pane {
     this.canvas = document.createElement("canvas");
     this.heatCanvas = document.createElement("canvas");
     this.heatItem = null;
+    this.laid = null; // the heatmap that lies over the plane
     this.opacity = 0;
   }
 
@@ -97,6 +98,7 @@ export class Pane {
   async heat(heat) {
     if (this.heatItem) this.osd.world.removeItem(this.heatItem);
     this.heatItem = null;
+    this.laid = heat;
     if (!heat) return;
     this.heatCanvas = document.createElement("canvas");
     this.heatCanvas.width = heat.width;

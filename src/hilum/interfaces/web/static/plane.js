@@ -23,7 +23,8 @@ export async function planeOfFile(file) {
 
 /** The plane behind an address; its shape and depth stand in the headers. Throws an Error whose message can be shown. */
 export async function planeAt(address) {
-  const answer = await fetch(address, { headers: { Accept: "application/octet-stream" } });
+  const answer = await fetch(address, { headers: { Accept: "application/octet-stream" } }).catch(() => null);
+  if (!answer) throw new Error("The server did not answer, so the picture cannot be shown now.");
   if (!answer.ok) throw new Error((await reasonOf(answer)) || "The picture cannot be shown.");
   const width = Number(answer.headers.get("X-Width"));
   const height = Number(answer.headers.get("X-Height"));

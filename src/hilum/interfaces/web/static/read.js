@@ -1,16 +1,18 @@
 // Dropped, pasted or sample files -> sent one by one, each with its answer beside its picture. Knows no model.
 
+import { nameOf, percent, settle, summed } from "./answered.js";
 import { say } from "./app.js";
 import { filesOf } from "./drop.js";
 import { forget, keep, kept } from "./kept.js";
 import { action } from "./keys.js";
 import { planeOfFile } from "./plane.js";
-import { whyUnread } from "./unread.js";
+import { notAsked } from "./unread.js";
 import { upload } from "./upload.js";
 import { Viewer } from "./viewer.js";
 
 const AT_ONCE = 2;
 const stage = document.querySelector(".stage");
+const question = document.getElementById("question");
 const answerPlace = document.getElementById("answer");
 const strip = document.querySelector(".strip");
 const tally = document.querySelector(".tally"); // beside the files: a word that floats would cover an answer on a phone
@@ -20,7 +22,7 @@ let chosen = null;
 let busy = 0;
 
 function add(files) {
-  const fresh = [...files].map((file) => ({ file, name: file.name || "pasted image", state: "waiting", share: 0, answers: [] }));
+  const fresh = [...files].map((file) => ({ file, name: file.name || "pasted image", state: "waiting", share: 0, answers: [], unread: [] }));
   if (fresh.length) take(fresh, fresh[0]);
 }
 
@@ -48,8 +50,11 @@ function button(item) {
 }
 
 function mark(item) {
+  const said = item.button.querySelector(".said");
   const words = { waiting: "Waiting", sending: `Sending ${Math.round(item.share * 100)}%`, thinking: "Reading", failed: item.problem?.short, batch: "Became a batch" };
-  item.button.querySelector(".said").textContent = words[item.state] ?? item.said;
+  said.textContent = words[item.state] ?? item.said;
+  said.title = said.textContent;
+  item.button.classList.toggle("many", item.state === "done" && item.answers.length + (item.unread?.length ?? 0) > 1);
   if (item === chosen) item.button.setAttribute("aria-current", "true");
   else item.button.removeAttribute("aria-current");
 }
@@ -62,96 +67,101 @@ function work() {
     ask(next).finally(() => {
       busy -= 1;
       mark(next);
-      if (next === chosen) tell(next);
+      if (next === chosen) arrived(next);
       else offerAll();
       keep(items, chosen);
       work();
-      tally.textContent = busy === 0 && items.length > 1 ? summed() : "";
+      tally.textContent = busy === 0 && items.length > 1 ? summed(items) : "";
     });
   }
-}
-
-function summed() {
-  const without = items.filter((item) => item.state === "failed").length;
-  const all = `${items.length} files`;
-  return without ? `${items.length - without} of ${all} are answered; ${without} ${without === 1 ? "is" : "are"} not.` : `All ${all} are answered.`;
 }
 
 async function ask(item) {
   item.state = "sending";
   mark(item);
   if (item === chosen) tell(item);
-  const form = new FormData(document.getElementById("question"));
+  item.asked = asked();
+  if (!question.checkValidity()) {
+    question.closest("details").open = true;
+    question.reportValidity();
+    return Object.assign(item, { state: "failed", problem: notAsked(question.querySelector(":invalid")) });
+  }
+  const form = new FormData(question);
   item.kept = form.get("keep") !== "false"; // what is not kept has no heatmap
   form.append("file", item.file, item.name);
-  const { status, body } = await upload(form, (share) => {
+  const answer = await upload(form, (share) => {
     item.share = share;
     item.state = share < 1 ? "sending" : "thinking";
     mark(item);
     if (item === chosen) progress(item);
   });
-  if (status === 202) {
-    item.state = "batch";
-    item.batch = body;
-    return;
-  }
-  if (status !== 200) {
-    item.state = "failed";
-    item.problem = whyUnread({ status, body });
-    return;
-  }
-  item.answers = body.predictions ?? [body];
-  item.state = "done";
-  const [first] = item.answers;
-  item.said = first.prediction ? titled(first) : first.error ? "Could not be read" : "Not answered";
-  if (first.error) {
-    item.state = "failed";
-    item.problem = whyUnread({ status, body: { detail: first.error.detail ?? String(first.error) } });
-  }
+  return settle(item, answer, titled);
 }
 
-function titled(answer) {
-  const percent = `${Math.round(answer.prediction.probability * 1000) / 10}%`;
-  const question = [...document.querySelector("[data-tasks]").options].find((one) => one.value === answer.task);
-  const titles = JSON.parse(question?.dataset.titles ?? "{}");
-  return `${titles[answer.prediction.class] ?? answer.prediction.class}, ${percent}`;
+/** How a file is asked about now: question, operating point, share of disease, consent. */
+function asked() {
+  return new URLSearchParams(new FormData(question)).toString();
 }
 
-async function choose(item) {
+function titled({ task, prediction }) {
+  const chosenTask = [...document.querySelector("[data-tasks]").options].find((one) => one.value === task);
+  const titles = JSON.parse(chosenTask?.dataset.titles ?? "{}");
+  return `${titles[prediction.class] ?? prediction.class}, ${percent(prediction.probability)}`;
+}
+
+function choose(item) {
   chosen = item;
   keep(items, chosen);
   items.forEach(mark);
   tell(item);
-  blank("");
+  return look(item);
+}
+
+/** The answer of the file that is looked at came in. */
+function arrived(item) {
+  tell(item);
+  if (!viewer.plane || viewer.plane !== item.plane || item.answers.length > 1) look(item);
+  else viewer.offerHeat(heatOf(item, item.answers[0]));
+}
+
+/** Show a file's picture; the one that stands there is another's, so that it goes first. */
+async function look(item) {
+  viewer.clear();
+  if (viewer.root.hidden) blank("Loading the picture");
   item.plane ??= item.file instanceof Blob ? await planeOfFile(item.file) : null;
   if (item === chosen) await picture(item);
 }
 
 async function picture(item) {
-  const kept = item.answers.filter((answer) => answer.id);
-  const frames = kept.length > 1 ? kept.map(addresses) : [];
-  const heat = heatOf(item, kept[0]);
-  const there = (item.plane && !frames.length) || kept.length;
-  if (!there) {
-    if (item.state === "batch") return blank("The images of a batch are looked at one by one, from its answers.");
-    return blank(item.state === "failed" ? "This file cannot be shown." : "The browser cannot draw this kind of file. It is shown as soon as the server has read it.");
-  }
+  const several = item.answers.length > 1;
+  const here = item.plane && !several;
+  if (!here && !(item.answers.length && item.kept)) return blank(whyBlank(item));
   shown(true); // a frame without a size cannot be filled
+  const [first] = item.answers;
+  const frames = several ? item.answers.map((answer) => placesOf(item, answer)) : [];
+  const what = here ? { name: nameOf(item, first), plane: item.plane, heat: heatOf(item, first) } : placesOf(item, first);
   try {
-    if (item.plane && !frames.length) await viewer.show({ name: item.name, plane: item.plane, heat });
-    else await viewer.show({ name: item.name, address: addresses(kept[0]).address, heat, frames });
+    await viewer.show({ ...what, frames, frame: item.at ?? 0 });
   } catch (error) {
-    if (item === chosen) blank(`${error.message} It is only shown here when it is kept.`);
+    if (item === chosen) blank(error.message);
   }
+}
+
+function whyBlank(item) {
+  if (item.state === "batch") return "The images of a batch are looked at one by one, from its answers.";
+  if (item.state === "failed") return "This file cannot be shown.";
+  if (item.state === "done") return "This file was not kept, so that the server cannot show it.";
+  return "The browser cannot draw this kind of file. It is shown as soon as the server has read it.";
 }
 
 function heatOf(item, answer) {
-  return answer?.prediction && item.kept ? addresses(answer).heat : null;
+  return answer?.prediction && item.kept ? placesOf(item, answer).heat : null;
 }
 
-function addresses(answer) {
+function placesOf(item, answer) {
   const at = `/predictions/${encodeURIComponent(answer.id)}`;
-  return { address: `${at}/pixels${answer.frame ? `?frame=${answer.frame}` : ""}`, heat: answer.prediction ? `${at}/heatmap?method=cam` : null };
+  const frame = answer.frame ? `?frame=${answer.frame}` : "";
+  return { name: nameOf(item, answer), address: `${at}/pixels${frame}`, heat: answer.prediction ? `${at}/heatmap?method=cam` : null };
 }
 
 function shown(on) {
@@ -172,19 +182,15 @@ function progress(item) {
   answerPlace.querySelector("[data-doing]").textContent = item.state === "thinking" ? "The model is reading the image." : "The file is on its way.";
 }
 
-async function tell(item) {
-  if (item.state === "done") {
-    await answered(item, 0);
-    if (item === chosen && (!viewer.plane || !item.plane)) await picture(item);
-    else if (item === chosen) viewer.offerHeat(heatOf(item, item.answers[0]));
-    return;
-  }
+function tell(item) {
+  offerAnew();
+  if (item.state === "done") return answered(item, item.at ?? 0);
   const template = document.getElementById({ failed: "failed", batch: "taken" }[item.state] ?? "sending");
   answerPlace.replaceChildren(template.content.cloneNode(true));
   answerPlace.querySelector("[data-file]").textContent = item.name;
-  if (item.state === "batch") return taken(item);
-  if (item.state !== "failed") return progress(item);
-  failed(item.problem);
+  if (item.state === "batch") taken(item);
+  else if (item.state === "failed") failed(item.problem);
+  else progress(item);
 }
 
 function failed({ title, detail, next, signIn }) {
@@ -210,7 +216,7 @@ function offerAll() {
 
 function again(some) {
   for (const item of some) {
-    Object.assign(item, { state: "waiting", problem: null });
+    Object.assign(item, { state: "waiting", problem: null, answers: [], unread: [], at: 0 });
     mark(item);
   }
   tell(chosen);
@@ -222,21 +228,47 @@ function taken(item) {
   answerPlace.querySelector("[data-batch]").href = `/app/jobs/${encodeURIComponent(item.batch.id)}`;
 }
 
-async function answered(item, frame) {
-  const { id } = item.answers[frame];
+/** Put the answer of one of a file's images there; until it is read nothing else stands in its place. */
+async function answered(item, at) {
+  const { id } = item.answers[at];
+  item.at = at;
   item.pages ??= {};
+  if (!item.pages[id]) answerPlace.replaceChildren(document.getElementById("loading").content.cloneNode(true));
   item.pages[id] ||= await page(id);
-  if (item !== chosen) return;
+  if (item !== chosen || item.at !== at || item.answers[at]?.id !== id) return;
   answerPlace.innerHTML = item.pages[id] || `<p>The answer was recorded but cannot be shown now. <a href="/app/history/${encodeURIComponent(id)}">Open its record</a>.</p>`;
+  which(item, at);
+}
+
+/** Of several images: which one this answer is of, the others, and which were not read. */
+function which(item, at) {
+  const { answers, unread = [] } = item;
+  if (answers.length + unread.length < 2) return;
+  const head = document.getElementById("which").content.cloneNode(true);
+  head.querySelector("[data-of]").textContent = `${at + 1} of ${answers.length}: ${nameOf(item, answers[at])}`;
+  for (const one of head.querySelectorAll("[data-turn]")) {
+    const to = at + Number(one.dataset.turn);
+    one.disabled = !answers[to];
+    one.addEventListener("click", () => (viewer.frames.length ? viewer.goTo(to) : answered(item, to)));
+  }
+  const lost = unread.map(({ file, why }) => `${file} (${why})`).join(", ");
+  if (lost) head.querySelector("[data-lost]").textContent = `${unread.length} of ${answers.length + unread.length} ${unread.length === 1 ? "was" : "were"} not read: ${lost}.`;
+  answerPlace.prepend(head);
 }
 
 async function page(id) {
   try {
     const answer = await fetch(`/app/answer/${encodeURIComponent(id)}`);
-    return answer.ok ? await answer.text() : "";
+    return answer.ok && !answer.redirected ? await answer.text() : ""; // signed out meanwhile: it is the way in
   } catch {
     return "";
   }
+}
+
+/** What was asked differently than the question stands now can be asked again. */
+function offerAnew() {
+  const button = document.querySelector("[data-anew]");
+  button.hidden = !(chosen?.state === "done" && chosen.file && chosen.asked !== asked());
 }
 
 function step(by) {
@@ -278,7 +310,13 @@ document.addEventListener("drop", async (event) => {
   stage.classList.remove("over");
   add(await filesOf(event.dataTransfer));
 });
-viewer.root.addEventListener("hilum:frame", (event) => chosen && answered(chosen, event.detail));
+viewer.root.addEventListener("hilum:frame", (event) => chosen.at !== event.detail && answered(chosen, event.detail));
+document.addEventListener("hilum:feedback", ({ detail: { id, seen } }) => {
+  for (const item of items) delete item.pages?.[id]; // it says what was said to it
+  if (!seen && chosen?.answers[chosen.at]?.id === id) answered(chosen, chosen.at);
+});
+question.addEventListener("change", offerAnew);
+document.querySelector("[data-anew]").addEventListener("click", () => again([chosen]));
 viewer.root.addEventListener("hilum:say", (event) => say(event.detail));
 viewer.takeKeys();
 const usable = () => items.length > 0;

@@ -1,6 +1,6 @@
 // A page with one or two recorded answers -> their pictures in the viewer, moved together. Knows no upload.
 
-import { say } from "./app.js";
+import { renew, say } from "./app.js";
 import { Viewer } from "./viewer.js";
 
 const viewers = [...document.querySelectorAll(".viewer[data-pixels]")].map((root) => {
@@ -18,5 +18,6 @@ const viewers = [...document.querySelectorAll(".viewer[data-pixels]")].map((root
     });
   return viewer;
 });
+document.addEventListener("hilum:feedback", () => document.getElementById("heard") && renew("heard"));
 viewers[0]?.takeKeys();
 if (viewers.length > 1) viewers[0].link(viewers[1]);

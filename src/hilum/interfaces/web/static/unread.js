@@ -2,16 +2,22 @@
 
 const AGAIN = "Then try again: the file is still here.";
 const WAIT = ["Wait a moment.", AGAIN];
+const CORRECT = ["Correct it under Question and consent.", AGAIN];
 const WHY = {
   0: { title: "No connection", next: ["Wait until the foot of the page says Online.", AGAIN] },
   401: { title: "You are signed out", next: ["Sign in again: it opens in a tab of its own.", AGAIN] },
-  413: { title: "This file is too large", next: ["Export a single image of it, or send a zip of images as a batch."] },
+  413: { title: "This is too much at once", next: ["Send fewer files, or a zip of images as a batch."] },
   415: { title: "This is no image that can be read here" },
   422: { title: "This file cannot be read" },
   429: { title: "Too many questions at once", next: WAIT },
   500: { title: "The server failed", next: WAIT },
   503: { title: "The server is busy", next: WAIT },
   504: { title: "It waited too long", next: WAIT },
+};
+const BY_CODE = {
+  too_large: { title: "This file is too large", next: ["Export a single image of it, or send a zip of images as a batch."] },
+  image_too_large: { title: "This image has too many pixels", next: ["Export it with fewer pixels, or cut it to the part that matters, and drop it here."] },
+  usage: { title: "This cannot be asked so", next: CORRECT },
 };
 const OF_THE_FILE = [
   "Check that the file is a single image or a DICOM object and opens elsewhere.",
@@ -20,13 +26,20 @@ const OF_THE_FILE = [
 
 /** Of an answer {status, body} without a prediction in it. */
 export function whyUnread({ status, body }) {
-  const { title, next } = WHY[status] ?? {};
+  const { title, next } = BY_CODE[body.code] ?? WHY[status] ?? {};
+  const sent = (status === 200 || [413, 415, 422].includes(status)) && next !== CORRECT;
   return {
     title: title ?? body.title ?? "This file cannot be read",
     detail: status ? (status === 401 ? "" : body.detail) ?? "" : "The server did not answer. Nothing was recorded.",
     next: next ?? (status === 403 ? ["Load this page again, then send the file once more."] : OF_THE_FILE),
-    short: status === 200 || [413, 415, 422].includes(status) ? "Could not be read" : "Not sent",
-    again: next === WAIT || [0, 401].includes(status),
+    short: sent ? "Could not be read" : "Not sent",
+    again: [WAIT, CORRECT].includes(next) || [0, 401].includes(status),
     signIn: status === 401,
   };
+}
+
+/** Of a question with a field that does not hold what it may. */
+export function notAsked(field) {
+  const detail = `${field.labels[0].textContent}: ${field.validationMessage}`;
+  return { title: BY_CODE.usage.title, detail, next: CORRECT, short: "Not sent", again: true, signIn: false };
 }

@@ -5,6 +5,7 @@ import { Pane } from "./pane.js";
 import { automatic, heatAt, paintScale, planeAt } from "./plane.js";
 
 const WHOLE = { width: 1, level: 0.5, inverted: false };
+const REPEATED = /^(in|out|.*-frame|.*-heat|move-.*|narrower|wider|brighter|darker)$/; // while a key stays down
 const PRESETS = [
   ["As read", () => ({ width: 1, level: 0.5 })],
   ["Automatic", automatic],
@@ -26,37 +27,57 @@ export class Viewer {
     this.heat = null;
     this.original = false;
     this.frames = [];
-    this.frame = 0;
+    this.frame = 0; // the one that stands there
+    this.wanted = 0; // the one that was asked for last
+    this.turn = 0; // counts what was asked for: what arrives for an earlier turn is let go
+    this.doing = Promise.resolve(); // panes are changed one thing after the other
     this.linked = new Set();
     this.#tools();
     this.#sliders();
     for (const canvas of root.querySelectorAll(".heat-scale canvas")) paintScale(canvas);
   }
 
-  /** Show one picture: {name, plane | address, heat (address), frames: [{address, heat}]}. Throws where it cannot. */
-  show(what) {
-    this.turn = (this.turn ?? Promise.resolve()).catch(() => {}).then(() => this.#show(what)); // one at a time
-    return this.turn;
+  /**
+   * Show one picture: {name, plane | address, heat (address)}, or one of frames: [{name, address, heat}].
+   * Answers whether it stands there: not where something else was asked for meanwhile. Throws where it cannot.
+   */
+  async show({ name, plane = null, address = null, heat = null, frames = [], frame = 0 }) {
+    const turn = this.clear();
+    const one = frames[frame] ?? { name, address, heat };
+    const there = plane ?? (await this.#fetched(turn, one.address));
+    return this.#put(turn, there, { ...one, frames, frame, look: { ...WHOLE } });
   }
 
-  async #show({ name, plane = null, address = null, heat = null, frames = [] }) {
-    this.name = name;
-    this.frames = frames.length > 1 ? frames : [];
-    this.frame = 0;
-    this.heatAddress = heat;
-    await this.#first();
-    await this.#put(plane ?? (await planeAt(address)));
+  /** Nothing stands there until something is shown: the picture before is covered. Answers the turn that begins. */
+  clear() {
+    if (this.original) this.look = this.before;
+    Object.assign(this, { plane: undefined, frames: [], frame: 0, wanted: 0, heat: null, heatAddress: null, original: false });
+    this.#veil(true);
     this.#refresh();
+    return (this.turn += 1);
+  }
+
+  #fetched(turn, address) {
+    return planeAt(address).catch((error) => turn === this.turn && Promise.reject(error));
   }
 
   /** Where the heatmap can be fetched; null: there is none. */
   offerHeat(address) {
+    if (address !== this.heatAddress) this.heat = null; // what was fetched is another answer's
     this.heatAddress = address;
+    this.#cover();
+    if (address && this.heatOn) this.showHeat(true);
     this.#refresh();
   }
 
-  async #first() {
-    if (!this.panes.length) await this.#addPane();
+  #inOrder(act) {
+    this.doing = this.doing.catch(() => {}).then(act);
+    return this.doing;
+  }
+
+  #veil(on) {
+    this.root.querySelector(".veil").hidden = !on;
+    if (on) this.root.querySelector(".heat-scale").hidden = true;
   }
 
   async #addPane() {
@@ -78,26 +99,41 @@ export class Viewer {
     return pane;
   }
 
-  async #put(plane) {
-    this.plane = plane;
-    this.look = { ...WHOLE };
-    this.heat = null;
-    for (const pane of this.panes) await pane.show(plane, this.look);
-    this.root.querySelector(".heat-scale").hidden = true;
-    if (this.heatOn) await this.showHeat(true);
-    this.#refresh();
+  // A plane and all that is said of it are put there at once: no await stands between them.
+  #put(turn, plane, { name, heat, frames, frame, look }) {
+    return this.#inOrder(async () => {
+      if (turn !== this.turn) return false;
+      if (!this.panes.length) await this.#addPane();
+      if (turn !== this.turn) return false;
+      Object.assign(this, { plane, name, look: look ?? this.look, heat: null, heatAddress: heat, frame, wanted: frame });
+      this.frames = frames.length > 1 ? frames : [];
+      if (this.frames.length) this.root.dispatchEvent(new CustomEvent("hilum:frame", { detail: frame }));
+      for (const pane of this.panes) await pane.show(plane, this.look);
+      if (plane !== this.plane) return false;
+      this.#veil(false);
+      this.#cover();
+      this.#refresh();
+      if (this.heatOn && this.heatAddress) this.showHeat(true); // the picture does not wait for it
+      return true;
+    });
   }
 
-  /** Go to a frame of several. */
+  /** Go to a frame of several; the one before stays until it is there. */
   async goTo(frame) {
-    if (!this.frames.length) return;
-    this.frame = Math.min(Math.max(frame, 0), this.frames.length - 1);
-    const { address, heat } = this.frames[this.frame];
-    this.heatAddress = heat;
-    const look = this.look;
-    await this.#put(await planeAt(address));
-    this.setLook(look);
-    this.root.dispatchEvent(new CustomEvent("hilum:frame", { detail: this.frame }));
+    const { frames } = this;
+    const wanted = Math.min(Math.max(frame, 0), frames.length - 1);
+    if (!frames.length || wanted === this.wanted) return;
+    this.wanted = wanted;
+    const turn = (this.turn += 1);
+    try {
+      const plane = await this.#fetched(turn, frames[wanted].address);
+      await this.#put(turn, plane, { ...frames[wanted], frames, frame: wanted, look: null });
+    } catch (error) {
+      if (turn !== this.turn) return;
+      this.wanted = this.frame;
+      this.#tell(error.message);
+      this.#refresh();
+    }
   }
 
   setLook(change) {
@@ -114,18 +150,24 @@ export class Viewer {
 
   /** Heatmap on or off; the second pane, if there is one, always shows the original. */
   async showHeat(on) {
-    this.heatOn = on;
-    if (on && !this.heat && this.heatAddress) {
-      this.heat = await heatAt(this.heatAddress);
-      if (!this.heat) {
+    const { plane, heatAddress } = this;
+    this.heatOn = on && Boolean(heatAddress);
+    if (on && !heatAddress) this.#tell("There is no heatmap of this answer.");
+    if (this.heatOn && !this.heat) {
+      const found = await heatAt(heatAddress).catch(() => ({ lost: true }));
+      if (plane !== this.plane || heatAddress !== this.heatAddress) return; // another picture stands there by now
+      if (found && !found.lost) this.heat ??= found;
+      else {
         this.heatOn = false;
-        this.#tell("There is no heatmap of this answer.");
+        this.#tell(found ? "The server did not answer, so there is no heatmap now." : "There is no heatmap of this answer.");
       }
     }
-    const pane = this.panes[0];
-    if (pane && on && this.heat && !pane.heatItem) await pane.heat(this.heat);
-    this.#cover();
-    this.#refresh();
+    await this.#inOrder(async () => {
+      const [pane] = this.panes;
+      if (plane === this.plane && this.heatOn && this.heat && pane.laid !== this.heat) await pane.heat(this.heat);
+      this.#cover();
+      this.#refresh();
+    });
   }
 
   #cover() {
@@ -145,17 +187,20 @@ export class Viewer {
     this.#refresh();
   }
 
-  async sideBySide() {
+  sideBySide() {
     if (!this.plane || this.root.dataset.single !== undefined) return;
-    if (this.panes.length > 1) {
-      this.panes.pop().close();
-      this.root.querySelector(".panes").lastElementChild.remove();
-    } else {
-      const pane = await this.#addPane();
-      await pane.show(this.plane, this.look);
-      pane.view = this.panes[0].view;
-    }
-    this.#refresh();
+    this.#inOrder(async () => {
+      if (this.panes.length > 1) {
+        const pane = this.panes.pop();
+        pane.close();
+        pane.element.remove();
+      } else if (this.plane) {
+        const pane = await this.#addPane();
+        if (this.plane) await pane.show(this.plane, this.look);
+        pane.view = this.panes[0].view;
+      }
+      this.#refresh();
+    });
   }
 
   /** Move another viewer's panes along with this one's. */
@@ -202,7 +247,7 @@ export class Viewer {
     osd.addHandler("canvas-scroll", (event) => {
       if (!this.frames.length || event.originalEvent.ctrlKey) return;
       event.preventDefaultAction = true;
-      this.goTo(this.frame + (event.scroll < 0 ? 1 : -1));
+      this.goTo(this.wanted + (event.scroll < 0 ? 1 : -1));
     });
     osd.addHandler("viewport-change", () => this.#follow(pane));
     for (const kind of ["flip", "rotate"]) osd.addHandler(kind, () => this.#follow(pane));
@@ -253,13 +298,13 @@ export class Viewer {
   takeKeys() {
     const usable = () => this.plane !== undefined && !this.root.closest("[hidden]");
     const put = (id, title, key, run, release = null) =>
-      action(`view-${id}`, { title, group: "Image", key, run, release, usable });
+      action(`view-${id}`, { title, group: "Image", key, run, release, usable, repeat: REPEATED.test(id) });
     for (const [id, [title, key, run]] of Object.entries(this.acts)) put(id, title, key, run);
     put("original", "The original image", "o", () => this.showOriginal(true), () => this.showOriginal(false));
     put("less-heat", "Less heatmap", "[", () => this.setOpacity(this.opacity - 0.1));
     put("more-heat", "More heatmap", "]", () => this.setOpacity(this.opacity + 0.1));
-    put("next-frame", "Next frame", ".", () => this.goTo(this.frame + 1));
-    put("last-frame", "Frame before", ",", () => this.goTo(this.frame - 1));
+    put("next-frame", "Next frame", ".", () => this.goTo(this.wanted + 1));
+    put("last-frame", "Frame before", ",", () => this.goTo(this.wanted - 1));
     put("first", "First frame", "Home", () => this.goTo(0));
     put("end", "Last frame", "End", () => this.goTo(this.frames.length - 1));
     const steps = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -272,9 +317,13 @@ export class Viewer {
     put("brighter", "Brighter", "Shift+ArrowUp", () => this.setLook({ level: this.look.level - 0.025 }));
     put("darker", "Darker", "Shift+ArrowDown", () => this.setLook({ level: this.look.level + 0.025 }));
     PRESETS.forEach(([title], place) => put(`preset-${place}`, `Window: ${title}`, String(place + 1), () => this.preset(place)));
+    this.#name();
+    document.addEventListener("hilum:keys", () => this.#name());
+  }
+
+  #name() {
     for (const button of this.root.querySelectorAll("[data-act], [data-hold]")) {
-      const id = button.dataset.act ?? "original";
-      button.title = `${button.dataset.title} (${written(keyOf(`view-${id}`))})`;
+      button.title = `${button.dataset.title} (${written(keyOf(`view-${button.dataset.act ?? "original"}`))})`;
     }
   }
 
@@ -308,7 +357,7 @@ export class Viewer {
     if (frames) {
       frames.max = Math.max(this.frames.length, 1);
       frames.closest("label").hidden = this.frames.length < 2;
-      set("frame", this.frame + 1, `${this.frame + 1} of ${this.frames.length || 1}`);
+      set("frame", this.wanted + 1, `${this.frame + 1} of ${this.frames.length || 1}`);
     }
     this.root.querySelector('[data-slide="heat"]')?.closest("label").toggleAttribute("hidden", !this.heatAddress);
     for (const button of this.root.querySelectorAll("[data-act], [data-hold]")) this.#press(button);
@@ -331,7 +380,7 @@ export class Viewer {
 
   #figures() {
     this.panes.forEach((pane, place) => {
-      if (!pane.item) return;
+      if (!pane.item || !this.plane) return;
       const { rotation, flipped } = pane.view;
       const turned = [rotation ? `turned ${rotation}°` : "", flipped ? "mirrored" : "", this.look.inverted ? "inverted" : ""];
       const words = [`${this.plane.width} × ${this.plane.height}`, `${Math.round(pane.magnification * 100)}%`, ...turned];

@@ -1,0 +1,313 @@
+"""What stands beside an answer is its own in a real browser: picture, heatmap, name and what was said, however late."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import ROOT
+from tests.image.made import dicom_bytes, dicom_set
+from tests.interfaces.http.running import Running, running
+from tests.web.looking import Visit, visit
+from tests.web.test_read import shown
+
+BRAINS, CHESTS = ROOT / "samples/brain-tumor-mri", ROOT / "samples/pneumonia-cxr"
+GLIOMA, MENINGIOMA, PITUITARY = (BRAINS / f"{name}-1.png" for name in ("glioma", "meningioma", "pituitary"))
+NORMAL, PNEUMONIA = CHESTS / "normal-1.png", CHESTS / "pneumonia-1.png"
+PNG = {"Content-Type": "image/png"}
+LATE = """(() => { const { fetch } = window; window.late = {};
+window.fetch = async (address, how) => { const found = await fetch(address, how);
+for (const [part, waits] of Object.entries(window.late))
+  if (String(address).includes(part) && waits.length) await new Promise(done => setTimeout(done, waits.shift()));
+return found; }; })()"""  # answers that are let through only after so many milliseconds, by a part of their address
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("home"), THREADS="1", SERVE_THREADS="1") as server:
+        yield server
+
+
+def series(folder: Path, *pictures: Path | None) -> Path:
+    """A DICOM object of several frames; None: a black one."""
+    frames = [np.zeros((224, 224)) if one is None else np.asarray(Image.open(one).convert("L")) for one in pictures]
+    film = folder / "series.dcm"
+    stack = np.stack(frames).astype(np.uint16) * 16
+    film.write_bytes(dicom_bytes(dicom_set(stack, Modality="MR", BodyPartExamined="BRAIN")))
+    return film
+
+
+def packed(folder: Path, name: str, **members: Path) -> Path:
+    """A zip; a member named `cut` is broken off in its middle."""
+    with zipfile.ZipFile(folder / name, "w") as made:
+        for stem, path in members.items():
+            data = path.read_bytes()
+            made.writestr(f"{stem}.png", data[: len(data) // 2] if stem.startswith("cut") else data)
+    return folder / name
+
+
+def read(one: Visit, *files: Path) -> Page:
+    """Put files on Read, slowed down where the test says so, and wait for their answers."""
+    one.page.add_init_script(LATE)
+    page = one.go("/app/read")
+    page.set_input_files("#files", list(files))
+    if len(files) > 1:
+        expect(page.locator(".tally")).to_contain_text("answered")
+    expect(page.locator("#answer .answer")).to_be_visible()
+    expect(page.locator(".pane .figures-of")).to_contain_text("×")
+    return page
+
+
+def stands(page: Page, name: str, title: str) -> None:
+    """Wait until the picture of this name and the answer of this title stand beside each other."""
+    expect(page.locator("#answer .is")).to_have_text(title)
+    expect(page.locator(".pane .name").first).to_contain_text(name)
+    expect(page.locator(".veil")).to_be_hidden()
+
+
+def test_one_unread_image_of_a_zip_shifts_no_answer(browser: Browser, server: Running, tmp_path: Path) -> None:
+    some = packed(tmp_path, "some.zip", a=NORMAL, cut=NORMAL, c=GLIOMA, d=PNEUMONIA)
+    first = packed(tmp_path, "first.zip", cut=NORMAL, c=GLIOMA)
+    with visit(browser, server) as one:
+        page = read(one, some, first)
+        strip = page.locator(".strip .said")
+        expect(strip).to_have_text(["4 images: 3 answered, 1 not read", "2 images: 1 answered, 1 not read"])
+        expect(page.locator(".tally")).to_have_text("0 of 2 files are answered; 2 only in part.")
+        expect(page.locator("#answer")).to_contain_text("1 of 4 was not read: cut.png")
+        stands(page, "a.png", "Normal")
+        for name, title in (("c.png", "Glioma"), ("d.png", "Pneumonia")):
+            page.keyboard.press(".")
+            stands(page, name, title)
+            expect(page.locator("#answer [data-of]")).to_contain_text(name)
+            identity = page.locator("[data-feedback]").get_attribute("data-feedback")
+            assert server.ask("GET", f"/predictions/{identity}").json()["file"] == name
+        one.check("read-zip")
+        page.keyboard.press("j")
+        stands(page, "c.png", "Glioma")
+        assert one.faults == []
+
+
+def test_a_frame_that_comes_late_takes_no_other_place(browser: Browser, server: Running, tmp_path: Path) -> None:
+    film = series(tmp_path, GLIOMA, PITUITARY, MENINGIOMA)
+    with visit(browser, server) as one:
+        page = read(one, film, PNEUMONIA)
+        page.keyboard.press("j")
+        stands(page, "pneumonia-1.png", "Pneumonia")
+        chest = shown(page)
+        page.keyboard.press("k")
+        stands(page, "frame 1", "Glioma")
+        page.evaluate("late['/pixels'] = [1000]")
+        page.keyboard.press(".")
+        page.wait_for_timeout(200)
+        page.keyboard.press("j")
+        page.wait_for_timeout(2000)
+        stands(page, "pneumonia-1.png", "Pneumonia")
+        assert shown(page) == chest
+        page.keyboard.press("k")
+        stands(page, "frame 1", "Glioma")
+        page.evaluate("late['/pixels'] = [1200, 0]")  # the second of two overtakes the first
+        page.keyboard.press(".")
+        page.keyboard.press(".")
+        page.wait_for_timeout(2000)
+        stands(page, "frame 3", "Meningioma")
+        last = shown(page)
+        page.keyboard.press("Home")
+        stands(page, "frame 1", "Glioma")
+        page.keyboard.press("End")
+        stands(page, "frame 3", "Meningioma")
+        assert shown(page) == last
+        assert one.faults == []
+
+
+def test_a_heatmap_that_comes_late_covers_no_other_picture(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = read(one, PNEUMONIA, GLIOMA)
+        page.keyboard.press("j")
+        stands(page, "glioma-1.png", "Glioma")
+        page.keyboard.press("m")
+        expect(page.locator(".pane .name")).to_contain_text("with heatmap")
+        own = shown(page)
+        page.keyboard.press("m")
+        page.keyboard.press("k")
+        stands(page, "pneumonia-1.png", "Pneumonia")
+        page.evaluate("late['/heatmap'] = [1000, 2000]")
+        page.keyboard.press("m")
+        page.wait_for_timeout(200)
+        page.keyboard.press("j")
+        stands(page, "glioma-1.png", "Glioma")  # it does not wait for its heatmap
+        page.wait_for_timeout(1500)
+        assert shown(page)["colour"] == 0
+        expect(page.locator(".pane .name")).to_contain_text("with heatmap")
+        assert shown(page) == own
+
+
+def test_until_it_is_there_nothing_else_stands_in_its_place(browser: Browser, server: Running, tmp_path: Path) -> None:
+    with visit(browser, server) as one:
+        page = read(one, series(tmp_path, GLIOMA, PITUITARY), PNEUMONIA)
+        page.keyboard.press("j")
+        stands(page, "pneumonia-1.png", "Pneumonia")
+        page.evaluate("late['/pixels'] = [3000]; late['/answer/'] = [3000]")
+        page.keyboard.press("k")
+        expect(page.locator(".veil")).to_have_text("Loading the picture")
+        expect(page.locator(".veil")).to_be_visible()
+        stands(page, "frame 1", "Glioma")
+        page.evaluate("late['/answer/'] = [1500]")
+        page.keyboard.press(".")
+        expect(page.locator("#answer")).to_have_text("Loading the answer")
+        assert page.locator("[data-feedback]").count() == 0
+        stands(page, "frame 2", "Pituitary tumour")
+
+
+def test_a_file_of_several_is_summed_up_and_a_batch_is_no_answer(
+    browser: Browser, server: Running, tmp_path: Path
+) -> None:
+    with visit(browser, server) as one:
+        page = read(one, series(tmp_path, None, GLIOMA, PITUITARY))
+        expect(page.locator(".pane .name")).to_have_text("series.dcm  ·  frame 1")
+        page.keyboard.press(".")
+        stands(page, "frame 2", "Glioma")
+        page.route("**/predict", lambda route: route.fulfill(status=202, json={"id": "b", "files": 100}))
+        page.set_input_files("#files", packed(tmp_path, "many.zip", a=GLIOMA))
+        said = page.locator(".strip .said")
+        expect(said).to_have_text(["3 images: 2 answered, 1 refused", "Became a batch"])
+        expect(page.locator(".tally")).to_have_text("1 of 2 files are answered; 1 became a batch.")
+
+
+def test_a_key_that_stays_down_is_one_press_and_what_was_said_stays(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = read(one, GLIOMA, MENINGIOMA)
+        sent: list[str] = []
+        page.on("request", lambda asked: asked.url.endswith("/feedback") and sent.append(asked.url))
+        for _ in range(12):
+            page.keyboard.down("y")
+            page.wait_for_timeout(60)
+        page.keyboard.up("y")
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
+        page.keyboard.press("j")
+        stands(page, "meningioma-1.png", "Meningioma")
+        page.keyboard.press("k")
+        stands(page, "glioma-1.png", "Glioma")
+        expect(page.get_by_role("button", name="Yes, glioma")).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("[data-feedback] [data-said]")).to_have_text("On record: Glioma.")
+        page.keyboard.press("y")
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("On record already")
+        assert len(sent) == 1
+        page.locator("#answer dd a[href^='/app/history/']").click()
+        expect(page.locator("#heard")).to_contain_text("right")
+        page.get_by_role("button", name="No: meningioma").click()
+        expect(page.locator("#heard li")).to_have_count(2)
+
+
+def test_consent_and_question_outlast_a_reload_and_a_fresh_start(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        page.get_by_text("Question and consent").click()
+        page.get_by_label("Do not keep it").check()
+        page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
+        page.get_by_label("Operating point").select_option("screening")
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer .is")).to_have_text("Glioma")
+        for again in (page.reload, page.get_by_role("link", name="Start afresh").click):
+            again()
+            expect(page.locator("[data-chosen]")).to_contain_text("screening · images are not kept")
+            values = [page.locator(f"#{name}").input_value() for name in ("task", "point")]
+            assert values == ["brain-tumor-mri", "screening"]
+            assert page.locator("input[name=keep]:checked").get_attribute("value") == "false"
+        page.set_input_files("#files", MENINGIOMA)
+        expect(page.locator("#answer .is")).to_have_text("Meningioma")
+        last = server.ask("GET", "/predictions?limit=1").json()["predictions"][0]
+        assert (last["image"], last["operating_point"]) == (False, "screening")
+
+
+def test_what_was_asked_wrongly_is_asked_again_as_the_question_stands(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        sent: list[str] = []
+        page.on("request", lambda asked: asked.url.endswith("/predict") and sent.append(asked.url))
+        page.get_by_text("Question and consent").click()
+        page.get_by_label("Share of images with disease here").fill("5")
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer")).to_contain_text("This cannot be asked so")
+        expect(page.locator("#answer")).to_contain_text("Share of images with disease here: ")
+        assert sent == []
+        page.get_by_label("Share of images with disease here").fill("")
+        page.get_by_label("Question", exact=True).select_option("pneumonia-cxr")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#answer .is")).to_have_text("No answer")
+        expect(page.get_by_role("button", name="Ask again")).to_be_hidden()
+        page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
+        page.get_by_role("button", name="Ask again").click()
+        expect(page.locator("#answer .is")).to_have_text("Glioma")
+        stands(page, "glioma-1.png", "Glioma")
+        one.check("read-asked-again")
+
+
+def test_with_a_refusal_nobody_can_disagree(browser: Browser, server: Running, tmp_path: Path) -> None:
+    blank = tmp_path / "blank.png"
+    Image.new("L", (300, 200), 12).save(blank)
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        page.get_by_text("Question and consent").click()
+        page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
+        page.set_input_files("#files", blank)
+        expect(page.locator("#answer .is")).to_have_text("No answer")
+        page.locator("#answer").get_by_role("button", name="Glioma").click()
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
+        one.go("/app/history")
+        row = page.locator("table.work tbody tr").first
+        expect(row).to_contain_text("Labelled")
+        expect(row).not_to_contain_text("isagreed")
+
+
+def test_a_server_that_fell_silent_takes_no_picture_away(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = read(one, GLIOMA, PNEUMONIA)
+        stands(page, "glioma-1.png", "Glioma")
+        before = shown(page)
+        page.keyboard.press("j")
+        stands(page, "pneumonia-1.png", "Pneumonia")
+        page.context.set_offline(True)
+        page.keyboard.press("m")
+        expect(page.locator("#said")).to_contain_text("The server did not answer")
+        expect(page.locator('[data-act="heat"]')).to_have_attribute("aria-pressed", "false")
+        page.keyboard.press("k")
+        stands(page, "glioma-1.png", "Glioma")
+        assert shown(page) == before
+        assert [fault for fault in one.faults if not re.search("DISCONNECTED", fault)] == []
+
+
+def test_two_answers_beside_each_other_explain_each_its_own(browser: Browser, server: Running) -> None:
+    ids = [server.ask("POST", "/predict", one.read_bytes(), PNG).json()["id"] for one in (GLIOMA, PNEUMONIA)]
+    with visit(browser, server) as one:
+        page = one.go(f"/app/compare?a={ids[0]}&b={ids[1]}")
+        page.get_by_role("button", name="What is meant: Calibrated probability").last.click()
+        expect(page.locator("[popover]:popover-open")).to_contain_text("truly pneumonia")
+        one.check("compare-what")
+
+
+def test_the_list_tells_frames_and_classes_of_one_title_apart(
+    browser: Browser, server: Running, tmp_path: Path
+) -> None:
+    film = series(tmp_path, GLIOMA, PITUITARY).read_bytes()
+    assert server.ask("POST", "/predict", film, {"Content-Type": "application/dicom"}).status == 200
+    with visit(browser, server, size=(360, 740)) as one:
+        page = one.go("/app/history")
+        rows = page.locator("table.work tbody tr")
+        expect(rows.first).to_contain_text("frame 2", use_inner_text=True)
+        expect(rows.nth(1)).to_contain_text("frame 1", use_inner_text=True)
+        answers = page.locator("#fclass option")
+        assert len(set(answers.all_inner_texts())) == answers.count()
+        page.get_by_label("Answer", exact=True).select_option("pneumonia")
+        expect(page).to_have_url(re.compile("class=pneumonia"))
+        page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
+        expect(page).to_have_url(re.compile("task=brain-tumor-mri&class=&"))
+        expect(page.get_by_label("Answer", exact=True)).to_have_value("")
+        expect(page.locator("#fclass option:not([hidden])")).to_have_count(5)
+        one.check("history-360")
