@@ -88,7 +88,7 @@ def test_many_files_are_a_batch_and_few_of_a_zip_are_not(server: Running) -> Non
     assert (said["state"], said["done"]) == ("done", 70)
     few = server.ask("POST", "/predict", packed({"x/a.png": XRAY, "__MACOSX/x/._a.png": b"no", "b.png": BRAIN}), ZIP)
     assert few.status == 200
-    assert [one["file"] for one in few.json()["predictions"]] == ["a.png", "b.png"]
+    assert [one["file"] for one in few.json()["predictions"]] == ["x/a.png", "b.png"]
 
 
 def test_results_are_a_table_too_and_nothing_in_it_runs(server: Running) -> None:
@@ -338,14 +338,14 @@ def test_batches_go_through_postgresql_too(tmp_path: Path, postgres_url: str) ->
 def test_people_are_answered_between_the_files_of_a_batch(tmp_path: Path) -> None:
     with running(tmp_path / "home", QUEUE="3") as server:
         line, seen = server.parts.line, []
-        enter = line.enter
+        enter = line.enter_all
 
-        def looking(ask):  # the real line, looked at when a person comes
-            if ask.name == "person.png":
+        def looking(asks):  # the real line, looked at when a person comes
+            if asks[0].name == "person.png":
                 seen.append(line.waiting)
-            return enter(ask)
+            return enter(asks)
 
-        line.enter = looking  # type: ignore[method-assign]
+        line.enter_all = looking  # type: ignore[method-assign]
         files = {f"{i}.png": data for i, data in enumerate(different(120))}
         taken = server.ask("POST", "/predict?task=pneumonia-cxr", packed(files), ZIP)
         done = []
