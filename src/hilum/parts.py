@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from hilum import bootstrap
 from hilum.access.access import Access, Spans, open_access
 from hilum.access.deed import Deed, Tell
@@ -85,12 +87,13 @@ class Parts:
         found = chosen(self.records)
         if found == self.crew.chosen:
             return False
-        before, self.crew.chosen = self.crew.chosen, found
+        before, self.crew.chosen, done = self.crew.chosen, found, False
         try:
             self.desks.switch()
-        except HilumError:  # who spoke goes on, and is asked again at the next look
-            self.crew.chosen = before
-            raise
+            done = True
+        finally:
+            if not done:  # whatever it was: who spoke goes on, and is asked again at the next look
+                self.crew.chosen = before
         return True
 
     def close(self) -> bool:
@@ -165,10 +168,8 @@ def _watch(parts: Parts) -> None:
     while not parts.closing.wait(WATCH_SECONDS):
         try:
             parts.switch()
-        except HilumError as error:  # the next look may succeed; until then the ones that are open answer
-            log.warning("champions not switched: %s", error)
-        except Exception:  # whatever it was, the next promotion must be heard of
-            log.exception("champions not switched")
+        except (HilumError, OSError, RuntimeError, SQLAlchemyError) as error:  # RuntimeError: a fault in a worker
+            log.warning("champions not switched, the next look may succeed: %s", error)
 
 
 def open_doors(settings: Settings, secret: bytes, records: Records) -> Access:

@@ -22,7 +22,6 @@ THREADS = (
     "flows/line.py",
     "flows/retention.py",
     "flows/worker.py",
-    "hilum/parts.py",
     "jobs/works.py",
     "records/writer.py",
 )  # whoever waits for a thread must be told, whatever happened

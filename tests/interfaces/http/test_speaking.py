@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.flows.desks import Desks
 from tests.interfaces.http.forms import sample
 from tests.interfaces.http.running import Running, running
 from tests.interfaces.versions import another_version
@@ -63,6 +64,23 @@ def test_a_package_is_switched_without_one_failed_request(server: Running) -> No
     ]
     assert champions == ["2.0.0"]
     assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 422
+
+
+def test_a_switch_that_fails_for_whatever_reason_is_tried_again(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch, failures = Desks.switch, [RuntimeError("a fault in a worker")]
+
+    def failing_once(desks: Desks) -> None:
+        if failures:
+            raise failures.pop()
+        switch(desks)
+
+    monkeypatch.setattr(Desks, "switch", failing_once)
+    assert ask(server, 0) == (200, "1.1.0")
+    assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 500
+    server.parts.switch()  # as every few seconds
+    assert (failures, ask(server, 1)) == ([], (200, "2.0.0"))
 
 
 def test_who_was_promoted_answers_to_the_name_and_to_champion(server: Running) -> None:
