@@ -21,31 +21,24 @@ def predicted(n: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @given(n=st.integers(100, 600), seed=st.integers(0, 10_000))
 def test_ece_is_that_of_equal_parts_of_the_sorted_cases(n: int, seed: int) -> None:
-    """Without ties the bins are runs of twenty or more of the sorted cases whose sizes differ by one at most."""
+    """Without ties the bins are fifteen runs of the sorted cases whose sizes differ by one at most."""
     probabilities, labels = predicted(n, 3, seed)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     order = np.argsort(confidence)
-    count = c.bins_for(n)
+    count = 15
     bins = (np.arange(n) * count) // n
     expected = sum(abs((confidence[order][bins == b] - right[order][bins == b]).sum()) / n for b in range(count))
     assert np.bincount(bins).max() - np.bincount(bins).min() <= 1
-    assert np.bincount(bins).min() >= 20
     assert c.ece(probabilities, labels) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(("n", "bins"), [(5000, 15), (300, 15), (299, 14), (100, 5), (19, 1), (1, 1)])
-def test_fifteen_bins_need_three_hundred_cases(n: int, bins: int) -> None:
-    """From 300 on the figure is what it always was; below, no bin has fewer than twenty."""
+@pytest.mark.parametrize(("n", "bins"), [(5000, 15), (300, 15), (299, 15), (100, 15), (99, 4), (19, 1), (1, 1)])
+def test_the_figure_is_always_of_fifteen_bins_where_it_is_told(n: int, bins: int) -> None:
+    """With fewer it would read lower than what others publish; below a hundred only the curve is drawn."""
     assert c.bins_for(n) == bins
     probabilities, labels = predicted(n, 3, 1)
     assert c.ece(probabilities, labels) == c.ece(probabilities, labels, bins=bins)
     assert len(c.reliability(probabilities, labels).count) == bins
-
-
-@pytest.mark.parametrize("n", [30, 60, 100, 200])
-def test_few_cases_do_not_make_a_calibrated_model_look_bad(n: int) -> None:
-    """Labels drawn from the probabilities: the figure reads about what it does for 300 cases."""
-    assert np.mean([c.ece(*predicted(n, 2, seed)) for seed in range(100)]) < 0.08
 
 
 def test_ece_of_the_calibrated_and_the_boastful() -> None:

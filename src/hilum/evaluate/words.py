@@ -85,8 +85,8 @@ MEANINGS = {
     "ece": Meaning(
         "Calibration error (ECE)",
         "How far the stated probability is from the share that is right, on average. 0.02 means two points off.",
-        "15 bins of equal numbers of images, top class: Naeini 2015, Guo 2017, Nguyen & O'Connor 2015; fewer bins "
-        "below 300 images, and not said below 100; its interval is centred on the figure, because resampling itself "
+        "15 bins of equal numbers of images, top class: Naeini 2015, Guo 2017, Nguyen & O'Connor 2015; not "
+        "said below 100 images; its interval is centred on the figure, because resampling itself "
         "adds calibration error",
         share=False,
         unsaid="too few",

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.integer]
 
 BINS = 15
-LEAST_IN_BIN = 20
+LEAST_IN_BIN = 20  # of a curve that is drawn of fewer than LEAST cases
 LEAST = 100  # cases below which calibration error is not told: it is mostly the noise of its bins
 
 
@@ -58,12 +58,11 @@ def ece(
 
 
 def bins_for(n: int) -> int:
-    """15 bins, fewer where one would hold fewer than 20 of the `n` cases.
+    """15 bins wherever the figure is told; of fewer cases, whose curve alone is drawn, one for each full twenty.
 
-    The fewer the cases of a bin, the more of its gap is chance; in a bin of one the gap is how far the confidence is
-    from 0 or 1, however well calibrated the model is.
+    The figure is one of 15 bins for everybody, so that it can be compared; with fewer it would read lower.
     """
-    return max(1, min(BINS, n // LEAST_IN_BIN))
+    return BINS if n >= LEAST else max(1, n // LEAST_IN_BIN)
 
 
 def equal_mass_bins(values: Floats, bins: int) -> NDArray[np.int64]:
