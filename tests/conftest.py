@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, settings
 
 from tests import servers
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: more threads only stand in one another's way
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")  # a machine may be slow; what a test shows does not depend on it

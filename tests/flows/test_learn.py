@@ -53,6 +53,7 @@ def test_from_a_folder_to_a_package_that_answers(tmp_path: Path) -> None:
     assert "http://" not in page.read_text().replace("http://www.w3.org", "")
 
 
+@pytest.mark.usefixtures("briefly_admitted")
 @pytest.mark.filterwarnings("ignore")
 def test_a_split_that_leaks_and_is_kept_shows_its_copies_apart(tmp_path: Path) -> None:
     images = tmp_path / "images"
@@ -71,6 +72,7 @@ def test_a_split_that_leaks_and_is_kept_shows_its_copies_apart(tmp_path: Path) -
     assert evaluation.copied.n >= 12
 
 
+@pytest.mark.usefixtures("briefly_admitted")
 @pytest.mark.filterwarnings("ignore")
 def test_folds_teach_one_network_that_is_packaged_alone(tmp_path: Path) -> None:
     write_spots(tmp_path / "images", 150)
@@ -90,6 +92,7 @@ def test_folds_teach_one_network_that_is_packaged_alone(tmp_path: Path) -> None:
     assert taught(learned.package) == learned_from(learned.folder)
 
 
+@pytest.mark.usefixtures("briefly_admitted")
 @pytest.mark.filterwarnings("ignore")
 def test_an_average_of_folds_says_that_it_has_no_novelty_reference(tmp_path: Path) -> None:
     write_spots(tmp_path / "images", 120)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -17,21 +15,16 @@ from hilum.errors import InputError, PackageDamaged, PackageNotTrusted, Unreadab
 from hilum.flows.bulk import IN_PROCESS, Unread, predict_paths
 from hilum.flows.predict import TOGETHER, Desk, File, Options, ask_all, predict, predict_all
 from hilum.flows.prediction import Prediction
-from hilum.flows.reading import Read
-from hilum.flows.speaker import Speaker
 from hilum.image.decode import decode
 from hilum.model.engine import Outputs
 from hilum.model.package import Trust, open_package
 from tests.flows.made import write_spots
+from tests.flows.spawned import dying_desk, open_desk
 
 PUBLIC = {
     "id", "file", "task", "model", "prediction", "probabilities", "operating_point", "conformal_set", "gate",
     "explanation", "timings",
 }  # fmt: skip
-
-
-def open_desk(folder: Path, digest: str) -> Desk:
-    return Desk((Speaker(open_package(folder, Trust({digest}))),))
 
 
 @pytest.fixture(scope="module")
@@ -106,21 +99,6 @@ def test_a_package_that_must_not_be_used_is_said_once(package: tuple[Path, str],
     paths = [str(path) for path in write_spots(tmp_path, IN_PROCESS + 4)]
     with pytest.raises(PackageNotTrusted):
         list(predict_paths(paths, functools.partial(open_desk, package[0], "another digest"), Options(), workers=2))
-
-
-def dying_desk(folder: Path, digest: str) -> Desk:
-    """A desk whose reader dies on one file, as a crash inside a native decoder would."""
-    import hilum.flows.bulk as bulk
-
-    whole = bulk.answer_files
-
-    def answer_files(found: Sequence[Read], desk: Desk, options: Options) -> Iterator[bulk.Line]:
-        if any(path.endswith("deadly.png") for path, _ in found):
-            os._exit(139)
-        return whole(found, desk, options)
-
-    bulk.answer_files = answer_files
-    return open_desk(folder, digest)
 
 
 def test_a_file_that_kills_its_worker_costs_no_other_file_its_answer(package: tuple[Path, str], tmp_path: Path) -> None:

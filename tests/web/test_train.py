@@ -136,6 +136,10 @@ def test_figures_and_promotion_with_its_reason(browser: Browser, server: Running
         expect(page.get_by_role("region", name="What came of it")).to_contain_text(
             re.compile("nearest neighbour [0-9.]+% right")
         )
+        for title in ("Normal", "Pneumonia"):
+            expect(
+                page.get_by_role("region", name="Truth and answer").get_by_role("rowheader", name=title, exact=True)
+            ).to_be_visible()
         one.check("training-done-phone")
         asked: list[str] = []
         page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.accept()))

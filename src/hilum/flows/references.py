@@ -25,6 +25,8 @@ from hilum.model.engine import Engine
 from hilum.task import Task
 
 STEPS_AN_EPOCH = 40  # of the admission network, for each epoch of the plan
+FEWEST_STEPS = 100
+OUTLIERS_A_STEP = 10  # made for it; a short training does not draw more
 MOST_RESTYLED = 2000  # images; nine copies of each are held at the side of the network
 LEAST_SIDE = 256  # pixels of the longer side, from which images are made smaller before they are restyled
 FOLDS_TAKE_ALL = "every image taught all but one of the networks that answer together"
@@ -135,7 +137,8 @@ def _held(engine: Engine, pixels: NDArray[np.uint8], looked: Looked) -> Held:
 
 def _admission(looked: Looked) -> bytes | None:
     made, task = looked.made, looked.task
-    settings = AdmissionSettings(steps=int(np.clip(STEPS_AN_EPOCH * looked.plan.epochs, 100, AdmissionSettings.steps)))
+    steps = int(np.clip(STEPS_AN_EPOCH * looked.plan.epochs, FEWEST_STEPS, AdmissionSettings.steps))
+    settings = AdmissionSettings(steps=steps, pool=min(AdmissionSettings.pool, OUTLIERS_A_STEP * steps))
     frames = made.each("train", lambda image: frame(image, task), "looking at whole frames")
     good = np.stack(frames)
     groups = made.groups[made.parts["train"]]

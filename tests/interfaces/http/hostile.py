@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import pickle
@@ -218,6 +219,7 @@ def pickles(canary: Path) -> dict[str, bytes]:
     }
 
 
+@functools.cache
 def bombs() -> dict[str, bytes]:
     """Small files that claim or become gigabytes."""
     text = chunk(b"zTXt", b"Comment\x00\x00" + zeros(256 << 20))

@@ -51,7 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", metavar="N", help="a network by name instead of the planned one")
     parser.add_argument("--set", action="append", default=[], metavar="LINE", help="a line of the plan: epochs=3")
     parser.add_argument("--tune", type=int, default=0, metavar="N", help="trials of a search before training")
-    parser.add_argument("--folds", type=int, default=0, metavar="K", help="train K networks, average them")
+    parser.add_argument(
+        "--folds", type=int, default=0, metavar="K", help="train K networks, average them (no novelty check then)"
+    )
     parser.add_argument("--distill", action="store_true", help="with --folds: one network learns from all K instead")
     parser.add_argument("--seed", type=int, default=0, help="of split and training (default 0)")
     parser.add_argument("--keep-split", action="store_true", help="keep a split that leaks; figures are marked")

@@ -60,7 +60,7 @@ def training(request: Request, identity: str) -> Response:
         "charts": charts(known, [work]),
         "came": came,
         "reports": [of for of in ("evaluation", "audit") if report_page(known, work, parts.settings.home, of)],
-        **(_places(parts, came) if came else {"installed": None, "speaks": None, "card": ""}),
+        **(_places(parts, came) if came else {"installed": None, "speaks": None, "card": "", "titles": {}}),
     })  # fmt: skip
 
 
@@ -79,12 +79,13 @@ def _compared(known: Works, chosen: list[Work]) -> dict[str, Any] | None:
     return {"over": over, "rows": side_by_side(runs), "charts": charts(known, chosen), "alike": alike}
 
 
-def _places(parts: Parts, came: Run) -> dict[str, Known | str | None]:
-    """The package as it is installed here with its card, and the one that speaks for its task now."""
+def _places(parts: Parts, came: Run) -> dict[str, Any]:
+    """The package as it is installed here with its card and its classes' titles, and the one that speaks now."""
     installed = next((one for one in known_packages(parts.settings) if one.digest == came.digest), None)
     package = opened(parts.settings, installed) if installed else None
     card = card_of(package) if package else ""
-    return {"installed": installed, "speaks": _speaker(parts, came.task), "card": card}
+    titles = {label.name: label.title for label in package.task.labels} if package else {}
+    return {"installed": installed, "speaks": _speaker(parts, came.task), "card": card, "titles": titles}
 
 
 def _speaker(parts: Parts, task: str) -> Known | None:
