@@ -27,7 +27,9 @@ EXAMPLES = """examples:
   hilum evaluate test/ --task pneumonia-cxr
   hilum evaluate images/ --task brain-tumor-mri --report out/     curves, errors with heatmaps: out/index.html
   hilum evaluate labels.csv --task my.toml --model ./mine --json  the evaluation object
-  hilum evaluate test/ --task pneumonia-cxr --versus other@2      paired test against another model"""
+  hilum evaluate test/ --task pneumonia-cxr --versus other@2      paired test against another model
+
+exit code: 0 measured, 2 wrong use, 3 the source or some of its files cannot be read (the others are measured)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
