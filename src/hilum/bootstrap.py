@@ -11,6 +11,7 @@ from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
 from hilum.image.limits import Limits
 from hilum.model.package import open_package
+from hilum.model.unfolded import Shelf
 from hilum.registry.pins import champion_for, find_package, known_packages, named_package, trust
 from hilum.settings import Settings
 from hilum.task import find_task, shipped_task, shipped_tasks
@@ -19,6 +20,11 @@ from hilum.task import find_task, shipped_task, shipped_tasks
 def limits(settings: Settings) -> Limits:
     """What is read at most."""
     return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, max_frames=settings.max_frames)
+
+
+def shelf(settings: Settings) -> Shelf:
+    """Where networks are kept as they are unfolded for this processor."""
+    return Shelf(settings.home / "graphs")
 
 
 def desk(settings: Settings, *, task: str = "auto", model: str | None = None, crew: Crew | None = None) -> Desk:
@@ -63,7 +69,7 @@ class Crew:
         """The package in a folder, opened when it is first asked."""
         if folder not in self._speakers:
             opening = functools.partial(open_package, folder, trust(self._settings))
-            self._speakers[folder] = Speaker(opening, threads=self._threads)
+            self._speakers[folder] = Speaker(opening, threads=self._threads, shelf=shelf(self._settings))
         return self._speakers[folder]
 
     def champion(self, task: str) -> Speaker:
@@ -75,4 +81,4 @@ class Crew:
 def speaker(settings: Settings, reference: str, *, threads: int = 1) -> Speaker:
     """One package that is opened, and checked, when it is first asked."""
     folder, whom = find_package(reference, settings), trust(settings)
-    return Speaker(functools.partial(open_package, folder, whom), threads=threads)
+    return Speaker(functools.partial(open_package, folder, whom), threads=threads, shelf=shelf(settings))

@@ -26,7 +26,9 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("HOME", "", "Folder for state: trained packages, pins, runs. Empty: the platform's data folder."),
+    Setting(
+        "HOME", "", "Folder for state: packages, pins, runs, unfolded networks. Empty: the platform's data folder."
+    ),
     Setting("MODELS", "", "Folder of the shipped packages. Empty: the ones that came with the install."),
     Setting("DATA", "../shared/data", "Folder with real images, used by tests and benchmarks only."),
     Setting("THREADS", "0", "Threads for the network on one image. 0: one for each core, at most four."),

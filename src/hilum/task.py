@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -99,8 +98,9 @@ def _plain(word: str) -> str:
 
 def task_folder() -> Path:
     """The folder of the shipped task files: inside the wheel, or at the root of a checkout."""
-    inside = Path(str(resources.files("hilum"))) / "_tasks"
-    return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "tasks"
+    here = Path(__file__).resolve()
+    inside = here.parent / "_tasks"
+    return inside if inside.is_dir() else here.parents[2] / "tasks"
 
 
 def shipped_tasks() -> tuple[Task, ...]:

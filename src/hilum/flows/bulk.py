@@ -11,7 +11,6 @@ from hilum.errors import InputError
 from hilum.flows.predict import Desk, File, Options, predict_all
 from hilum.flows.prediction import Prediction
 from hilum.flows.reading import Item, Read, readings
-from hilum.model.room import make_room
 
 ENOUGH = 4 * 1024 * 1024  # bytes of files beyond which no more are decoded at once
 IN_PROCESS = 48  # fewer files than this are not worth starting workers for
@@ -39,7 +38,6 @@ def predict_paths(paths: Iterable[Item], open_desk: OpenDesk, options: Options, 
     stream = iter(paths)
     first = list(itertools.islice(stream, IN_PROCESS))
     if len(first) < IN_PROCESS or workers < 2:
-        make_room()
         yield from answer_all(itertools.chain(first, stream), desk, options)
         return
     for speaker in desk.speakers:  # a package that must not be used is said once, here, not by every worker

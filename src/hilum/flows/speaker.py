@@ -13,15 +13,22 @@ from hilum.gate.admission import Admission
 from hilum.gate.novelty import Novelty
 from hilum.model.engine import Engine
 from hilum.model.package import ADMISSION, GRAPH, NOVELTY, Package, read_arrays
+from hilum.model.unfolded import Shelf
 
 
 class Speaker:
     """One package ready to answer; opening it costs nothing until it is asked."""
 
-    def __init__(self, package: Package | Callable[[], Package], *, threads: int = 1) -> None:
-        """Wrap a package, or what opens one when it is first asked; its graphs run with `threads` threads a pass."""
+    def __init__(
+        self, package: Package | Callable[[], Package], *, threads: int = 1, shelf: Shelf | None = None
+    ) -> None:
+        """Wrap a package, or what opens one when it is first asked; its graphs run with `threads` threads a pass.
+
+        shelf: where its network is kept unfolded.
+        """
         self._package = package
         self._threads = threads
+        self.shelf = shelf
 
     @cached_property
     def package(self) -> Package:
@@ -40,7 +47,8 @@ class Speaker:
     @cached_property
     def engine(self) -> Engine:
         """The network."""
-        return Engine(self.package.read(GRAPH), size=self.package.preparation.size, threads=self._threads)
+        size = self.package.preparation.size
+        return Engine(self.package.read(GRAPH), size=size, threads=self._threads, shelf=self.shelf)
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Prepared pixels (N, 1, S, S) uint8 -> (N, C) calibrated probabilities, which explanations ask often."""

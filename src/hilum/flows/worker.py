@@ -26,6 +26,7 @@ from hilum.flows.predict import Desk, File
 from hilum.flows.speaker import Speaker
 from hilum.image.limits import Limits
 from hilum.model.package import Trust, open_package
+from hilum.model.unfolded import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,15 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class DeskName:
-    """A desk as another process can open it: folder and digest of each package, which the server has found worthy."""
+    """A desk as another process can open it: folder and digest of each package, which the server has found worthy.
+
+    shelf: where their networks are kept unfolded.
+    """
 
     packages: tuple[tuple[Path, str], ...]
     automatic: bool
     limits: Limits
+    shelf: Shelf | None
 
 
 def name_of(desk: Desk) -> DeskName:
@@ -52,7 +57,8 @@ def name_of(desk: Desk) -> DeskName:
         PackageError: a package must not be used.
     """
     packages = tuple((speaker.package.folder, speaker.package.digest) for speaker in desk.speakers)
-    return DeskName(packages, desk.automatic, desk.limits)
+    shelf = next((speaker.shelf for speaker in desk.speakers), None)
+    return DeskName(packages, desk.automatic, desk.limits, shelf)
 
 
 class Opened:
@@ -70,7 +76,7 @@ class Opened:
                 for desk in self._desks.values()
                 for speaker in desk.speakers
             }
-            speakers = tuple(open_.get(each) or _speaker(*each) for each in name.packages)
+            speakers = tuple(open_.get(each) or _speaker(*each, name.shelf) for each in name.packages)
             desk = Desk(speakers, name.automatic, name.limits)
             self._here.open([desk])
             self._desks[name] = desk
@@ -116,8 +122,8 @@ class Children:
             self._numbers.remove(number)
 
 
-def _speaker(folder: Path, digest: str) -> Speaker:
-    return Speaker(open_package(folder, Trust(pinned=(digest,))))
+def _speaker(folder: Path, digest: str, shelf: Shelf | None) -> Speaker:
+    return Speaker(open_package(folder, Trust(pinned=(digest,))), shelf=shelf)
 
 
 def work(pipe: Connection) -> None:

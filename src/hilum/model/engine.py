@@ -7,22 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from hilum.errors import PackageDamaged
+from hilum.model.unfolded import ORT_ERRORS, Shelf
 
 INPUT = "pixels"
 OUTPUTS = ("logits", "features", "maps")
-ORT_ERRORS = (
-    ort_state.Fail,
-    ort_state.InvalidArgument,
-    ort_state.InvalidGraph,
-    ort_state.InvalidProtobuf,
-    ort_state.NotImplemented,
-    ort_state.RuntimeException,
-    RuntimeError,
-    ValueError,
-)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,13 +30,15 @@ class Outputs:
 class Engine:
     """One loaded graph; safe to call from several threads."""
 
-    def __init__(self, graph: bytes, *, size: int, threads: int = 1) -> None:
+    def __init__(self, graph: bytes, *, size: int, threads: int = 1, shelf: Shelf | None = None) -> None:
         """Load `graph` (ONNX bytes) for inputs of side `size` with `threads` threads a pass.
+
+        shelf: where its unfolded form is kept for the next process; None: it is unfolded anew.
 
         Raises:
             PackageDamaged: the graph cannot be loaded or does not declare our inputs and outputs.
         """
-        self._session = load_session(graph, threads)
+        self._session = load_session(graph, threads) if shelf is None else _from_shelf(shelf, graph, threads, size)
         self._size = size
         inputs = {i.name: i.type for i in self._session.get_inputs()}
         outputs = {o.name for o in self._session.get_outputs()}
@@ -70,13 +62,30 @@ def load_session(graph: bytes, threads: int) -> ort.InferenceSession:
     Raises:
         PackageDamaged: ONNX Runtime refuses the graph.
     """
+    try:
+        return ort.InferenceSession(graph, _options(threads), providers=["CPUExecutionProvider"])
+    except ORT_ERRORS as error:
+        raise PackageDamaged(f"graph: ONNX Runtime refuses it: {error}") from error
+
+
+def _from_shelf(shelf: Shelf, graph: bytes, threads: int, size: int) -> ort.InferenceSession:
+    shown = {INPUT: np.random.default_rng(0).integers(0, 256, (1, 1, size, size), dtype=np.uint8)}
+
+    def alike(one: ort.InferenceSession, other: ort.InferenceSession) -> bool:
+        said = (session.run(OUTPUTS, shown) for session in (one, other))
+        return all(np.array_equal(first, second) for first, second in zip(*said, strict=True))
+
+    try:
+        return shelf.session(graph, lambda: _options(threads), alike)
+    except ORT_ERRORS as error:
+        raise PackageDamaged(f"graph: ONNX Runtime refuses it: {error}") from error
+
+
+def _options(threads: int) -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.enable_mem_pattern = False  # a plan for every size of batch keeps a third more memory, for no time
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except ORT_ERRORS as error:
-        raise PackageDamaged(f"graph: ONNX Runtime refuses it: {error}") from error
+    return options

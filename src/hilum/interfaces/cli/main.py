@@ -48,6 +48,7 @@ EXTRAS = {
 }  # what the light install lacks for them
 
 RESUMES = ("train", "compare")
+ANSWERS = ("predict", "serve", "replay")  # one network a core: idle threads of OpenBLAS would only spin beside them
 INSTEAD = {"tune": "hilum train SOURCE --task T --tune 20"}
 DISK = {
     errno.ENOSPC: "no space is left on this disk: make room, or set HILUM_HOME to a folder on another one",
@@ -111,6 +112,8 @@ def _run(name: str, arguments: list[str]) -> int:
     from hilum.errors import HilumError, InputError, UsageError
     from hilum.settings import read_settings
 
+    if name in ANSWERS:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported, by workers too
     try:
         with _opening(name):
             gc.disable()  # nothing that an import makes is garbage: looking for it costs a tenth of the start
