@@ -56,6 +56,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 _skipped: list[str] = []
 
 
+@pytest.fixture(scope="session", autouse=True)
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What a command keeps where nobody told it a folder lies in the folder of the tests, not in somebody's home."""
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """A PostgreSQL for all tests; its URL without a database's name."""

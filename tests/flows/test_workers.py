@@ -21,6 +21,7 @@ from hilum.flows.speaker import Speaker
 from hilum.flows.told import Found
 from hilum.flows.workers import Workers
 from hilum.model.package import Trust, digest_of, open_package
+from hilum.model.unfolded import Shelf
 from tests.conftest import ROOT
 
 FILMS = sorted((ROOT / "samples" / "pneumonia-cxr").glob("*.png"))[:3]
@@ -202,3 +203,14 @@ def test_closed_ones_leave_no_process_and_take_nothing(desk: Desk) -> None:
     assert psutil.wait_procs(living, timeout=30)[1] == []
     with pytest.raises(Stopping):
         workers.find(films(), desk, nobody)
+
+
+def test_they_map_the_network_that_is_kept(tmp_path: Path, desk: Desk) -> None:
+    (speaker,) = desk.speakers
+    kept = Desk((Speaker(speaker.package, shelf=Shelf(tmp_path / "graphs")),))
+    workers = Workers(1)
+    try:
+        assert said(workers.find(films(), kept, nobody)) == said(Here().find(films(), desk, nobody))
+        assert len(list((tmp_path / "graphs").glob("*.ort"))) == 1
+    finally:
+        workers.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,13 @@ def test_lime_names_its_extra(
 def test_an_unknown_task_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks", "knee"]) == 2
     assert "pneumonia-cxr" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "threads"), [("predict", "1"), ("serve", "1"), ("train", None)])
+def test_commands_that_answer_keep_idle_threads_still(
+    name: str, threads: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")  # put back afterwards, whatever the command sets
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    main([name, "--help"])
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == threads

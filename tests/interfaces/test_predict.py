@@ -100,3 +100,15 @@ def test_a_folder_that_may_not_be_listed_is_told_and_the_rest_answered(
         "error": "cannot be listed: Permission denied",
         "code": "unreadable",
     }
+
+
+def test_the_network_is_kept_unfolded_and_the_next_answer_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    answers = []
+    for _ in range(2):
+        assert main(["predict", "--json", "--task", "pneumonia-cxr", str(FILMS[0])]) == 0
+        answers.append(told(capsys)[0]["probabilities"])
+    assert answers[0] == answers[1]
+    assert len(list((tmp_path / "graphs").glob("*.ort"))) == 1
