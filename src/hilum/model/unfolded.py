@@ -80,12 +80,14 @@ class Shelf:
         self, name: str, graph: bytes, options: Callable[[], ort.SessionOptions], alike: Alike
     ) -> ort.InferenceSession:
         """A session of the graph; its unfolded form is kept where the folder takes it."""
-        draft = self.folder / f".{name}-{os.getpid()}.tmp"
+        draft = self.folder / f".{name}-{os.urandom(4).hex()}.tmp"
         saving = options()
         saving.optimized_model_filepath = str(draft)
         saving.add_session_config_entry("session.save_model_format", "ORT")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not _is_ours(self.folder):
+                return _made(graph, options())
             draft.touch(mode=0o600)
             made = _made(graph, saving)
             mapped = _mapped(draft, options())
@@ -132,14 +134,10 @@ def _give_back() -> None:
 
 
 def _hash(file: Path) -> str:
-    """sha256 of its content, hexadecimal, the first half.
-
-    Raises:
-        OSError: it cannot be read, or is empty.
-    """
+    """sha256 of its content, hexadecimal, the first half; nothing for an empty file."""
     with file.open("rb") as stream:
         if not os.fstat(stream.fileno()).st_size:
-            raise OSError(f"{file} is empty")
+            return ""
         with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
             return hashlib.sha256(content).hexdigest()[:32]
 
