@@ -47,8 +47,9 @@ class Speaker:
     @cached_property
     def engine(self) -> Engine:
         """The network."""
+        graph, digest = self.package.read(GRAPH), self.package.manifest["files"][GRAPH]  # read has checked it
         size = self.package.preparation.size
-        return Engine(self.package.read(GRAPH), size=size, threads=self._threads, shelf=self.shelf)
+        return Engine(graph, size=size, threads=self._threads, shelf=self.shelf, digest=digest)
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Prepared pixels (N, 1, S, S) uint8 -> (N, C) calibrated probabilities, which explanations ask often."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,15 +31,21 @@ class Outputs:
 class Engine:
     """One loaded graph; safe to call from several threads."""
 
-    def __init__(self, graph: bytes, *, size: int, threads: int = 1, shelf: Shelf | None = None) -> None:
+    def __init__(
+        self, graph: bytes, *, size: int, threads: int = 1, shelf: Shelf | None = None, digest: str | None = None
+    ) -> None:
         """Load `graph` (ONNX bytes) for inputs of side `size` with `threads` threads a pass.
 
         shelf: where its unfolded form is kept for the next process; None: it is unfolded anew.
+        digest: sha256 of `graph`, hexadecimal, from who has checked it just now; None: it is computed where needed.
 
         Raises:
             PackageDamaged: the graph cannot be loaded or does not declare our inputs and outputs.
         """
-        self._session = load_session(graph, threads) if shelf is None else _from_shelf(shelf, graph, threads, size)
+        if shelf is None:
+            self._session = load_session(graph, threads)
+        else:
+            self._session = _from_shelf(shelf, graph, digest or hashlib.sha256(graph).hexdigest(), threads, size)
         self._size = size
         inputs = {i.name: i.type for i in self._session.get_inputs()}
         outputs = {o.name for o in self._session.get_outputs()}
@@ -68,15 +75,14 @@ def load_session(graph: bytes, threads: int) -> ort.InferenceSession:
         raise PackageDamaged(f"graph: ONNX Runtime refuses it: {error}") from error
 
 
-def _from_shelf(shelf: Shelf, graph: bytes, threads: int, size: int) -> ort.InferenceSession:
-    shown = {INPUT: np.random.default_rng(0).integers(0, 256, (1, 1, size, size), dtype=np.uint8)}
-
+def _from_shelf(shelf: Shelf, graph: bytes, digest: str, threads: int, size: int) -> ort.InferenceSession:
     def alike(one: ort.InferenceSession, other: ort.InferenceSession) -> bool:
+        shown = {INPUT: np.random.default_rng(0).integers(0, 256, (1, 1, size, size), dtype=np.uint8)}
         said = (session.run(OUTPUTS, shown) for session in (one, other))
         return all(np.array_equal(first, second) for first, second in zip(*said, strict=True))
 
     try:
-        return shelf.session(graph, lambda: _options(threads), alike)
+        return shelf.session(graph, digest, lambda: _options(threads), alike)
     except ORT_ERRORS as error:
         raise PackageDamaged(f"graph: ONNX Runtime refuses it: {error}") from error
 

@@ -43,9 +43,12 @@ class Shelf:
 
     folder: Path
 
-    def session(self, graph: bytes, options: Callable[[], ort.SessionOptions], alike: Alike) -> ort.InferenceSession:
+    def session(
+        self, graph: bytes, digest: str, options: Callable[[], ort.SessionOptions], alike: Alike
+    ) -> ort.InferenceSession:
         """A session of the graph, from its unfolded file where there is a sound one; else made, and kept for the next.
 
+        digest: sha256 of the graph, hexadecimal.
         A file is used if its content has the hash in its name and nobody but its owner, who asks, may write it. It is
         kept only if a session of it answers as the graph itself (`alike`: whether two sessions do).
 
@@ -55,7 +58,7 @@ class Shelf:
         machine = _machine()
         if machine is None:
             return _made(graph, options())
-        name = f"{hashlib.sha256(graph).hexdigest()[:32]}-{machine}"
+        name = f"{digest[:32]}-{machine}"
         for file in self._sound(name):
             try:
                 return _mapped(file, options())

@@ -100,6 +100,11 @@ def _found(request: Request, identity: str) -> Work:
     return work
 
 
+def can_measure() -> bool:
+    """Whether the part that measures is installed beside the server."""
+    return all(importlib.util.find_spec(name) is not None for name in ("scipy", "sklearn", "faiss"))
+
+
 def described(parts: Parts, work: Work) -> dict[str, Any]:
     """An evaluation as JSON; where it failed, `error` is the last line of what the process wrote."""
     known = works_of(parts)
@@ -123,7 +128,7 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
         MissingExtra: measuring is not installed. UsageError, UnknownTask, UnknownModel: what was said does not fit.
         Problem: the key is too long (400). KeyReused: it was used for something else.
     """
-    if any(importlib.util.find_spec(name) is None for name in ("scipy", "sklearn", "faiss")):
+    if not can_measure():
         raise MissingExtra("measuring on labelled images", "data")
     task = shipped_task(said.task).name
     desk = parts.desks.desk(task, said.model)

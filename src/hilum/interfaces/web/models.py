@@ -11,12 +11,10 @@ from starlette.responses import Response
 from hilum.errors import UnknownModel
 from hilum.evaluate.drawing import Axis, Chart, Dot, Line
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.orders import works_of
-from hilum.interfaces.http.works import report_page
+from hilum.interfaces.web.measuring import measuring
 from hilum.interfaces.web.models_shown import card_of, opened
 from hilum.interfaces.web.page import may, must, show
 from hilum.interfaces.web.words import percent
-from hilum.jobs.works import Work
 from hilum.model.package import Package
 from hilum.registry.history import history
 from hilum.registry.pins import Known, known_packages
@@ -67,8 +65,9 @@ def model(request: Request, reference: str) -> Response:
     """One package: what it is for, how good it is, where its points lie."""
     must(request, "read")
     one = _one(request, reference)
-    package = one.package
-    events = [event for event in history(parts_of(request).records, one.known.task) if event.digest == one.known.digest]
+    parts, package = parts_of(request), one.package
+    events = [event for event in history(parts.records, one.known.task) if event.digest == one.known.digest]
+    here = package is not None and parts.works is not None and may(request, "evaluate")
     return show(request, "model.html", {
         "model": one,
         "figures": [name for name in FIGURES if name in one.metrics],
@@ -76,7 +75,7 @@ def model(request: Request, reference: str) -> Response:
         "roc": _roc(one.metrics, package).svg() if package and "sensitivity" in one.metrics else "",
         "reliability": _reliability(package.metrics) if package else "",
         "events": events,
-        "measured": _measured(request, one) if may(request, "evaluate") else [],
+        "measuring": measuring(parts, one.known.digest) if here else None,
         "others": [other for other in _all(request) if other.known.task == one.known.task and other != one],
     })  # fmt: skip
 
@@ -85,19 +84,6 @@ def _all(request: Request) -> list[Shown]:
     parts = parts_of(request)
     speaking = {speaker.name.digest for speaker in parts.desks.desk().speakers} if not parts.lacking() else set()
     return [Shown(one, opened(parts.settings, one), one.digest in speaking) for one in known_packages(parts.settings)]
-
-
-def _measured(request: Request, one: Shown) -> list[Work]:
-    """The evaluations of a package that were asked for here and have a report, newest first."""
-    parts = parts_of(request)
-    asked = [work for work in (parts.works.all() if parts.works else ()) if work.kind == "evaluate"]
-    return [
-        work
-        for work in asked
-        if f"--model={one.known.digest}" in work.arguments
-        and work.state == "done"
-        and report_page(works_of(parts), work, parts.settings.home, "evaluation")
-    ]
 
 
 def _one(request: Request, reference: str) -> Shown:
