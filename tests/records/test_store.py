@@ -51,7 +51,7 @@ def test_many_are_asked_for_at_once_and_the_last_word_on_each(records, monkeypat
     ids = [entry.id for entry in entries]
     found = records.many([*ids, "no such id"])
     assert {name: one.entry for name, one in found.items()} == {entry.id: entry for entry in entries}
-    assert records.last_said(ids) == {ids[0]: "normal", ids[3]: "pneumonia"}
+    assert records.last_said(ids) == {ids[0]: ("normal", "local"), ids[3]: ("pneumonia", "local")}
     assert (records.many([]), records.last_said([])) == ({}, {})
 
 

@@ -58,14 +58,15 @@ def by_ids(connection: Connection, identities: Sequence[str]) -> tuple[Record, .
     return tuple(found)
 
 
-def last_said(connection: Connection, identities: Sequence[str]) -> dict[str, str]:
-    """Id of a prediction -> the class that was last said to be right; those of which nothing was said are absent."""
-    found: dict[str, str] = {}
+def last_said(connection: Connection, identities: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Id of a prediction -> the class last said to be right, and by whom; those nobody spoke of are absent."""
+    found: dict[str, tuple[str, str]] = {}
     for start in range(0, len(identities), AT_ONCE):
         part = identities[start : start + AT_ONCE]
-        said = select(COLUMNS.subject, COLUMNS.label).where(COLUMNS.subject.in_(part), COLUMNS.kind == "feedback")
+        about = COLUMNS.subject.in_(part), COLUMNS.kind == "feedback"
+        said = select(COLUMNS.subject, COLUMNS.label, COLUMNS.caller).where(*about)
         for row in connection.execute(said.order_by(COLUMNS.at, COLUMNS.number.desc())):
-            found[row.subject] = row.label or ""
+            found[row.subject] = row.label or "", row.caller
     return found
 
 

@@ -61,8 +61,8 @@ class Records:
         with self._reading() as connection:
             return {record.id: record for record in search.by_ids(connection, identities)}
 
-    def last_said(self, identities: Sequence[str]) -> dict[str, str]:
-        """Id of a prediction -> the class that a reader last named, for those of which one was named."""
+    def last_said(self, identities: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Id of a prediction -> the class that a reader last named and who, for those of which one was named."""
         with self._reading() as connection:
             return search.last_said(connection, identities)
 

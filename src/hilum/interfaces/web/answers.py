@@ -89,6 +89,7 @@ class AnswerShown:
     kept: bool
     labels: tuple[Label, ...]
     told: str
+    told_by: str
     told_title: str
     timings: dict[str, float]
     disagreed: bool
@@ -99,7 +100,7 @@ def answers_shown(records: Sequence[Record], parts: Parts) -> list[AnswerShown]:
     told = parts.records.last_said([record.id for record in records]) if records else {}
     digests = {record.entry.columns.digest for record in records}
     packages = {digest: by_digest(parts.settings, digest) for digest in digests if digest}
-    return [_shown(one, packages.get(one.entry.columns.digest or ""), told.get(one.id, "")) for one in records]
+    return [_shown(one, packages.get(one.entry.columns.digest or ""), told.get(one.id, ("", ""))) for one in records]
 
 
 def answer_shown(record: Record, parts: Parts) -> AnswerShown:
@@ -107,7 +108,8 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
     return answers_shown([record], parts)[0]
 
 
-def _shown(record: Record, package: Package | None, told: str) -> AnswerShown:
+def _shown(record: Record, package: Package | None, last_said: tuple[str, str]) -> AnswerShown:
+    told, told_by = last_said
     said = json.loads(record.entry.body)
     model = said.get("model")
     task = package.task if package else next((t for t in shipped_tasks() if t.name == said.get("task")), None)
@@ -143,6 +145,7 @@ def _shown(record: Record, package: Package | None, told: str) -> AnswerShown:
         kept=record.entry.columns.image is not None and not record.erased,
         labels=tuple(sorted(task.labels, key=lambda one: one.name != label)) if task else (),  # the answer first
         told=told,
+        told_by=told_by,
         told_title=label_of(task, told).title,
         timings=said.get("timings", {}),
         disagreed=bool(told) and bool(label) and told != label,  # with a refusal nobody can

@@ -11,7 +11,7 @@ document.addEventListener("click", async (event) => {
   const said = place.querySelector("[data-said]");
   const body = { id: place.dataset.feedback, ...(button.dataset.agree === undefined ? { label: button.dataset.label } : { agree: true }) };
   if (note?.value.trim()) body.note = note.value.trim();
-  else if (button.getAttribute("aria-pressed") === "true") {
+  else if (button.getAttribute("aria-pressed") === "true" && !("others" in place.dataset)) {
     said.className = "said-so";
     said.textContent = `On record already: ${button.dataset.title}.`;
     return;
@@ -27,5 +27,6 @@ document.addEventListener("click", async (event) => {
   said.textContent = ok ? `Recorded: ${button.dataset.title}. Thank you.` : wrong({ status, body: answer }, "That was not recorded.");
   if (!ok) return;
   if (note) note.value = "";
+  delete place.dataset.others; // what was said last is now one's own
   document.dispatchEvent(new CustomEvent("hilum:feedback", { detail: { id: body.id, seen: place.isConnected } }));
 });
