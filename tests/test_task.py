@@ -34,6 +34,20 @@ def test_words_of_data_sets_become_labels() -> None:
     ]  # fmt: skip
     assert find_task("pneumonia-cxr").label_for("NORMAL") == "normal"
     assert presence.label_for("knee") is None
+    assert [presence.label_for(w) for w in ("1.0", "01", "-1", "10", "?", "")] == [
+        "tumor",
+        "tumor",
+        None,
+        None,
+        None,
+        None,
+    ]
+
+
+def test_words_of_any_script_stand_for_their_own_label_only(tmp_path: Path) -> None:
+    task = parse_task(MINE.replace('title = "Intact"', 'title = "цел"').replace('"fracture"', '"перелом", "骨折"'))
+    words = ("Цел", "перелом", "骨折", "肺炎", "трещина")
+    assert [task.label_for(word) for word in words] == ["intact", "broken", "broken", None, None]
 
 
 def test_the_highest_priority_comes_first() -> None:
@@ -58,6 +72,7 @@ def test_an_unknown_task_says_what_there_is() -> None:
     [
         (('name = "knee-fracture"', 'name = "Knee!"'), "lower-case letters"),
         (('synonyms = ["1", "fracture"]', 'synonyms = ["Intact"]'), "more than one label: intact"),
+        (('title = "Broken"', 'title = "Intact"'), "more than one label: intact"),
         (('title = "Fracture of the knee"\n', ""), "title"),
         (('image_words = "a knee X-ray"', 'select_by = "luck"\nimage_words = "x"'), "select_by must be one of"),
         (('modalities = ["CR"]', 'patient_patterns = ["^x"]\nmodalities = []'), "needs a group named 'patient'"),

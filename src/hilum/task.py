@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ SELECT_BY = (
     "auroc",
     "auprc",
 )
+_NUMBER = re.compile(r"([+-]?\d+)(?:\.0*)?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
 
 
@@ -93,7 +95,11 @@ class Task:
 
 
 def _plain(word: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "", word.lower())
+    """Letters and digits of any script, without case; a whole number is itself: -1 is not 1, and 1.0 is not 10."""
+    text = unicodedata.normalize("NFKC", word).strip().casefold()
+    if number := _NUMBER.fullmatch(text):
+        return str(int(number[1]))
+    return "".join(c for c in text if unicodedata.category(c)[0] in "LMN") or text
 
 
 def task_folder() -> Path:
@@ -185,7 +191,8 @@ def _check(task: Task) -> None:
         raise ValueError("a task needs two labels or more")
     if sum(label.negative for label in task.labels) > 1:
         raise ValueError("at most one label can be negative")
-    words = [_plain(word) for label in task.labels for word in {_plain(w) for w in (label.name, *label.synonyms)}]
+    said = [(label.name, label.title, *label.synonyms) for label in task.labels]
+    words = [word for each in said for word in {_plain(w) for w in each}]
     twice = sorted({word for word in words if words.count(word) > 1})
     if twice:
         raise ValueError(f"these words stand for more than one label: {', '.join(twice)}")

@@ -59,3 +59,9 @@ def test_patients_come_from_the_file_name(tmp_path):
     assert found["person1_virus_6"] == found["person1_bacteria_2"] == "person1"
     assert found["IM-0115-0001"] == found["IM-0115-0002"] != found["NORMAL2-IM-0115-0001"]
     assert found["scan"] is None
+
+
+def test_a_folder_above_all_classes_says_nothing_of_an_unknown_one(tmp_path):
+    paths = [f"Brain Tumor/{name}/{i}.png" for name in ("Healthy", "Brain Tumor", "Artefacts") for i in range(2)]
+    with pytest.raises(DataError, match=r"'Artefacts' \(2\)"):
+        read(tmp_path, PRESENCE, *paths)

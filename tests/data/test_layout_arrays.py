@@ -160,7 +160,10 @@ def test_an_array_that_unpacks_to_far_more_is_refused(tmp_path, monkeypatch):
         opened(tmp_path, images=np.zeros((100, 100, 100), np.uint8), labels=[0] * 100)
 
 
-@pytest.mark.parametrize("labels", [[0, 1], [[1, 1], [0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], [0.5, 1, 1, 1, 1, 1]])
+@pytest.mark.parametrize(
+    "labels",
+    [[0, 1], [[1, 1], [0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], [0.5, 1, 1, 1, 1, 1], np.zeros((6, 9, 7), np.uint8)],
+)
 def test_labels_that_do_not_fit_are_refused(tmp_path, labels):
     with pytest.raises(UnreadableSource, match="labels"):
         opened(tmp_path, images=GREY, labels=labels)
@@ -171,3 +174,11 @@ def test_canonical_bytes_do_not_depend_on_how_the_array_lies():
     same = (np.asfortranarray(row), row.astype(">u2"), row[..., None])
     assert {canonical(other) for other in same} == {canonical(row)}
     assert canonical(row) != canonical(GREY[0])
+
+
+def test_numbers_beyond_the_names_are_refused_and_an_empty_part_is_none(tmp_path):
+    with pytest.raises(UnreadableSource, match="run from 1 to 2, the 2 classes"):
+        opened(tmp_path, images=GREY, labels=[1, 2, 1, 2, 1, 2], classes=["a", "b"])
+    part = {"train_images": GREY, "train_labels": [[0], [1]] * 3}
+    dataset = opened(tmp_path, **part, val_images=GREY[:0], val_labels=np.zeros((0, 1), np.uint8))
+    assert [case.split for case in dataset.cases] == ["train"] * 6

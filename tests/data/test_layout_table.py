@@ -150,3 +150,34 @@ def test_the_real_table_beside_class_folders_says_the_same_as_they_do():
     said = {case.path: case.label for case in by_table.cases}
     assert len(said) > 0.9 * len(by_folder)
     assert all(said.get(case.path, case.label) == case.label for case in by_folder.cases)
+
+
+def test_a_row_of_an_absent_file_is_not_read_as_another_folders_file(tmp_path):
+    table = "image,label\ntrain/a.png,0\ntrain/b.png,1\n"
+    dataset = opened(tmp_path, table, "train/a.png", "test/b.png", columns=Columns(label="label"))
+    assert labels(dataset) == {"train/a.png": "0"}
+    assert "1 rows name no file: train/b.png" in dataset.notes
+
+
+def test_paths_of_another_machine_are_found_by_their_end(tmp_path):
+    table = "image,label\n/kaggle/input/x/images/a.png,0\nC:\\data\\images\\b.png,1\n"
+    assert labels(opened(tmp_path, table, "images/a.png", "images/b.png")) == {"images/a.png": "0", "images/b.png": "1"}
+
+
+def test_a_file_in_two_splits_is_said_and_no_test(tmp_path):
+    files = {"train.csv": "image,label\na,0\nb,1\n", "test.csv": "image,label\nb,1\nc,0\n"}
+    lay(tmp_path, pictures("x/a.png", "x/b.png", "x/c.png") | files)
+    dataset = open_source(str(tmp_path))
+    assert [case.split for case in dataset.cases] == ["train", "train", "test"]
+    assert any("several splits" in note for note in dataset.notes)
+
+
+def test_spreadsheets_that_say_their_delimiter_and_letters_of_two_parts(tmp_path):
+    composed, parted = "gr\u00f6\u00dfe", "gro\u0308\u00dfe"
+    dataset = opened(tmp_path, f"sep=;\r\nimage;label\r\n{composed};1\r\nb;0\r\n", f"{parted}.png", "b.png")
+    assert labels(dataset) == {"b.png": "0", f"{parted}.png": "1"}
+
+
+def test_nan_in_a_column_of_patients_is_nobody(tmp_path):
+    dataset = opened(tmp_path, "image,label,patient\na,0,nan\nb,1,N/A\nc,1,7\n", "a.png", "b.png", "c.png")
+    assert [case.patient is None for case in dataset.cases] == [True, True, False]

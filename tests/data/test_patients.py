@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from hilum.data.audit import audit
 from hilum.data.labels import with_task
 from hilum.data.patients import pseudonym
 from hilum.data.source import Columns, open_source
 from hilum.task import find_task
-from tests.data.made import dicom, lay
+from tests.data.made import dicom, lay, pictures
 
 FILES = {
     "a/1.dcm": dicom("MRN 17", "1.2.1"),
@@ -48,3 +49,13 @@ def test_a_pseudonym_needs_its_key():
     assert pseudonym("17", b"k" * 32) == pseudonym(" 17", b"k" * 32)
     assert pseudonym("17", b"k" * 32) != pseudonym("17", b"l" * 32)
     assert pseudonym("17", b"k" * 32) != pseudonym("18", b"k" * 32)
+
+
+@pytest.mark.parametrize(("folders", "patients"), [(8, 8), (2, 0)])
+def test_folders_below_a_class_are_patients_unless_they_are_few_and_large(tmp_path, folders, patients):
+    """A name below both classes is one patient."""
+    paths = [f"{c}/patient {i % folders}/{i}.png" for c in ("NORMAL", "PNEUMONIA") for i in range(24)]
+    dataset = with_task(open_source(str(lay(tmp_path / "set", pictures(*paths)))), find_task("pneumonia-cxr"))
+    found = audit(dataset)
+    assert len(set(found.patients) - {None}) == patients
+    assert any("counts as a patient" in note for note in found.notes) == bool(patients)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from hilum.evaluate.charts import curves
+from hilum.evaluate.charts import curves, decision, explorer, scores
 from hilum.task import Task
 from tests.evaluate.made import BRAIN, CHEST, made_rows
 
@@ -25,3 +27,17 @@ def test_a_package_keeps_every_curve(task: Task, names: int) -> None:
 
 def test_nothing_answered_leaves_no_reliability() -> None:
     assert "reliability" not in curves(made_rows(CHEST, n=12, refused=12), CHEST)
+
+
+def test_without_an_image_free_of_disease_nothing_is_drawn_of_its_presence() -> None:
+    rows = made_rows(BRAIN)
+    ill = np.flatnonzero(rows.labels != BRAIN.negative)
+    picked = replace(
+        rows, ids=tuple(rows.ids[i] for i in ill), labels=rows.labels[ill], groups=rows.groups[ill],
+        probabilities=rows.probabilities[ill], predicted=rows.predicted[ill], sets=None, copied=None, subgroups={},
+        reasons=tuple(rows.reasons[i] for i in ill), baselines={},
+    )  # fmt: skip
+    assert decision(picked, BRAIN) is None
+    assert scores(picked, BRAIN, 0.5) is None
+    assert explorer(picked, BRAIN, (0.5,)) is None
+    assert decision(rows, BRAIN) is not None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hilum.errors import DataError
 from hilum.evaluate.evaluation import evaluate
+from hilum.evaluate.sentences import against
 from hilum.evaluate.versus import compare, with_versus
 from tests.evaluate.made import BRAIN, CHEST, made_rows, made_setting
 
@@ -36,3 +38,23 @@ def test_other_cases_cannot_be_compared() -> None:
     rows = made_rows()
     with pytest.raises(DataError, match="same order"):
         compare(rows, replace(rows, ids=rows.ids[::-1]), CHEST, made_setting())
+
+
+def test_what_the_other_model_learned_from_is_said() -> None:
+    rows = made_rows()
+    forth = compare(rows, rows, CHEST, made_setting())
+    assert forth.to_json()["other_copied"] == int(rows.copied.sum()) > 0
+    assert "Beware: the other was trained on copies" in against(
+        with_versus(evaluate(rows, CHEST, made_setting()), forth)
+    )
+    unmet = replace(rows, copied=np.zeros(len(rows.ids), dtype=bool))
+    assert compare(rows, unmet, CHEST, made_setting()).other_copied == 0
+
+
+def test_a_gap_without_any_spread_is_no_certainty() -> None:
+    """Three and three cases, one model perfect, the other constant: DeLong's variance is 0."""
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    base = made_rows(CHEST, n=6, refused=0)
+    sure = replace(base, labels=labels, predicted=labels, probabilities=np.eye(2)[labels])
+    flat = replace(sure, probabilities=np.full((6, 2), 0.5))
+    assert compare(sure, flat, CHEST, made_setting()).delong is None

@@ -17,6 +17,10 @@ from hilum.errors import UsageError
 from hilum.flows import compare as flow
 from hilum.flows.compare import compare_networks
 from hilum.flows.progress import Silent
+from hilum.learn import compare as learning
+from hilum.learn.facts import facts_of
+from hilum.learn.plan import Plan, override
+from hilum.learn.planning import make_plan
 from tests.flows.made import write_spots
 from tests.learn.made import TASK
 
@@ -74,3 +78,15 @@ def test_an_unknown_network_keeps_nothing(compared: Any, tmp_path: Path) -> None
     with pytest.raises(UsageError, match="vgg"):
         compared(networks=["residual", "vgg"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_line_of_ones_own_wins_over_the_design(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Plan] = {}
+    monkeypatch.setattr(learning, "_contender", lambda plan, *_: seen.setdefault(plan.network, plan))
+    found = audit(dataset)
+    plan = override(make_plan(facts_of(found.statistics, found.shortcuts), TASK), ["network=cnn-3block"])
+    given = ["batch=8", "learning_rate=0.0001"]
+    learning.compare(["cnn-3block"], plan, None, TASK, tmp_path, changes=given)  # type: ignore[arg-type]
+    assert (plan.batch, seen["cnn-3block"].batch, seen["cnn-3block"].learning_rate) == (32, 8, 0.0001)

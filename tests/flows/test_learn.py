@@ -70,6 +70,9 @@ def test_a_split_that_leaks_and_is_kept_shows_its_copies_apart(tmp_path: Path) -
     assert evaluation.clean is not None
     assert evaluation.copied.n + evaluation.clean.n == evaluation.whole.n
     assert evaluation.copied.n >= 12
+    card = (tmp_path / "package" / "README.md").read_text()
+    assert "The supplied split was kept" in card
+    assert "never parted" not in card
 
 
 @pytest.mark.usefixtures("briefly_admitted")

@@ -174,3 +174,15 @@ def test_fitting_twice_gives_the_same() -> None:
 def test_a_missing_class_is_a_data_error() -> None:
     with pytest.raises(DataError, match="class-2"):
         fit(make_scores(np.zeros((4, 3)), [0, 1, 0, 1], range(4)), task_of(3))
+
+
+@pytest.mark.parametrize("stress", [False, True])
+def test_without_a_bias_a_network_of_even_draws_stands_for_even_shares(stress: bool) -> None:
+    """A fifth positive in a small calibration part: at a place where half are, the mean probability is one half."""
+    home = made_scores(60, 2, seed=5, prior=np.array([0.8, 0.2]))
+    fitted = fit(home, task_of(2), stress=home if stress else None)
+    assert (fitted.bias, fitted.prevalence) == ((0.0, 0.0), (0.5, 0.5))
+    there = made_scores(3000, 2, seed=6)
+    assert fitted.probabilities(there.logits, 0.5)[:, 1].mean() == pytest.approx(0.5, abs=0.03)
+    kept = fit(home, task_of(2), stress=home if stress else None, evenly=False)
+    assert kept.prevalence[1] == pytest.approx(home.labels.mean())

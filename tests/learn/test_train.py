@@ -90,6 +90,9 @@ def test_patience_ends_a_run_that_no_longer_improves(tmp_path: Path) -> None:
     result = train(Residual(2, 8), squares(), settings, Attempt(tmp_path), score=lambda *_: 0.5)
     assert len(result.history) == 3
     assert result.best_epoch == 2
+    again = train(Residual(2, 8), squares(), settings, Attempt(tmp_path), score=lambda *_: 0.9)
+    assert len(again.history) == 3  # taken up again it has stopped
+    assert torch.equal(weights(again), weights(result))
 
 
 def test_the_best_epoch_is_the_latest_that_chance_cannot_tell_from_the_highest_score(tmp_path: Path) -> None:

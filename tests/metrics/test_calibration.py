@@ -90,3 +90,10 @@ def test_rows_without_probability_are_an_error() -> None:
     """Refused cases must be left out knowingly."""
     with pytest.raises(ValueError, match="NaN"):
         c.ece(np.array([[np.nan, np.nan]]), np.array([0]))
+
+
+def test_risk_is_of_the_answers_given_where_a_point_gives_another_than_the_most_probable() -> None:
+    probabilities = np.array([[0.6, 0.4], [0.9, 0.1], [0.3, 0.7]])
+    labels = np.array([1, 0, 1])
+    assert c.risk_coverage(probabilities, labels).risk[-1] == pytest.approx(1 / 3)
+    assert c.risk_coverage(probabilities, labels, np.array([1, 0, 1])).risk[-1] == 0.0

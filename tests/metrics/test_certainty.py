@@ -41,3 +41,23 @@ def test_an_interval_with_spread_is_left_as_it_is() -> None:
     """Only what the bootstrap cannot say is said by Wilson."""
     for found in (Interval(1.0, 0.9, 1.0), Interval(0.5, 0.5, 0.5)):
         assert widened("accuracy", found, perfect(10), None) == found
+
+
+def test_cases_of_one_patient_say_nothing_of_the_spread() -> None:
+    """Ten images of one, six found: no interval, as of any figure of a single group."""
+    labels = np.repeat([0, 1], [40, 10])
+    predicted = labels.copy()
+    predicted[-4:] = 0
+    groups = np.append(np.arange(40), np.full(10, 99))
+    found = figures(Answers(np.eye(2)[predicted], predicted, labels, groups, 0, ()), draws=50)
+    assert (found["sensitivity"].value, found["sensitivity"].to_json()["low"]) == (0.6, None)
+    assert found["specificity"].to_json()["low"] is not None
+
+
+def test_a_reading_of_nought_keeps_a_doubt() -> None:
+    labels = np.repeat([0, 1], 20)
+    score = np.where(labels == 1, 0.2, 0.8)  # every positive below every negative
+    answers = Answers(np.stack([1 - score, score], axis=1), np.zeros(40, int), labels, np.arange(40), 0, ())
+    found = figures(answers, draws=20)["sensitivity_at_specificity_0.95"]
+    assert found.value == 0.0
+    assert found.high > 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import replace
@@ -28,13 +29,16 @@ def with_task(dataset: Dataset, task: Task) -> Dataset:
     meaning, notes = _meanings(dataset, task)
     patterns = tuple(re.compile(pattern) for pattern in task.patient_patterns)
     in_folders = dataset.layout == "class folders"
+    above = _above_all(dataset) if meaning else 0  # a folder above Healthy and Brain Tumor says nothing of a third
     cases, unknown = [], Counter[str]()
     for case in dataset.cases:
-        label = meaning.get(case.raw_label) or (_from_path(case, task) if in_folders else None)
+        word, label = case.raw_label, meaning.get(case.raw_label)
+        if label is None and in_folders:
+            word, label = _from_path(case, task, above)
         if label is None:
             unknown[case.raw_label if case.raw_label is not None else "(none)"] += 1
             continue
-        cases.append(replace(case, label=label, patient=case.patient or _patient(case, patterns)))
+        cases.append(replace(case, label=label, raw_label=word, patient=case.patient or _patient(case, patterns)))
     if unknown:
         raise DataError(_unknown(dataset, task, unknown))
     return replace(dataset, cases=tuple(cases), classes=task.classes, notes=dataset.notes + notes)
@@ -52,9 +56,18 @@ def _meanings(dataset: Dataset, task: Task) -> tuple[dict[str | None, str], tupl
     return {word: task.classes[i] for word, i in numbers.items()}, (f"labels are numbers, read as {order}",)
 
 
-def _from_path(case: Case, task: Task) -> str | None:
-    folders = case.path.split("/")[:-1]
-    return next((label for folder in reversed(folders) if (label := task.label_for(folder))), None)
+def _above_all(dataset: Dataset) -> int:
+    """How many folders all cases lie in."""
+    folders = [case.path.split("/")[:-1] for case in dataset.cases]
+    low, high = min(folders), max(folders)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(low, high, strict=False)))
+
+
+def _from_path(case: Case, task: Task, above: int) -> tuple[str | None, str | None]:
+    """The deepest folder that names a class, and the class; its own word and none where no folder does."""
+    folders = case.path.split("/")[above:-1]
+    found = ((folder, label) for folder in reversed(folders) if (label := task.label_for(folder)))
+    return next(found, (case.raw_label, None))
 
 
 def _patient(case: Case, patterns: tuple[re.Pattern[str], ...]) -> str | None:

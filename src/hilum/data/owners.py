@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-from hilum.data.dataset import Dataset
+from hilum.data.dataset import Case, Dataset
 from hilum.data.survey import Reading
 from hilum.task import Task, shipped_tasks
+
+LARGEST = 0.2  # of a class's images, in one folder of it, for the folders to be patients
+FEW = 3  # images that a patient may have in any case
 
 
 def patients_of(dataset: Dataset, readings: Sequence[Reading | None]) -> tuple[tuple[str | None, ...], tuple[str, ...]]:
     """The patient of each case, and notes on how they were told apart.
 
     In this order: what the data set says (`with_task` has read the file names by the task's rules), the DICOM header,
-    and, where no case has a patient yet, the file-name rules of the shipped tasks that know all labels of the set.
+    and, where no case has a patient yet, the file-name rules of the shipped tasks that know all labels of the set, or
+    folders that part the images of a class as patients do.
     """
     known = tuple(
         case.patient or (reading.patient if reading else None)
@@ -28,7 +33,10 @@ def patients_of(dataset: Dataset, readings: Sequence[Reading | None]) -> tuple[t
         found = tuple(_by_name(task, case.name) for case in dataset.cases)
         if any(found):
             return found, (f"patients are read from the file names by the rules of the task {task.name}",)
-    return known, ("no patient is known: neither the file names nor the headers tell them apart",)
+    found = _by_folder(dataset.cases)
+    if any(found):
+        return found, ("each folder below a class counts as a patient",)
+    return known, ("no patient is known: neither folders, nor file names, nor headers tell them apart",)
 
 
 def studies_of(readings: Sequence[Reading | None]) -> tuple[str | None, ...]:
@@ -39,6 +47,27 @@ def studies_of(readings: Sequence[Reading | None]) -> tuple[str | None, ...]:
 def _knows(task: Task, dataset: Dataset) -> bool:
     words = {case.raw_label for case in dataset.cases if case.raw_label is not None}
     return bool(words) and all(task.label_for(word) for word in words)
+
+
+def _by_folder(cases: Sequence[Case]) -> tuple[str | None, ...]:
+    """The folder with a digit in its name that an image lies in below its class (`NORMAL/patient 7/1.png`).
+
+    None for all where one of them holds more than a fifth of a class: then folders are sites or batches. One name below
+    two classes is one patient.
+    """
+    found = tuple(_below_class(case) for case in cases)
+    sizes = Counter(case.raw_label for case in cases)
+    shares = Counter((case.raw_label, folder) for case, folder in zip(cases, found, strict=True) if folder)
+    too_large = any(count > max(sizes[label] * LARGEST, FEW) for (label, _), count in shares.items())
+    return (None,) * len(found) if too_large else found
+
+
+def _below_class(case: Case) -> str | None:
+    folders = case.path.split("/")[:-1]
+    if case.raw_label not in folders:
+        return None
+    below = folders[len(folders) - folders[::-1].index(case.raw_label) :]
+    return next((folder for folder in reversed(below) if any(letter.isdigit() for letter in folder)), None)
 
 
 def _by_name(task: Task, name: str) -> str | None:

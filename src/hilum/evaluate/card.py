@@ -49,6 +49,7 @@ class CardFacts:
     parts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # part -> class -> images
     training: Mapping[str, str] = field(default_factory=dict)  # setting -> value, as the plan names them
     copies: str = ""  # what the audit found and what was done about it
+    leaks: bool = False  # a supplied split that parts groups was kept
     limits: tuple[str, ...] = ()
     calibration: Calibration | None = None
     licence: str = "apache-2.0"
@@ -164,7 +165,8 @@ def _data(facts: CardFacts) -> str:
         classes = list(dict.fromkeys(name for counts in facts.parts.values() for name in counts))
         split = [["Part", *classes]]
         split += [[part, *(str(counts.get(name, 0)) for name in classes)] for part, counts in facts.parts.items()]
-        said.append("Groups (a patient, copies of one image) are never parted:\n\n" + _table(split))
+        parted = "stand in several parts, as supplied" if facts.leaks else "are never parted"
+        said.append(f"Groups (a patient, copies of one image) {parted}:\n\n" + _table(split))
     if facts.copies:
         said.append(facts.copies)
     return "\n\n".join(said)

@@ -42,6 +42,15 @@ def two_ways(rows: Rows, task: Task) -> list[tuple[str, Floats, Bools]]:
     return [one for one in found if one[2].any() and not one[2].all()][:_MOST_LINES]
 
 
+def presence(rows: Rows, task: Task) -> tuple[Floats, Bools] | None:
+    """Score and truth of any disease over the answered cases; None without a negative class or cases of both kinds."""
+    answered = ~rows.refused
+    truth = rows.labels[answered] != task.negative
+    if task.negative is None or truth.all() or not truth.any():
+        return None
+    return 1.0 - rows.probabilities[answered, task.negative], truth
+
+
 def roc(rows: Rows, task: Task) -> Chart:
     """Sensitivity against false alarms; dots are the answers as given, at the operating point."""
     lines, dots = [Line("", ((0, 0), (1, 1)), style=0)], []
@@ -115,7 +124,7 @@ def risk_coverage(rows: Rows) -> Chart | None:
     answered = ~rows.refused
     if not answered.any():
         return None
-    curve = calibration.risk_coverage(rows.probabilities[answered], rows.labels[answered])
+    curve = calibration.risk_coverage(rows.probabilities[answered], rows.labels[answered], rows.predicted[answered])
     high, ticks = _nice(max(float(curve.risk.max()), 0.01))
     title = "Errors among the images answered, when only the most confident are answered"
     lines = (Line("", _thin(curve.coverage, curve.risk), 1),)
@@ -124,10 +133,10 @@ def risk_coverage(rows: Rows) -> Chart | None:
 
 def decision(rows: Rows, task: Task) -> Chart | None:
     """Net benefit of acting on the model against acting on everyone and on no one."""
-    asked = two_ways(rows, task)
-    if task.negative is None or not asked:
+    asked = presence(rows, task)
+    if task.negative is None or asked is None:
         return None
-    _, score, truth = asked[0]
+    score, truth = asked
     thresholds = np.linspace(0.01, 0.95, 95)
     model = ranking.net_benefit(score, truth, thresholds)
     everyone = ranking.net_benefit(np.ones(len(truth)), truth, thresholds)
@@ -145,10 +154,10 @@ def decision(rows: Rows, task: Task) -> Chart | None:
 
 def scores(rows: Rows, task: Task, threshold: float) -> Chart | None:
     """How the summed probability of disease is spread over images with and without it."""
-    asked = two_ways(rows, task)
-    if task.negative is None or not asked:
+    asked = presence(rows, task)
+    if task.negative is None or asked is None:
         return None
-    _, score, truth = asked[0]
+    score, truth = asked
     edges = np.linspace(0, 1, 41)
     spread = [np.histogram(score[kind], edges)[0] / max(int(kind.sum()), 1) for kind in (~truth, truth)]
     high, ticks = _nice(max(float(each.max()) for each in spread))
@@ -164,10 +173,10 @@ def scores(rows: Rows, task: Task, threshold: float) -> Chart | None:
 
 def explorer(rows: Rows, task: Task, points: Iterable[float]) -> dict[str, object] | None:
     """What the threshold explorer needs: who is called diseased at some 300 thresholds, rising, `points` among them."""
-    asked = two_ways(rows, task)
-    if task.negative is None or not asked:
+    asked = presence(rows, task)
+    if task.negative is None or asked is None:
         return None
-    _, score, truth = asked[0]
+    score, truth = asked
     distinct = np.unique(np.round(score, 4))
     places = np.unique(np.linspace(0, len(distinct) - 1, min(_MOST_POINTS, len(distinct))).astype(int))
     thresholds = np.unique(np.append(distinct[places], [0.0, 0.5, 1.0, *points]))

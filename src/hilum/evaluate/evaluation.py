@@ -97,6 +97,8 @@ class Evaluation:
             "shortcuts": dict(setting.cues), "marks": list(setting.marks),
             "interval": {"level": 0.95, "method": "cluster bootstrap", "draws": setting.draws, "seed": setting.seed},
         }  # fmt: skip
+        if setting.prevalence is not None:
+            told["prevalence"] = setting.prevalence
         for name, part in (("clean", self.clean), ("copied", self.copied)):
             told |= {name: part.to_json()} if part else {}
         if self.coverage:

@@ -69,6 +69,7 @@ class Setting:
     source: str  # what was evaluated, as the user named it
     model: Mapping[str, str] = field(default_factory=dict)  # name, version, digest
     operating_point: str = "balanced"
+    prevalence: float | tuple[float, ...] | None = None  # as the user gave it; None = the package's own
     threshold: float | None = None  # on the summed probability of the positive classes; None = the most probable class
     points: Mapping[str, float] = field(
         default_factory=dict

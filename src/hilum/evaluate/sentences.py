@@ -68,10 +68,12 @@ def against(evaluation: Evaluation) -> str:
         return ""
     test, delong = found["mcnemar"], found.get("delong")
     areas = f" DeLong's test of the two areas: {words.chance(delong['p'])}." if delong else ""
+    met = found["other_copied"]
+    beware = f" Beware: the other was trained on copies of {met:,} of them." if met else ""
     return (
         f"Of {_plural(found['n'], 'image')} this model alone is right on {test['only_this_right']:,}, the other alone "
         f"on {test['only_other_right']:,} (McNemar's test, mid-p: {words.chance(test['p_mid'])}).{areas} "
-        "An interval that holds 0 may be chance."
+        f"An interval that holds 0 may be chance.{beware}"
     )
 
 

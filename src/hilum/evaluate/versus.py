@@ -26,6 +26,7 @@ class Versus:
     n: int
     mcnemar: McNemar
     differences: Mapping[str, Interval]
+    other_copied: int  # images of which the second model learned from a copy: what it remembers
     delong: DeLong | None  # of the presence of disease, over the cases that both answered
 
     def to_json(self) -> dict[str, Any]:
@@ -34,6 +35,7 @@ class Versus:
         told: dict[str, Any] = {
             "model": dict(self.other),
             "n": self.n,
+            "other_copied": self.other_copied,
             "differences": {name: interval.to_json() for name, interval in self.differences.items()},
             "mcnemar": {
                 "only_this_right": test.only_first,
@@ -63,6 +65,7 @@ def compare(first: Rows, second: Rows, task: Task, setting: Setting) -> Versus:
         n=len(first.ids),
         mcnemar=mcnemar(first.predicted == first.labels, second.predicted == second.labels),
         differences=paired_differences(one, other, COMPARED, setting.draws, setting.seed),
+        other_copied=0 if second.copied is None else int(second.copied.sum()),
         delong=_delong(first, second, task),
     )
 
@@ -78,4 +81,6 @@ def _delong(first: Rows, second: Rows, task: Task) -> DeLong | None:
     if task.negative is None or min(int(truth.sum()), int((~truth).sum())) < 2:
         return None
     scores = [1.0 - rows.probabilities[both, task.negative] for rows in (first, second)]
-    return delong(scores[0], scores[1], truth)
+    found = delong(scores[0], scores[1], truth)
+    told = found.difference.low != found.difference.high or found.difference.value == 0
+    return found if told else None  # a gap without any variance: too few cases for the test

@@ -55,7 +55,7 @@ def compare_networks(
     check_enough(dataset, split)
     facts, means = facts_of(found.statistics, found.shortcuts), replace(means_here(), weights=False)
     planned = replace(make_plan(facts, task, means=means, changes=changes), seed=seed)
-    marks = [mark_of(override(planned, [f"network={name}"])) for name in names]
+    marks = [mark_of(override(planned, [*changes, f"network={name}"])) for name in names]
     folder = runs / f"compare-{run_name(dataset, task, found, split, planned)}"
     folder.mkdir(parents=True, exist_ok=True)
     found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
@@ -64,7 +64,9 @@ def compare_networks(
     candidates = [
         each
         for name, mark in zip(names, marks, strict=True)
-        for each in compare([name], planned, contest, task, folder / mark, ears=lambda which: _ears(listener, which))
+        for each in compare(
+            [name], planned, contest, task, folder / mark, changes=changes, ears=lambda which: _ears(listener, which)
+        )
     ]
     neighbour = found.baseline.without_copies
     baseline = {} if neighbour is None else {"nearest neighbour": neighbour}

@@ -22,6 +22,7 @@ from hilum.flows.predict import Answer, Options, ask
 from hilum.flows.progress import Listener, Silent
 from hilum.flows.speaker import Speaker
 from hilum.image.image import Metadata
+from hilum.model.calibration import Prevalence
 from hilum.model.package import FINGERPRINTS
 
 FACETS = ("source", "format", "mode", "size", "modality", "view", "manufacturer")
@@ -156,6 +157,12 @@ def _subgroups(cases: Sequence[Case], metadata: Sequence[Metadata]) -> dict[str,
     return {name: tuple(columns[name]) for name in FACETS if any(columns[name])}
 
 
+def _as_given(prevalence: Prevalence | None) -> float | tuple[float, ...] | None:
+    if prevalence is None or isinstance(prevalence, float | int):
+        return prevalence
+    return tuple(float(share) for share in prevalence)
+
+
 def _setting(
     dataset: Dataset, speaker: Speaker, options: Options, known: Known, unreadable: Sequence[tuple[str, str]]
 ) -> Setting:
@@ -165,6 +172,7 @@ def _setting(
         source=dataset.name,
         model={"name": name.name, "version": name.version, "digest": name.digest},
         operating_point=options.operating_point,
+        prevalence=_as_given(options.prevalence),
         threshold=points[options.operating_point],
         points={point: threshold for point, threshold in points.items() if threshold is not None},
         baseline=known.baseline,

@@ -229,7 +229,8 @@ def _calibrate(bench: _Bench, fitted: _Fitted) -> Calibration:
             labels, groups = made.labels[found.rows], made.groups[found.rows]
             times = len(found.copies)
             stress = make_scores(logits, np.tile(labels, times), np.tile(groups, times))
-    return fit(fitted.scores, bench.task, stress=stress, origin=fitted.origin)
+    evenly = bench.plan.balance or bench.plan.class_weights == "balanced"
+    return fit(fitted.scores, bench.task, stress=stress, origin=fitted.origin, evenly=evenly)
 
 
 def _seal(bench: _Bench, fitted: _Fitted, calibration: Calibration) -> str:
@@ -291,7 +292,9 @@ def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
 
 def _met_in_training(found: Audit, split: Split) -> NDArray[np.bool_]:
     """(N,) whether a case is a copy of one in an open part: only where a supplied split that leaks was kept."""
-    met, seen = np.zeros(len(found.paths), dtype=bool), {i for cases in split.parts.values() for i in cases}
+    seen = {i for cases in split.parts.values() for i in cases}
+    copies = found.grouping.copies  # of many exact copies not every pair is listed
+    met = np.isin(copies, copies[sorted(seen)])
     for pair in found.pairs:
         met[pair.a] |= pair.b in seen
         if pair.b is not None:

@@ -27,15 +27,16 @@ def facts_for_card(dataset: Dataset, found: Audit, split: Split, plan: Plan, sea
         sources=(Source(dataset.name, len(dataset)),),
         parts={name: {c: counted[c] for c in dataset.classes} for name, counted in counts.items()},
         training={name: value for name, value, _ in plan.lines()},
-        copies=_copies(found),
+        copies=_copies(found, kept=bool(split.marks)),
+        leaks=bool(split.marks),
         limits=tuple(split.notes),
         calibration=package.calibration,
     )
 
 
-def _copies(found: Audit) -> str:
+def _copies(found: Audit, *, kept: bool) -> str:
     inside = sum(len(group) for group in found.copy_groups)
-    return (
-        f"The audit found {len(found.pairs)} pairs of copies ({inside} images in {len(found.copy_groups)} groups). "
-        "Copies and images of one patient stayed in one part and weighed as one."
-    )
+    told = f"The audit found {len(found.pairs)} pairs of copies ({inside} images in {len(found.copy_groups)} groups). "
+    if kept:  # the user's own split, leaks and all
+        return told + "The supplied split was kept: copies and images of one patient stand in several parts."
+    return told + "Copies and images of one patient stayed in one part and weighed as one."

@@ -25,7 +25,9 @@ BIAS_GROUPS = 20  # of each class before an additive term a class is even tried
 BIAS_FOLDS = 5
 
 
-def fit(scores: Scores, task: Task, *, stress: Scores | None = None, origin: str = "calibration part") -> Calibration:
+def fit(
+    scores: Scores, task: Task, *, stress: Scores | None = None, origin: str = "calibration part", evenly: bool = True
+) -> Calibration:
     """Fit temperature, operating points, conformal thresholds and prevalence.
 
     scores: of the calibration part, or out of fold; columns in the order of `task.classes`.
@@ -33,6 +35,7 @@ def fit(scores: Scores, task: Task, *, stress: Scores | None = None, origin: str
         but the prevalence, so that neither confidence nor threshold rests on undisturbed images alone. Where they are
         given a shift is expected, and the temperature is fitted alone: a bias would carry this place's odds elsewhere.
     origin: stored and shown: where the scores come from.
+    evenly: the network learned from classes drawn evenly. Without a bias its probabilities stand for even shares.
 
     Raises:
         DataError: a class has no image in the calibration part.
@@ -46,6 +49,8 @@ def fit(scores: Scores, task: Task, *, stress: Scores | None = None, origin: str
     temperature, bias = _scaling(pooled, min(counts)) if stress is None else _fit_scaling(pooled, with_bias=False)
     scaled = Scores(pooled.logits / temperature + bias, pooled.labels, pooled.groups, pooled.weights)
     shares = np.bincount(scores.labels, weights=scores.weights, minlength=size) / scores.weights.sum()
+    if evenly and not bias.any():
+        shares = np.full(size, 1 / size)
     return Calibration(
         classes=task.classes,
         negative=task.negative,

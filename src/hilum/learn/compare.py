@@ -82,6 +82,7 @@ def compare(
     task: Task,
     folder: Path,
     *,
+    changes: Sequence[str] = (),
     ears: Callable[[str], Ears] = lambda _: SILENT,
 ) -> tuple[Candidate, ...]:
     """Train each network on the same parts and let it answer the held cases, which no training saw.
@@ -93,9 +94,8 @@ def compare(
     """
     for name in names:
         find_design(name)
-    return tuple(
-        _contender(override(plan, [f"network={name}"]), contest, task, folder / name, ears(name)) for name in names
-    )
+    plans = {name: override(plan, [*changes, f"network={name}"]) for name in names}
+    return tuple(_contender(plans[name], contest, task, folder / name, ears(name)) for name in names)
 
 
 def _contender(plan: Plan, contest: Contest, task: Task, folder: Path, ears: Ears) -> Candidate:

@@ -113,6 +113,6 @@ def _balance(facts: Facts, _: Plan, __: Means) -> Decision:
         why = "classes are drawn evenly; they nearly are"
     return {"balance": True, "class_weights": "none"}, {
         "balance": why,
-        "class_weights": "drawing evenly does the same, and calibration puts the prevalence back",
+        "class_weights": "drawing evenly does the same; the package says for which shares its probabilities stand",
         "sampling": "one random member of a group an epoch, so that copies weigh as one",
     }

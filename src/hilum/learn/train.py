@@ -131,6 +131,13 @@ def _quietly() -> Iterator[None]:
             logger.setLevel(level)
 
 
+class _Patience(EarlyStopping):
+    """A run that had stopped has stopped when it is taken up again; Lightning would train one more epoch each time."""
+
+    def on_train_start(self, trainer: lightning.Trainer, *_: Any) -> None:
+        trainer.should_stop = self.wait_count >= self.patience
+
+
 def _trainer(settings: TrainSettings, folder: Path, watch: Watch) -> lightning.Trainer:
     keeper = ModelCheckpoint(
         folder,
@@ -142,7 +149,7 @@ def _trainer(settings: TrainSettings, folder: Path, watch: Watch) -> lightning.T
     )
     callbacks: list[lightning.Callback] = [watch, keeper]
     if settings.patience is not None:
-        callbacks.append(EarlyStopping("tune_score", mode="max", patience=settings.patience))
+        callbacks.append(_Patience("tune_score", mode="max", patience=settings.patience))
     return lightning.Trainer(
         accelerator="auto",
         devices=1,

@@ -94,9 +94,11 @@ def brier(probabilities: Floats, labels: Labels, weights: Floats | None = None) 
     return _weighted_mean(each, weights)
 
 
-def risk_coverage(probabilities: Floats, labels: Labels) -> RiskCoverage:
+def risk_coverage(probabilities: Floats, labels: Labels, predicted: Labels | None = None) -> RiskCoverage:
     """Errors among the k most confident, for every k (Geifman & El-Yaniv 2017); ties are taken whole."""
     confidence, right = _top(probabilities, labels)
+    if predicted is not None:  # the answers at an operating point need not be the most probable class
+        right = (np.asarray(predicted) == np.asarray(labels)).astype(np.float64)
     order = np.argsort(-confidence, kind="stable")
     falling = confidence[order]
     ends = np.flatnonzero(np.append(falling[1:] != falling[:-1], True))

@@ -28,7 +28,11 @@ def widened(name: str, interval: Interval, answers: Answers, of_class: int | Non
 
     `of_class`: the class whose figures these are; None for those of the whole task.
     """
-    if interval.low != interval.high or interval.value not in (0.0, 1.0):
+    if interval.low != interval.high:
+        return interval
+    if name in _PROPORTIONS and len(np.unique(answers.groups[_denominator(name, answers, of_class)])) < 2:
+        return Interval(interval.value)  # one patient: nothing is known of the spread
+    if interval.value not in (0.0, 1.0):
         return interval
     if name.startswith(("ppv_", "npv_")):
         return _of_predictive_value(name, interval, answers)
@@ -36,7 +40,7 @@ def widened(name: str, interval: Interval, answers: Answers, of_class: int | Non
         cases = [answers.labels == i for i in np.unique(answers.labels)]
     elif name in _PROPORTIONS:
         cases = [_denominator(name, answers, of_class)]
-    elif name in _UNIT and interval.value == 1.0:
+    elif name in _UNIT:
         cases = [_fewest(answers)]
     else:
         return interval

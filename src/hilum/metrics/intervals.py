@@ -110,9 +110,11 @@ def percentile_interval(value: float, drawn: Floats, *, recentre: bool = False) 
 
 def certain(interval: Interval, groups: NDArray[np.integer]) -> Interval:
     """Wilson's interval over groups for a proportion of 0 or 1, of which every draw is the same; others as they are."""
+    n = len(np.unique(groups))
+    if n < 2:
+        return Interval(interval.value)
     if interval.value not in (0.0, 1.0) or interval.low != interval.high:
         return interval
-    n = len(np.unique(groups))
     return wilson(interval.value * n, n)
 
 

@@ -153,7 +153,9 @@ def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> li
         if array.dtype.kind not in "bui" or not np.array_equal(array.astype(bool).sum(axis=1), np.ones(len(array))):
             raise UnreadableSource(name, f"labels are {array.shape}: give one class an image, not several")
         array = array.argmax(axis=1)
-    flat = array.reshape(len(array), -1)[:, 0] if array.ndim else array.reshape(1)
+    if array.ndim > 1 and array[:1].size > 1:
+        raise UnreadableSource(name, f"labels are {array.shape}: give one class an image, not several")
+    flat = array.ravel()
     if flat.dtype.kind == "f":
         if not np.array_equal(flat, np.rint(flat)):
             raise UnreadableSource(name, "labels are fractions: give whole numbers or words")
@@ -161,7 +163,10 @@ def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> li
     if flat.dtype.kind == "b":
         flat = flat.astype(np.int64)
     words = [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in flat.tolist()]
-    if names and flat.dtype.kind in "ui" and len(flat) and int(flat.min()) >= 0 and int(flat.max()) < len(names):
+    if names and flat.dtype.kind in "ui" and len(flat):
+        low, high = int(flat.min()), int(flat.max())
+        if low < 0 or high >= len(names):
+            raise UnreadableSource(name, f"labels run from {low} to {high}, the {len(names)} classes from 0")
         words = [names[int(word)] for word in words]
     return list(words)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ IMAGE_COLUMNS = (
 LABEL_COLUMNS = ("class", "label", "diagnosis", "target", "category")
 GROUP_COLUMNS = ("patient", "patientid", "subject", "subjectid")
 SPLIT_COLUMNS = ("split", "subset", "partition", "set")
+
+_SAYS_DELIMITER = re.compile(r'"?sep=([,;\t])"?')
+_NOBODY = frozenset(("nan", "none", "null", "na", "n/a", "unknown"))  # in a column of patients: not one person
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,13 @@ def _table(
     group = _column(header, columns.group, GROUP_COLUMNS, name)
     split, digest = _column(header, None, SPLIT_COLUMNS, name), _column(header, None, ("sha256",), name)
     rows = tuple(
-        Row(cell[image].strip(), *(_cell(cell, column) for column in (label, split, group, digest)))
+        Row(
+            cell[image].strip(),
+            _cell(cell, label),
+            _cell(cell, split),
+            _somebody(_cell(cell, group)),
+            _cell(cell, digest),
+        )
         for cell in _readable(cells, name)
         if (cell.get(image) or "").strip()
     )
@@ -99,6 +109,10 @@ def _cell(cell: Mapping[str, str], column: str | None) -> str | None:
     return (cell.get(column) or "").strip() or None if column else None
 
 
+def _somebody(word: str | None) -> str | None:
+    return None if word is None or word.lower() in _NOBODY else word
+
+
 def _shown(header: Sequence[str]) -> str:
     return ", ".join(column for column in header if column) or "none"
 
@@ -114,8 +128,11 @@ def _text(data: bytes, name: str) -> str:
 
 
 def _delimited(text: str, name: str) -> tuple[Sequence[str], csv.DictReader[str]]:
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
+    first, _, rest = text.partition("\n")
+    if said := _SAYS_DELIMITER.fullmatch(first.strip()):  # as spreadsheets write it
+        text, delimiter = rest, said[1]
+    else:
+        delimiter = max(",;\t", key=first.count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return reader.fieldnames or (), reader

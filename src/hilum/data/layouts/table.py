@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from hilum.data.dataset import Case
+from hilum.data.dataset import SPLITS, Case
 from hilum.data.layouts.folders import Place, folder_of, places_of
 from hilum.data.layouts.found import Columns, Found, TreeReader, split_word
 from hilum.data.layouts.names import Names
@@ -71,8 +71,9 @@ def _answers(tree: Tree, files: Sorted, tables: Iterable[Table]) -> Answers:
         beside = folder_of(table.path)
         by_name = any(names.find(row.image, beside) for row in table.rows)
         headers = None if by_name else _headers(tree, files)
+        by_path = any(names.find(row.image, beside, by_path=True) for row in table.rows if _names_a_folder(row.image))
         for row in table.rows:
-            paths = headers.find(row.image) if headers else names.find(row.image, beside)
+            paths = headers.find(row.image) if headers else names.find(row.image, beside, by_path=by_path)
             if not paths:
                 answers.nameless.append(row.image)
             elif len(paths) > 1 and not headers:
@@ -81,6 +82,10 @@ def _answers(tree: Tree, files: Sorted, tables: Iterable[Table]) -> Answers:
             for path in paths:
                 answers.rows[path].append(_with_split(row, table.path))
     return answers
+
+
+def _names_a_folder(word: str) -> bool:
+    return "/" in word or "\\" in word
 
 
 def _headers(tree: Tree, files: Sorted) -> Any:
@@ -103,12 +108,14 @@ def _overrules(answers: Answers, files: Sorted, places: dict[str, Place]) -> boo
 
 
 def _found(tree: Tree, files: Sorted, answers: Answers, places: dict[str, Place]) -> Found:
-    cases, stray, conflicts = [], [*files.stray, *files.arrays], []
+    cases, stray, conflicts, twice = [], [*files.stray, *files.arrays], [], []
     for path in files.images:
         rows = answers.rows.get(path, [])
         labels = {row.label for row in rows if row.label is not None}
         if len(labels) == 1:
-            split = next((row.split for row in rows if row.split), None) or places[folder_of(path)].split
+            splits = {row.split for row in rows if row.split}
+            twice += [path] if len(splits) > 1 else []
+            split = min(splits, key=SPLITS.index, default=None) or places[folder_of(path)].split
             group = next((row.group for row in rows if row.group), None)
             cases.append(Case(tree.id(path), labels.pop(), None, split, group, tree.reference, path))
         else:
@@ -118,6 +125,7 @@ def _found(tree: Tree, files: Sorted, answers: Answers, places: dict[str, Place]
         _note("rows name no file", answers.nameless),
         _note("rows name several files and were left out", answers.ambiguous),
         _note("files have rows with different labels and were left out", conflicts),
+        _note("files stand in several splits, which leaks, and count as the earliest", twice),
     )
     read = tuple(note for note in notes if note)
     return Found("table", tuple(cases), TreeReader(tree), tuple(sorted(stray)), read)
