@@ -1,5 +1,6 @@
 """Hilum: from a folder of labelled medical images to an audited, calibrated, packaged classifier."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:  # for editors and type checkers only: `import hilum` stays ch
     from hilum.client.client import Client
 
 __version__ = "0.1.0"
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when ONNX Runtime is imported, which else reports to its maker
 __all__ = ["AsyncClient", "Client", "__version__"]
 _LAZY = {"AsyncClient": "hilum.client.asynchronous", "Client": "hilum.client.client"}
 

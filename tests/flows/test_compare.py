@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from hilum.errors import UsageError
 from hilum.flows import compare as flow
 from hilum.flows.compare import compare_networks
 from hilum.flows.progress import Silent
-from hilum.learn import compare as learning
+from hilum.learn.compare import plans_of
 from hilum.learn.facts import facts_of
-from hilum.learn.plan import Plan, override
+from hilum.learn.plan import Plan
 from hilum.learn.planning import make_plan
 from tests.flows.made import write_spots
 from tests.learn.made import TASK
@@ -39,8 +39,8 @@ def compared(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """Compares without training; gives where each network would have been trained."""
     found, places = audit(dataset), Places()
 
-    def told(names: Sequence[str], _: Any, __: Any, ___: Any, folder: Path, **____: Any) -> tuple[()]:
-        places.update({name: folder / name for name in names})
+    def told(plans: Mapping[str, Plan], _: Any, __: Any, folder: Path, **___: Any) -> tuple[()]:
+        places.update({name: folder / name for name in plans})
         return ()
 
     def run(
@@ -80,13 +80,9 @@ def test_an_unknown_network_keeps_nothing(compared: Any, tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
-def test_a_line_of_ones_own_wins_over_the_design(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: dict[str, Plan] = {}
-    monkeypatch.setattr(learning, "_contender", lambda plan, *_: seen.setdefault(plan.network, plan))
+def test_a_line_of_ones_own_wins_over_the_design(dataset: Dataset) -> None:
     found = audit(dataset)
-    plan = override(make_plan(facts_of(found.statistics, found.shortcuts), TASK), ["network=cnn-3block"])
-    given = ["batch=8", "learning_rate=0.0001"]
-    learning.compare(["cnn-3block"], plan, None, TASK, tmp_path, changes=given)  # type: ignore[arg-type]
-    assert (plan.batch, seen["cnn-3block"].batch, seen["cnn-3block"].learning_rate) == (32, 8, 0.0001)
+    plan = make_plan(facts_of(found.statistics, found.shortcuts), TASK)
+    published = plans_of(["cnn-3block"], plan)["cnn-3block"]
+    own = plans_of(["cnn-3block"], plan, ["batch=8", "learning_rate=0.0001"])["cnn-3block"]
+    assert (published.batch, own.batch, own.learning_rate, own.size) == (32, 8, 0.0001, published.size)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +114,13 @@ def test_the_network_is_kept_unfolded_and_the_next_answer_is_the_same(
         answers.append(told(capsys)[0]["probabilities"])
     assert answers[0] == answers[1]
     assert len(list((tmp_path / "graphs").glob("*.ort"))) == 1
+
+
+def test_nothing_is_gathered_for_anybody(tmp_path: Path) -> None:
+    """ONNX Runtime would keep what it tells its maker below the home folder."""
+    places = {"HOME": str(tmp_path), "HILUM_HOME": str(tmp_path / "hilum")}
+    command = [sys.executable, "-m", "hilum", "predict", str(FILMS[0]), "--json"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    done = subprocess.run(command, env=environment | places, capture_output=True, check=True)
+    assert json.loads(done.stdout)["prediction"]
+    assert [path.name for path in tmp_path.iterdir()] == ["hilum"]

@@ -11,7 +11,7 @@ import torch
 
 from hilum.errors import DataError, UsageError
 from hilum.learn.calibrate import fit
-from hilum.learn.compare import Contest, compare
+from hilum.learn.compare import Contest, compare, plans_of
 from hilum.learn.distill import distill, soft_targets
 from hilum.learn.fitting import fit_network
 from hilum.learn.folds import Folded, train_folds
@@ -96,7 +96,7 @@ def test_a_group_on_both_sides_of_a_fold_is_refused(tmp_path: Path) -> None:
 def test_a_comparison_sets_networks_side_by_side(tmp_path: Path) -> None:
     held = np.arange(56, 80)
     plan = replace(TINY, epochs=1)
-    rows = compare(["residual-s", "cnn-2block"], plan, Contest(cases(), held), TASK, tmp_path)
+    rows = compare(plans_of(["residual-s", "cnn-2block"], plan), Contest(cases(), held), TASK, tmp_path)
     assert [row.label for row in rows] == ["residual-s", "cnn-2block"]
     assert rows[1].size == 150
     assert rows[1].parameters > rows[0].parameters
@@ -112,7 +112,7 @@ def test_a_comparison_sets_networks_side_by_side(tmp_path: Path) -> None:
 
 def test_a_comparison_with_an_unknown_name_or_a_leak_trains_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="vgg"):
-        compare(["residual-s", "vgg"], TINY, Contest(cases(), np.arange(56, 80)), TASK, tmp_path)
+        plans_of(["residual-s", "vgg"], TINY)
     with pytest.raises(ValueError, match="training sees"):
-        compare(["residual-s"], TINY, Contest(cases(), np.arange(10, 80)), TASK, tmp_path)
+        compare(plans_of(["residual-s"], TINY), Contest(cases(), np.arange(10, 80)), TASK, tmp_path)
     assert not list(tmp_path.iterdir())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,9 @@ from hilum.flows.enough import check_enough
 from hilum.flows.material import Material, material
 from hilum.flows.naming import mark_of, run_name
 from hilum.flows.progress import Listener
-from hilum.learn.compare import Candidate, Contest, compare
+from hilum.learn.compare import Candidate, Contest, compare, plans_of
 from hilum.learn.facts import facts_of
 from hilum.learn.means import means_here
-from hilum.learn.plan import override
 from hilum.learn.planning import make_plan
 from hilum.learn.train import Progress
 from hilum.learn.watch import Ears
@@ -55,7 +55,7 @@ def compare_networks(
     check_enough(dataset, split)
     facts, means = facts_of(found.statistics, found.shortcuts), replace(means_here(), weights=False)
     planned = replace(make_plan(facts, task, means=means, changes=changes), seed=seed)
-    marks = [mark_of(override(planned, [*changes, f"network={name}"])) for name in names]
+    plans = plans_of(names, planned, changes)
     folder = runs / f"compare-{run_name(dataset, task, found, split, planned)}"
     folder.mkdir(parents=True, exist_ok=True)
     found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
@@ -63,10 +63,8 @@ def compare_networks(
     contest = Contest(made.cases(), made.parts["calibrate"])
     candidates = [
         each
-        for name, mark in zip(names, marks, strict=True)
-        for each in compare(
-            [name], planned, contest, task, folder / mark, changes=changes, ears=lambda which: _ears(listener, which)
-        )
+        for name, own in plans.items()
+        for each in compare({name: own}, contest, task, folder / mark_of(own), ears=partial(_ears, listener))
     ]
     neighbour = found.baseline.without_copies
     baseline = {} if neighbour is None else {"nearest neighbour": neighbour}
@@ -97,9 +95,13 @@ def _contender(candidate: Candidate, made: Material, task: Task, setting: Settin
 
 
 def _ears(listener: Listener, name: str) -> Ears:
-    listener.stage(f"training {name}")
+    begun = False
 
     def hear(now: Progress) -> None:
+        nonlocal begun
+        if not begun:  # what comes before, as images made at this network's size, has a stage of its own
+            begun = True
+            listener.stage(f"training {name}", now.steps)
         listener.done(now.step, now.steps, f"epoch {now.epoch + 1}/{now.epochs}, loss {now.loss:.3f}")
 
     return Ears(hear)

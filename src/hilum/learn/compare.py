@@ -6,7 +6,7 @@ Every network learns with the settings that were published with it. Draws no pag
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,27 +75,27 @@ class Contest:
             raise ValueError("a held case belongs to a group that training sees")
 
 
+def plans_of(names: Sequence[str], plan: Plan, changes: Sequence[str] = ()) -> dict[str, Plan]:
+    """The plan of each network: lines of the user's own, then its published size and settings, the rest of the data's.
+
+    Raises:
+        UsageError: a name or a line is unknown.
+    """
+    for name in names:
+        find_design(name)
+    return {name: override(plan, [*changes, f"network={name}"]) for name in names}
+
+
 def compare(
-    names: Sequence[str],
-    plan: Plan,
+    plans: Mapping[str, Plan],
     contest: Contest,
     task: Task,
     folder: Path,
     *,
-    changes: Sequence[str] = (),
     ears: Callable[[str], Ears] = lambda _: SILENT,
 ) -> tuple[Candidate, ...]:
-    """Train each network on the same parts and let it answer the held cases, which no training saw.
-
-    plan: of the data; each network takes its published size and settings from its design, the rest from the plan.
-
-    Raises:
-        UsageError: a name is unknown; nothing is trained then.
-    """
-    for name in names:
-        find_design(name)
-    plans = {name: override(plan, [*changes, f"network={name}"]) for name in names}
-    return tuple(_contender(plans[name], contest, task, folder / name, ears(name)) for name in names)
+    """Train the network of each plan on the same parts and let it answer the held cases, which no training saw."""
+    return tuple(_contender(plan, contest, task, folder / name, ears(name)) for name, plan in plans.items())
 
 
 def _contender(plan: Plan, contest: Contest, task: Task, folder: Path, ears: Ears) -> Candidate:
