@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -275,7 +276,7 @@ def test_a_server_that_fell_silent_takes_no_picture_away(browser: Browser, serve
         stands(page, "pneumonia-1.png", "Pneumonia")
         page.context.set_offline(True)
         page.keyboard.press("m")
-        expect(page.locator("#said")).to_contain_text("The server did not answer")
+        expect(page.locator("#said")).to_contain_text("could not be fetched")
         expect(page.locator('[data-act="heat"]')).to_have_attribute("aria-pressed", "false")
         page.keyboard.press("k")
         stands(page, "glioma-1.png", "Glioma")
@@ -311,3 +312,55 @@ def test_the_list_tells_frames_and_classes_of_one_title_apart(
         expect(page.get_by_label("Answer", exact=True)).to_have_value("")
         expect(page.locator("#fclass option:not([hidden])")).to_have_count(5)
         one.check("history-360")
+
+
+def corners(page: Page) -> list[int]:
+    """Grey of the picture's quarters as they stand on the screen: upper left, upper right, lower left, lower right."""
+    shot = np.asarray(Image.open(io.BytesIO(page.locator(".pane canvas").first.screenshot())).convert("L"))
+    row, column, off = shot.shape[0] // 2, shot.shape[1] // 2, min(shot.shape) // 8
+    return [int(shot[row + y, column + x]) for y in (-off, off) for x in (-off, off)]
+
+
+def test_a_turn_is_to_the_right_as_one_sees_it_and_stays_with_its_picture(
+    browser: Browser, server: Running, tmp_path: Path
+) -> None:
+    quarters, other = tmp_path / "quarters.png", tmp_path / "other.png"
+    Image.fromarray(np.kron(np.array([[60, 110], [170, 250]]), np.ones((150, 150))).astype(np.uint8)).save(quarters)
+    Image.fromarray(np.kron(np.array([[250, 110], [170, 60]]), np.ones((120, 150))).astype(np.uint8)).save(other)
+    with visit(browser, server) as one:
+        page = read(one, quarters, other)
+        words = page.locator(".pane .figures-of")
+        upright = corners(page)
+        assert np.argsort(upright).tolist() == [0, 1, 2, 3]
+        for mirror in ("h", "v"):
+            page.keyboard.press(mirror)
+            expect(words).to_contain_text("mirrored")
+            upper_left, upper_right, lower_left, lower_right = corners(page)
+            page.keyboard.press("r")
+            page.wait_for_timeout(300)
+            assert corners(page) == [lower_left, upper_left, lower_right, upper_right], mirror
+            page.keyboard.press("Space")
+            expect(words).not_to_contain_text("mirrored")
+        for key in "rhi+":
+            page.keyboard.press(key)
+        expect(words).to_contain_text("mirrored")
+        page.keyboard.press("j")
+        expect(page.locator(".pane .name")).to_contain_text("other.png")
+        expect(words).not_to_contain_text("turned")
+        expect(words).not_to_contain_text("mirrored")
+        assert np.argsort(corners(page)).tolist() == [3, 1, 2, 0]
+        page.keyboard.press("k")
+        expect(page.locator(".pane .name")).to_contain_text("quarters.png")
+        expect(words).not_to_contain_text("mirrored")
+        assert corners(page) == upright
+
+
+def test_a_heatmap_that_was_not_to_be_had_now_is_not_said_to_be_missing(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = read(one, GLIOMA)
+        page.route(re.compile("heatmap"), lambda route: route.fulfill(status=503, body="later"))
+        page.keyboard.press("m")
+        expect(page.locator("#said")).to_contain_text("could not be fetched now")
+        page.unroute(re.compile("heatmap"))
+        page.keyboard.press("m")
+        expect(page.locator(".heat-scale")).to_be_visible()

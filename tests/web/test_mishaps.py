@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from PIL import Image
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
@@ -142,7 +143,9 @@ def test_nobody_acts_as_somebody_else_who_signed_in_in_another_tab(browser: Brow
         page = one.go("/app/read")
         sign_in(page, server, "engineer")
         page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer")).to_contain_text("Somebody else signed in in another tab")
         expect(page.locator("#answer")).to_contain_text("Load this page again")
+        expect(page.locator("#answer")).not_to_contain_text("X-CSRF-Token")
         page.goto(one.address + "/app/settings")
         expect(page.get_by_role("link", name="Your account")).to_contain_text("engineer")
 
@@ -160,3 +163,30 @@ def test_a_list_that_is_asked_for_signed_out_or_unheard_is_not_emptied(browser: 
         page.get_by_label("State").select_option("")
         page.wait_for_url("**/login?next=**")
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_an_answer_that_got_lost_on_its_way_is_not_recorded_twice(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        before = server.ask("GET", "/predictions", role="reviewer").json()["total"]
+
+        def lose(route: Route) -> None:
+            route.fetch()  # the server answers, and nobody hears it
+            route.abort()
+
+        page.route("**/predict", lose)
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer")).to_contain_text("Sent again, the file is answered once", timeout=SLOW)
+        page.unroute("**/predict")
+        page.get_by_role("button", name="Try again").click()
+        expect(page.locator("#answer .is")).to_have_text("Glioma", timeout=SLOW)
+        assert server.ask("GET", "/predictions", role="reviewer").json()["total"] == before + 1
+
+
+def test_refusals_are_counted_apart(browser: Browser, server: Running, tmp_path: Path) -> None:
+    black = tmp_path / "black.png"
+    Image.new("L", (200, 200)).save(black)
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        page.set_input_files("#files", [GLIOMA, black])
+        expect(page.get_by_text("1 of 2 files are answered; 1 was refused.")).to_be_visible(timeout=SLOW)

@@ -170,3 +170,10 @@ def test_a_key_is_shown_once_and_can_be_revoked(browser: Browser, server: Runnin
         page.get_by_role("button", name="Revoke night job").click()
         expect(page.get_by_role("row", name="night job")).to_contain_text("Revoked")
         assert one.faults == []
+
+
+@pytest.mark.parametrize("path", ["/app/jobs?page=x", "/app/monitoring?span=year", "/app/compare?a=x"])
+def test_an_address_that_asks_for_nothing_there_is_is_no_fault_of_the_server(server: Running, path: str) -> None:
+    page = server.ask("GET", path, headers={"Accept": "text/html"}, role="admin")
+    assert page.status == 422
+    assert b"That could not be done" in page.body

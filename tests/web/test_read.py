@@ -158,6 +158,11 @@ def test_keys_are_listed_changed_and_switched_off(browser: Browser, server: Runn
         page.keyboard.press("g")
         expect(dialog.locator("[data-keys-said]")).to_contain_text("G begins other keys")
         dialog.get_by_role("button", name=re.compile("^Flip left")).click()
+        page.keyboard.press("Control+c")
+        page.keyboard.press("Tab")  # goes on to the next, as everywhere
+        expect(dialog.get_by_role("button", name=re.compile("^Flip left"))).not_to_be_focused()
+        expect(page.locator('[data-act="mirror"]')).to_have_attribute("title", re.compile(r"\(H\)"))
+        dialog.get_by_role("button", name=re.compile("^Flip left")).click()
         dialog.get_by_role("button", name="Close").click()  # while it waits: that changes nothing
         expect(page.locator('[data-act="invert"]')).to_have_attribute("title", "Invert (X)")
         page.keyboard.press("x")

@@ -70,6 +70,8 @@ def _words(error: BaseException, status: int) -> tuple[str, str, str]:
         return "There is nothing here", "The address is wrong, or what it named was erased.", "list"
     if isinstance(error, errors.HilumError | Problem) and status < 500:
         return "That could not be done", _sentence(error), "list"
+    if status < 500:
+        return "That could not be done", "The address asks for something that there is not.", "list"
     return (
         "Something went wrong here",
         "It was not your doing. The server's log says what happened; nothing was lost.",

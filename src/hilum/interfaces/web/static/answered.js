@@ -43,9 +43,11 @@ export function summed(items) {
   const failed = items.filter((item) => item.state === "failed").length;
   const batches = items.filter((item) => item.state === "batch").length;
   const partly = items.filter((item) => item.state === "done" && item.unread?.length).length;
-  const answered = items.length - failed - batches - partly;
+  const refused = items.filter((item) => item.state === "done" && !item.unread?.length && !item.answers.some((one) => one.prediction)).length;
+  const answered = items.length - failed - batches - partly - refused;
   if (answered === items.length) return `All ${all} are answered.`;
   const rest = [
+    refused && `${refused} ${refused === 1 ? "was" : "were"} refused`,
     failed && `${failed} ${failed === 1 ? "is" : "are"} not`,
     partly && `${partly} only in part`,
     batches && `${batches} became ${batches === 1 ? "a batch" : "batches"}`,

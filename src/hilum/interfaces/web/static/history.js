@@ -44,8 +44,9 @@ document.addEventListener("htmx:before:response", (event) => {
   location.assign(at);
 });
 document.addEventListener("htmx:error", () => say("The server did not answer. What you see is the list before."));
-refresh();
-fitting();
+const again = () => (refresh(), fitting());
+again();
+window.addEventListener("pageshow", again); // after a way back the browser has put the ticks there again
 
 action("row-next", { title: "Next answer", group: "List", key: "j", repeat: true, run: () => step(1) });
 action("row-before", { title: "Answer before", group: "List", key: "k", repeat: true, run: () => step(-1) });

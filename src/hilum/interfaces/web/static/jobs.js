@@ -2,7 +2,7 @@
 
 import { dropZone } from "./drop.js";
 import { wrong } from "./session.js";
-import { upload } from "./upload.js";
+import { fresh, upload } from "./upload.js";
 
 const form = document.querySelector("form[data-batch]");
 let key = null; // the same until the form changes, so that sending again after a lost answer begins no second batch
@@ -11,11 +11,6 @@ function tell(text, kind) {
   const said = form.querySelector("[data-said]");
   said.className = kind;
   said.textContent = text;
-}
-
-function fresh() {
-  const numbers = crypto.getRandomValues(new Uint8Array(16));
-  return [...numbers].map((one) => one.toString(16).padStart(2, "0")).join("");
 }
 
 form?.addEventListener("change", () => (key = null));

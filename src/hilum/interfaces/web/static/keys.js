@@ -76,8 +76,9 @@ function find(key) {
 
 document.addEventListener("keydown", (event) => {
   if (asking) {
+    if (event.key === "Tab") return asking(null); // with it one goes about the page: it is never a key of an action
     event.preventDefault();
-    if (/^(Shift|Control|Alt|Meta)$/.test(event.key)) return;
+    if (/^(Shift|Control|Alt|AltGraph|Meta|CapsLock|Dead|Unidentified)$/.test(event.key) || event.ctrlKey || event.metaKey) return;
     asking(event.key === "Escape" ? null : pressed(event));
     return;
   }

@@ -178,13 +178,16 @@ export class Pane {
   pan(x, y) {
     this.fitted = false;
     const { viewport } = this.osd;
-    viewport.panBy(viewport.deltaPointsFromPixels(new this.OpenSeadragon.Point(x, y), true), true);
+    const seen = viewport.getFlip() ? -x : x;
+    viewport.panBy(viewport.deltaPointsFromPixels(new this.OpenSeadragon.Point(seen, y), true), true);
     viewport.applyConstraints(true);
   }
 
+  /** Turn to the right, as one sees it: the library mirrors after it turned. */
   turn(degrees) {
     const { viewport } = this.osd;
-    viewport.setRotation((viewport.getRotation(true) + degrees + 360) % 360, true);
+    const seen = viewport.getFlip() ? -degrees : degrees;
+    viewport.setRotation((viewport.getRotation(true) + seen + 360) % 360, true);
   }
 
   /** Mirror left and right, as one sees it. */
@@ -197,6 +200,11 @@ export class Pane {
   flipOver() {
     this.flip();
     this.turn(180);
+  }
+
+  home() {
+    this.upright();
+    this.fit();
   }
 
   upright() {

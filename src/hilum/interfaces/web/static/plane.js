@@ -38,7 +38,8 @@ export async function planeAt(address) {
 /** A grey PNG whose brightness is the strength of the evidence -> {width, height, values} in 0..255; null without one. */
 export async function heatAt(address) {
   const answer = await fetch(address, { headers: { Accept: "image/png" } });
-  if (!answer.ok) return null;
+  if ([400, 404, 409, 422].includes(answer.status)) return null; // it says itself that there is none
+  if (!answer.ok) throw new Error(String(answer.status));
   return planeOfFile(await answer.blob());
 }
 

@@ -7,7 +7,7 @@ import { forget, keep, kept } from "./kept.js";
 import { action } from "./keys.js";
 import { planeOfFile } from "./plane.js";
 import { notAsked } from "./unread.js";
-import { upload } from "./upload.js";
+import { fresh, upload } from "./upload.js";
 import { Viewer } from "./viewer.js";
 
 const AT_ONCE = 2;
@@ -80,6 +80,7 @@ async function ask(item) {
   item.state = "sending";
   mark(item);
   if (item === chosen) tell(item);
+  if (item.asked !== asked()) item.key = fresh(); // the same question sent again puts no second answer on record
   item.asked = asked();
   if (!question.checkValidity()) {
     question.closest("details").open = true;
@@ -94,7 +95,7 @@ async function ask(item) {
     item.state = share < 1 ? "sending" : "thinking";
     mark(item);
     if (item === chosen) progress(item);
-  });
+  }, { "Idempotency-Key": item.key });
   return settle(item, answer, titled);
 }
 
@@ -113,6 +114,7 @@ function choose(item) {
   chosen = item;
   keep(items, chosen);
   items.forEach(mark);
+  item.button.scrollIntoView({ block: "nearest", inline: "nearest" }); // with J and K, and after a reload
   tell(item);
   return look(item);
 }

@@ -15,6 +15,7 @@ const WHY = {
   504: { title: "It waited too long", next: WAIT },
 };
 const BY_CODE = {
+  csrf: { title: "Somebody else signed in in another tab", next: ["Load this page again, then send the file once more."] },
   too_large: { title: "This file is too large", next: ["Export a single image of it, or send a zip of images as a batch."] },
   image_too_large: { title: "This image has too many pixels", next: ["Export it with fewer pixels, or cut it to the part that matters, and drop it here."] },
   usage: { title: "This cannot be asked so", next: CORRECT },
@@ -30,7 +31,7 @@ export function whyUnread({ status, body }) {
   const sent = (status === 200 || [413, 415, 422].includes(status)) && next !== CORRECT;
   return {
     title: title ?? body.title ?? "This file cannot be read",
-    detail: status ? (status === 401 ? "" : body.detail) ?? "" : "The server did not answer. Nothing was recorded.",
+    detail: status ? (status === 401 || body.code === "csrf" ? "" : body.detail) ?? "" : "The server did not answer. Sent again, the file is answered once.",
     next: next ?? (status === 403 ? ["Load this page again, then send the file once more."] : OF_THE_FILE),
     short: sent ? "Could not be read" : "Not sent",
     again: [WAIT, CORRECT].includes(next) || [0, 401].includes(status),

@@ -108,7 +108,10 @@ export class Viewer {
       Object.assign(this, { plane, name, look: look ?? this.look, heat: null, heatAddress: heat, frame, wanted: frame });
       this.frames = frames.length > 1 ? frames : [];
       if (this.frames.length) this.root.dispatchEvent(new CustomEvent("hilum:frame", { detail: frame }));
-      for (const pane of this.panes) await pane.show(plane, this.look);
+      for (const pane of this.panes) {
+        await pane.show(plane, this.look);
+        if (look) pane.home(); // another picture: how the one before was turned and zoomed is not its own
+      }
       if (plane !== this.plane) return false;
       this.#veil(false);
       this.#cover();
@@ -159,7 +162,7 @@ export class Viewer {
       if (found && !found.lost) this.heat ??= found;
       else {
         this.heatOn = false;
-        this.#tell(found ? "The server did not answer, so there is no heatmap now." : "There is no heatmap of this answer.");
+        this.#tell(found ? "The heatmap could not be fetched now." : "There is no heatmap of this answer.");
       }
     }
     await this.#inOrder(async () => {
