@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import shutil
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -42,6 +44,7 @@ from hilum.storage.images import Images, open_images
 
 HEAD = "journal.heads"
 WATCH_SECONDS = 5.0
+SPARE = 1024**2  # bytes of the disk without which nothing can be put on record
 
 log = logging.getLogger("hilum.parts")
 
@@ -74,7 +77,7 @@ class Parts:
         found = list(self.faults)
         if not self.line.is_open:
             found.append("shutting down")
-        if not self.records.ready():
+        if not self.records.ready() or not _has_room(self.settings.home):
             found.append("the record cannot be written")
         try:
             self.desks.desk()
@@ -197,3 +200,10 @@ def _clean(data: bytes, secret: bytes) -> bytes:
         return without_remarks(data)
     cleaned: bytes = import_module("hilum.image.deidentify").deidentify(data, secret)  # pydicom, for DICOM only
     return cleaned
+
+
+def _has_room(folder: Path) -> bool:
+    try:
+        return shutil.disk_usage(folder).free >= SPARE
+    except OSError:
+        return False

@@ -82,3 +82,14 @@ def test_an_unknown_name_says_the_same_and_names_nobody(ada: House) -> None:
     failed = [deed for deed in ada.deeds if deed.what == "sign_in_failed"]
     assert [deed.about for deed in failed] == [ada.access.users.find("ada").id, ""]
     assert all("2.2.2.2" not in str(deed.body()) and deed.personal == {"address": "2.2.2.2"} for deed in failed)
+
+
+def test_another_spelling_of_the_name_is_the_same_name(ada: House) -> None:
+    said = [guess(ada, name=name) for name in ("ada", "\uff41da", "\u1d2cda", " ADA ", "a\uff44a", "ad\uff41")]
+    assert said == ["no"] * 5 + ["wait 1"]
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out(ada: House) -> None:
+    assert guess(ada) == "no"
+    ada.clock.seconds -= 86_400
+    assert guess(ada, word=WORD) == "in"

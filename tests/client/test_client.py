@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -296,3 +297,12 @@ def test_a_model_is_measured_on_a_zip(client: hilum.Client, tmp_path: Path) -> N
     assert (said["n"], said["metrics"]["accuracy"]["value"]) == (len(films), 1.0)
     with pytest.raises(UsageError, match="DATA_ROOTS"):
         client.evaluate("/etc", "pneumonia-cxr")
+
+
+def test_a_zip_is_no_refused_image(client: hilum.Client, tmp_path: Path) -> None:
+    path = tmp_path / "two.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.write(XRAY, "a.png")
+        packed.write(BRAIN, "b.png")
+    with pytest.raises(UsageError, match="submit"):
+        client.predict(path)

@@ -282,3 +282,50 @@ def test_nesting_without_end_is_refused():
     deep = b"\x08\x00\x18\x22SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 10_000
     with pytest.raises(HilumError):
         deidentify(raw_dicom(pixel_module(8, 8), deep), SECRET)
+
+
+def test_an_overlay_in_bits_that_no_sample_uses_and_what_hangs_behind_the_frames_go() -> None:
+    """PS3.5 8.1.1: the bits above HighBit may hold an overlay (retired), and with it a name written as a picture."""
+    values = np.random.default_rng(0).integers(0, 4096, (64, 80)).astype(np.uint16)
+    clean = dicom_set(values, BitsStored=12, HighBit=11)
+    told_too = dicom_set(values | np.uint16(1 << 15), BitsStored=12, HighBit=11)
+    told_too.PixelData += b"MUELLER^ANNA"
+    kept = dcmread(io.BytesIO(deidentify(dicom_bytes(told_too), SECRET)))
+    assert kept.PixelData == clean.PixelData
+    np.testing.assert_array_equal(
+        decode(dicom_bytes(kept), name="x")[0].pixels, decode(dicom_bytes(clean), name="x")[0].pixels
+    )
+
+
+def test_signed_samples_keep_their_values() -> None:
+    values = np.random.default_rng(0).integers(-2048, 2048, (16, 16)).astype(np.int16)
+    film = dicom_set(values.view(np.uint16) & np.uint16(0x0FFF), BitsStored=12, HighBit=11, PixelRepresentation=1)
+    before = decode(dicom_bytes(film), name="x")[0].pixels
+    np.testing.assert_array_equal(decode(deidentify(dicom_bytes(film), SECRET), name="x")[0].pixels, before)
+
+
+@pytest.mark.parametrize("kind", ["LO", "SH", "CS", "OB"])
+@pytest.mark.parametrize("tag", [0x00189074, 0x00404028])  # FrameAcquisitionDateTime (DT), a date (DA)
+def test_a_kind_that_a_careless_writer_gives_hides_nothing(tag: int, kind: str) -> None:
+    assert int(tag) not in actions() or dictionary_VR(tag)
+    data = dicom_bytes(dicom_set(np.zeros((8, 8), np.uint16)))
+    value = b"19500101"
+    said = struct.pack("<HH2s", tag >> 16, tag & 0xFFFF, kind.encode())
+    said += struct.pack("<HI", 0, len(value)) if kind == "OB" else struct.pack("<H", len(value))
+    at = (
+        data.find(struct.pack("<HH", 0x0028, 0x0002))
+        if tag >> 16 < 0x28
+        else data.find(struct.pack("<HH", 0x7FE0, 0x10))
+    )
+    assert value not in deidentify(data[:at] + said + value + data[at:], SECRET)
+
+
+@pytest.mark.parametrize("kind", ["OB", "OW", "LO"])
+def test_a_sequence_in_disguise_goes(kind: str) -> None:
+    name = struct.pack("<HH2sH", 0x0010, 0x0010, b"PN", 12) + b"MUELLER^ANNA"
+    item = struct.pack("<HHI", 0xFFFE, 0xE000, len(name)) + name
+    said = struct.pack("<HH2s", 0x0008, 0x1140, kind.encode())
+    said += struct.pack("<H", len(item)) if kind == "LO" else struct.pack("<HI", 0, len(item))
+    data = dicom_bytes(dicom_set(np.zeros((8, 8), np.uint16)))
+    at = data.find(struct.pack("<HH", 0x0028, 0x0002))
+    assert b"MUELLER" not in deidentify(data[:at] + said + item + data[at:], SECRET)

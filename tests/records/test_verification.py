@@ -184,3 +184,16 @@ def test_the_guards_refuse_changes(records, tmp_path):
                           "UPDATE checkpoints SET at = 1"):  # fmt: skip
             with pytest.raises(sqlite3.IntegrityError):
                 raw.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "change", ["seal = 'x'", "seal = 1000000000000", "heads = cast(heads as blob)", "writer = x'00'"]
+)
+def test_a_checkpoint_of_another_kind_of_value_is_named_and_hides_no_other_fault(sealed, tmp_path, change):
+    tamper(tmp_path, (f"UPDATE checkpoints SET {change} WHERE number = 1", ()), (*_A_ROW, ()))
+    found = faults(sealed)
+    assert any("checkpoint 1" in fault for fault in found)
+    assert any("checkpoint" not in fault for fault in found)
+
+
+_A_ROW = ("UPDATE records SET label = 'glioma' WHERE number = 3",)

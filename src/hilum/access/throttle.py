@@ -7,6 +7,7 @@ generous and short.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -52,6 +53,7 @@ class Throttle:
         now, wait = self.ground.now(), 0.0
         with self.ground.database.writing() as connection:
             connection.execute(sa.delete(attempts).where(attempts.c.last < now - FORGOTTEN))
+            connection.execute(sa.update(attempts).where(attempts.c.last > now).values(last=now))  # a clock set back
             found = [(digest, *self._seen(connection, digest, count)) for count, digest in self._counts(name, address)]
             wait = max(last + pause - now for _, _, last, pause in found)
             for digest, failures, _, _ in found if wait <= 0 else ():
@@ -69,7 +71,7 @@ class Throttle:
             connection.execute(less.values(failures=attempts.c.failures - 1))
 
     def _counts(self, name: str, address: str) -> tuple[tuple[Count, bytes], ...]:
-        name = name.strip().casefold()
+        name = unicodedata.normalize("NFKC", name).strip().casefold()  # as users.py finds them
         keys = ((PAIR, f"{name}\0{address}"), (NAME, name), (ADDRESS, address))
         return tuple((count, self.ground.hash(count.purpose, key)) for count, key in keys)
 

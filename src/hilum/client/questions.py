@@ -90,8 +90,12 @@ def predict(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Pre
 
     def read(said: Any) -> Predictions:
         rows, at, found = said.get("predictions", [said]), -1, []
+        if len(rows) > 0 and "gate" not in rows[0] and "error" not in rows[0]:
+            raise UsageError(f"a zip of many files became the job {said.get('id')}: use submit() and wait()")
         for row in rows:
             at += row.get("frame") in (None, 0)  # each file's answers begin with its first frame
+            if at == len(sources):
+                raise UsageError("a zip was sent, and has more than one answer: use submit() and wait()")
             found.append(prediction_of({**row, "file": sources[at].name}, sources[at].content))
         return Predictions(tuple(found))
 

@@ -130,13 +130,14 @@ def erase_one(identity: str, places: Places, *, by: str = "local", why: str = "a
     if record is None or record.entry.kind != "prediction":
         raise NotFound(f"no prediction {identity[:64]!r}")
     at = record.entry.columns
-    same = places.records.kept(images=[at.image]) if at.image else ()
+    same = list(places.records.kept(content=at.content)) if at.content else []  # kept or not: the very same bytes
+    pictures = sorted(filter(None, {at.image, *(found.image for found in same)}))
+    same += places.records.kept(images=pictures) if pictures else ()
     ids = {found.id: found for found in same}
     if not record.erased:
         ids.setdefault(identity, Kept(identity, at.image, record.entry.caller, at.content))
     contents = frozenset(filter(None, (at.content, *(found.content for found in ids.values()))))
-    images = [at.image] if at.image else []
-    return _erase(_Erasure(tuple(ids.values()), images, Wanted(contents), again=(identity,)), places, by, why)
+    return _erase(_Erasure(tuple(ids.values()), pictures, Wanted(contents), again=(identity,)), places, by, why)
 
 
 def erase_older(before: int, places: Places, *, by: str = "local", why: str = "retention") -> Erased:

@@ -270,11 +270,12 @@ class _Worker:
 
     def end(self) -> None:
         """Whether it lives or not, it is gone afterwards."""
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._process is not None:
-            self._process.end()
-        self._pipe = self._process = None
+        pipe, self._pipe = self._pipe, None  # whoever else ends it at the same time finds nothing left to end
+        process, self._process = self._process, None
+        if pipe is not None:
+            pipe.close()
+        if process is not None:
+            process.end()
 
 
 class _Process(Protocol):

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hmac
 import io
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -33,6 +35,7 @@ from hilum.image.dicom.elements import (
     data_set,
     find_elements,
 )
+from hilum.image.dicom.header import text, whole
 from hilum.image.faults import named_faults
 from hilum.image.limits import DEFAULT_LIMITS, Limits
 from hilum.image.remarks import frames_without_remarks
@@ -68,7 +71,7 @@ def deidentify(data: bytes, secret: bytes, *, limits: Limits = DEFAULT_LIMITS) -
         _Cleaner(derived(secret, "dicom")).clean(found)
         if elements.pixels is None:
             raise UnreadableImage("this DICOM file", "it holds no image")
-        _clean_frames(found)
+        _clean_frames(found, little=encoding.little)
         _mark(found)
         if elements.transfer_syntax not in (DEFLATED, IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG):
             return _written(found, elements.transfer_syntax, explicit=True, little=True)
@@ -97,7 +100,10 @@ class _Cleaner:
     def _element(self, found: Dataset, tag: BaseTag) -> None:
         kind = _kind(found, tag)
         action = "X" if _is_out(tag) else actions().get(int(tag), "")
-        if not action and (kind in _TELLING or tag.group == 0x0010):
+        meant = dictionary_VR(tag).split(" ")[0] if action != "X" else ""  # a careless writer may say another kind
+        if not action and (not _TELLING.isdisjoint((kind, meant)) or tag.group == 0x0010):
+            action = "X"
+        if action in ("", "U") and meant == "SQ" and kind != "SQ":
             action = "X"
         if action == "X":
             del found[tag]
@@ -162,13 +168,33 @@ def _dummy(tag: BaseTag, kind: str) -> DataElement:
     return DataElement(tag, kind, _DUMMIES.get(kind, b"\0\0"))
 
 
-def _clean_frames(found: Dataset) -> None:
+def _clean_frames(found: Dataset, *, little: bool) -> None:
     """Remarks inside compressed frames go too."""
     for tag in PIXELS:
         if tag in found:
             element = found[tag]
             if element.is_undefined_length:
                 element.value = frames_without_remarks(element.value)
+            elif tag == 0x7FE00010:
+                element.value = _used_bits(found, element.value, little=little)
+
+
+def _used_bits(found: Dataset, pixels: bytes, *, little: bool) -> bytes:
+    """Native pixels without what hangs behind the last frame, and without overlays in bits that no sample uses."""
+    size = [whole(found, name) or 1 for name in ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel")]
+    allocated = whole(found, "BitsAllocated") or 0
+    stored, high = whole(found, "BitsStored") or allocated, whole(found, "HighBit")
+    high = stored - 1 if high is None else high
+    samples = 2 * math.prod(size[:3]) if text(found, "PhotometricInterpretation") == "YBR_FULL_422" else math.prod(size)
+    needed = (samples * allocated + 7) // 8
+    pixels = pixels[: needed + needed % 2]
+    if allocated in (8, 16, 32) and 0 < stored < allocated and stored <= high + 1 <= allocated:
+        pixels = pixels[: len(pixels) - len(pixels) % (allocated // 8)]
+        kind = f"{'<' if little else '>'}{'i' if whole(found, 'PixelRepresentation') == 1 else 'u'}{allocated // 8}"
+        plane = np.frombuffer(pixels, kind)
+        plane = ((plane << (allocated - 1 - high)) >> (allocated - stored)) << (high + 1 - stored)
+        pixels = plane.astype(kind).tobytes()
+    return pixels + b"\0" * (len(pixels) % 2)
 
 
 def _plain_syntax(*, explicit: bool, little: bool) -> str:

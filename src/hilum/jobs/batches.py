@@ -97,6 +97,7 @@ class Batches:
                 known = inbox.order(order.id)
             except NotFound:
                 taken = inbox.take(order, files)
+                engine.forget(taken.id)  # of a batch of this id that was forgotten: its steps are not this one's
                 engine.begin(taken.id)
                 return taken
         if not inbox.same(known, order, files):
@@ -113,6 +114,9 @@ class Batches:
         if unfinished:
             engine = self._open()
             for order in unfinished:
+                if engine.was_cancelled(order.id):  # the process ended before that was written down here
+                    self._desk.inbox.end(order, "cancelled")
+                    continue
                 if engine.gave_up(order.id):  # the end of the process came in its way: try once more
                     engine.forget(order.id)
                 engine.begin(order.id)  # one that the engine knows is not begun twice

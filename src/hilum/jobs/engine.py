@@ -61,6 +61,11 @@ class Engine:
         status = DBOS.get_workflow_status(identity)
         return status is not None and status.status in ("ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 
+    def was_cancelled(self, identity: str) -> bool:
+        """Whether somebody stopped it."""
+        status = DBOS.get_workflow_status(identity)
+        return status is not None and status.status == "CANCELLED"
+
     def forget(self, identity: str) -> None:
         """Its steps are not known any more: begun again, it looks at every file and finds most of them answered."""
         DBOS.delete_workflow(identity)

@@ -61,13 +61,21 @@ class Inbox:
     def name(self) -> str:
         """What this inbox is known by among several that share one database; drawn once, kept beside the batches."""
         path = self._folder / NAME
+        with contextlib.suppress(FileNotFoundError):
+            if name := path.read_text(encoding="ascii"):
+                return name
+            path.unlink()  # the disk was full when it was drawn
+        draft = self._folder / f".{NAME}-{uuid.uuid4().hex}"
         try:
-            return path.read_text(encoding="ascii")
-        except FileNotFoundError:
             self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-            with contextlib.suppress(FileExistsError), path.open("x", encoding="ascii") as file:
-                file.write(uuid.uuid4().hex[:12])
+            write_whole(draft, uuid.uuid4().hex[:12].encode())
+            with contextlib.suppress(FileExistsError):  # another process was quicker: its name holds
+                os.link(draft, path)
             return path.read_text(encoding="ascii")
+        except OSError as error:
+            raise StorageError(f"the batch cannot be kept: {error.strerror}") from error
+        finally:
+            draft.unlink(missing_ok=True)
 
     def take(self, order: Order, files: Iterable[tuple[str, bytes]]) -> Order:
         """Keep the files and the order durably; nothing of a batch that could not be kept whole is left behind.

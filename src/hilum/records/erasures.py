@@ -29,14 +29,24 @@ class Kept:
 
 
 def kept(
-    connection: Connection, *, before: int | None = None, caller: str | None = None, images: Sequence[str] | None = None
+    connection: Connection,
+    *,
+    before: int | None = None,
+    caller: str | None = None,
+    images: Sequence[str] | None = None,
+    content: str | None = None,
 ) -> tuple[Kept, ...]:
-    """Predictions that were not erased: made before a moment (microseconds since 1970), by a caller, of pictures."""
+    """Predictions that were not erased: made before a moment (microseconds since 1970), by a caller, of pictures.
+
+    content: of these very bytes.
+    """
     at, conditions = RECORDS.c, [RECORDS.c.kind == "prediction", ~_erased()]
     if before is not None:
         conditions.append(at.at < before)
     if caller is not None:
         conditions.append(at.caller == caller)
+    if content is not None:
+        conditions.append(at.content == content)
     asked = select(at.id, at.image, at.caller, at.content).where(*conditions).order_by(at.number)
     if images is None:
         return tuple(Kept(*row) for row in connection.execute(asked))

@@ -163,7 +163,7 @@ def _cursor(values: Sequence[Any]) -> str:
 def _read_cursor(cursor: str, many: int) -> list[float]:
     try:
         values = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise UsageError("cursor: not one that a page named") from error
     if not isinstance(values, list) or len(values) != many or not all(_number(value) for value in values):
         raise UsageError("cursor: not one that a page named for this order")

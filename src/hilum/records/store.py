@@ -104,11 +104,16 @@ class Records:
         return erased
 
     def kept(
-        self, *, before: int | None = None, caller: str | None = None, images: Sequence[str] | None = None
+        self,
+        *,
+        before: int | None = None,
+        caller: str | None = None,
+        images: Sequence[str] | None = None,
+        content: str | None = None,
     ) -> tuple[Kept, ...]:
         """Predictions that were not erased: made before a moment (microseconds), by a caller, of these pictures."""
         with self._reading() as connection:
-            return erasures.kept(connection, before=before, caller=caller, images=images)
+            return erasures.kept(connection, before=before, caller=caller, images=images, content=content)
 
     def unforgotten(self, *, before: int | None = None, caller: str | None = None) -> list[str]:
         """The ids of what was erased, said about it afterwards or done, and still holds something personal."""

@@ -6,6 +6,7 @@ Without a database (`hilum predict`) the shipped packages speak; see pins.py.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -97,7 +98,9 @@ def chosen(records: Records) -> dict[str, str]:
 def _written(records: Records, known: Known, digest: str | None, said: dict[str, Any], caller: str) -> Event:
     body: dict[str, Any] = {"task": known.task, "digest": digest, "reference": known.reference, **said}
     columns = Columns(task=known.task, model=known.reference, digest=known.digest)
-    entry = Entry(KIND, json.dumps(body, separators=(",", ":")).encode(), caller, None, columns)
+    last = records.find(Query(kind=KIND, limit=1)).records  # after it, whatever the clock says: the newest one holds
+    at = max([time.time_ns() // 1000, *(one.entry.at + 1 for one in last)])
+    entry = Entry(KIND, json.dumps(body, separators=(",", ":")).encode(), caller, None, columns, at=at)
     records.append([entry]).result()
     return Event(id=entry.id, caller=caller, at=entry.at, **body)
 

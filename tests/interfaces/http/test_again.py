@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,23 @@ def test_a_version_in_the_address_of_the_inference_protocol_too(server: Running)
     assert first["model_version"] == "1.9.0"
     assert refused(infer("/versions/1.8.0"))
     assert infer("").json() == infer("/versions/champion").json() == infer("/versions/1.9.0").json() == first
+
+
+def test_two_servers_of_one_database_give_one_answer_to_one_key(tmp_path: Path, postgres_url: str) -> None:
+    shared = {"DATABASE_URL": postgres_url, "SECRET_FILE": str(tmp_path / "secret.key"), "SERVE_WORKERS": "0"}
+    with (
+        running(tmp_path / "a", **shared) as one,
+        running(tmp_path / "b", **shared) as other,
+        ThreadPoolExecutor() as pool,
+    ):
+        for files in ((A,), (B, C)):
+            key = f"both at once, {len(files)}"
+            answers = list(pool.map(lambda server, files=files, key=key: sent(server, key, *files), (one, other)))
+            assert [answer.status for answer in answers] == [200, 200], [answer.body for answer in answers]
+            first, second = (_ids(answer) for answer in answers)
+            assert first == second
+
+
+def _ids(answer: Answer) -> list[str]:
+    said = answer.json()
+    return [one["id"] for one in said.get("predictions", [said])]

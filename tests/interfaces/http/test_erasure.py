@@ -16,6 +16,7 @@ from hilum.interfaces.cli.opened import places_of
 from hilum.records.entry import Columns, Entry
 from hilum.records.query import Query
 from tests.flows.recorded import FILMS
+from tests.interfaces.http.forms import TYPE, form
 from tests.interfaces.http.running import running
 
 
@@ -114,3 +115,17 @@ def test_what_cannot_be_put_on_record_is_not_answered(server, tmp_path):
     assert said.status == 503
     assert said.is_problem()
     assert b"/srv" not in said.body
+
+
+def test_the_very_same_image_that_was_not_kept_loses_its_name_too(server, tmp_path, monkeypatch):
+    film = FILMS[0].read_bytes()
+    asked = [("MEIER_1.png", "true"), ("MEIER_2.png", "false"), ("MEIER_3.png", "false")]
+    ids = [
+        server.ask("POST", "/predict", form([(name, film)], task="pneumonia-cxr", keep=keep), TYPE).json()["id"]
+        for name, keep in asked
+    ]
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    assert main(["erase", ids[1]]) == 0
+    for identity in ids:
+        left = server.ask("GET", f"/predictions/{identity}").json()
+        assert ("file" in left, left["image"]) == (False, False)

@@ -201,6 +201,7 @@ HEADER = {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "param
         {"inputs": [GOOD], "id": 7},
         {"inputs": [GOOD], "parameters": []},
         {"inputs": [GOOD], "outputs": [{"name": "nothing"}]},
+        {"inputs": [GOOD], "outputs": [{"name": "class"}, {"name": "*"}]},
         {"inputs": [GOOD], "outputs": [{"name": "class", "parameters": {"classification": 1}}]},
         {"inputs": [GOOD], "outputs": [{"name": "class", "parameters": {"shared_memory_region": "x"}}]},
         {"inputs": [{"name": "pixels", "datatype": "UINT8", "shape": [1, 1, 2, 2], "data": [1, 2, 3, 4]}]},

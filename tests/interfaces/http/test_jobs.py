@@ -23,6 +23,7 @@ import pytest
 
 from hilum.errors import StorageError, UnknownModel
 from hilum.image.decode import decode
+from hilum.interfaces.http.jobs import as_csv
 from hilum.model.overlay import grey_png
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
@@ -357,3 +358,23 @@ def test_people_are_answered_between_the_files_of_a_batch(tmp_path: Path) -> Non
     assert (said["state"], said["done"], said["unreadable"]) == ("done", 120, 0)
     assert done[0] < 120
     assert max(seen) < 3  # of three places one is left free
+
+
+def test_a_key_of_a_batch_that_was_forgotten_begins_another(server: Running) -> None:
+    body, headers = form([("a.png", XRAY), ("b.png", BRAIN)]), {**TYPE, **ASYNC, "Idempotency-Key": "once more"}
+    for _ in range(2):
+        taken = server.ask("POST", "/predict", body, headers)
+        assert over(server, taken)["state"] == "done"
+        assert server.ask("DELETE", taken.headers["location"]).status in (200, 204)
+
+
+def test_leftovers_of_a_zip_are_whole_names(server: Running) -> None:
+    names = ("a/1.png", "PAT7-DICOMDIR-export/2.png", "case_Thumbs.db.png")
+    files = {**dict.fromkeys(names, XRAY), "__MACOSX/a/._1.png": b"x", "a/.DS_Store": b"x", "DICOMDIR": b"x"}
+    said = server.ask("POST", "/predict", packed(files), ZIP).json()["predictions"]
+    assert [one["file"] for one in said] == list(names)
+
+
+def test_no_cell_runs_where_semicolons_part_them_either() -> None:
+    table = as_csv([{"file": "a;=1+1;b.png", "error": "it is no image"}])
+    assert '"a;=1+1;b.png"' in table

@@ -44,3 +44,11 @@ def test_where_a_damaged_package_lies_is_told_to_nobody_who_is_not_on_this_machi
         shown = [server.ask("GET", path, headers=page, key=key) for path in ("/app/read", "/readyz")]
         assert [str(models).encode() in answer.body for answer in (*told, *shown)] == [False] * 4 + [auth == "off"] * 2
     assert str(models / "pneumonia-cxr" / "calibration.json") in caplog.text
+
+
+def test_a_server_whose_disk_is_full_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(tmp_path) as server:
+        full = shutil.disk_usage(tmp_path)._replace(free=1000)
+        monkeypatch.setattr("hilum.parts.shutil.disk_usage", lambda _: full)
+        told = server.ask("GET", "/readyz")
+        assert (told.status, b"record" in told.body) == (503, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import cv2
@@ -142,3 +143,10 @@ def test_probes_and_counters_answer(server: Running) -> None:
     text = server.ask("GET", "/metrics").body.decode()
     assert 'hilum_predictions_total{class="pneumonia"' in text
     assert 'hilum_stage_seconds_count{stage="record"}' in text
+
+
+def test_a_cursor_that_is_nonsense_is_refused(server: Running) -> None:
+    deep = base64.urlsafe_b64encode(b"[" * 5500).decode()
+    for cursor in (deep, "x", "bnVsbA"):
+        told = server.ask("GET", f"/predictions?cursor={cursor}")
+        assert (told.status, told.is_problem()) == (422, True)

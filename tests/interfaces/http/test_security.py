@@ -263,3 +263,11 @@ def test_a_prediction_bears_the_callers_id(house: Running) -> None:
     shown = house.ask("GET", f"/predictions/{answered.json()['id']}", key="reader").json()
     assert house.parts.access is not None
     assert shown["caller"] == house.parts.access.users.find("reader").id
+
+
+def test_head_is_get_without_a_body(house: Running, local: Running) -> None:
+    for path in ("/livez", "/readyz", "/models", "/app/read"):
+        told, whole = local.ask("HEAD", path), local.ask("GET", path)
+        assert (told.status, told.body, told.headers["content-length"]) == (200, b"", whole.headers["content-length"])
+    assert local.ask("HEAD", "/predict").status == 405
+    assert house.ask("HEAD", "/predictions").status == 401

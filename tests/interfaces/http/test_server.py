@@ -132,3 +132,9 @@ def test_a_log_line_is_json_and_repeats_no_words_of_an_error() -> None:
     assert (said["event"], said["level"], said["logger"]) == ("unexpected", "error", "hilum.http")
     assert "ValueError" in said["exception"]
     assert "Smith" not in stream.getvalue()
+
+
+def test_sigterm_in_the_middle_of_the_start_is_heard(process) -> None:
+    running, _ = process  # it has said where it listens, and opens its records and models
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) == 0

@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 
 from starlette.applications import Starlette
 
-from hilum.errors import HilumError, InputError, KeyReused
+from hilum.errors import DuplicateRecord, HilumError, InputError, KeyReused
 from hilum.flows.answer import Ask, Reply, answer_ids
 from hilum.interfaces.http.problems import Problem
 from hilum.model.package import Package
@@ -74,12 +74,24 @@ class Again:
         named = [replace(ask, first_id=identity) for ask, identity in zip(asks, mine, strict=True)]
         lock = self._running.setdefault(last[0], Lock())
         async with lock:  # the second of two at once waits for the first
-            known = await to_thread(self._known, named, frozenset((*last, *more)), version)
-            missing = [ask for ask, reply in zip(named, known, strict=True) if reply is None]
-            made = iter(await _fresh(missing, fresh, alone=len(named) == 1))
-            replies = [next(made) if reply is None else reply for reply in known]
+            known, made = await self._answered(named, frozenset((*last, *more)), version, fresh)
+            if any(isinstance(reply, DuplicateRecord) for reply in made):
+                known, made = await self._answered(named, frozenset((*last, *more)), version, fresh)
+            rest = iter(made)
+            replies = [next(rest) if reply is None else reply for reply in known]
             news = any(isinstance(reply, Reply) and old is None for reply, old in zip(replies, known, strict=True))
             return replies, not news
+
+    async def _answered(
+        self, named: Sequence[Ask], ids: frozenset[str], version: str, fresh: Ask_
+    ) -> tuple[list[Reply | None], list[Reply | HilumError]]:
+        """What is on record, and answers to the rest; DuplicateRecord where another process was quicker with one."""
+        known = await to_thread(self._known, named, ids, version)
+        missing = [ask for ask, reply in zip(named, known, strict=True) if reply is None]
+        try:
+            return known, await _fresh(missing, fresh, alone=len(named) == 1)
+        except DuplicateRecord as error:
+            return known, [error] * len(missing)
 
     def _known(self, asks: Sequence[Ask], ids: frozenset[str], version: str) -> list[Reply | None]:
         """`ids`: of the first answers that there would be, were the files more or fewer."""

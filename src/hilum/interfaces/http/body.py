@@ -16,7 +16,8 @@ FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
 NAME_LENGTH = 255
 TEXT = r"^[^\x00]*$"  # of a field that is put on record: PostgreSQL keeps no zero byte
 VALUES, OBJECTS, BLOCK = 4096, 4096, 64 * 1024  # of JSON; block: bytes looked at together
-IMAGE_TYPES = ("image/", "application/dicom", "application/octet-stream", "application/zip", "application/x-zip")
+_APPLICATIONS = ("dicom", "octet-stream", "x-image", "zip", "x-zip")  # x-image: what SageMaker's clients send
+IMAGE_TYPES = ("image/", *(f"application/{name}" for name in _APPLICATIONS))
 
 
 @dataclass(frozen=True, slots=True)

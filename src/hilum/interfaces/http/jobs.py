@@ -63,7 +63,7 @@ def as_csv(found: Sequence[Mapping[str, Any]]) -> str:
     rows = [_flat(one) for one in found]
     classes = sorted({name for row in rows for name in row} - set(COLUMNS))
     out = io.StringIO()
-    writer = csv.DictWriter(out, [*COLUMNS, *classes], restval="")
+    writer = csv.DictWriter(out, [*COLUMNS, *classes], restval="", quoting=csv.QUOTE_ALL)
     writer.writeheader()
     writer.writerows({name: harmless(value) for name, value in row.items()} for row in rows)
     return out.getvalue()

@@ -18,7 +18,7 @@ MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MEMBERS = 10_000
 TIMES, FREE = 100, 16 * 1024**2  # a member larger than FREE bytes may be so many times its packed size
 WHOLE = 4 * 1024**3  # bytes of all members
-LEFTOVERS = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini", "DICOMDIR")
+LEFTOVERS = frozenset(("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", "DICOMDIR"))  # whole names
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
 
@@ -76,7 +76,8 @@ class Packed:
 def _is_file(one: zipfile.ZipInfo) -> bool:
     if one.is_dir() or stat.S_ISLNK(one.external_attr >> 16):
         return False
-    return not any(part in one.filename for part in LEFTOVERS)
+    *folders, last = one.filename.replace("\\", "/").split("/")
+    return last not in LEFTOVERS and "__MACOSX" not in folders
 
 
 def _check(one: zipfile.ZipInfo, most: int) -> None:

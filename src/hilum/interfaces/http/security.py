@@ -100,6 +100,8 @@ class Security:
             await self._app(scope, receive, send)
             await self._rates.close()
             return
+        if scope["method"] == "HEAD":  # answered as GET; uvicorn, which keeps its own scope, leaves the body out
+            scope = {**scope, "method": "GET"}
         extra = list(HEADERS) if scope["scheme"] == "http" else [*HEADERS, HSTS]
         try:
             rule = await self._admit(scope, dict(scope["headers"]), extra)

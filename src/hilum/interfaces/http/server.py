@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
@@ -32,11 +33,13 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
     listening = _listen(host, port)
     address = listening.getsockname()
     configure(log_level)
+    told = threading.Event()
     for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn drains, then raises the signal again: that is no failure
-        signal.signal(stop, lambda *_: None)
+        signal.signal(stop, lambda *_: told.set())
     cv2.setNumThreads(0)  # the answering threads share the cores; OpenCV's own would spin between them
     parts = assemble(settings)
-    threading.Thread(target=_open_models, args=(parts, said), daemon=True).start()
+    opening = threading.Thread(target=_open_models, args=(parts, said), daemon=True)
+    opening.start()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(f"Hilum serves on http://{shown}:{address[1]} (Ctrl+C stops). Research use only.", file=said, flush=True)
     if words := first_words(parts.access, settings.public_url or f"http://{shown}:{address[1]}"):
@@ -53,8 +56,24 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
         timeout_keep_alive=30,
         lifespan="on",
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    _Server(config, told, opening).run(sockets=[listening])
     return 0
+
+
+class _Server(uvicorn.Server):
+    """Ends at once where it was told to stop before it listened to signals itself; never while models are opened."""
+
+    def __init__(self, config: uvicorn.Config, told: threading.Event, opening: threading.Thread) -> None:
+        super().__init__(config)
+        self._told, self._opening = told, opening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self._told.is_set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.to_thread(self._opening.join)  # ONNX Runtime aborts a process that ends in the middle of it
+        await super().shutdown(sockets)
 
 
 def _open_models(parts: Parts, said: TextIO) -> None:

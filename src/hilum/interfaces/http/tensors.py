@@ -158,6 +158,8 @@ def _outputs(said: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[Wa
 def _wanted(row: Any, *, binary: bool) -> Wanted:
     if not isinstance(row, dict) or not isinstance(row.get("name"), str):
         raise _bad("an output needs a 'name'")
+    if row["name"] == "*":  # ours: what is asked for by `binary_data_output` alone
+        raise _bad("no output '*'")
     said = _parameters(row)
     best = said.get("classification", 0)
     if isinstance(best, bool) or not isinstance(best, int) or not 0 <= best <= ROWS:

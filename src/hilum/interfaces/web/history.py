@@ -148,7 +148,7 @@ def _classes() -> list[tuple[str, str, str]]:
 
 def _csv(rows: list[dict[str, Any]]) -> str:
     out = io.StringIO()
-    writer = csv.writer(out)
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
     writer.writerow(COLUMNS)
     for row in rows:
         said, gate, model = row.get("prediction") or {}, row["gate"], row.get("model") or {}
