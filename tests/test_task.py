@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hilum.errors import UnknownTask, UsageError
-from hilum.task import find_task, parse_task, read_task, shipped_tasks
+from hilum.task import find_task, parse_task, read_task, shipped_tasks, task_text
 
 MINE = """
 name = "knee-fracture"
@@ -72,6 +72,10 @@ def test_an_unknown_task_says_what_there_is() -> None:
     [
         (('name = "knee-fracture"', 'name = "Knee!"'), "lower-case letters"),
         (('synonyms = ["1", "fracture"]', 'synonyms = ["Intact"]'), "more than one label: intact"),
+        (('title = "Broken"', 'titel = "Broken"'), "a label has no 'titel'; there are: name, title"),
+        (("negative = true", 'negative = "ja"'), "write true or false"),
+        (('modalities = ["CR"]', 'patient_patterns = ["("]\nmodalities = []'), "no regular expression"),
+        (('image_words = "a knee X-ray"', 'image_word = "x"'), "the file has no 'image_word'"),
         (('title = "Broken"', 'title = "Intact"'), "more than one label: intact"),
         (('title = "Fracture of the knee"\n', ""), "title"),
         (('image_words = "a knee X-ray"', 'select_by = "luck"\nimage_words = "x"'), "select_by must be one of"),
@@ -89,3 +93,10 @@ def test_a_broken_task_file_names_what_to_mend(tmp_path: Path, change: tuple[str
 def test_two_negatives_are_refused() -> None:
     with pytest.raises(ValueError, match="at most one label can be negative"):
         parse_task(MINE.replace('title = "Broken"', 'title = "Broken"\nnegative = true'))
+
+
+def test_a_mark_that_an_editor_puts_before_the_text_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "knee.toml"
+    path.write_text(MINE, encoding="utf-8-sig")
+    assert read_task(path).classes == ("intact", "broken")
+    assert task_text(str(path)) == MINE

@@ -27,11 +27,13 @@ def shelf(settings: Settings) -> Shelf:
     return Shelf(settings.home / "graphs")
 
 
-def desk(settings: Settings, *, task: str = "auto", model: str | None = None, crew: Crew | None = None) -> Desk:
+def desk(
+    settings: Settings, *, task: str = "auto", model: str | None = None, crew: Crew | None = None, threads: int = 1
+) -> Desk:
     """Who answers: the model named, else the champion of the task, else of every shipped task in turn.
 
     crew: where open packages and the choice of champions come from, as on a server; task and model are then names and
-    never paths. None: opened afresh, chosen as without a database.
+    never paths. None: opened afresh, with `threads` threads a pass, chosen as without a database.
 
     Raises:
         UnknownTask, UnknownModel: nothing answers to the name.
@@ -39,7 +41,7 @@ def desk(settings: Settings, *, task: str = "auto", model: str | None = None, cr
         PackageError: the package must not be used.
     """
     package_of, task_of = (find_package, find_task) if crew is None else (named_package, shipped_task)
-    crew = crew or Crew(settings)
+    crew = crew or Crew(settings, threads=threads)
     if model is not None:
         named = crew.speaker(package_of(model, settings, crew.chosen))
         answers = named.package.task.name if task != "auto" else task

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hilum.errors import UnknownTask, UsageError
 
@@ -23,6 +24,7 @@ SELECT_BY = (
     "auroc",
     "auprc",
 )
+Made = TypeVar("Made")
 _NUMBER = re.compile(r"([+-]?\d+)(?:\.0*)?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
 
@@ -148,7 +150,7 @@ def shipped_task(name: str) -> Task:
 def task_text(reference: str) -> str:
     """The text of the task file behind a name or a path that `find_task` has found, to be sealed into a package."""
     path = Path(reference) if Path(reference).suffix == ".toml" else task_folder() / f"{reference}.toml"
-    return path.read_text(encoding="utf-8")
+    return path.read_text(encoding="utf-8-sig")
 
 
 def read_task(path: Path) -> Task:
@@ -158,7 +160,7 @@ def read_task(path: Path) -> Task:
         UsageError: the file is no valid task; the message names the file and the line to mend.
     """
     try:
-        return parse_task(path.read_text(encoding="utf-8"))
+        return parse_task(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path}: not a task file: {_reason(error)}") from error
 
@@ -166,9 +168,10 @@ def read_task(path: Path) -> Task:
 def parse_task(text: str) -> Task:
     """A task from the text of its file; raises ValueError, KeyError or TypeError where it does not fit."""
     raw = tomllib.loads(text)
+    _known(raw, Task, "the file")
     labels = tuple(_label(entry) for entry in raw.pop("labels"))
-    points = tuple(OperatingRule(**entry) for entry in raw.pop("operating_points", [{"name": "balanced"}]))
-    codes = {name: Code(**entry) for name, entry in raw.pop("codes", {}).items()}
+    points = tuple(_made(OperatingRule, entry) for entry in raw.pop("operating_points", [{"name": "balanced"}]))
+    codes = {name: _made(Code, entry) for name, entry in raw.pop("codes", {}).items()}
     lists: dict[str, Any] = {key: tuple(raw.pop(key)) for key in _LISTS if key in raw}
     task = Task(labels=labels, operating_points=points, codes=codes, **lists, **raw)
     _check(task)
@@ -179,9 +182,24 @@ _LISTS = ("modalities", "body_parts", "patient_patterns", "prevalences")
 
 
 def _label(entry: dict[str, Any]) -> Label:
+    _known(entry, Label, "a label")
     code = entry.pop("code", None)
     synonyms = tuple(str(word) for word in entry.pop("synonyms", ()))
-    return Label(**entry, synonyms=synonyms, code=Code(**code) if code else None)
+    if not isinstance(entry.get("negative", False), bool):
+        raise TypeError(f"negative = {entry['negative']!r}: write true or false")
+    return Label(**entry, synonyms=synonyms, code=_made(Code, code) if code else None)
+
+
+def _made(kind: Callable[..., Made], entry: dict[str, Any]) -> Made:
+    _known(entry, kind, "a code or an operating point")
+    return kind(**entry)
+
+
+def _known(entry: dict[str, Any], kind: Any, where: str) -> None:
+    names = [one.name for one in fields(kind)]
+    strange = [name for name in entry if name not in names]
+    if strange:
+        raise ValueError(f"{where} has no '{strange[0]}'; there are: {', '.join(names)}")
 
 
 def _check(task: Task) -> None:
@@ -199,7 +217,11 @@ def _check(task: Task) -> None:
     if task.select_by not in SELECT_BY:
         raise ValueError(f"select_by must be one of {', '.join(SELECT_BY)}")
     for pattern in task.patient_patterns:
-        if "patient" not in re.compile(pattern).groupindex:
+        try:
+            groups = re.compile(pattern).groupindex
+        except re.error as error:
+            raise ValueError(f"patient pattern {pattern!r} is no regular expression: {error}") from None
+        if "patient" not in groups:
             raise ValueError(f"patient pattern {pattern!r} needs a group named 'patient'")
     if "balanced" not in {rule.name for rule in task.operating_points}:
         raise ValueError("operating_points must hold one named 'balanced'")

@@ -68,3 +68,38 @@ def test_commands_that_answer_keep_idle_threads_still(
     monkeypatch.delenv("OPENBLAS_NUM_THREADS")
     main([name, "--help"])
     assert os.environ.get("OPENBLAS_NUM_THREADS") == threads
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit",),
+        ("evaluate", "--task", "pneumonia-cxr"),
+        ("compare", "--task", "pneumonia-cxr", "--networks", "residual"),
+    ],
+)
+def test_a_place_for_the_report_that_is_none_is_said_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    (tmp_path / "taken").write_text("x")
+    name, *rest = command
+    assert main([name, str(tmp_path / "no such source"), *rest, "--report", str(tmp_path / "taken")]) == 1
+    assert "taken: a file lies where a folder must be" in capsys.readouterr().err
+
+
+def test_nothing_to_answer_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", str(tmp_path)]) == 0
+    assert "No image was found" in capsys.readouterr().out
+
+
+def test_a_terminal_without_our_letters_gets_every_row() -> None:
+    films = [str(ROOT / "samples" / "pneumonia-cxr" / f"{name}-1.png") for name in ("normal", "pneumonia")]
+    poor = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
+    done = subprocess.run([sys.executable, "-m", "hilum", "predict", *films], env=poor, capture_output=True, check=True)
+    assert b"2 answered" in done.stdout
+
+
+def test_a_task_that_nobody_answers_cannot_be_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    assert main(["rollback", "nope", "--why", "no"]) == 2
+    assert not (tmp_path / "hilum.db").exists()

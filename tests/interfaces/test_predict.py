@@ -124,3 +124,11 @@ def test_nothing_is_gathered_for_anybody(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment | places, capture_output=True, check=True)
     assert json.loads(done.stdout)["prediction"]
     assert [path.name for path in tmp_path.iterdir()] == ["hilum"]
+
+
+def test_heatmaps_of_a_package_named_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    where = str(ROOT / "models" / "pneumonia-cxr")
+    assert main(["predict", str(FILMS[0]), "--model", where, "--explain", str(tmp_path / "why"), "--json"]) == 0
+    assert told(capsys)[0]["explanation"]
+    task = str(ROOT / "tasks" / "pneumonia-cxr.toml")
+    assert main(["predict", str(FILMS[0]), "--task", task, "--explain", str(tmp_path / "why"), "--json"]) == 0

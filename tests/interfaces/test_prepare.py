@@ -83,3 +83,15 @@ def test_nobody_known_is_nobody_written(tmp_path: Path) -> None:
     with np.load(tmp_path / "out.npz") as arrays:
         assert "groups" not in arrays
     assert not (tmp_path / "home" / "cache" / "patient.key").exists()
+
+
+def test_what_was_left_out_is_told_with_its_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label, number in (("a", 0), ("a", 1), ("b", 0), ("b", 2), ("a", 3)):
+        (tmp_path / "set" / label).mkdir(parents=True, exist_ok=True)
+        noise = np.random.default_rng(number).integers(0, 255, (64, 64), np.uint8)
+        Picture.fromarray(noise).save(tmp_path / "set" / label / f"{number}.png")
+    (tmp_path / "set" / "b" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert main(["prepare", str(tmp_path / "set"), "--out", str(tmp_path / "out")]) == 0
+    assert "3 images, 3 left out: 2 under conflicting labels, 1 unreadable" in capsys.readouterr().out
+    assert main(["prepare", str(tmp_path / "no such"), "--out", str(tmp_path / "out")]) == 2
+    assert "out: exists already" in capsys.readouterr().err

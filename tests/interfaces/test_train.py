@@ -86,7 +86,7 @@ def test_a_full_disk_is_said_and_not_a_traceback(
     write_spots(tmp_path / "images", 120)
     monkeypatch.setattr(os, "posix_fallocate", full)
     said = complaint(capsys, "train", str(tmp_path / "images"), task, *QUICK, "--no-tracking", code=1)
-    assert "no space is left on this disk" in said
+    assert "no space is left on the disk" in said
 
 
 def test_ctrl_c_is_said_with_how_to_go_on(tmp_path: Path, task: str) -> None:

@@ -11,7 +11,7 @@ from hilum.errors import UsageError
 from hilum.learn.facts import Facts
 from hilum.learn.means import Means
 from hilum.learn.networks import DESIGNS, full_config
-from hilum.learn.plan import BY_YOU, LINES, Plan, for_task, override
+from hilum.learn.plan import BY_YOU, LINES, Plan, check_changes, for_task, override
 from hilum.learn.planning import make_plan
 from hilum.task import shipped_tasks
 from tests.learn.made import TASK
@@ -150,6 +150,12 @@ def test_every_network_can_be_planned(name: str) -> None:
 def test_what_does_not_fit_is_said_clearly(change: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         override(Plan(), [change])
+
+
+@pytest.mark.parametrize("lines", [["size=7"], ["distill=yes"]])
+def test_a_value_out_of_its_range_is_said_before_anything_is_read(lines: list[str]) -> None:
+    with pytest.raises(UsageError, match="plan line"):
+        check_changes(lines)
 
 
 def test_a_plan_survives_json() -> None:

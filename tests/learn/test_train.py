@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from hilum.errors import TrainingError
 from hilum.learn.augment import NONE
 from hilum.learn.batches import Head, TrainingData, order
+from hilum.learn.checkpoint import WholeCheckpoint
 from hilum.learn.learner import chance
 from hilum.learn.losses import head_loss, heads_loss
 from hilum.learn.networks.residual import Residual
@@ -161,3 +163,31 @@ def test_logits_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     network = Residual(2, 8)
     pixels = squares().pixels[:10]
     assert np.allclose(logits(network, pixels, batch=3), logits(network, pixels), atol=1e-5)
+
+
+def test_a_checkpoint_that_was_cut_short_is_said_and_the_run_begins_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(tmp_path / "cut", kill_at=4)
+    (last,) = (tmp_path / "cut").glob("last*.ckpt")
+    last.write_bytes(last.read_bytes()[:-2000])
+    again = run(tmp_path / "cut")
+    assert "is damaged" in caplog.text
+    assert torch.equal(weights(again), weights(whole))
+
+
+def test_a_disk_that_is_full_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    last = tmp_path / "last.ckpt"
+    WholeCheckpoint().save_checkpoint({"epoch": 1}, last)
+    before = last.read_bytes()
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(last))
+
+    monkeypatch.setattr("hilum.durable.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        WholeCheckpoint().save_checkpoint({"epoch": 2}, last)
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    assert last.read_bytes() == before

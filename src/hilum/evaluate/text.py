@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hilum.errors import printable
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation
 from hilum.evaluate.sentences import against, figures, sentences, warnings
@@ -22,6 +23,8 @@ SHOWN = (
     "brier",
 )
 
+LISTED = 10  # files on a terminal; the report and --json have all
+
 
 def text(evaluation: Evaluation, task: Task) -> str:
     """Sentences, warnings, the main figures of every part beside the trivial baseline, the classes, the other model."""
@@ -33,13 +36,24 @@ def text(evaluation: Evaluation, task: Task) -> str:
         part = evaluation.per_class[label.name]
         cells = [words.with_interval(name, part.metrics[name]) for name in ("sensitivity", "precision")]
         by_class.append([label.name, str(part.n), *cells])
-    return "\n".join([*lines, *aligned(by_class), *_versus(evaluation)])
+    unread = [(file, reason) for file, reason in evaluation.setting.unreadable]
+    refused = [(case, ", ".join(codes)) for case, _, codes in evaluation.refusals]
+    lists = [*_listed("could not be read", unread), *_listed("refused", refused)]
+    return "\n".join([*lines, *aligned(by_class), *_versus(evaluation), *lists])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells as lines, columns padded to one width."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _listed(title: str, found: Sequence[tuple[str, str]]) -> list[str]:
+    """The first files with their reasons, and how many more there are."""
+    if not found:
+        return []
+    more = [f"  … {len(found) - LISTED:,} more: --json or --report DIR"] if len(found) > LISTED else []
+    return ["", f"{title}:", *(f"  {printable(file)}: {reason}" for file, reason in found[:LISTED]), *more]
 
 
 def _versus(evaluation: Evaluation) -> list[str]:

@@ -195,9 +195,14 @@ def check_changes(changes: Sequence[str]) -> None:
             find_design(text)
             continue
         try:
-            _parse(name, text)
+            value = _parse(name, text)
+            if name == "size":
+                Preparation(size=int(value))
         except ValueError as error:
             raise UsageError(f"plan line {name}={text}: {error}") from error
+    said = dict(map(_split, changes))
+    if said.get("distill") == "yes" and said.get("folds", "0") == "0":
+        raise UsageError("plan line distill=yes: needs folds to learn from: folds=3 or more (--folds 3)")
 
 
 def with_network(plan: Plan, name: str) -> Plan:

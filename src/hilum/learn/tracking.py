@@ -67,7 +67,7 @@ class Run:
         try:
             getattr(self._client, verb)(self.id, *arguments, **named)
         except _errors() as error:
-            log.warning("the run is no longer tracked: %s", error)
+            log.warning("the run is no longer tracked: %s", str(error).partition("\n")[0])
             self._client = None
 
 

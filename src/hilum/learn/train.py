@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from hilum.errors import TrainingError
 from hilum.learn.batches import Batches, Head, TrainingData, order
+from hilum.learn.checkpoint import WholeCheckpoint, begun
 from hilum.learn.learner import SEED_STEP, Learner, Score
 from hilum.learn.settings import TrainSettings
 from hilum.learn.watch import SILENT, Ears, Progress, Watch
@@ -94,7 +95,7 @@ def train(
             learner,
             DataLoader(batches, batch_size=None),
             DataLoader(tune, batch_size=None) if len(data.tune) else None,
-            ckpt_path=str(last) if attempt.resume and last.is_file() else None,
+            ckpt_path=begun(last) if attempt.resume else None,
             weights_only=True,
         )
     return _result(learner, watch, settings)
@@ -160,6 +161,7 @@ def _trainer(settings: TrainSettings, folder: Path, watch: Watch) -> lightning.T
         check_val_every_n_epoch=settings.check_every,
         num_sanity_val_steps=0,
         callbacks=callbacks,
+        plugins=[WholeCheckpoint()],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -41,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Audit the source; 1 where it is bad."""
     task = find_task(arguments.task) if arguments.task else None
+    if arguments.report:
+        arguments.report.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         other = None
@@ -76,8 +78,10 @@ def in_words(found: Audit) -> str:
     ]
     more = [f"  … {len(found.pairs) - SHOWN} more pairs: --json or --report DIR"] if len(found.pairs) > SHOWN else []
     broken = [f"  unreadable: {printable(found.paths[i])}: {why}" for i, why in list(found.unreadable.items())[:SHOWN]]
+    strays = [f"  stray: {printable(path)}" for path in found.stray[:SHOWN]]
+    strays += [f"  … {len(found.stray) - SHOWN} more: --json or --report DIR"] if len(found.stray) > SHOWN else []
     notes = [f"note: {note}" for note in found.notes]
-    return "\n".join([*(f"{name:<18} {value}" for name, value in rows), *pairs, *more, *broken, *notes])
+    return "\n".join([*(f"{name:<18} {value}" for name, value in rows), *pairs, *more, *broken, *strays, *notes])
 
 
 def _pair(pair: Pair) -> str:

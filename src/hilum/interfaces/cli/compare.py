@@ -47,12 +47,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if not wanted:
         raise UsageError(f"--networks: name at least one of {', '.join(DESIGNS)}")
     check_changes([*arguments.set, *(f"network={name}" for name in wanted)])
+    if arguments.report:
+        arguments.report.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         plan = (changes_of(arguments), arguments.seed)
         contenders = compare_networks(dataset, task, wanted, plan, (settings.home / "runs", bars))
         if arguments.report:
-            arguments.report.mkdir(parents=True, exist_ok=True)
             (arguments.report / "index.html").write_text(as_html(contenders, task), encoding="utf-8")
             bars.say(f"report: {arguments.report / 'index.html'}")
     print(json.dumps(as_json(contenders, task)) if arguments.json else as_text(contenders, task))

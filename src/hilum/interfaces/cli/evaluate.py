@@ -48,6 +48,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Measure; 3 where some case could not be read."""
     task = find_task(arguments.task)
     options = Options(arguments.operating_point, read_prevalence(arguments.prevalence))
+    if arguments.report:
+        arguments.report.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:
         speaker = _speaker(arguments.model or str(champion_for(task.name, settings)), task, settings)
         other = _speaker(arguments.versus, task, settings) if arguments.versus else None

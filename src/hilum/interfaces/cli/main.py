@@ -10,6 +10,7 @@ import contextlib
 import errno
 import gc
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -51,10 +52,15 @@ RESUMES = ("train", "compare")
 ANSWERS = ("predict", "serve", "replay")  # one network a core: idle threads of OpenBLAS would only spin beside them
 INSTEAD = {"tune": "hilum train SOURCE --task T --tune 20"}
 DISK = {
-    errno.ENOSPC: "no space is left on this disk: make room, or set HILUM_HOME to a folder on another one",
-    errno.EDQUOT: "your share of this disk is used up: make room, or set HILUM_HOME to a folder on another one",
+    errno.ENOSPC: "no space is left on the disk it is written to: make room, or name a place on another one "
+    "(HILUM_HOME, --out, --report)",
+    errno.EDQUOT: "your share of the disk it is written to is used up: make room, or name a place on another one "
+    "(HILUM_HOME, --out, --report)",
     errno.EROFS: "this disk is read-only: set HILUM_HOME, or --out, to a folder that can be written",
     errno.EACCES: "it may not be read or written: look at its owner and rights",
+    errno.ENOTDIR: "a file lies where a folder must be: name another place",
+    errno.EEXIST: "a file lies where a folder must be: name another place",
+    errno.EISDIR: "a folder lies where a file must be: name another place",
     errno.EPERM: "it may not be read or written: look at its owner and rights",
 }
 
@@ -112,6 +118,9 @@ def _run(name: str, arguments: list[str]) -> int:
     from hilum.errors import HilumError, InputError, UsageError
     from hilum.settings import read_settings
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without such letters is no reason to stop in mid-table
+            stream.reconfigure(errors="backslashreplace")
     if name in ANSWERS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported, by workers too
     try:
@@ -137,7 +146,7 @@ def _run(name: str, arguments: list[str]) -> int:
     except OSError as error:
         if error.errno not in DISK:
             raise
-        where = f"{error.filename}: " if error.filename else ""
+        where = f"{error.filename2 or error.filename}: " if error.filename else ""
         print(f"hilum {name}: {where}{DISK[error.errno]}", file=sys.stderr)
         return BAD
 

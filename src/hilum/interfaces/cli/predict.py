@@ -90,6 +90,5 @@ def _explained(
 ) -> Iterator[Line]:
     from hilum.flows.explain import explain_paths  # drawing is opened only where asked for
 
-    crew = bootstrap.Crew(settings, threads=settings.threads)
-    desk = bootstrap.desk(settings, task=arguments.task, model=arguments.model, crew=crew)
+    desk = bootstrap.desk(settings, task=arguments.task, model=arguments.model, threads=settings.threads)
     return explain_paths(paths, desk, options, folder=arguments.explain, method=arguments.method)

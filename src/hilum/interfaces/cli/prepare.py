@@ -12,6 +12,7 @@ from hilum.data.findings import Audit
 from hilum.data.labels import with_task
 from hilum.data.patients import pseudonym
 from hilum.data.places.cache import Cache
+from hilum.errors import UsageError
 from hilum.image.prepare import Preparation
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the cleaned copy and say what was left out."""
+    if arguments.out.is_file() or (arguments.out.is_dir() and any(arguments.out.iterdir())):
+        raise UsageError(f"{arguments.out}: exists already; name a new file, or a folder that is empty")
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
     task = find_task(arguments.task) if arguments.task else None
     with Bars(file=settings.progress_file) as bars:
         opened = open_labelled(arguments, settings, bars)
@@ -48,9 +52,21 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         bars.stage("writing", len(keep))
         patients = patients_of(opened, found, Cache(settings.home / "cache"))
         made = export(dataset, arguments.out, Wanted(keep, preparation, patients), progress=bars.done)
-    left = len(dataset) - made.images
-    print(f"{made.path}: {made.images} images, {left} left out\ndigest {made.digest}")
+    print(f"{made.path}: {made.images} images, {_left(found, len(dataset) - made.images)}\ndigest {made.digest}")
     return 0
+
+
+def _left(found: Audit, left: int) -> str:
+    """How many were left out, and why."""
+    conflicting = len({i for group in found.conflicts for i in group})
+    why = {
+        "under conflicting labels": conflicting,
+        "without a label": sum(label is None for label in found.labels),
+        "unreadable": len(found.unreadable),
+    }
+    why["copies"] = max(left - sum(why.values()), 0)
+    told = ", ".join(f"{count} {reason}" for reason, count in why.items() if count)
+    return f"{left} left out" + (f": {told}" if told else "")
 
 
 def patients_of(opened: Dataset, found: Audit, cache: Cache) -> tuple[str | None, ...]:

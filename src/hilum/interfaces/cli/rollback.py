@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from hilum.errors import UnknownTask
 from hilum.interfaces.cli.decided import add_reason, decide
+from hilum.registry.pins import known_packages
 from hilum.settings import Settings
 
 DESCRIPTION = """Take the last promotion of a task back: who spoke before speaks again. Nothing is deleted; the history
@@ -24,4 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Roll back; returns the exit code."""
+    if arguments.task not in {known.task for known in known_packages(settings)}:
+        raise UnknownTask(f"no package answers {arguments.task!r}; `hilum models` lists those there are")
     return decide("rollback", arguments.task, arguments, settings)

@@ -39,6 +39,8 @@ class PredictionTable:
 
     def close(self) -> None:
         """Print the summary."""
+        if not (self.answered or self.refused or self.unread):
+            self._say("No image was found in what was named: PNG, JPEG, TIFF, BMP, WebP and DICOM files are read.", "")
         parts = [f"{self.answered} answered", f"{self.refused} refused", f"{self.unread} unreadable"]
         self._say("\n" + ", ".join(parts) + ". Research use only, not a medical device.", DIM)
 

@@ -113,6 +113,7 @@ def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wis
         raise UsageError(f"{out}: exists already; a sealed package is never written over")
     if out.is_dir():
         out.rmdir()
+    out.parent.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     return Wishes(
         name=name,
         version=version,
