@@ -174,3 +174,12 @@ def test_a_pass_takes_few_images_however_many_frames_come(desk: Desk, tmp_path: 
         speaker.__dict__["engine"] = engine
     assert asked == [TOGETHER, TOGETHER, 3]
     assert len({answer.prediction.label for answer in answers}) == 1
+
+
+def test_few_files_are_answered_by_whoever_is_alone_here(package: tuple[Path, str], tmp_path: Path) -> None:
+    def not_here() -> Desk:
+        raise AssertionError("a worker's desk was opened")
+
+    paths = [str(path) for path in write_spots(tmp_path, 3)]
+    here = functools.partial(open_desk, *package)
+    assert len(list(predict_paths(paths, not_here, Options(), workers=2, here=here))) == 3

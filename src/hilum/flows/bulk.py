@@ -29,12 +29,15 @@ Line = Prediction | Unread
 OpenDesk = Callable[[], Desk]
 
 
-def predict_paths(paths: Iterable[Item], open_desk: OpenDesk, options: Options, *, workers: int) -> Iterator[Line]:
+def predict_paths(
+    paths: Iterable[Item], open_desk: OpenDesk, options: Options, *, workers: int, here: OpenDesk | None = None
+) -> Iterator[Line]:
     """Answer every path in the order given.
 
-    `open_desk` must be picklable: it is called once in every worker process.
+    `open_desk` must be picklable: it is called once in every worker process, one of many.
+    here: who answers where there are few files, alone on the machine; None: the same.
     """
-    desk = open_desk()
+    desk = (here or open_desk)()
     stream = iter(paths)
     first = list(itertools.islice(stream, IN_PROCESS))
     if len(first) < IN_PROCESS or workers < 2:

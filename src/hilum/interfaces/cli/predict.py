@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     lines = _explained(paths, arguments, settings, options) if arguments.explain else None
     if lines is None:
         opening = functools.partial(bootstrap.desk, settings, task=arguments.task, model=arguments.model)
-        lines = predict_paths(paths, opening, options, workers=settings.workers)
+        alone = functools.partial(opening, threads=settings.threads)
+        lines = predict_paths(paths, opening, options, workers=settings.workers, here=alone)
     unread = _print_json(lines) if arguments.json else _print_table(lines)
     return 3 if unread else 0
 
