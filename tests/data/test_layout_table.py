@@ -181,3 +181,10 @@ def test_spreadsheets_that_say_their_delimiter_and_letters_of_two_parts(tmp_path
 def test_nan_in_a_column_of_patients_is_nobody(tmp_path):
     dataset = opened(tmp_path, "image,label,patient\na,0,nan\nb,1,N/A\nc,1,7\n", "a.png", "b.png", "c.png")
     assert [case.patient is None for case in dataset.cases] == [True, True, False]
+
+
+def test_folders_that_are_not_here_are_said(tmp_path):
+    table = "image,label\nold/a.png,0\nold/b.png,1\n"
+    dataset = opened(tmp_path, table, "new/a.png", "new/b.png", columns=Columns(label="label"))
+    assert labels(dataset) == {"new/a.png": "0", "new/b.png": "1"}
+    assert any(note.startswith("2 rows name folders that are not here") for note in dataset.notes)

@@ -329,3 +329,9 @@ def test_a_sequence_in_disguise_goes(kind: str) -> None:
     data = dicom_bytes(dicom_set(np.zeros((8, 8), np.uint16)))
     at = data.find(struct.pack("<HH", 0x0028, 0x0002))
     assert b"MUELLER" not in deidentify(data[:at] + said + item + data[at:], SECRET)
+
+
+def test_a_colour_profile_goes() -> None:
+    film = dicom_set(np.zeros((8, 8), np.uint16))
+    film.add_new(0x00282000, "OB", b"scanner of MUELLER")
+    assert b"MUELLER" not in deidentify(dicom_bytes(film), SECRET)

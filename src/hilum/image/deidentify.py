@@ -44,6 +44,7 @@ from hilum.secret import derived
 METHOD = "Hilum: PS3.15 Basic Profile; pixels not cleaned"
 CLASS_UID, VERSION = "2.25.214403486312650861932391862843173419876", "HILUM"
 _REGISTERED = "1.2.840.10008."  # classes, transfer syntaxes, code schemes: they name no instance
+_ICC_PROFILE = 0x00282000  # its description names devices and people, and no pixel needs it here
 _PATIENT_ID = Tag(0x00100020)
 # Kinds of value that name people, places and moments, or hold whatever somebody typed.
 _TELLING = frozenset(("PN", "DA", "DT", "TM", "AE", "LT", "ST", "UT", "UC", "UR", "UN"))
@@ -143,9 +144,10 @@ def actions() -> dict[int, str]:
 
 
 def _is_out(tag: BaseTag) -> bool:
-    """Private, curves, overlays, group lengths, signatures and padding; what no dictionary knows."""
+    """Private, curves, overlays, group lengths, signatures, padding, colour profiles; what no dictionary knows."""
     if (
         tag.is_private
+        or tag == _ICC_PROFILE
         or tag.group >> 8 in (0x50, 0x60)
         or tag.element == 0
         or tag.group < 0x0008

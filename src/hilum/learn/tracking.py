@@ -102,7 +102,7 @@ def _start(uri: str, name: str, experiment: str) -> Run:
         log.info("MLflow is not installed: the run is not tracked")
         return Run()
     for loud in ("alembic", "mlflow"):
-        logging.getLogger(loud).setLevel(logging.ERROR)
+        logging.getLogger(loud).setLevel(logging.CRITICAL)  # what fails is said below, in a line
     try:
         with warnings.catch_warnings():  # MLflow's models of its tables warn about SQLAlchemy's future
             warnings.simplefilter("ignore")

@@ -22,11 +22,12 @@ COVERS = 0.9  # share of the images a table must name before it can overrule cla
 
 @dataclass(slots=True)
 class Answers:
-    """What all tables say: rows by file, and the words that named none or several."""
+    """What all tables say: rows by file, and the words that named none, several, or another folder."""
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     nameless: list[str] = field(default_factory=list)
     ambiguous: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
 
 
 def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
@@ -73,6 +74,8 @@ def _answers(tree: Tree, files: Sorted, tables: Iterable[Table]) -> Answers:
         headers = None if by_name else _headers(tree, files)
         by_path = any(names.find(row.image, beside, by_path=True) for row in table.rows if _names_a_folder(row.image))
         for row in table.rows:
+            if not by_path and not headers and _names_a_folder(row.image):
+                answers.elsewhere.append(row.image)
             paths = headers.find(row.image) if headers else names.find(row.image, beside, by_path=by_path)
             if not paths:
                 answers.nameless.append(row.image)
@@ -123,6 +126,7 @@ def _found(tree: Tree, files: Sorted, answers: Answers, places: dict[str, Place]
             conflicts += [path] if labels else []
     notes = (
         _note("rows name no file", answers.nameless),
+        _note("rows name folders that are not here; files were found by their names alone", answers.elsewhere),
         _note("rows name several files and were left out", answers.ambiguous),
         _note("files have rows with different labels and were left out", conflicts),
         _note("files stand in several splits, which leaks, and count as the earliest", twice),
