@@ -51,10 +51,13 @@ def test_a_pseudonym_needs_its_key():
     assert pseudonym("17", b"k" * 32) != pseudonym("18", b"k" * 32)
 
 
-@pytest.mark.parametrize(("folders", "patients"), [(8, 8), (2, 0)])
-def test_folders_below_a_class_are_patients_unless_they_are_few_and_large(tmp_path, folders, patients):
+@pytest.mark.parametrize(
+    ("name", "folders", "patients"),
+    [("patient ", 8, 8), ("sub-", 8, 8), ("patient ", 2, 0), ("site ", 6, 0), ("20", 8, 8)],
+)
+def test_folders_below_a_class_are_patients_unless_they_are_few_and_large(tmp_path, name, folders, patients):
     """A name below both classes is one patient."""
-    paths = [f"{c}/patient {i % folders}/{i}.png" for c in ("NORMAL", "PNEUMONIA") for i in range(24)]
+    paths = [f"{c}/{name}{i % folders}/{i}.png" for c in ("NORMAL", "PNEUMONIA") for i in range(24)]
     dataset = with_task(open_source(str(lay(tmp_path / "set", pictures(*paths)))), find_task("pneumonia-cxr"))
     found = audit(dataset)
     assert len(set(found.patients) - {None}) == patients

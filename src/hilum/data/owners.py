@@ -10,7 +10,9 @@ from hilum.data.dataset import Case, Dataset
 from hilum.data.survey import Reading
 from hilum.task import Task, shipped_tasks
 
-LARGEST = 0.2  # of a class's images, in one folder of it, for the folders to be patients
+NAMED = re.compile(r"(patient|pat|pt|subject|subj|sub|person|case|p|s)[ _.-]*\d+", re.IGNORECASE)
+LARGEST = 0.2  # of a class's images, in one folder of it, for folders named like patients to be patients
+LARGEST_UNNAMED = 0.02  # for others with a digit, which may be years, sites or scanners
 FEW = 3  # images that a patient may have in any case
 
 
@@ -52,13 +54,14 @@ def _knows(task: Task, dataset: Dataset) -> bool:
 def _by_folder(cases: Sequence[Case]) -> tuple[str | None, ...]:
     """The folder with a digit in its name that an image lies in below its class (`NORMAL/patient 7/1.png`).
 
-    None for all where one of them holds more than a fifth of a class: then folders are sites or batches. One name below
+    None for all where one of them holds too much of a class: then folders are years, sites or batches. One name below
     two classes is one patient.
     """
     found = tuple(_below_class(case) for case in cases)
     sizes = Counter(case.raw_label for case in cases)
     shares = Counter((case.raw_label, folder) for case, folder in zip(cases, found, strict=True) if folder)
-    too_large = any(count > max(sizes[label] * LARGEST, FEW) for (label, _), count in shares.items())
+    most = LARGEST if all(NAMED.fullmatch(folder) for folder in found if folder) else LARGEST_UNNAMED
+    too_large = any(count > max(sizes[label] * most, FEW) for (label, _), count in shares.items())
     return (None,) * len(found) if too_large else found
 
 

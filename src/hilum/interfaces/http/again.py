@@ -77,6 +77,9 @@ class Again:
             known, made = await self._answered(named, frozenset((*last, *more)), version, fresh)
             if any(isinstance(reply, DuplicateRecord) for reply in made):
                 known, made = await self._answered(named, frozenset((*last, *more)), version, fresh)
+            for reply in made:
+                if isinstance(reply, DuplicateRecord):  # of no answer to this key: that cannot be mended here
+                    raise reply
             rest = iter(made)
             replies = [next(rest) if reply is None else reply for reply in known]
             news = any(isinstance(reply, Reply) and old is None for reply, old in zip(replies, known, strict=True))
