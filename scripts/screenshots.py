@@ -106,6 +106,7 @@ def draw(page: Page, address: str, suffix: str, asked: argparse.Namespace) -> No
         keep(page, name, only)
     page.goto(f"{address}/app/models/brain-tumor-mri@1.1.0")
     keep(page, "model", only)
+    measured(page, address, only)
     page.goto(f"{address}/app/history")
     for box in page.locator("[data-pick]").all()[:2]:
         box.check()
@@ -190,6 +191,18 @@ def trained(page: Page, only: str) -> None:
     page.evaluate("() => scrollTo(0, document.getElementById('report-evaluation').offsetTop - 80)")
     page.frame_locator("#report-evaluation iframe").get_by_role("heading", level=1).wait_for()
     keep(page, "training-report", only)
+
+
+def measured(page: Page, address: str, only: str) -> None:
+    """A package that is measured on labelled images, on its page."""
+    page.goto(f"{address}/app/models/pneumonia-cxr")
+    page.get_by_text("Measure it on labelled images", exact=True).click()
+    page.get_by_label("Folder", exact=True).select_option("films")
+    page.get_by_role("button", name="Measure on the folder").click()
+    page.get_by_role("link", name="Open the report on films").wait_for(timeout=PATIENCE)
+    page.get_by_text("Measure it on labelled images", exact=True).click()
+    page.evaluate("() => scrollTo(0, document.getElementById('measured').offsetTop - 80)")
+    keep(page, "model-measured", only)
 
 
 def explained() -> None:
