@@ -188,3 +188,9 @@ def test_folders_that_are_not_here_are_said(tmp_path):
     dataset = opened(tmp_path, table, "new/a.png", "new/b.png", columns=Columns(label="label"))
     assert labels(dataset) == {"new/a.png": "0", "new/b.png": "1"}
     assert any(note.startswith("2 rows name folders that are not here") for note in dataset.notes)
+
+
+def test_an_empty_table_is_named_and_not_the_images_beside_it(tmp_path):
+    lay(tmp_path, pictures("a.png", "b.png") | {"labels.csv": ""})
+    with pytest.raises(UnreadableSource, match=r"labels\.csv: is empty, or no table"):
+        open_source(str(tmp_path / "labels.csv"))

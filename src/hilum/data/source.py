@@ -84,8 +84,10 @@ def read_layout(tree: Tree, columns: Columns, progress: Progress | None = None) 
     if len(archives) == 1 and "#" not in tree.id(archives[0]):
         inner = open_archive(tree.local(archives[0]), tree.id(archives[0]), tree.cache)
         return read_layout(inner, columns, progress)
-    if columns.table and columns.table not in files.tables:
-        raise UnreadableSource(columns.table, "is empty, or no table: it needs a header and a row for each image")
+    if columns.table in {entry.path for entry in tree.entries} - {*files.tables}:
+        raise UnreadableSource(
+            tree.id(str(columns.table)), "is empty, or no table: it needs a header and a row for each image"
+        )
     raise UnreadableSource(tree.reference, f"holds no images Hilum can read ({len(tree.entries)} other files)")
 
 
