@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -132,15 +133,16 @@ def test_who_is_in_already_is_sent_on_from_the_first_start(browser: Browser, ser
         expect(page.get_by_text("No account?")).to_be_visible()
 
 
-def test_a_second_reader_who_agrees_is_on_record_too(browser: Browser, server: Running) -> None:
+def test_a_second_reader_who_agrees_is_on_record_too(browser: Browser, tmp_path: Path) -> None:
     sent = form([("slice.png", sample("brain-tumor-mri").read_bytes())])
-    identity = server.ask("POST", "/predict", sent, TYPE, role="reviewer").json()["id"]
-    for role, before, after in (("reviewer", "", 1), ("admin", "On record, by somebody else: Glioma.", 2)):
-        with visit(browser, server, role=role) as one:
-            page = one.go(f"/app/history/{identity}")
-            expect(page.locator("[data-feedback] [data-said]")).to_have_text(before)
-            page.get_by_role("button", name="Yes, glioma").click()
-            expect(page.locator("#heard li")).to_have_count(after)
-            page.get_by_role("button", name="Yes, glioma").click()  # once is enough
-            expect(page.locator("[data-feedback] [data-said]")).to_contain_text("On record already")
-            expect(page.locator("#heard li")).to_have_count(after)
+    with running(tmp_path, AUTH="on") as server:
+        identity = server.ask("POST", "/predict", sent, TYPE, role="reviewer").json()["id"]
+        for role, before, after in (("reviewer", "", 1), ("admin", "On record, by somebody else: Glioma.", 2)):
+            with visit(browser, server, role=role) as one:
+                page = one.go(f"/app/history/{identity}")
+                expect(page.locator("[data-feedback] [data-said]")).to_have_text(before)
+                page.get_by_role("button", name="Yes, glioma").click()
+                expect(page.locator("#heard li")).to_have_count(after)
+                page.get_by_role("button", name="Yes, glioma").click()  # once is enough
+                expect(page.locator("[data-feedback] [data-said]")).to_contain_text("On record already")
+                expect(page.locator("#heard li")).to_have_count(after)
