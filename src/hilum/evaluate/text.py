@@ -36,9 +36,8 @@ def text(evaluation: Evaluation, task: Task) -> str:
         part = evaluation.per_class[label.name]
         cells = [words.with_interval(name, part.metrics[name]) for name in ("sensitivity", "precision")]
         by_class.append([label.name, str(part.n), *cells])
-    unread = [(file, reason) for file, reason in evaluation.setting.unreadable]
     refused = [(case, ", ".join(codes)) for case, _, codes in evaluation.refusals]
-    lists = [*_listed("could not be read", unread), *_listed("refused", refused)]
+    lists = [*_listed("could not be read", evaluation.setting.unreadable), *_listed("refused", refused)]
     return "\n".join([*lines, *aligned(by_class), *_versus(evaluation), *lists])
 
 

@@ -72,10 +72,7 @@ def in_words(found: Audit) -> str:
         ("shortcuts", _cues(found)),
         ("nearest neighbour", _neighbour(found)),
     ]
-    pairs = [
-        f"  {p.kind:<8} {p.similarity:.3f}  {printable(p.a_path)}  =  {printable(p.b_path)}"
-        for p in _worst(found)[:SHOWN]
-    ]
+    pairs = [_pair(pair) for pair in _worst(found)[:SHOWN]]
     more = [f"  … {len(found.pairs) - SHOWN} more pairs: --json or --report DIR"] if len(found.pairs) > SHOWN else []
     broken = [f"  unreadable: {printable(found.paths[i])}: {why}" for i, why in list(found.unreadable.items())[:SHOWN]]
     strays = [f"  stray: {printable(path)}" for path in found.stray[:SHOWN]]

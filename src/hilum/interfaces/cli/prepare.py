@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hilum.data.audit import audit
 from hilum.data.dataset import Dataset
-from hilum.data.export import Wanted, export
+from hilum.data.export import Exported, Wanted, export
 from hilum.data.findings import Audit
 from hilum.data.labels import with_task
 from hilum.data.patients import pseudonym
@@ -52,19 +52,22 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         bars.stage("writing", len(keep))
         patients = patients_of(opened, found, Cache(settings.home / "cache"))
         made = export(dataset, arguments.out, Wanted(keep, preparation, patients), progress=bars.done)
-    print(f"{made.path}: {made.images} images, {_left(found, len(dataset) - made.images)}\ndigest {made.digest}")
+    print(f"{made.path}: {made.images} images, {_left(found, made, len(dataset))}\ndigest {made.digest}")
     return 0
 
 
-def _left(found: Audit, left: int) -> str:
-    """How many were left out, and why."""
-    conflicting = len({i for group in found.conflicts for i in group})
+def _left(found: Audit, made: Exported, cases: int) -> str:
+    """How many of the cases were left out, and why; a case with several reasons counts under the first of them."""
+    left = cases - made.images
+    conflicting = {i for group in found.conflicts for i in group}
+    unlabelled = {i for i, label in enumerate(found.labels) if label is None} - conflicting
     why = {
-        "under conflicting labels": conflicting,
-        "without a label": sum(label is None for label in found.labels),
-        "unreadable": len(found.unreadable),
+        "under conflicting labels": len(conflicting),
+        "without a label": len(unlabelled),
+        "unreadable": len(found.unreadable.keys() - conflicting - unlabelled),
+        "not to be written": len(made.left_out),
     }
-    why["copies"] = max(left - sum(why.values()), 0)
+    why["copies"] = left - sum(why.values())
     told = ", ".join(f"{count} {reason}" for reason, count in why.items() if count)
     return f"{left} left out" + (f": {told}" if told else "")
 

@@ -8,6 +8,7 @@ from typing import Any
 from hilum.interfaces.http.evaluations import can_measure, described
 from hilum.interfaces.http.orders import works_of
 from hilum.interfaces.web.worked import Shown, shown, sources
+from hilum.jobs.works import Work
 from hilum.parts import Parts
 
 
@@ -51,12 +52,10 @@ def measuring(parts: Parts, digest: str) -> Measuring:
         rooted=bool(settings.data_roots),
         sources=sources(settings),
         upload=settings.upload_bytes,
-        works=[_measured(parts, work.id) for work in asked if f"--model={digest}" in work.arguments],
+        works=[_measured(parts, work) for work in asked if f"--model={digest}" in work.arguments],
     )
 
 
-def _measured(parts: Parts, identity: str) -> Measured:
-    known = works_of(parts)
-    work = known.get(identity)
+def _measured(parts: Parts, work: Work) -> Measured:
     said = described(parts, work)
-    return Measured(shown(known, work), said["report"] or "", said.get("error", ""), said["evaluation"] or {})
+    return Measured(shown(works_of(parts), work), said["report"] or "", said.get("error", ""), said["evaluation"] or {})
