@@ -27,6 +27,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for place in (root / "films" / path.stem.split("-")[0], root / "strange" / "feet"):
             place.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, place)
+    (root / "films" / "normal" / "letter.png").write_bytes(b"no image")
     return root
 
 
@@ -42,7 +43,7 @@ def test_never_measured_then_on_a_folder_and_on_one_that_does_not_fit(
         page.get_by_role("button", name="Measure on the folder").click()
         row = page.get_by_role("region", name="Measured here").get_by_role("row").nth(1)
         expect(row).to_contain_text("Done", timeout=SLOW)  # without anybody asking again
-        expect(row).to_contain_text(f"{len(FILMS)} images, 0 refused")
+        expect(row).to_contain_text(f"{len(FILMS)} images, 0 refused, 1 unreadable")
         expect(row).to_contain_text("100.0%")
         address = row.get_by_role("link", name="Open the report on films").get_attribute("href") or ""
         assert b"<html" in server.ask("GET", address).body
