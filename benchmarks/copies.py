@@ -20,8 +20,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
-from hilum.data.copies import find_copies, group_copies
+from hilum.data.copies import find_copies
 from hilum.data.fingerprint import THRESHOLD, Fingerprint, Fingerprints, fingerprint
 from hilum.image.decode import from_array, read_image_file
 
@@ -153,7 +155,8 @@ def folders(options: argparse.Namespace) -> dict[str, object]:
     children = [(names[c.a], names[c.b], c.similarity) for c in films if _child(names[c.a]) != _child(names[c.b])]
     print(f"{len(names)} images, {seconds:.1f} s of processor time, pairs {kinds}")
     print(f"chest film with brain: {len(strangers)}; of {len(films)} pairs of films {len(children)} of two children")
-    shares = _shares(folder, group_copies(len(names), copies))
+    ties = coo_matrix((np.ones(len(copies)), ([c.a for c in copies], [c.b for c in copies])), shape=[len(names)] * 2)
+    shares = _shares(folder, connected_components(ties, directed=False)[1].astype(np.int64))
     return {"kinds": kinds, "seconds": seconds, "strangers": len(strangers), "children": children, "shares": shares}
 
 

@@ -133,6 +133,7 @@ class Load:
         try:
             wire = self.idle.pop() if self.idle else await self._connected()
         except OSError:
+            self.open -= 1
             seen.statuses[0] += 1
             return
         wire.answer = asyncio.get_running_loop().create_future()

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,18 +135,34 @@ def _facts(package: Package, parts: Path) -> CardFacts:
     return CardFacts(
         name=package.name,
         version=package.version,
-        network=f"{said['name']} {said.get('config', {})}",
+        network=network_words(said["name"], said.get("config", {})),
         parameters=_parameters(package),
         size_bytes=len(package.read(GRAPH)),
         input_words=f"one grey image, {package.preparation.size} x {package.preparation.size} pixels, 8 bit",
         sources=tuple(Source(name, count, LICENCES.get(name, "")) for name, count in sorted(sources.items())),
         parts={name: dict(counts[name]) for name in ("train", "tune", "calibrate", "test")},
-        training={str(key): str(value) for key, value in package.plan.items()},
+        training={str(key): _rounded(value) for key, value in package.plan.items()},
         copies="Images alike at a correlation above 0.985 (mirrored too; CSV folder 0.95), and of one patient, stay in "
         "one part; one of a group is drawn each epoch.",
         limits=LIMITS,
         calibration=package.calibration,
     )
+
+
+def network_words(name: str, config: Mapping[str, Any]) -> str:
+    """A network and its settings, as a reader of the card wants them; of a mixture each member."""
+    if "members" in config:
+        members = [f"{network_words(one['name'], one['config'])} at {one['side']} px" for one in config["members"]]
+        return f"the mean of the logits of {' and '.join(members)}"
+    shown = {key: value for key, value in config.items() if value != "none"}
+    told = [f"{key} {'-'.join(map(str, value)) if isinstance(value, list) else value}" for key, value in shown.items()]
+    return f"{name} ({', '.join(told)})" if told else name
+
+
+def _rounded(value: object) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _parameters(package: Package) -> int:

@@ -12,7 +12,12 @@ from hilum.interfaces.http.rules import Rules
 from hilum.parts import assemble
 from hilum.settings import read_settings
 
-WORDS = """Every path answers under `/v1` too, but those under `/v2`. Errors are RFC 9457 problems with a `code`
+UNDER_V1 = (
+    "Each also under `/v1`, but pages, probes (`/livez`, `/readyz`, `/health`, `/healthz`, `/ping`), `/metrics`, "
+    "`/openapi.json` and what lies under `/v2`."
+)
+WORDS = """Every path answers under `/v1` too, but those of *Operation* (there only `/invocations` does) and those under
+`/v2`. Errors are RFC 9457 problems with a `code`
 ([errors](errors.md)) and, as the Open Inference Protocol asks, `error`. With `HILUM_AUTH=on` a request carries
 `Authorization: Bearer hilum_…` or a session; *needs* names the right it asks for ([permissions](permissions.md)).
 How to use it from curl and Python: [call the API](../how-to/call-the-api.md). The running server shows the schema at

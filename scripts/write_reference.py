@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 from pathlib import Path
 
-from http_reference import http_api
+from http_reference import UNDER_V1, http_api
 
+import hilum
 from hilum import errors
 from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
 from hilum.interfaces.cli.main import COMMANDS, overview, parser_of
@@ -15,6 +17,7 @@ from hilum.interfaces.http.rules import RULES, Rule
 from hilum.settings import SETTINGS
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+HTTP = Path(hilum.__file__).parent / "interfaces" / "http"
 HEAD = "<!-- Written by `make docs` from the code. Do not edit. -->\n\n"
 
 
@@ -37,9 +40,25 @@ def error_table() -> str:
     """Every error with its code and what it means."""
     kinds = sorted(_tree(errors.HilumError), key=lambda kind: kind.code)
     rows = [f"| `{kind.code}` | {kind.__name__} | {_exit(kind)} | {(kind.__doc__ or '').strip()} |" for kind in kinds]
+    told = [f"| `{code}` | {', '.join(map(str, sorted(found)))} |" for code, found in sorted(_problems().items())]
+    words = "Errors that only a request over HTTP can meet; `detail` says in words what is wrong."
     return (
-        f"{HEAD}# Errors\n\n| code | name | exit code | what it means |\n|---|---|---|---|\n" + "\n".join(rows) + "\n"
+        f"{HEAD}# Errors\n\n| code | name | exit code | what it means |\n|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        f"## Over HTTP\n\n{words}\n\n| code | status |\n|---|---|\n" + "\n".join(told) + "\n"
     )
+
+
+def _problems() -> dict[str, set[int]]:
+    """Code -> statuses: every problem that the HTTP room makes with a code of its own."""
+    tree, found = {kind.code for kind in _tree(errors.HilumError)}, dict[str, set[int]]()
+    for path in sorted(HTTP.glob("*.py")):
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(call, ast.Call) or getattr(call.func, "id", "") not in ("Problem", "problem"):
+                continue
+            status, code = ([getattr(one, "value", None) for one in call.args] + [None, None])[:2]
+            if isinstance(status, int) and isinstance(code, str) and code not in tree:
+                found.setdefault(code, set()).add(status)
+    return found
 
 
 def _needed(rule: Rule) -> str:
@@ -58,7 +77,7 @@ def permissions() -> str:
     routes = "| method | path | needs |\n|---|---|---|\n" + "\n".join(rows)
     keys = f"A key may be given these scopes, as far as its user's role reaches: {', '.join(sorted(SCOPES))}."
     words = "With `HILUM_AUTH=off` everybody on this machine may everything, and no other machine reaches the server."
-    return f"{HEAD}# Permissions\n\n{words}\n\n{matrix}\n\n{keys}\n\n## Routes\n\nEach also under `/v1`.\n\n{routes}\n"
+    return f"{HEAD}# Permissions\n\n{words}\n\n{matrix}\n\n{keys}\n\n## Routes\n\n{UNDER_V1}\n\n{routes}\n"
 
 
 PAGES = {"cli.md": cli, "settings.md": settings, "errors.md": error_table, "permissions.md": permissions}

@@ -1,12 +1,38 @@
-"""What is written whole is there whole, and nothing else beside it."""
+"""What is written whole is there whole, and nothing else beside it; what is acknowledged was told to the disk."""
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
+from hilum.access.tables import Database
 from hilum.durable import sync_folder, write_whole
+from hilum.jobs.inbox import Inbox, Order
+from hilum.records.checkpoint import Checkpoint, note_outside
+from hilum.records.schema import open_engine
+from hilum.storage.local import LARGE, LocalShelf
+
+FULL = 2  # SQLite: a commit returns once the disk has it
+KEY = "5a" * 32
+
+
+@pytest.fixture
+def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """What was told to the disk, below the test's folder, and its bytes at that moment (folders: -1)."""
+    found: list[tuple[str, int]] = []
+    sync = os.fsync
+
+    def noted(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        if path.is_relative_to(tmp_path):
+            found.append((str(path.relative_to(tmp_path)), -1 if path.is_dir() else path.stat().st_size))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    return found
 
 
 def test_a_file_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
@@ -25,3 +51,50 @@ def test_what_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="directory"):
         write_whole(file, b"two")
     assert file.read_bytes() == b"one"
+
+
+def test_a_commit_of_records_users_and_images_waits_for_the_disk(tmp_path: Path) -> None:
+    asked = "PRAGMA synchronous"
+    records, access, images = (
+        open_engine(f"sqlite:///{tmp_path / 'a.db'}"),
+        Database(f"sqlite:///{tmp_path / 'a.db'}"),
+        LocalShelf(tmp_path),
+    )
+    with records.connect() as connection:
+        assert connection.exec_driver_sql(asked).scalar() == FULL
+    with access.writing() as writing:
+        assert writing.exec_driver_sql(asked).scalar() == FULL
+    assert images._connection().execute(asked).fetchone() == (FULL,)
+    records.dispose()
+    access.close()
+    images.close()
+
+
+def test_a_checkpoint_is_on_the_disk_once_it_is_noted(tmp_path: Path, synced: list[tuple[str, int]]) -> None:
+    made = Checkpoint(1, 2, "writer", 3, "{}", b"s" * 32)
+    for _ in range(2):
+        note_outside(tmp_path / "head", made)
+    assert synced == [("head", len(made.line)), ("head", 2 * len(made.line))]
+
+
+def test_a_large_image_and_its_name_are_on_the_disk_once_it_is_kept(
+    tmp_path: Path, synced: list[tuple[str, int]]
+) -> None:
+    shelf = LocalShelf(tmp_path / "images")
+    saved: Future[None] = shelf.keep(KEY, bytes(LARGE), 600)
+    saved.result(timeout=30)
+    (before, size), *folders = [one for one in synced if one != ("images", -1)]
+    assert before.startswith(f"images/large/5a/{KEY}.")
+    assert size == LARGE
+    assert folders == [("images/large/5a", -1), ("images/large", -1)]
+    assert synced[-1] == ("images", -1)
+    shelf.close()
+
+
+def test_a_batch_is_on_the_disk_once_it_is_taken(tmp_path: Path, synced: list[tuple[str, int]]) -> None:
+    order = Order("0e4ac1a8-58b5-4d2f-9a55-0a6ac3f0c0de", "local", "auto", None, "balanced", None, keep=True)
+    taken = Inbox(tmp_path / "inbox", b"s" * 32).take(order, [("a.png", b"abc")])
+    place = f"inbox/{order.id}"
+    file, (draft, _), *folders = synced
+    assert (file, draft) == ((f"{place}/{taken.keys[0]}", 3), f"{place}/order.json.new")
+    assert folders == [(place, -1), ("inbox", -1)]

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from hilum.errors import UsageError
+from hilum.image.limits import DEFAULT_LIMITS
+from hilum.parts import _environment as environment
 from hilum.settings import SETTINGS, read_settings
 
 
@@ -16,11 +18,67 @@ def test_the_environment_is_read_and_typed() -> None:
     assert settings.max_pixels > 0
 
 
+def test_a_path_from_where_one_stands_holds_for_works_that_run_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key.pem").write_text("-----BEGIN PUBLIC KEY-----")
+    names = {"HILUM_HOME": "state", "HILUM_MODELS": "models", "HILUM_SIGNING_KEY": "key.pem"}
+    assert environment(read_settings(names)) == {name: str(tmp_path / value) for name, value in names.items()}
+
+
+def test_a_home_is_found_where_no_shell_has_read_the_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    names = {"HILUM_HOME": "~/state", "HILUM_SECRET_FILE": "~/secret", "HILUM_DATA_ROOTS": "/srv/a:~/b"}
+    found = read_settings({**names, "HILUM_IMAGES_URL": "s3://bucket/~x"})
+    assert (found.home, found.secret_file) == (tmp_path / "state", tmp_path / "secret")
+    assert found.data_roots == (Path("/srv/a"), tmp_path / "b")
+    assert found.images_url == "s3://bucket/~x"
+
+
+def test_a_signing_key_is_a_public_key_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"HILUM_SIGNING_KEY=.*cannot be read"):
+        read_settings({"HILUM_SIGNING_KEY": str(tmp_path / "none.pem")})
+    (tmp_path / "private.pem").write_text("-----BEGIN PRIVATE KEY-----")
+    with pytest.raises(UsageError, match=r"HILUM_SIGNING_KEY=.*no public key"):
+        read_settings({"HILUM_SIGNING_KEY": str(tmp_path / "private.pem")})
+
+
 @pytest.mark.parametrize("value", ["many", "-1", "1.5"])
 def test_a_value_that_does_not_fit_names_its_variable(value: str) -> None:
     with pytest.raises(UsageError, match="HILUM_MAX_BYTES"):
         read_settings({"HILUM_MAX_BYTES": value})
 
 
+@pytest.mark.parametrize("value", ["collector", "collector:4318", "grpc://collector:4317", "http:///v1/traces"])
+def test_traces_need_the_address_of_a_collector(value: str) -> None:
+    with pytest.raises(UsageError, match=r"HILUM_TRACES_URL=.*: write for example http://"):
+        read_settings({"HILUM_TRACES_URL": value})
+    assert read_settings({"HILUM_TRACES_URL": "http://otel:4318/v1/traces"}).traces_url == "http://otel:4318/v1/traces"
+
+
+@pytest.mark.parametrize("more", ["/hilum", "?x=1", "#x"])
+def test_the_public_address_is_a_name_and_nothing_below_it(more: str) -> None:
+    with pytest.raises(UsageError, match=r"HILUM_PUBLIC_URL=.*a name of its own"):
+        read_settings({"HILUM_PUBLIC_URL": f"https://hilum.test{more}"})
+    with pytest.raises(UsageError, match="HILUM_PUBLIC_URL"):
+        read_settings({"HILUM_PUBLIC_URL": "https://ada@hilum.test"})
+    for given, kept in (("https://hilum.test:443/", "https://hilum.test"), ("http://[::1]:80", "http://[::1]"),
+                        ("https://hilum.test:8443", "https://hilum.test:8443")):  # fmt: skip
+        assert read_settings({"HILUM_PUBLIC_URL": given}).public_url == kept
+
+
+def test_the_limits_are_those_that_the_decoders_are_measured_with() -> None:
+    settings = read_settings({})
+    found = (settings.max_bytes, settings.max_pixels, settings.max_frames)
+    assert found == (DEFAULT_LIMITS.max_bytes, DEFAULT_LIMITS.max_pixels, DEFAULT_LIMITS.max_frames)
+
+
 def test_every_setting_says_what_it_is_for() -> None:
     assert all(len(setting.help) > 20 for setting in SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["QUEUE", "DEADLINE_MS", "UPLOAD_BYTES", "MAX_PIXELS", "MAX_BYTES", "MAX_FRAMES"])
+def test_a_limit_that_lets_nothing_through_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=f"HILUM_{name}=0: must be 1 or more"):
+        read_settings({f"HILUM_{name}": "0"})

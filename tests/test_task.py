@@ -26,6 +26,8 @@ title = "Broken"
 synonyms = ["1", "fracture"]
 """
 
+POINT = '[[operating_points]]\nname = "balanced"\n[[operating_points]]\nname = "mine"\n'
+
 
 def test_words_of_data_sets_become_labels() -> None:
     presence = find_task("brain-tumor-presence-mri")
@@ -81,11 +83,18 @@ def test_an_unknown_task_says_what_there_is() -> None:
         (('image_words = "a knee X-ray"', 'select_by = "luck"\nimage_words = "x"'), "select_by must be one of"),
         (('modalities = ["CR"]', 'patient_patterns = ["^x"]\nmodalities = []'), "needs a group named 'patient'"),
         (('[[labels]]\nname = "intact"', "[[labels"), "not a task file"),
+        (('modalities = ["CR"]', 'modalities = "CR"'), "modalities = 'CR': write a list"),
+        (('synonyms = ["1", "fracture"]', 'synonyms = "fracture"'), "synonyms = 'fracture': write a list"),
+        (('modalities = ["CR"]', 'geometry = "centre"\nmodalities = []'), "geometry must be one of whole, central"),
+        (('modalities = ["CR"]', 'flip_horizontal = "no"\nmodalities = []'), "flip_horizontal = 'no': write true"),
+        (('modalities = ["CR"]', "prevalences = [5]\nmodalities = []"), "prevalences: 5 must be a number between 0"),
+        (("[[labels]]", f"{POINT}sensitivity = 95\n[[labels]]"), "'mine': 95 must be a number between 0 and 1"),
+        (("[[labels]]", f"{POINT}sensitivity = 0.9\nspecificity = 0.9\n[[labels]]"), "'mine': give a sensitivity or"),
     ],
 )
 def test_a_broken_task_file_names_what_to_mend(tmp_path: Path, change: tuple[str, str], said: str) -> None:
     path = tmp_path / "broken.toml"
-    path.write_text(MINE.replace(*change))
+    path.write_text(MINE.replace(*change, 1))
     with pytest.raises(UsageError, match=said):
         read_task(path)
 

@@ -1,9 +1,5 @@
 """`python -m hilum` -> the command line."""
 
-from __future__ import annotations
+from hilum.interfaces.cli.main import script
 
-import sys
-
-from hilum.interfaces.cli.main import main
-
-sys.exit(main())
+script()

@@ -10,7 +10,7 @@ from hilum.errors import UnknownModel, UsageError
 from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
 from hilum.image.limits import Limits
-from hilum.model.package import open_package
+from hilum.model.package import digest_of, open_package
 from hilum.model.unfolded import Shelf
 from hilum.registry.pins import champion_for, find_package, known_packages, named_package, trust
 from hilum.settings import Settings
@@ -64,15 +64,20 @@ class Crew:
         """`chosen`: task -> digest of the package that was promoted; other tasks are answered by their shipped one."""
         self._settings = settings
         self._threads = threads
-        self._speakers: dict[Path, Speaker] = {}
+        self._speakers: dict[Path, tuple[str, Speaker]] = {}  # with the digest of the package
         self.chosen = dict(chosen or {})
 
     def speaker(self, folder: Path) -> Speaker:
-        """The package in a folder, opened when it is first asked."""
-        if folder not in self._speakers:
+        """The package in a folder, opened when it is first asked; another one may lie there by now.
+
+        Raises:
+            PackageDamaged: there is no package (any more).
+        """
+        digest = digest_of(folder)
+        if self._speakers.get(folder, ("", None))[0] != digest:
             opening = functools.partial(open_package, folder, trust(self._settings))
-            self._speakers[folder] = Speaker(opening, threads=self._threads, shelf=shelf(self._settings))
-        return self._speakers[folder]
+            self._speakers[folder] = digest, Speaker(opening, threads=self._threads, shelf=shelf(self._settings))
+        return self._speakers[folder][1]
 
     def champion(self, task: str) -> Speaker:
         """Who speaks for a task."""

@@ -27,6 +27,7 @@ HilumError
 │   │   └── DuplicateRecord   a record of this id exists already
 │   └── ImageGone         no such image is kept (any more)
 ├── TrainingError         the run failed: look at the run's log
+│   └── Diverged          the loss is no longer a number: lower the learning rate
 └── Busy                  nothing is wrong with the request: try again later
     ├── Full              too many wait already
     ├── Late              it waited longer than allowed; nothing was done
@@ -223,6 +224,12 @@ class TrainingError(HilumError):
     """A training run failed."""
 
     code = "training"
+
+
+class Diverged(TrainingError):
+    """The loss of a training run is no longer a number."""
+
+    code = "diverged"
 
 
 class Busy(HilumError):

@@ -63,16 +63,17 @@ class Group(Generic[Work]):
         """Whether nothing more will be done: closed, or stopped by an error."""
         return self._closed
 
-    def close(self) -> None:
-        """Do what waits, then stop."""
+    def close(self, seconds: float | None = None) -> bool:
+        """Do what waits, then stop; whether it was done within so many seconds (None: it is waited for)."""
         with self._starting:
             self._closed = True
             thread = self._thread
         if thread is not None and thread.is_alive():
             self._queue.put(None)
-            thread.join()
+            thread.join(seconds)
         self._ended = True
         self._refuse()
+        return thread is None or not thread.is_alive()
 
     def _start(self) -> None:
         with self._starting:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hilum import bootstrap
 from hilum.access.access import Access, Spans, open_access
 from hilum.access.deed import Deed, Tell
-from hilum.errors import HilumError, PackageError, UnknownModel
+from hilum.errors import HilumError, PackageError, StorageError, UnknownModel, UsageError
 from hilum.flows import erase
 from hilum.flows.answer import Clerk, Places
 from hilum.flows.desks import Desks
@@ -42,8 +42,8 @@ from hilum.settings import Settings
 from hilum.storage.cache import Cache, open_cache
 from hilum.storage.images import Images, open_images
 
-HEAD = "journal.heads"
 WATCH_SECONDS = 5.0
+WAIT_SECONDS = 25.0  # for those who wait when the server stops, unless the database is silent: then nobody is answered
 SPARE = 1024**2  # bytes of the disk without which nothing can be put on record
 
 log = logging.getLogger("hilum.parts")
@@ -79,6 +79,8 @@ class Parts:
             found.append("shutting down")
         if not self.records.ready() or not _has_room(self.settings.home):
             found.append("the record cannot be written")
+        if self.settings.keep_images != "no" and not self.images.ready():
+            found.append("images cannot be kept")
         try:
             self.desks.desk()
         except (UnknownModel, PackageError) as error:
@@ -86,9 +88,9 @@ class Parts:
         return found
 
     def switch(self) -> bool:
-        """Let whoever was promoted on record speak from now on; returns whether anything changed."""
+        """Let whoever was promoted on record, or is the latest, speak from now on; returns whether anything changed."""
         found = chosen(self.records)
-        if found == self.crew.chosen:
+        if found == self.crew.chosen and not self.desks.moved():
             return False
         before, self.crew.chosen, done = self.crew.chosen, found, False
         try:
@@ -107,7 +109,7 @@ class Parts:
             self.works.close()
         if self.retention is not None:
             self.retention.close()
-        served = self.line.close()
+        served = self.line.close(WAIT_SECONDS if self.records.ready() else 1.0)
         self.finder.close()
         self.images.close()
         if self.access is not None:
@@ -123,8 +125,7 @@ def assemble(settings: Settings) -> Parts:
         UsageError: a setting does not fit, or something it names cannot be opened.
     """
     settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
-    secret = read_secret(settings.secret_file)
-    records = open_records(settings.database_url, secret, settings.home / HEAD)
+    secret, records = records_with_secret(settings)
     images = open_images(settings.images_url, secret)
     erasures = settings.home / erase.ERASURES
     cache, meters = open_cache(settings.cache_url, settings.cache_bytes, erasures), Meters()
@@ -143,7 +144,7 @@ def assemble(settings: Settings) -> Parts:
         settings, secret, records, images, cache, meters, desks, clerk, line, finder, crew,
         Batches(desk, _engine_database(settings)),
         access=open_doors(settings, secret, records) if settings.auth == "on" else None,
-        works=Works(settings.home / WORKS, {"HILUM_HOME": str(settings.home), "HILUM_MODELS": str(settings.models)}),
+        works=Works(settings.home / WORKS, _environment(settings)),
         retention=retention,
     )  # fmt: skip
     retention.start()
@@ -152,18 +153,46 @@ def assemble(settings: Settings) -> Parts:
     return parts
 
 
+def records_with_secret(settings: Settings) -> tuple[bytes, Records]:
+    """The secret, drawn at the first start, and the records; one that was drawn and does not fit them is taken back.
+
+    Raises:
+        UsageError: a setting does not fit; the records were made with another secret.
+        RecordsError: they cannot be opened.
+    """
+    drawn = not settings.secret_file.exists()
+    secret = read_secret(settings.secret_file)
+    try:
+        return secret, open_records(settings.database_url, secret, settings.heads)
+    except UsageError:
+        if drawn:  # else it seemed to be the one of these records
+            settings.secret_file.unlink(missing_ok=True)
+        raise
+
+
 def _engine_database(settings: Settings) -> str:
     """Where durable work remembers its steps: a file beside the records, or the same PostgreSQL."""
     url = settings.database_url
     return url if url.startswith("postgresql") else f"sqlite:///{settings.home / 'jobs.db'}"
 
 
+def _environment(settings: Settings) -> dict[str, str]:
+    """What a work is told of this installation: it runs in a folder of its own, where a relative path leads nowhere."""
+    key = {"HILUM_SIGNING_KEY": str(settings.signing_key)} if settings.signing_key else {}
+    return {"HILUM_HOME": str(settings.home), "HILUM_MODELS": str(settings.models), **key}
+
+
 def _resume(parts: Parts) -> None:
     """Batches that were not finished when the last process ended."""
-    try:
-        parts.batches.resume()
-    except HilumError as error:
-        log.warning("batches not resumed: %s", error)
+    while not parts.closing.is_set():
+        try:
+            parts.batches.resume()
+            return
+        except HilumError as error:
+            log.warning("batches not resumed: %s", error)
+            if not isinstance(error, StorageError):
+                return
+        parts.closing.wait(WATCH_SECONDS)
 
 
 def _watch(parts: Parts) -> None:

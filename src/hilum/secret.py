@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from hilum.errors import UsageError
@@ -16,6 +17,12 @@ BYTES = 32
 def derived(secret: bytes, purpose: str) -> bytes:
     """A key of 32 bytes for one purpose: HMAC-SHA256(secret, "hilum " + purpose); no key tells another."""
     return hmac.digest(secret, b"hilum " + purpose.encode(), hashlib.sha256)
+
+
+def content_names(secret: bytes) -> Callable[[bytes], str]:
+    """Received bytes -> what they are known by on record: an HMAC, which nobody without the secret can guess."""
+    key = derived(secret, "content")
+    return lambda data: hmac.digest(key, data, "sha256").hex()
 
 
 def read_secret(file: Path) -> bytes:

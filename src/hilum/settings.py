@@ -13,6 +13,7 @@ import platformdirs
 from hilum.errors import UsageError
 from hilum.quota import cores
 
+PATHS = ("HOME", "MODELS", "DATA", "SECRET_FILE", "IMAGES_URL", "PROGRESS_FILE", "SIGNING_KEY")
 MOST_SERVE_WORKERS = 8  # the one event loop before them has little use for more
 
 
@@ -33,7 +34,7 @@ SETTINGS = (
     Setting("DATA", "../shared/data", "Folder with real images, used by tests and benchmarks only."),
     Setting("THREADS", "0", "Threads for the network on one image. 0: one for each core, at most four."),
     Setting("WORKERS", "0", "Worker processes for folders of images. 0: one for each core."),
-    Setting("MAX_PIXELS", "33554432", "Largest number of pixels of one image that is decoded."),
+    Setting("MAX_PIXELS", "30000000", "Largest number of pixels of one image that is decoded."),
     Setting("MAX_BYTES", "268435456", "Largest file in bytes that is read."),
     Setting("MAX_FRAMES", "512", "Largest number of frames of one file that are read."),
     Setting("DATABASE_URL", "", "Records: sqlite:///FILE or postgresql://…. Empty: HOME/hilum.db."),
@@ -52,7 +53,8 @@ SETTINGS = (
     Setting(
         "PUBLIC_URL",
         "",
-        "Address that browsers use, as https://hilum.example.org; needed behind a proxy and for OpenID Connect.",
+        "Address that browsers use, as https://hilum.example.org, without a path; needed behind a proxy and for OpenID "
+        "Connect.",
     ),
     Setting("SESSION_MINUTES", "30", "Minutes without a request after which a browser is signed out."),
     Setting("SESSION_HOURS", "12", "Hours after which a browser is signed out in any case."),
@@ -124,27 +126,34 @@ class Settings:
     image_url_hosts: tuple[str, ...]
     data_roots: tuple[Path, ...]
 
+    @property
+    def heads(self) -> Path:
+        """Where the checkpoints of the records stand outside the database, so that a cut end is seen."""
+        return self.home / "journal.heads"
+
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings once, at the door.
+    """Read the settings once, at the door; what other processes are told of is named from the root on.
 
     Raises:
         UsageError: a value does not fit its kind; the message names the variable.
     """
     found = os.environ if environment is None else environment
     raw = {s.name: found.get(f"HILUM_{s.name}", s.default) or s.default for s in SETTINGS}
+    for name in PATHS:  # a shell does so for what is typed, but neither systemd nor Compose
+        raw[name] = os.path.expanduser(raw[name])  # noqa: PTH111  Path's own raises for a name that nobody has
     ours = cores()
-    home = Path(raw["HOME"]) if raw["HOME"] else Path(platformdirs.user_data_dir("hilum", appauthor=False))
+    home = Path(raw["HOME"]).absolute() if raw["HOME"] else Path(platformdirs.user_data_dir("hilum", appauthor=False))
     return Settings(
         home=home,
-        models=Path(raw["MODELS"]) if raw["MODELS"] else shipped_models(),
+        models=Path(raw["MODELS"]).absolute() if raw["MODELS"] else shipped_models(),
         data=Path(raw["DATA"]),
         threads=_number("THREADS", raw) or min(ours, 4),
         workers=_number("WORKERS", raw) or ours,
-        max_pixels=_number("MAX_PIXELS", raw),
-        max_bytes=_number("MAX_BYTES", raw),
-        max_frames=_number("MAX_FRAMES", raw),
-        signing_key=Path(raw["SIGNING_KEY"]) if raw["SIGNING_KEY"] else None,
+        max_pixels=_number("MAX_PIXELS", raw, least=1),
+        max_bytes=_number("MAX_BYTES", raw, least=1),
+        max_frames=_number("MAX_FRAMES", raw, least=1),
+        signing_key=_public_key(raw),
         progress_file=Path(raw["PROGRESS_FILE"]) if raw["PROGRESS_FILE"] else None,
         database_url=raw["DATABASE_URL"] or f"sqlite:///{home / 'hilum.db'}",
         images_url=raw["IMAGES_URL"] or str(home / "images"),
@@ -155,7 +164,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         retention_days=_number("RETENTION_DAYS", raw),
         auth=_choice("AUTH", raw, ("off", "on")),
         rate=raw["RATE"],
-        public_url=_address("PUBLIC_URL", raw),
+        public_url=_origin("PUBLIC_URL", raw),
         session_minutes=_number("SESSION_MINUTES", raw) or 30,
         session_hours=_number("SESSION_HOURS", raw) or 12,
         oidc_issuer=_address("OIDC_ISSUER", raw),
@@ -165,12 +174,16 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         oidc_roles=raw["OIDC_ROLES"],
         serve_threads=_number("SERVE_THREADS", raw) or ours,
         serve_workers=_serve_workers(raw, ours),
-        queue=_number("QUEUE", raw),
-        deadline_ms=_number("DEADLINE_MS", raw),
-        upload_bytes=_number("UPLOAD_BYTES", raw),
-        traces_url=raw["TRACES_URL"],
+        queue=_number("QUEUE", raw, least=1),
+        deadline_ms=_number("DEADLINE_MS", raw, least=1),
+        upload_bytes=_number("UPLOAD_BYTES", raw, least=1),
+        traces_url=_collector(raw),
         image_url_hosts=tuple(host.strip().lower() for host in raw["IMAGE_URL_HOSTS"].split(",") if host.strip()),
-        data_roots=tuple(Path(part) for part in raw["DATA_ROOTS"].split(os.pathsep) if part),
+        data_roots=tuple(
+            Path(os.path.expanduser(part))  # noqa: PTH111
+            for part in raw["DATA_ROOTS"].split(os.pathsep)
+            if part
+        ),
     )
 
 
@@ -186,14 +199,29 @@ def shipped_samples() -> Path:
     return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "samples"
 
 
-def _number(name: str, raw: Mapping[str, str]) -> int:
+def _number(name: str, raw: Mapping[str, str], least: int = 0) -> int:
     try:
         value = int(raw[name])
     except ValueError as error:
         raise UsageError(f"HILUM_{name}={raw[name]!r}: a whole number is needed") from error
-    if value < 0:
-        raise UsageError(f"HILUM_{name}={value}: must not be negative")
+    if value < least:
+        wrong = f"must be {least} or more: nothing would be answered" if least else "must not be negative"
+        raise UsageError(f"HILUM_{name}={value}: {wrong}")
     return value
+
+
+def _public_key(raw: Mapping[str, str]) -> Path | None:
+    """Looked at here: else it shows with the first signed package that it is none."""
+    if not raw["SIGNING_KEY"]:
+        return None
+    file = Path(raw["SIGNING_KEY"]).absolute()
+    try:
+        fits = b"-----BEGIN PUBLIC KEY-----" in file.read_bytes()
+    except OSError as error:
+        raise UsageError(f"HILUM_SIGNING_KEY={file}: cannot be read ({error.strerror})") from error
+    if not fits:
+        raise UsageError(f"HILUM_SIGNING_KEY={file}: holds no public key (PEM, -----BEGIN PUBLIC KEY-----)")
+    return file
 
 
 def _serve_workers(raw: Mapping[str, str], ours: int) -> int:
@@ -209,6 +237,22 @@ def _address(name: str, raw: Mapping[str, str]) -> str:
     if value and not (safe and parts.netloc):
         raise UsageError(f"HILUM_{name}={value!r}: an https:// address is needed (http:// on this machine only)")
     return value
+
+
+def _origin(name: str, raw: Mapping[str, str]) -> str:
+    """An address as browsers name it in Host and Origin: no path, and no port that goes without saying."""
+    value = _address(name, raw)
+    parts = urlsplit(value)
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+        raise UsageError(f"HILUM_{name}={value!r}: the server needs a name of its own: write {parts.scheme}://name")
+    return value.removesuffix(":443" if parts.scheme == "https" else ":80")
+
+
+def _collector(raw: Mapping[str, str]) -> str:
+    parts = urlsplit(raw["TRACES_URL"])
+    if raw["TRACES_URL"] and not (parts.scheme in ("http", "https") and parts.hostname):
+        raise UsageError(f"HILUM_TRACES_URL={raw['TRACES_URL']!r}: write for example http://127.0.0.1:4318/v1/traces")
+    return raw["TRACES_URL"]
 
 
 def _choice(name: str, raw: Mapping[str, str], choices: tuple[str, ...]) -> str:

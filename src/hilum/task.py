@@ -24,6 +24,7 @@ SELECT_BY = (
     "auroc",
     "auprc",
 )
+GEOMETRIES = ("whole", "central", "foreground")
 Made = TypeVar("Made")
 _NUMBER = re.compile(r"([+-]?\d+)(?:\.0*)?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
@@ -172,9 +173,10 @@ def parse_task(text: str) -> Task:
     labels = tuple(_label(entry) for entry in raw.pop("labels"))
     points = tuple(_made(OperatingRule, entry) for entry in raw.pop("operating_points", [{"name": "balanced"}]))
     codes = {name: _made(Code, entry) for name, entry in raw.pop("codes", {}).items()}
-    lists: dict[str, Any] = {key: tuple(raw.pop(key)) for key in _LISTS if key in raw}
+    lists: dict[str, Any] = {key: _list(key, raw.pop(key)) for key in _LISTS if key in raw}
     task = Task(labels=labels, operating_points=points, codes=codes, **lists, **raw)
-    _check(task)
+    for check in (_check, _check_view, _check_points):
+        check(task)
     return task
 
 
@@ -184,10 +186,15 @@ _LISTS = ("modalities", "body_parts", "patient_patterns", "prevalences")
 def _label(entry: dict[str, Any]) -> Label:
     _known(entry, Label, "a label")
     code = entry.pop("code", None)
-    synonyms = tuple(str(word) for word in entry.pop("synonyms", ()))
-    if not isinstance(entry.get("negative", False), bool):
-        raise TypeError(f"negative = {entry['negative']!r}: write true or false")
+    synonyms = tuple(str(word) for word in _list("synonyms", entry.pop("synonyms", [])))
+    _check_yes_or_no("negative", entry.get("negative", False))
     return Label(**entry, synonyms=synonyms, code=_made(Code, code) if code else None)
+
+
+def _list(name: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list):  # a string would be taken for a list of its letters
+        raise TypeError(f"{name} = {value!r}: write a list, with [ and ]")
+    return tuple(value)
 
 
 def _made(kind: Callable[..., Made], entry: dict[str, Any]) -> Made:
@@ -223,8 +230,40 @@ def _check(task: Task) -> None:
             raise ValueError(f"patient pattern {pattern!r} is no regular expression: {error}") from None
         if "patient" not in groups:
             raise ValueError(f"patient pattern {pattern!r} needs a group named 'patient'")
+
+
+def _check_view(task: Task) -> None:
+    if task.geometry not in GEOMETRIES:
+        raise ValueError(f"geometry must be one of {', '.join(GEOMETRIES)}, not {task.geometry!r}")
+    _check_yes_or_no("flip_horizontal", task.flip_horizontal)
+    _check_yes_or_no("flip_vertical", task.flip_vertical)
+
+
+def _check_points(task: Task) -> None:
     if "balanced" not in {rule.name for rule in task.operating_points}:
         raise ValueError("operating_points must hold one named 'balanced'")
+    for prevalence in task.prevalences:
+        _check_share("prevalences", prevalence)
+    for rule in task.operating_points:
+        _check_rule(rule)
+
+
+def _check_rule(rule: OperatingRule) -> None:
+    if rule.sensitivity is not None and rule.specificity is not None:
+        raise ValueError(f"operating point '{rule.name}': give a sensitivity or a specificity, not both")
+    for target in (rule.sensitivity, rule.specificity):
+        if target is not None:
+            _check_share(f"operating point '{rule.name}'", target)
+
+
+def _check_share(what: str, value: Any) -> None:
+    if not (isinstance(value, float) and 0 < value < 1):
+        raise ValueError(f"{what}: {value!r} must be a number between 0 and 1, such as 0.95")
+
+
+def _check_yes_or_no(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} = {value!r}: write true or false")
 
 
 def _reason(error: Exception) -> str:

@@ -61,3 +61,8 @@ def test_the_local_caller_may_everything_and_others_hear_what_is_missing() -> No
     narrow = type(LOCAL)("k", "k", frozenset({"reader"}), "key", frozenset({"predict"}))
     with pytest.raises(NotAllowed, match="say whether an answer is right"):
         narrow.must("feedback")
+    narrow.must("predict")
+
+
+def test_scopes_are_what_was_asked_for_each_once() -> None:
+    assert scopes_of(("read", "predict", "read")) == {"predict", "read"}

@@ -127,3 +127,31 @@ def test_a_verified_key_costs_microseconds(house: House) -> None:
             known(token)
         best = min(best, (time.process_time() - start) / 500)
     assert best < 20e-6
+
+
+def test_a_key_lasts_as_many_days_as_asked_for_and_is_listed_as_it_was_made(house: House) -> None:
+    user = house.access.users.add("eve", "reader", LOCAL)
+    brief, _ = house.access.keys.add(user.id, " brief ", ("read", "predict"), 1, LOCAL)
+    house.clock.seconds += 1
+    long, _ = house.access.keys.add(user.id, "x" * 100, ("predict",), 3650, LOCAL)
+    assert (brief.ends - brief.created, long.ends - long.created) == (86_400, 3650 * 86_400)
+    assert (brief.name, brief.scopes, brief.used, brief.revoked) == ("brief", ("predict", "read"), None, False)
+    assert house.access.keys.all() == house.access.keys.all(user.id) == (long, brief)
+    for name, days, said in (("a", 0, "1 to 3650 days"), ("a", 3651, "1 to 3650"), ("", 1, "1 to 100 characters"),
+                             ("x" * 101, 1, "1 to 100")):  # fmt: skip
+        with pytest.raises(UsageError, match=said):
+            house.access.keys.add(user.id, name, ("predict",), days, LOCAL)
+    with pytest.raises(NotFound, match="no such user"):
+        house.access.keys.add("nobody", "a", ("predict",), 1, LOCAL)
+
+
+def test_when_a_key_was_used_is_written_once_an_hour(house: House) -> None:
+    user = house.access.users.add("eve", "reader", LOCAL)
+    _, token = house.access.keys.add(user.id, "a", ("predict",), 30, LOCAL)
+    seen, began = [], house.clock.seconds
+    for _ in range(4):
+        house.access.ground.recent.clear()  # as after five seconds
+        house.access.keys.check(token)
+        seen.append(house.access.keys.all()[0].used)
+        house.clock.seconds += 1801
+    assert seen == [began, began, began + 3602, began + 3602]

@@ -76,3 +76,59 @@ def test_an_invitation_is_no_first_link_and_ends_with_its_user(house: House) -> 
         house.access.links.accept(link, WORD)
     with pytest.raises(NotFound):
         house.access.links.invite("nobody", LOCAL)
+
+
+def test_a_link_works_until_its_last_second_and_that_one_was_made_is_told_without_it(house: House) -> None:
+    first = str(house.access.links.first())
+    house.clock.seconds += 24 * 3600 - 1
+    ada = house.access.links.begin(first, "ada", WORD)
+    bob = house.access.users.add("bob", "reader", ada.caller())
+    invited = house.access.links.invite(bob.id, ada.caller())
+    told = house.deeds[-1]
+    assert (told.body(), told.caller) == ({"act": "link_made", "about": bob.id}, ada.id)
+    assert invited not in repr(told)
+    house.clock.seconds += 72 * 3600 - 1
+    assert house.access.links.accept(invited, WORD).has_password
+
+
+def test_a_first_link_that_nobody_used_makes_no_second_administrator(house: House) -> None:
+    token = str(house.access.links.first())
+    house.access.users.add("ada", "admin", LOCAL)
+    with pytest.raises(NotSignedIn):
+        house.access.links.begin(token, "eve", WORD)
+    assert [user.name for user in house.access.users.all()] == ["ada"]
+
+
+@pytest.mark.parametrize("change", ["disable", "password", "role"])
+def test_a_link_ends_with_whatever_is_changed_about_its_user(house: House, change: str) -> None:
+    users, user = house.access.users, house.access.users.add("bob", "reader", LOCAL)
+    link = house.access.links.invite(user.id, LOCAL)
+    if change == "disable":
+        users.disable(user.id, LOCAL)
+        users.enable(user.id, LOCAL)
+    elif change == "password":
+        users.set_password(user.id, WORD, LOCAL)
+    else:
+        users.set_role(user.id, "admin", LOCAL)
+    with pytest.raises(NotSignedIn):
+        house.access.links.accept(link, "some other password")
+
+
+def test_who_chooses_a_password_by_a_link_ends_the_sessions_that_there_are(house: House) -> None:
+    sessions, user = house.access.sessions, house.access.users.add("bob", "reader", LOCAL)
+    token = sessions.start(user, "session").token
+    link = house.access.links.invite(user.id, LOCAL)
+    assert sessions.check(token) == sessions.known(token)
+    house.access.links.accept(link, WORD)
+    assert sessions.known(token) is None
+    with pytest.raises(NotSignedIn):
+        sessions.check(token)
+
+
+def test_an_invited_users_password_is_more_than_the_name_too(house: House) -> None:
+    user = house.access.users.add("ada.lovelace", "reader", LOCAL)
+    link = house.access.links.invite(user.id, LOCAL)
+    with pytest.raises(UsageError, match="hardly more than the name"):
+        house.access.links.accept(link, "Ada.Lovelace1")
+    assert not house.access.users.find(user.id).has_password
+    assert house.access.links.accept(link, WORD).id == user.id  # the link stayed

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from hilum.access.caller import LOCAL
-from hilum.errors import NotSignedIn
+from hilum.access.keys import DAY
+from hilum.access.tables import Database, sessions
+from hilum.errors import NotSignedIn, TooManyAttempts
 from tests.access.conftest import House
 from tests.access.test_users import WORD
 
@@ -20,6 +27,7 @@ def test_signing_in_gives_a_session_and_rotates_the_old_one(signed: House) -> No
     first = signed.access.sign_in("Ada", WORD, "1.2.3.4")
     assert signed.access.sessions.check(first.token) == first.caller
     second = signed.access.sign_in("ada", WORD, "1.2.3.4", first.token)
+    assert signed.access.sessions.known(first.token) is None
     assert (first.token, first.csrf) != (second.token, second.csrf)
     with pytest.raises(NotSignedIn):
         signed.access.sessions.check(first.token)
@@ -85,3 +93,80 @@ def test_a_revocation_between_read_and_remembering_is_not_lost(signed: House) ->
     signed.access.sessions.end(session.token)
     recent.put(b"digest", session.caller, 60.0, turn)
     assert recent.get(b"digest") is None
+
+
+def test_what_a_page_must_send_along_is_of_its_own_session_and_told_by_it_alone(signed: House) -> None:
+    one, two = (signed.access.sign_in("ada", WORD, "1.2.3.4") for _ in range(2))
+    assert one.csrf == signed.access.sessions.csrf(one.token) != two.csrf
+    assert len(bytes.fromhex(one.csrf)) == 32
+    assert signed.access.sessions.check(one.token) == signed.access.sessions.check(two.token)  # both live
+
+
+def test_what_has_ended_goes_with_the_next_one_that_signs_in(signed: House) -> None:
+    for wait in (0, 1801, 1):
+        signed.clock.seconds += wait
+        last = signed.access.sessions.start(signed.access.users.find("ada"), "session")
+    with signed.access.ground.database.reading() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(sessions)) == 2
+    assert signed.access.sessions.check(last.token)
+
+
+def test_who_took_a_session_cannot_guess_its_password_either(signed: House) -> None:
+    caller, throttle = signed.access.users.find("ada").caller(), signed.access.throttle
+    for _ in range(4):
+        throttle.knock("ada", "6.6.6.6")
+    with pytest.raises(NotSignedIn, match="old password"):
+        signed.access.change_password(caller, "wrong wrong wrong", "another good one", "6.6.6.6")
+    with pytest.raises(TooManyAttempts):
+        signed.access.change_password(caller, WORD, "another good one", "6.6.6.6")
+    signed.clock.seconds += 1
+    signed.access.change_password(caller, WORD, "another good one", "6.6.6.6")
+    for _ in range(5):  # the count has begun anew
+        throttle.knock("ada", "6.6.6.6")
+
+
+def tokens(house: House) -> tuple[str, str]:
+    """Of a session and a key of one user, none of them looked at so far."""
+    user = house.access.users.add("ben", "reader", LOCAL)
+    return house.access.sessions.start(user, "session").token, house.access.keys.add(
+        user.id, "k", ("predict",), 1, LOCAL
+    )[1]
+
+
+@pytest.mark.parametrize("kind", ["session", "key"])
+def test_a_revocation_in_the_moment_of_verifying_is_not_lost(
+    house: House, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, key = tokens(house)
+    reading = Database.reading
+
+    @contextmanager
+    def overtaken(self: Database) -> Iterator[Connection]:
+        with reading(self) as connection:
+            yield connection
+        house.access.ground.recent.clear()  # as whoever revokes does, here before the answer is remembered
+
+    monkeypatch.setattr(Database, "reading", overtaken)
+    door, token = (house.access.sessions, session) if kind == "session" else (house.access.keys, key)
+    door.check(token)
+    assert door.known(token) is None
+
+
+def test_nothing_is_remembered_past_its_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    session, key = tokens(house)
+    recent, now = house.access.ground.recent, 0.0
+    monkeypatch.setattr(recent, "_clock", lambda: now)
+    for door, token, whole in ((house.access.sessions, session, 43_200.0), (house.access.keys, key, DAY)):
+        began = house.clock.seconds
+        if whole < DAY:
+            for _ in range(25):  # busy, so that it does not idle
+                house.clock.seconds += 1700
+                door.check(token)
+        house.clock.seconds = began + whole - 2
+        recent.clear()
+        door.check(token)
+        now += 1.9
+        assert door.known(token)
+        now += 0.2
+        assert door.known(token) is None
+        house.clock.seconds = began

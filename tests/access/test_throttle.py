@@ -93,3 +93,19 @@ def test_a_clock_that_is_set_back_locks_nobody_out(ada: House) -> None:
     assert guess(ada) == "no"
     ada.clock.seconds -= 86_400
     assert guess(ada, word=WORD) == "in"
+
+
+def test_who_signs_in_rightly_does_not_use_up_the_tries_of_an_address(house: House) -> None:
+    """As many do from one hospital; the wrong tries of others from there still count."""
+    throttle = house.access.throttle
+    for number in range(31):
+        throttle.knock(f"user{number}", "1.1.1.1")
+        throttle.open(f"user{number}", "1.1.1.1")
+    for number in range(30):
+        throttle.knock(f"wrong{number}", "1.1.1.1")
+        if number == 15:
+            throttle.knock("ada", "1.1.1.1")
+            throttle.open("ada", "1.1.1.1")
+    with pytest.raises(TooManyAttempts) as told:
+        throttle.knock("ada", "1.1.1.1")
+    assert told.value.seconds == 1

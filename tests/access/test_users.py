@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from hilum.access import passwords
 from hilum.access.caller import LOCAL
 from hilum.access.passwords import check_new, fits, hashed
 from hilum.errors import NotFound, NotSignedIn, UsageError
@@ -100,3 +103,44 @@ def test_no_password_token_or_name_of_a_failed_try_is_on_the_disk(house: House) 
     for secret in (WORD, session.token, session.csrf, key, key.split("_", 2)[2], link, "hunter2", "203.0.113.77"):
         assert secret not in stored
         assert secret.encode().hex().upper() not in stored
+
+
+def test_a_role_that_there_is_none_of_is_given_to_nobody(house: House) -> None:
+    with pytest.raises(UsageError, match="no role 'root'"):
+        house.access.users.add("eve", "root", LOCAL)
+    assert house.access.users.all() == ()
+    house.access.users.add("eve", "reader", LOCAL)
+    with pytest.raises(UsageError, match="no role 'root'"):
+        house.access.users.set_role("eve", "root", LOCAL)
+    assert house.access.users.find("eve").role == "reader"
+
+
+@pytest.mark.parametrize("word", ["abcde" + "a" * 7, "abcde" + "a" * 251, "ada.lovelace" + "123456"])
+def test_a_password_at_the_edge_of_the_rules_is_taken_and_fits(word: str) -> None:
+    check_new(word, "ada.lovelace")
+    assert fits(word, hashed(word))
+
+
+@pytest.mark.parametrize("word", ["abcde" + "a" * 6, "abcde" + "a" * 252, "abcd" + "a" * 8, "ada.lovelace12345"])
+def test_a_password_beyond_the_edge_is_not(word: str) -> None:
+    with pytest.raises(UsageError, match="the password"):
+        check_new(word, "ada.lovelace")
+
+
+def test_a_name_that_there_is_none_of_costs_a_hash_too_and_never_many_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the time of the answer tells which names there are, and a crowd at the door takes all memory."""
+    inside, most, count = threading.Semaphore(passwords.AT_ONCE), [0], [0]
+
+    class Slow:
+        def verify(self, stored: str, _password: str) -> bool:
+            most[0] += not inside.acquire(blocking=False)
+            count[0] += bool(stored)
+            threading.Event().wait(0.02)
+            inside.release()
+            return True
+
+    monkeypatch.setattr(passwords, "_HASHER", Slow())
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(lambda _: fits(WORD, ""), range(16)))
+    assert (count, most) == ([16], [0])
+    assert passwords.AT_ONCE * 46 <= 128  # MiB

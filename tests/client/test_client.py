@@ -212,6 +212,18 @@ def test_a_lost_answer_is_asked_for_again_and_stands_once_on_record(server: Runn
     assert len({key for key in flaky.keys if key}) == 1
 
 
+def test_a_lost_answer_to_evaluate_is_asked_for_again_and_measured_once(server: Running, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
+        for kind in ("normal", "pneumonia"):
+            archive.write(sample("pneumonia-cxr").with_name(f"{kind}-1.png"), f"{kind}/1.png")
+    flaky = Flaky([])
+    with hilum.Client(f"http://127.0.0.1:{server.port}", transport=flaky) as client:
+        before = len(client.get("/works")["works"])
+        flaky.failures = [None]
+        assert client.evaluate(tmp_path / "films.zip", "pneumonia-cxr")["n"] == 2
+        assert len(client.get("/works")["works"]) == before + 1
+
+
 def test_a_lost_feedback_is_not_said_twice(server: Running) -> None:
     flaky = Flaky([])
     with hilum.Client(f"http://127.0.0.1:{server.port}", transport=flaky) as client:
@@ -284,6 +296,27 @@ def test_a_batch_is_handed_over_and_fetched_later(client: hilum.Client) -> None:
         client.job(job)
 
 
+def test_a_batch_bears_the_names_of_its_files(client: hilum.Client, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("film.png", "a/film.png"):
+        (tmp_path / name).write_bytes(XRAY.read_bytes())
+    assert [one.file for one in client.wait(client.submit(tmp_path))] == ["a/film.png", "film.png"]
+    alike = [tmp_path / "film.png", tmp_path / "a" / "film.png"]
+    assert [one.file for one in client.wait(client.submit(alike))] == ["0/film.png", "1/film.png"]
+
+
+def test_what_is_no_json_comes_as_bytes(client: hilum.Client) -> None:
+    assert client.get("/livez") == b"ok"
+    assert client.get("/metrics").startswith(b"# HELP")
+    assert client.get("/samples/pneumonia-cxr/normal-1.png").startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "hilum.example.org", "ftp://127.0.0.1"])
+def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
+    with pytest.raises(UsageError, match="is no address of a server: write for example http://"):
+        hilum.Client(url)
+
+
 def test_a_model_is_measured_on_a_zip(client: hilum.Client, tmp_path: Path) -> None:
     import zipfile
 
@@ -306,3 +339,58 @@ def test_a_zip_is_no_refused_image(client: hilum.Client, tmp_path: Path) -> None
         packed.write(BRAIN, "b.png")
     with pytest.raises(UsageError, match="submit"):
         client.predict(path)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        httpx.Response(200, html="<p>Something else lives here</p>"),
+        httpx.Response(200, json={"other": 1}),
+        httpx.Response(200, json=[1]),
+        httpx.Response(200, content=b"{oops", headers={"Content-Type": "application/json"}),
+    ],
+)
+def test_a_server_of_another_kind_is_an_error_of_the_house(said: httpx.Response) -> None:
+    with hilum.Client("http://other", transport=httpx.MockTransport(lambda _: said)) as client:
+        for ask in (client.models, client.tasks, lambda: client.predict(b"image"), lambda: client.job("a")):
+            with pytest.raises(HilumError, match="is the address right"):
+                ask()
+
+
+def test_an_answer_that_cannot_be_unpacked_is_an_error_of_the_house() -> None:
+    def told(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip"))
+
+    async def talk() -> None:
+        async with hilum.AsyncClient("http://other", transport=httpx.MockTransport(told)) as client:
+            await client.models()
+
+    with hilum.Client("http://other", transport=httpx.MockTransport(told)) as client:
+        for ask in (client.models, lambda: asyncio.run(talk())):
+            with pytest.raises(HilumError, match="is the address right"):
+                ask()
+
+
+def test_a_redirect_says_where_to() -> None:
+    moved = httpx.Response(301, headers={"Location": "https://hilum.example.org/models"})
+    with (
+        hilum.Client("http://old", transport=httpx.MockTransport(lambda _: moved)) as client,
+        pytest.raises(HilumError, match=r"sends on to https://hilum\.example\.org/models: use the address"),
+    ):
+        client.models()
+
+
+def test_a_key_out_of_a_file_is_taken_without_its_line_end() -> None:
+    shown = []
+
+    def told(request: httpx.Request) -> httpx.Response:
+        shown.append(request.headers.get("authorization"))
+        return httpx.Response(200, json={})
+
+    for key in ("hilum_a", "hilum_a\n", " hilum_a\r\n", "", "\n"):
+        with hilum.Client("http://x", key=key, transport=httpx.MockTransport(told)) as client:
+            client.get("/x")
+    assert shown == ["Bearer hilum_a"] * 3 + [None] * 2
+    for key in ("hilum_\xfc", "hilum_a\nb"):
+        with pytest.raises(UsageError, match="no key has"):
+            hilum.Client("http://x", key=key)

@@ -83,7 +83,7 @@ def made_audit(rows: Sequence[Row], near: Sequence[tuple[int, int]] = (), broken
         stray=(),
         statistics=None,
         shortcuts={},
-        baseline=Baseline(None, None, 0, 0, ""),
+        baseline=Baseline(None, None, 0, 0, "", np.full(len(rows), np.nan)),
         fingerprints=Fingerprints.of(()),
         notes=(),
     )

@@ -51,6 +51,16 @@ def test_an_archive_is_the_data_set_of_its_folder(tmp_path, suffix):
     assert again.data(again.cases[1]) == dataset.data(dataset.cases[1])
 
 
+def test_a_zip_with_backslashes_has_folders_too(tmp_path):
+    path = packed(
+        tmp_path, ".zip", {"set\\test\\": b"", **{name.replace("/", "\\"): data for name, data in FILES.items()}}
+    )
+    dataset = opened(tmp_path, path)
+    assert [case.id for case in dataset.cases] == [f"{path}#{name}" for name in sorted(FILES)]
+    assert [case.raw_label for case in dataset.cases] == ["a", "a", "b"]
+    assert dataset.images(dataset.cases[0])[0].pixels.shape == (8, 8)
+
+
 def _hashes(dataset):
     return dataset.digest
 

@@ -218,3 +218,16 @@ def test_a_set_of_one_class_or_of_broken_files_only_is_still_audited(tmp_path: P
         assert found.verdict == "clean"
         assert write_audit_report(found, dataset, tmp_path / f"report-{name}").is_file()
     assert found.to_json()["baseline"] == {"nearest_neighbour": None, "without_copies": None}
+
+
+def test_many_exact_copies_on_both_sides_are_not_all_paired(tmp_path: Path) -> None:
+    """As blank slices are: a thousand on each side would be a million pairs."""
+    sides = []
+    for name in ("ours", "theirs"):
+        (tmp_path / name / "a").mkdir(parents=True)
+        for i in range(20):
+            Picture.fromarray(picture(1)).save(tmp_path / name / "a" / f"{i}.png")
+        sides.append(open_source(str(tmp_path / name)))
+    found = audit(sides[0], against=sides[1])
+    foreign = [pair for pair in found.pairs if pair.b is None]
+    assert [(pair.a, pair.kind) for pair in foreign] == [(i, "exact") for i in range(20)]

@@ -57,6 +57,30 @@ def test_a_real_difference_is_seen_with_and_without_copies() -> None:
     assert (found.with_copies, found.without_copies) == (1.0, 1.0)
 
 
+def test_it_is_told_of_the_very_images_that_are_measured() -> None:
+    """The first half says the side that is bright and the second half chance: they are not one accuracy."""
+    thumbnails, labels, groups = doubled()
+    labels[:100] = np.arange(100) // 2 % 2
+    shown = (thumbnails // 4).copy()
+    shown[:100][labels[:100] == 0, :, :16] += 150
+    shown[:100][labels[:100] == 1, :, 16:] += 150
+    found = baseline(shown, labels, groups, digests(200), NONE)
+    half = np.arange(100)
+    assert found.of(half) == 1.0
+    assert found.of(np.arange(200)) == found.without_copies
+    assert found.without_copies is not None
+    assert found.without_copies < 0.9
+
+
+def test_images_that_were_not_asked_about_have_no_baseline() -> None:
+    """Ten of a hundred asked say nothing of the hundred; ten of ten do."""
+    thumbnails, labels, groups = doubled()
+    tests = np.arange(200) >= 190
+    found = baseline(thumbnails, labels, groups, digests(200), tests)
+    assert found.of(np.arange(100, 200)) is None
+    assert found.of(np.flatnonzero(tests)) == found.without_copies is not None
+
+
 def test_samples_and_folds_come_of_the_content_and_not_of_the_order() -> None:
     """Reversed, the same images are taken and the same ones share a fold."""
     names = digests(100)
@@ -82,5 +106,4 @@ def test_statistics_describe_each_class() -> None:
     assert dark.brightness.median == pytest.approx(0.2)
     assert dark.histogram[12] == pytest.approx(1.0)
     assert bright.histogram[-1] == pytest.approx(1.0)
-    assert found.imbalance == 3.0
     assert statistics([], np.zeros(0, int), np.zeros(0, int), ("a",)) is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hilum.data.copies import Copy, find_copies, group_copies
+from hilum.data.copies import Copy, find_copies
 from hilum.data.fingerprint import Fingerprints, fingerprint
 from hilum.errors import PackageDamaged
 from hilum.image.image import Image, Metadata
@@ -122,12 +122,6 @@ def test_equal_digests_are_exact_copies_and_share_their_near_ones() -> None:
 def test_a_large_group_of_exact_copies_is_tied_to_its_first() -> None:
     pairs = find_copies(Fingerprints.of([fingerprint(as_image(picture(0)))] * 40), ["same"] * 40)
     assert [(c.a, c.b) for c in pairs] == [(0, n) for n in range(1, 40)]
-
-
-def test_groups_tie_what_is_tied_through_others() -> None:
-    copies = (Copy(0, 3, "exact", 1.0), Copy(3, 4, "near", 0.95), Copy(1, 2, "near", 0.91))
-    assert group_copies(6, copies).tolist() == [0, 1, 1, 0, 0, 2]
-    assert group_copies(6, copies, threshold=0.93).tolist() == [0, 1, 2, 0, 0, 3]
 
 
 def test_the_same_input_gives_the_same_pairs() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
 
+from hilum.data.audit import audit
+from hilum.data.audit_report import write_audit_report
 from hilum.data.export import Wanted, export
 from hilum.data.source import open_source
 from hilum.errors import DataError, UnreadableImage, UnreadableSource, UsageError
@@ -79,6 +82,28 @@ def test_names_that_meet_are_numbered(tmp_path):
     export(dataset, tmp_path / "out2")
     made = sorted(str(p.relative_to(tmp_path / "out2")) for p in (tmp_path / "out2").rglob("*.png"))
     assert made == ["c/1-2.png", "c/1.png", "d/1.png"]
+
+
+def test_a_long_name_is_cut_before_its_suffix(tmp_path):
+    long = "n" * 130
+    dataset = open_source(str(lay(tmp_path / "in", pictures(f"a/{long}1.png", f"a/{long}2.PNG", "b/1.png"))))
+    export(dataset, tmp_path / "out")
+    assert sorted(p.name for p in (tmp_path / "out/a").iterdir()) == [f"{long[:120]}-2.PNG", f"{long[:120]}.png"]
+    assert len(reopened(tmp_path, tmp_path / "out")) == 3
+
+
+@pytest.mark.parametrize("out", ["out", "out.npz"])
+def test_names_that_are_no_utf8_or_break_lines_survive(tmp_path, out):
+    files = pictures("ill/1.png", "well\u2028 or so/1.png", "well\u2028 or so/a\x85b.png")
+    folder = lay(tmp_path / "in", files | {os.fsdecode(b"ill/M\xfcller.png"): png(9)})
+    dataset = open_source(str(folder))
+    assert [case.id for case in dataset.cases[:2]] == [f"{folder}/ill/1.png", f"{folder}/ill/M\\udcfcller.png"]
+    written = export(dataset, tmp_path / out)
+    again = reopened(tmp_path, tmp_path / out)
+    assert (written.images, again.digest) == (4, written.digest)
+    assert again.counts == dataset.counts
+    assert len(dataset.digest) == 64
+    write_audit_report(audit(dataset), dataset, tmp_path / "report")
 
 
 def test_it_never_writes_over_anything(tmp_path):

@@ -63,6 +63,26 @@ def test_usual_forms_of_labels(tmp_path, labels, words):
     assert [case.raw_label for case in opened(tmp_path, images=GREY, labels=labels).cases] == list(words)
 
 
+@pytest.mark.parametrize("groups", [[7.0, np.nan, np.nan, 7.0, np.nan, 8.0], ["7", "NaN", "", "7", "unknown", "8"]])
+def test_images_of_nobody_known_are_not_one_patient(tmp_path, groups):
+    """As in a table: else all of them would lie in one part of a split."""
+    patients = [case.patient for case in opened(tmp_path, images=GREY, labels=list("ababab"), groups=groups).cases]
+    assert [patient is None for patient in patients] == [False, True, True, False, True, False]
+    assert patients[0] == patients[3] != patients[5]
+
+
+@pytest.mark.parametrize("name", ["groups", "patients", "patient_id", "patient_ids", "subject_ids"])
+def test_usual_names_of_groups(tmp_path, name):
+    patients = [case.patient for case in opened(tmp_path, images=GREY, labels=list("ababab"), **{name: [1] * 6}).cases]
+    assert len(set(patients) - {None}) == 1
+
+
+@pytest.mark.parametrize("name", ["image_ids", "image_names"])
+def test_the_names_of_the_images_are_no_images(tmp_path, name):
+    dataset = opened(tmp_path, images=GREY, labels=list("ababab"), **{name: list("123456")})
+    assert [case.path for case in dataset.cases] == list("012345")
+
+
 def test_numbers_take_the_names_the_file_gives_them(tmp_path):
     dataset = opened(tmp_path, images=GREY, labels=[0, 1, 1, 0, 0, 0], classes=["well", "ill"])
     assert dataset.classes == ("well", "ill")

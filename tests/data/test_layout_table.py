@@ -178,6 +178,13 @@ def test_spreadsheets_that_say_their_delimiter_and_letters_of_two_parts(tmp_path
     assert labels(dataset) == {"b.png": "0", f"{parted}.png": "1"}
 
 
+@pytest.mark.parametrize("head", ['image;label;"age, sex, site, scanner"', "\r\nimage;label;notes"])
+def test_the_delimiter_is_that_between_the_names_of_the_columns(tmp_path, head):
+    """Neither commas inside a quoted name nor an empty line above the names are taken for it."""
+    dataset = opened(tmp_path, f'{head}\na;1;"x, y"\nb;0;"z"\n', "images/a.png", "images/b.png")
+    assert labels(dataset) == {"images/a.png": "1", "images/b.png": "0"}
+
+
 def test_nan_in_a_column_of_patients_is_nobody(tmp_path):
     dataset = opened(tmp_path, "image,label,patient\na,0,nan\nb,1,N/A\nc,1,7\n", "a.png", "b.png", "c.png")
     assert [case.patient is None for case in dataset.cases] == [True, True, False]

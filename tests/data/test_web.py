@@ -11,7 +11,7 @@ import pytest
 from hilum.data.export import export
 from hilum.data.source import open_source
 from hilum.errors import UnreadableImage, UnreadableSource, UsageError
-from tests.data.made import lay, npz, pictures, png
+from tests.data.made import dicom, lay, npz, pictures, png
 from tests.data.servers import Site, make_certificate, serving
 from tests.data.test_archive import packed
 
@@ -95,6 +95,26 @@ def test_a_manifest_lists_files_beside_it_and_each_is_held_to_its_hash(tmp_path,
     other = open_source(f"{site.address}/deep/manifest.jsonl", cache=tmp_path / "fresh")
     with pytest.raises(UnreadableImage, match="is not the file of the manifest"):
         other.images(other.cases[1])
+
+
+def test_a_wrong_answer_is_not_kept_for_the_file_of_a_manifest(tmp_path, site):
+    line = json.dumps({"path": "1.png", "label": "a", "sha256": sha256(png(1)).hexdigest()})
+    site.files |= {"/m.jsonl": line.encode(), "/1.png": b"<html>sign in first</html>"}
+    dataset = opened(tmp_path, f"{site.address}/m.jsonl")
+    with pytest.raises(UnreadableImage, match="is not the file of the manifest"):
+        dataset.images(dataset.cases[0])
+    site.files["/1.png"] = png(1)
+    assert dataset.images(dataset.cases[0])[0].pixels.shape == (8, 8)
+
+
+def test_a_file_that_is_not_there_does_not_close_the_manifest_to_the_others(tmp_path, site):
+    scans = {f"/{name}.dcm": dicom(name, f"1.{i}") for i, name in enumerate(("A", "B"))}
+    rows = [f"{path[1:]},a,{sha256(data).hexdigest()}" for path, data in scans.items()]
+    site.files |= {"/m.csv": "\n".join(["file,label,sha256", *rows]).encode(), "/A.dcm": scans["/A.dcm"]}
+    dataset = opened(tmp_path, f"{site.address}/m.csv")
+    assert [case.patient is None for case in dataset.cases] == [False, True]
+    with pytest.raises(UnreadableImage, match="404"):
+        dataset.images(dataset.cases[1])
 
 
 def test_a_manifest_can_be_a_table(tmp_path, site):

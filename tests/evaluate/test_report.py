@@ -203,7 +203,20 @@ def test_notable_errors_are_the_most_confident_ones() -> None:
     """Only wrong answers, surest first, refused ones not among them."""
     rows = made_rows()
     found = notable(rows, 10)
-    sure = rows.probabilities[list(found)].max(axis=1)
+    sure = rows.probabilities[list(found), rows.predicted[list(found)]]
     assert (np.diff(sure) <= 0).all()
     assert (rows.predicted[list(found)] != rows.labels[list(found)]).all()
     assert not rows.refused[list(found)].any()
+
+
+def test_errors_at_a_low_threshold_are_sorted_by_the_probability_that_stands_beside_them() -> None:
+    """Called diseased at 45% is a surer alarm than at 23%, though "healthy" was the surer class of the second."""
+    stated = np.array([0.23, 0.45, 0.32])
+    rows = Rows(
+        ids=("a", "b", "c"),
+        labels=np.zeros(3, dtype=int),
+        groups=np.arange(3),
+        probabilities=np.stack([1 - stated, stated], axis=1),
+        predicted=np.ones(3, dtype=int),
+    )
+    assert notable(rows, 2) == (1, 2)

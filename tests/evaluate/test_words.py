@@ -29,11 +29,25 @@ def test_every_figure_is_defined_in_the_documentation(task) -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "written"), [(0.954, "95.4%"), (1.0, "100.0%"), (0.0, "0.0%"), (0.9997, "99.970%"), (float("nan"), "–")]
+    ("share", "written"),
+    [
+        (0.954, "95.4%"),
+        (1.0, "100.0%"),
+        (0.0, "0.0%"),
+        (0.9997, "99.970%"),
+        (0.9999999, "99.999%"),
+        (1e-9, "0.001%"),
+        (float("nan"), "–"),
+    ],
 )
 def test_a_share_is_never_rounded_to_certainty(share: float, written: str) -> None:
     """99.97% is not written as 100%."""
     assert words.percent(share) == written
+
+
+def test_a_share_in_whole_percent_is_not_rounded_to_certainty_either() -> None:
+    """What a refused image is more unusual than: not "100.00% of known images"."""
+    assert words.percent(0.9999999, 0) == "99.99%"
 
 
 def test_figures_are_written_as_their_kind() -> None:

@@ -10,7 +10,6 @@ from hilum import bootstrap
 from hilum.flows.answer import Ask, Clerk, Places
 from hilum.flows.here import Here
 from hilum.flows.predict import Options
-from hilum.interfaces.cli.opened import HEAD
 from hilum.monitor.meters import Meters
 from hilum.records.store import open_records
 from hilum.secret import read_secret
@@ -30,7 +29,7 @@ def settings_for(home: Path, **others: str) -> Settings:
 def clerk(settings: Settings):
     """Who answers and records; the caller asks through `ask`."""
     secret = read_secret(settings.secret_file)
-    records = open_records(settings.database_url, secret, settings.home / HEAD)
+    records = open_records(settings.database_url, secret, settings.heads)
     images = open_images(settings.images_url, secret)
     places = Places(records, images, open_cache("", 1 << 20), Meters(), secret, lambda data: data)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hilum import bootstrap
-from hilum.errors import InputError
+from hilum.errors import InputError, UsageError
 from hilum.flows.answer import Ask
 from hilum.flows.here import Here
 from hilum.flows.predict import Desk, File, Readable
@@ -21,19 +21,23 @@ from tests.flows.recorded import FILMS, clerk, settings_for
 class Stumbling(Here):
     """Falls over whatever is called "bad", and takes along what it is asked together with it."""
 
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
     def find(self, files: Sequence[File], desk: Desk, readable: Readable) -> list[Found | InputError]:
         found = super().find(files, desk, readable)
         if any(file.name == "bad" for file in files):
-            raise ZeroDivisionError("bad")
+            raise self._error
         return found
 
 
-def test_a_file_that_nobody_foresaw_fails_alone_and_nothing_is_recorded_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError("bad"), UsageError("no operating point 'bad' any more")])
+def test_what_one_asked_fails_alone_and_nothing_is_recorded_twice(tmp_path: Path, error: Exception) -> None:
     settings = settings_for(tmp_path)
     desk = bootstrap.desk(settings, task="pneumonia-cxr")
     names = ["a", "bad", "b"]
     with clerk(settings) as who:
-        who._finder = Stumbling()
+        who._finder = Stumbling(error)
         data = [path.read_bytes() for path in (FILMS * 3)[:3]]
         asks = [
             Ask(one + bytes([i]), name, desk, "pneumonia-cxr")
@@ -41,6 +45,6 @@ def test_a_file_that_nobody_foresaw_fails_alone_and_nothing_is_recorded_twice(tm
         ]
         a, bad, b = who.answer(asks)
         assert [json.loads(one.result(60).bodies[0])["file"] for one in (a, b)] == ["a", "b"]
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(type(error)):
             bad.result(60)
         assert len(who._places.records.find(Query()).records) == 2

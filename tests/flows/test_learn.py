@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from mlflow.tracking import MlflowClient
 
 from hilum.data.fingerprint import Fingerprints
 from hilum.data.labels import with_task
 from hilum.data.source import open_source
+from hilum.errors import UsageError
 from hilum.flows import learn as flow
-from hilum.flows.learn import WITHOUT_NOVELTY, Wishes, learn, prepared_bench
+from hilum.flows.learn import WITHOUT_NOVELTY, Learned, Wishes, learn, prepared_bench
 from hilum.flows.predict import Desk, Options, predict
 from hilum.flows.progress import Silent
 from hilum.flows.references import FOLDS_TAKE_ALL
@@ -44,6 +48,9 @@ def test_from_a_folder_to_a_package_that_answers(tmp_path: Path) -> None:
     assert "Not for diagnosis" in (learned.package / "README.md").read_text()
     assert "test" not in split["parts"]
     assert len(Fingerprints.load(learned.folder / "fingerprints.npz")) == 120  # those of the test, too
+    measured = np.array([learned.audit.paths.index(case.id) for case in learned.measured.cases])
+    neighbour = figures["baseline"]["nearest neighbour"]["accuracy"]["value"]
+    assert neighbour == learned.audit.baseline.of(measured)  # of the images of the test, as all that stands beside it
 
     (answer,) = predict(paths[0].read_bytes(), "a", Desk((learned.speaker,)), Options())
     assert answer.prediction.model is not None
@@ -51,6 +58,28 @@ def test_from_a_folder_to_a_package_that_answers(tmp_path: Path) -> None:
 
     page = write_evaluation_report(learned.measured, dataset, learned.speaker, tmp_path / "report")
     assert "http://" not in page.read_text().replace("http://www.w3.org", "")
+
+
+@pytest.mark.usefixtures("briefly_admitted")
+@pytest.mark.filterwarnings("ignore")
+def test_a_run_that_ends_before_its_reports_are_written_leaves_no_package_and_goes_on(tmp_path: Path) -> None:
+    write_spots(tmp_path / "images", 120)
+    dataset = with_task(open_source(str(tmp_path / "images")), TASK)
+    wishes = Wishes("spot", "1", TASK_TEXT, tmp_path / "runs", tmp_path / "package", changes=CHANGES)
+
+    def stopped(learned: Learned) -> None:
+        assert (learned.package / "README.md").is_file()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(dataset, TASK, wishes, Silent(), stopped)
+    assert not wishes.out.exists()
+
+    learned = learn(dataset, TASK, wishes, Silent())
+    assert learned.package == wishes.out
+    assert (wishes.out / "README.md").is_file()
+    assert not [path for path in tmp_path.rglob("*") if path.name == "sealed"]
+    assert learned.speaker.package.folder == wishes.out
 
 
 @pytest.mark.usefixtures("briefly_admitted")
@@ -80,18 +109,21 @@ def test_a_split_that_leaks_and_is_kept_shows_its_copies_apart(tmp_path: Path) -
 def test_folds_teach_one_network_that_is_packaged_alone(tmp_path: Path) -> None:
     write_spots(tmp_path / "images", 150)
     dataset = with_task(open_source(str(tmp_path / "images")), TASK)
-    changes = (*CHANGES, "folds=2", "distill=yes")
-    learned = learn(
-        dataset,
-        TASK,
-        Wishes("spot", "1", TASK_TEXT, tmp_path / "runs", tmp_path / "package", changes=changes),
-        Silent(),
-    )
+    heard = Heard()
+    store = f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
+    learned = learn(dataset, TASK, replace(wishes(tmp_path, "folds=2", "distill=yes"), tracking=store), heard)
     network = json.loads((learned.package / "network.json").read_text())
     assert network["name"] == "residual"
     assert json.loads((learned.package / "calibration.json").read_text())["origin"].startswith("calibration part")
     assert {path.name for path in (learned.folder / "folds").iterdir()} == {"fold-1", "fold-2"}
     assert (learned.folder / "student").is_dir()
+    (run,) = MlflowClient(store).search_runs(["1"])
+    for figure in ("tune_score", "fold-1/tune_score", "fold-2/tune_score"):  # none is drawn over another
+        assert [row.step for row in MlflowClient(store).get_metric_history(run.info.run_id, figure)] == [0, 1]
+    training = [row for row in heard.rows if row[0] == "training"]
+    assert list(dict.fromkeys(row[3].split(",")[0] for row in training)) == [f"epoch {i}/6" for i in range(1, 7)]
+    assert [row[1] for row in training] == sorted(row[1] for row in training)
+    assert training[-1][1] == training[-1][2]
     assert taught(learned.package) == learned_from(learned.folder)
 
 
@@ -106,6 +138,19 @@ def test_an_average_of_folds_says_that_it_has_no_novelty_reference(tmp_path: Pat
     assert WITHOUT_NOVELTY in (learned.package / "README.md").read_text()
     plan = json.loads((learned.package / "plan.json").read_text())
     assert plan["reasons"]["folds"] == f"set by you; no novelty reference: {FOLDS_TAKE_ALL}"
+
+
+class Heard(Silent):
+    """Keeps (stage, done, total, note) of all that is told."""
+
+    def __init__(self) -> None:
+        self.now, self.rows = "", list[tuple[str, int, int | None, str]]()
+
+    def stage(self, title: str, total: int | None = None) -> None:
+        self.now = title
+
+    def done(self, count: int, total: int | None = None, note: str = "") -> None:
+        self.rows.append((self.now, count, total, note))
 
 
 def taught(package: Path) -> int:
@@ -148,6 +193,17 @@ def test_patients_that_become_known_begin_a_new_run(tmp_path: Path) -> None:
     grouped = begun(tmp_path)
     assert set(alone.split.parts["train"]) - set(grouped.split.parts["train"])  # some are in the new locked test
     assert grouped.made.folder != alone.made.folder
+
+
+def test_the_same_run_twice_at_a_time_is_refused(tmp_path: Path) -> None:
+    write_spots(tmp_path / "images", 120)
+    dataset = with_task(open_source(str(tmp_path / "images")), TASK)
+    with (
+        prepared_bench(dataset, TASK, wishes(tmp_path), Silent()) as bench,
+        pytest.raises(UsageError, match="under way already"),
+    ):
+        begun(tmp_path)
+    assert begun(tmp_path).made.folder == bench.made.folder
 
 
 def test_more_trials_go_on_and_what_they_chose_is_trained_in_its_own_place(

@@ -72,6 +72,30 @@ def test_who_waited_too_long_is_told_so_before_any_work() -> None:
     line.close()
 
 
+def test_who_leaves_while_being_told_that_it_is_too_late_does_not_stop_the_line() -> None:
+    left: list[bool] = []
+
+    class Leaving(Meters):
+        def away(self, why: str) -> None:
+            left.append(late.cancel())
+            super().away(why)
+
+    clerk = Slow()
+    line = Line(clerk, Length(most=20, seconds=0.05, threads=1), Leaving())
+    line.enter(ask(b"first"))
+    while line._queue.qsize():
+        time.sleep(0.001)
+    late, gone = line.enter(ask(b"late")), line.enter(ask(b"gone"))
+    assert gone.cancel()
+    time.sleep(0.06)
+    clerk.door.set()
+    with pytest.raises(Late):
+        late.result(60)
+    assert left == [False]
+    assert line.enter(ask(b"next")).result(60).bodies == (b"next",)
+    assert line.close(10)
+
+
 def test_who_comes_together_is_answered_together_however_long_it_took_to_come() -> None:
     """Ten seconds of sending are no waiting; and with a time limit of one second all five are answered in three."""
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
+from PIL import Image as Picture
 
+from hilum.data.source import open_source
+from hilum.data.survey import survey
+from hilum.errors import DataError, UnreadableImage
+from hilum.flows import evaluate
+from hilum.flows.evaluate import Known
 from hilum.flows.material import Material
+from hilum.flows.predict import Options
 from hilum.flows.progress import Silent
 from hilum.image.image import Image, Metadata
 from hilum.image.prepare import Preparation
@@ -48,3 +57,25 @@ def test_other_images_in_the_same_folder_are_prepared_anew(tmp_path: Path) -> No
     assert np.array_equal(first[[0, 2]], other[[0, 2]])
     assert not np.array_equal(first[1], other[1])
     assert np.array_equal(first[::-1], turned)
+
+
+def test_of_several_frames_the_one_that_was_audited_is_learned_from_and_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in/a").mkdir(parents=True)
+    pages = [Picture.fromarray(np.full((32, 32), grey, np.uint8)) for grey in (0, 100, 200)]
+    pages[0].save(tmp_path / "in/a/1.tiff", save_all=True, append_images=pages[1:])
+    dataset = open_source(str(tmp_path / "in"))
+    audited = survey(dataset).found[0].brightness
+    learned = material(dataset, [0], tmp_path).these(np.array([0]), lambda image: float(image.pixels.mean()), "")
+    measured = []
+
+    def ask(image: Image, *_: object) -> None:
+        measured.append(float(image.pixels.mean()))
+        raise UnreadableImage("it", "was looked at")
+
+    monkeypatch.setattr(evaluate, "ask", ask)
+    speaker: Any = SimpleNamespace(package=SimpleNamespace(task=SimpleNamespace(name="made")))
+    with pytest.raises(DataError, match="no readable case"):
+        evaluate.evaluate_cases(dataset, speaker, Options(), Known(np.zeros(1, np.int64)))
+    assert [audited, *learned, *measured] == pytest.approx([100 / 255] * 3)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
+import multiprocessing
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,11 +17,12 @@ import pytest
 from numpy.typing import NDArray
 
 from hilum.errors import InputError, PackageDamaged, PackageNotTrusted, UnreadableImage, UsageError
+from hilum.flows import speaker as speakers
 from hilum.flows.bulk import IN_PROCESS, Unread, predict_paths
 from hilum.flows.predict import TOGETHER, Desk, File, Options, ask_all, predict, predict_all
 from hilum.flows.prediction import Prediction
 from hilum.image.decode import decode
-from hilum.model.engine import Outputs
+from hilum.model.engine import Engine, Outputs
 from hilum.model.package import Trust, open_package
 from tests.flows.made import write_spots
 from tests.flows.spawned import dying_desk, open_desk
@@ -111,6 +117,26 @@ def test_a_file_that_kills_its_worker_costs_no_other_file_its_answer(package: tu
     assert [line.file for line in lines if isinstance(line, Unread)] == [str(deadly)]
 
 
+def test_a_worker_that_dies_while_files_are_still_listed_costs_no_other_file_its_answer(
+    package: tuple[Path, str], tmp_path: Path
+) -> None:
+    paths = [str(path) for path in write_spots(tmp_path, IN_PROCESS + 30)]
+    deadly = tmp_path / "deadly.png"
+    deadly.write_bytes(Path(paths[0]).read_bytes())
+    paths.insert(20, str(deadly))
+
+    def listed() -> Iterator[str]:
+        yield from paths[:IN_PROCESS]
+        until = time.monotonic() + 60
+        while multiprocessing.active_children() and time.monotonic() < until:  # until its death was noticed
+            time.sleep(0.02)
+        yield from paths[IN_PROCESS:]
+
+    lines = list(predict_paths(listed(), functools.partial(dying_desk, *package), Options(), workers=2))
+    assert [line.file for line in lines] == paths
+    assert [line.file for line in lines if isinstance(line, Unread)] == [str(deadly)]
+
+
 def test_an_unpinned_package_is_refused(package: tuple[Path, str]) -> None:
     with pytest.raises(PackageNotTrusted, match="hilum models --pin"):
         open_package(package[0], Trust())
@@ -183,3 +209,31 @@ def test_few_files_are_answered_by_whoever_is_alone_here(package: tuple[Path, st
     paths = [str(path) for path in write_spots(tmp_path, 3)]
     here = functools.partial(open_desk, *package)
     assert len(list(predict_paths(paths, not_here, Options(), workers=2, here=here))) == 3
+
+
+def test_the_network_is_opened_once_and_beside_the_reading_of_the_image(
+    package: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def noted(*given: Any, **more: Any) -> Engine:
+        opened.append(threading.current_thread().name)
+        return Engine(*given, **more)
+
+    monkeypatch.setattr(speakers, "Engine", noted)
+    paths = [str(path) for path in write_spots(tmp_path, 3)]
+    lines = list(predict_paths(paths, functools.partial(open_desk, *package), Options(), workers=2))
+    assert opened == ["network"]
+    assert all(isinstance(line, Prediction) for line in lines)
+
+
+def test_a_network_that_cannot_be_opened_is_said_to_who_asks(
+    package: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Engine:
+        raise PackageDamaged("graph: ONNX Runtime refuses it")
+
+    monkeypatch.setattr(speakers, "Engine", broken)
+    paths = [str(path) for path in write_spots(tmp_path, 1)]
+    with pytest.raises(PackageDamaged, match="refuses it"):
+        list(predict_paths(paths, functools.partial(open_desk, *package), Options(), workers=2))

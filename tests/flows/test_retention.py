@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from hilum.errors import StorageError
-from hilum.flows.erase import Places
+from hilum.flows.erase import CACHED, Places, erase_one
 from hilum.flows.retention import DAY, Retention, retain
 from hilum.records.entry import Columns, Entry
 from hilum.records.query import Query
 from hilum.records.store import open_records
 from hilum.storage.cache import open_cache
 from hilum.storage.images import open_images
+from tests import servers
 
 SECRET = b"s" * 32
 
@@ -47,6 +49,20 @@ def test_nothing_younger_goes_and_nothing_older_stays(places):
     assert all(places.images.holds(entry.columns.image) for entry in [*young, again])
     assert retain(places, 30).predictions == 0
     assert places.records.verify().sound
+
+
+def test_more_days_than_there_were_erase_nothing(places):
+    lay(places, 10_000, b"x")
+    assert retain(places, 10**13).predictions == 0
+
+
+def test_a_shared_cache_that_was_away_is_named_with_what_it_may_still_hold(places):
+    pytest.importorskip("redis")
+    away = replace(places, cache=open_cache(f"redis://127.0.0.1:{servers.free_port()}/0", 0))
+    entry = lay(places, 1, b"x")
+    assert erase_one(entry.id, away).still == (CACHED,)
+    assert not places.images.holds(entry.columns.image)
+    assert erase_one(entry.id, places).still == ()  # it is back: asked again, nothing is left
 
 
 def test_zero_days_keep_everything(places):

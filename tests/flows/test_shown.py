@@ -18,13 +18,13 @@ from hilum.image.limits import DEFAULT_LIMITS
 from hilum.records.entry import Entry
 from tests.flows.recorded import FILMS, clerk, settings_for
 
-SIDE = 5500  # pixels: a server takes so many, and a decoder that knows no settings does not
+SIDE = 5500  # pixels: an operator may let so many in, and a decoder that knows no settings does not
 
 
 @pytest.fixture
 def where(tmp_path):
     """Where pictures are shown; `ask` answers one and gives its id."""
-    settings = settings_for(tmp_path / "home")
+    settings = settings_for(tmp_path / "home", MAX_PIXELS=str(SIDE * SIDE))
     desks = Desks(lambda task, model: bootstrap.desk(settings, task=task, model=model), Here().open)
     with clerk(settings) as who:
 

@@ -38,3 +38,10 @@ def test_the_sentence_uses_the_words_of_the_task() -> None:
 def test_a_task_that_names_nothing_accepts_every_tag() -> None:
     task = made.task(**{'modalities = ["MR"]': "modalities = []", 'body_parts = ["KNEE"]': "body_parts = []"})
     assert check_metadata(made.image(BLANK, modality="US", body_part="FETUS").metadata, task) == ()
+
+
+def test_signs_and_spaces_in_a_body_part_count_for_nothing() -> None:
+    task = made.task(**{'["KNEE"]': '["L SPINE"]'})
+    for said, codes in (("L-SPINE", []), ("lspine", []), ("C-SPINE", ["wrong_body_part"])):
+        reasons = check_metadata(made.image(BLANK, body_part=said).metadata, task)
+        assert [reason.code for reason in reasons] == codes

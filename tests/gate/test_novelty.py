@@ -67,6 +67,56 @@ def test_it_comes_back_from_a_package_as_it_went() -> None:
     assert again.limit == reference.limit
 
 
+def test_a_distance_is_as_written_down_standardised_to_the_nearest_mean_and_by_the_rest_outside() -> None:
+    """By hand: z = (2.5, 0.5, 2, 0); whitened (5, 0.5), 4.03 from the mean (1, 0); outside 2 x 2 over a rest of 0.5."""
+    axes, half = np.eye(4, dtype=np.float16)[:, :2], np.full(4, 0.5, np.float32)
+    means = np.array([[1, 0], [-3, 0]], dtype=np.float32)
+    depth = Depth(1, half, np.full(4, 2, np.float32), axes, np.diag([2, 1]).astype(np.float32), means, 0.5, SCALE)
+    row = np.array([[99, 5.5, 1.5, 4.5, 0.5, 99]], np.float32)  # its own columns only
+    assert depth.distance(row)[0] == pytest.approx(np.sqrt((4**2 + 0.5**2 + 4 / 0.5) / 4))
+    mirrored = depth.distance(1 - row)  # nearest to the other mean, (-3, 0)
+    assert mirrored[0] == pytest.approx(np.sqrt((2**2 + 0.5**2 + 4 / 0.5) / 4))
+
+
+def test_surprise_counts_the_powers_of_ten_of_the_share_that_lies_farther() -> None:
+    found = SCALE.surprise(np.array([0.0, 0.5, 1.0, 1.5, 1.5 + 0.2 * np.log(10), 1.5 + 0.4 * np.log(10)]))
+    assert found == pytest.approx([0.0, 0.0, -np.log10(0.55), 1.0, 2.0, 3.0])
+
+
+def test_the_worst_depth_counts() -> None:
+    (calm,) = _reference().depths
+    zeros, ones, knots = np.zeros(1, np.float32), np.ones(1, np.float32), np.linspace(0, 1, 11, dtype=np.float32)
+    wild = Depth(4, zeros, ones, np.ones((1, 1), np.float16), np.eye(1, dtype=np.float32), zeros[None], 1.0, SCALE)
+    both = Novelty((calm, wild), Scale(knots, 0.5), 3.0)
+    row = np.array([[1, 0, 0, 0, 9]], np.float32)
+    assert both.surprise(row)[0] > 3.0 > Novelty((calm,), Scale(knots, 0.5), 3.0).surprise(row)[0]
+
+
+def test_what_lies_at_the_limit_is_admitted_and_beyond_it_refused() -> None:
+    row = np.array([[1, 0, 3, 0]], np.float32)
+    (surprise,) = _reference().surprise(row)
+    for limit, codes in ((surprise, []), (np.nextafter(surprise, 0.0), ["out_of_distribution"])):
+        ((score, reasons),) = after(row, _reference(float(limit)), made.task())
+        assert [reason.code for reason in reasons] == codes
+        assert score == pytest.approx(1 - 10**-surprise)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("format", np.array(2)),
+        ("0_centre", np.zeros(3, np.float32)),
+        ("0_whiten", np.eye(3, dtype=np.float32)),
+        ("0_means", np.zeros((2, 3), np.float32)),
+        ("0_means", np.zeros(2, np.float32)),
+        ("0_axes", np.zeros(4, np.float16)),
+    ],
+)
+def test_a_reference_of_another_format_or_whose_arrays_disagree_is_refused(name: str, value: np.ndarray) -> None:
+    with pytest.raises(PackageDamaged, match="novelty"):
+        Novelty.from_arrays({**_reference().to_arrays(), name: value})
+
+
 def test_a_broken_or_incomplete_file_and_a_pickle_are_refused() -> None:
     pickled = stored({"limit": np.array([{"a": 1}], dtype=object)})
     for data in (b"", b"nonsense", pickled):

@@ -75,6 +75,25 @@ def tiff(*entries: tuple[int, int, int, int], following: int = 0) -> bytes:
     return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + struct.pack("<I", following)
 
 
+def tiff_of_tall_jpeg() -> bytes:
+    """A page of 8 rows, its only strip a JPEG that says 65,500 rows: 4 gigapixels."""
+    strip = bytearray(encoded(np.zeros((8, 60_000), np.uint8), "JPEG"))
+    place, start = strip.index(b"\xff\xc0"), 8 + 2 + 12 * 9 + 4
+    strip[place + 5 : place + 7] = struct.pack(">H", 65_500)
+    sizes = ((256, LONG, 1, 60_000), (257, LONG, 1, 8), (258, SHORT, 1, 8), (259, SHORT, 1, 7), (262, SHORT, 1, 1))
+    lies = ((273, LONG, 1, start), (277, SHORT, 1, 1), (278, LONG, 1, 8), (279, LONG, 1, len(strip)))
+    return tiff(*sizes, *lies) + bytes(strip)
+
+
+def tiff_of_wide_tile() -> bytes:
+    """A page of 8 x 8 pixels in one deflated tile of 24,000 x 24,000."""
+    tile = zlib.compress(bytes(MEBI))
+    start = 8 + 2 + 12 * 9 + 4
+    sizes = ((256, SHORT, 1, 8), (257, SHORT, 1, 8), (258, SHORT, 1, 8), (259, SHORT, 1, 8), (262, SHORT, 1, 1))
+    lies = ((322, LONG, 1, 24_000), (323, LONG, 1, 24_000), (324, LONG, 1, start), (325, LONG, 1, len(tile)))
+    return tiff(*sizes, *lies) + tile
+
+
 SHORT, LONG = 3, 4
 PLAIN_TIFF = (
     (256, SHORT, 1, 8),
@@ -178,6 +197,18 @@ def _zip() -> bytes:
     return buffer.getvalue()
 
 
+def implicit(tag: int, value: bytes) -> bytes:
+    return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(value)) + value
+
+
+def _implicit_dicom(*elements: bytes, frames: int = 1) -> bytes:
+    """Of 1 x 1 pixels, in the encoding whose every value may be 4 GB long."""
+    numbers = {0x00280002: 1, 0x00280010: 1, 0x00280011: 1, 0x00280100: 8, 0x00280101: 8, 0x00280102: 7}
+    said = [implicit(tag, struct.pack("<H", value)) for tag, value in numbers.items()]
+    said += [implicit(0x00280004, b"MONOCHROME2 "), implicit(0x00280008, str(frames).encode().ljust(4))]
+    return raw_dicom(*said, *elements, implicit(PIXELS, bytes(frames)), syntax=b"1.2.840.10008.1.2")
+
+
 def _cut(data: bytes, share: float) -> bytes:
     return data[: int(len(data) * share)]
 
@@ -220,6 +251,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "tiff-4g-tile": lambda: tiff(
         *PLAIN_TIFF[:5], (322, 4, 1, 2**31), (323, 4, 1, 2**31), (324, 4, 1, 8), (325, 4, 1, 64)
     ).ljust(400, b"\0"),
+    "tiff-tall-jpeg": tiff_of_tall_jpeg,
+    "tiff-wide-tile": tiff_of_wide_tile,
     "tiff-many-strips": lambda: tiff(*PLAIN_TIFF[:5], (273, 4, 2**24, 200), (279, 4, 2**24, 200)).ljust(MEBI, b"\0"),
     "tiff-no-pixels": lambda: tiff(*PLAIN_TIFF[:5], (273, 4, 1, 2**30), (279, 4, 1, 64)).ljust(400, b"\0"),
     "bmp-run-lengths": lambda: bmp(5000, 5000, compression=1),
@@ -251,8 +284,31 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "dicom-huge-value": lambda: raw_dicom(
         element(0x00281050, b"UN", b"1\\" * (2 * MEBI)), pixel_module(8, 8), element(PIXELS, b"OW", bytes(64))
     ),
+    "dicom-many-items-for-many-frames": lambda: _implicit_dicom(implicit(0x52009230, item(b"") * 140_000), frames=512),
+    "dicom-many-windows-for-many-frames": lambda: _implicit_dicom(
+        implicit(0x00281050, b"1\\" * 500_000), implicit(0x00281051, b"1\\" * 500_000), frames=512
+    ),
+    "dicom-huge-nested-window": lambda: _implicit_dicom(
+        implicit(0x52009229, item(implicit(0x00289132, item(implicit(0x00281050, b"1\\" * (4 * MEBI))))))
+    ),
+    "dicom-huge-nested-table": lambda: _implicit_dicom(
+        implicit(
+            0x00283010,
+            item(implicit(0x00283002, struct.pack("<3H", 1, 0, 16)) + implicit(0x00283006, bytes(16 * MEBI))),
+        )
+    ),
     "dicom-deflate-bomb": lambda: raw_dicom(deflate_bomb(4000), syntax=DEFLATE),
     "dicom-deflate-cut": lambda: raw_dicom(_cut(deflated(_good_dicom()[300:]), 0.5), syntax=DEFLATE),
+    "dicom-many-scans": lambda: raw_dicom(
+        pixel_module(2000, 2000), encapsulated(progressive_with_scans(3000)), syntax=JPEG
+    ),
+    "dicom-many-fragments": lambda: raw_dicom(pixel_module(8, 8), encapsulated(*[b""] * 1_000_000), syntax=RLE),
+    "dicom-long-offset-table": lambda: raw_dicom(
+        pixel_module(8, 8), element(PIXELS, b"OB", item(bytes(64 * MEBI)) + item(b"12"), claims=UNDEFINED), syntax=RLE
+    ),
+    "dicom-rle-idle": lambda: raw_dicom(
+        pixel_module(8, 8), encapsulated(struct.pack("<16I", 1, 64, *[0] * 14) + b"\x80" * 64 * MEBI), syntax=RLE
+    ),
     "dicom-frame-deflate-bomb": lambda: raw_dicom(
         pixel_module(512, 512), encapsulated(deflate_bomb(4000)), syntax=FRAME_DEFLATE
     ),
@@ -289,9 +345,18 @@ ODD: dict[str, Callable[[], bytes]] = {
 BIG: dict[str, Callable[[], bytes]] = {
     "big-png-1bit": lambda: encoded(np.zeros((5400, 5500), bool), "PNG"),
     "big-jpeg-rgb": lambda: encoded(np.zeros((5400, 5500, 3), np.uint8), "JPEG"),
+    "big-png-rgba": lambda: encoded(np.zeros((5400, 5500, 4), np.uint8), "PNG"),
+    "big-png-la": lambda: encoded(np.zeros((5400, 5500), np.uint8), "PNG", "LA"),
+    "big-png-transparent": lambda: encoded(np.zeros((5400, 5500), np.uint8), "PNG", "P", transparency=0),
+    "big-tiff-rgba": lambda: encoded(np.zeros((5400, 5500, 4), np.uint8), "TIFF", compression="tiff_adobe_deflate"),
     "big-tiff-16bit": lambda: encoded(np.zeros((5400, 5500), np.uint16), "TIFF", compression="tiff_adobe_deflate"),
     "big-dicom-deflate": lambda: raw_dicom(
         deflated(pixel_module(5400, 5500) + element(PIXELS, b"OW", bytes(5400 * 5500))), syntax=DEFLATE
+    ),
+    "big-dicom-rle-of-single-bytes": lambda: raw_dicom(
+        pixel_module(5000, 5000),
+        encapsulated(struct.pack("<16I", 1, 64, *[0] * 14) + b"\0\1" * 25_000_000),
+        syntax=RLE,
     ),
     "big-dicom-rle": lambda: raw_dicom(pixel_module(5400, 5500), encapsulated(rle_bomb(1, 470_000)), syntax=RLE),
 }

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from hilum.errors import UnreadableImage, UnsupportedFormat
+from hilum.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 from hilum.image.decode import decode, from_array
+from hilum.image.limits import Limits
 
 
 def encoded(array: np.ndarray, form: str, mode: str | None = None, **options: object) -> bytes:
@@ -48,3 +49,22 @@ def test_what_is_no_image_is_named_and_refused(data: bytes) -> None:
 def test_an_array_decodes_as_its_png_does(ramp: np.ndarray) -> None:
     (image,) = decode(encoded(ramp, "PNG"), name="ramp.png")
     np.testing.assert_array_equal(from_array(ramp, "ramp").pixels, image.pixels)
+
+
+@pytest.mark.parametrize("shape", [(70, 70), (70, 70, 3)])
+def test_an_array_without_a_single_number_is_no_black_image(shape: tuple[int, ...]) -> None:
+    array = np.full(shape, np.nan, np.float32)
+    with pytest.raises(UnreadableImage, match="all its pixels are NaN or infinite"):
+        from_array(array, "row 0")
+    array[0], array[1] = 0.0, 1.0  # some numbers: the others are black, as in a map that was masked
+    assert from_array(array, "row 0").pixels.max() == 1.0
+
+
+@pytest.mark.parametrize(("form", "mode"), [("WEBP", "RGB"), ("JPEG", "CMYK"), ("TIFF", "F"), ("TIFF", "RGB")])
+def test_what_takes_more_memory_a_pixel_may_have_fewer_of_them(form: str, mode: str) -> None:
+    file = io.BytesIO()
+    Pillow.new(mode, (100, 100)).save(file, form)
+    with pytest.raises(ImageTooLarge, match="100 x 100 pixels"):
+        decode(file.getvalue(), name="large", limits=Limits(max_pixels=10_500))
+    (found,) = decode(file.getvalue(), name="large", limits=Limits(max_pixels=26_000))
+    assert found.pixels.shape == (100, 100)

@@ -254,6 +254,46 @@ def test_remarks_inside_compressed_frames_go():
     np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(data, name="a")[0].pixels)
 
 
+@pytest.mark.parametrize("at", [20, 22, 30, 40])
+def test_remarks_of_a_frame_in_several_fragments_go(at: int) -> None:
+    whole = encoded(picture(), "JPEG")
+    frame = whole[:20] + b"\xff\xfe\x00\x20" + b"CANARY" * 5 + whole[20:] + b"CANARY"
+    data = raw_dicom(pixel_module(96, 112), encapsulated(frame[:at], frame[at:]), syntax=b"1.2.840.10008.1.2.4.50")
+    done = deidentify(data, SECRET)
+    assert b"CANARY" in data
+    assert b"CANARY" not in done
+    np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(data, name="a")[0].pixels)
+
+
+def _tile_part_remark(stream: bytes) -> bytes:
+    part, at = stream.index(b"\xff\x90"), stream.index(b"\xff\x93")
+    said = bytearray(stream[:at] + b"\xff\x64\x00\x0a\x00\x01CANARY" + stream[at:])
+    struct.pack_into(">I", said, part + 6, struct.unpack_from(">I", said, part + 6)[0] + 12)
+    return bytes(said)
+
+
+def _box_before(file: bytes) -> bytes:
+    at = file.index(b"jp2h") - 4
+    return file[:at] + b"\0\0\0\x0exml CANARY" + file[at:]
+
+
+JPEG_2000 = {
+    "tile-part": lambda: _tile_part_remark(encoded(picture(), "JPEG2000", no_jp2=True)),
+    "behind the end": lambda: encoded(picture(), "JPEG2000", no_jp2=True) + b"CANARY",
+    "box behind": lambda: encoded(picture(), "JPEG2000") + b"\0\0\0\x0exml CANARY",
+    "box before": lambda: _box_before(encoded(picture(), "JPEG2000")),
+}
+
+
+@pytest.mark.parametrize("where", JPEG_2000)
+def test_remarks_anywhere_in_a_jpeg_2000_frame_go(where: str) -> None:
+    data = raw_dicom(pixel_module(96, 112), encapsulated(JPEG_2000[where]()), syntax=b"1.2.840.10008.1.2.4.90")
+    done = deidentify(data, SECRET)
+    assert b"CANARY" in data
+    assert b"CANARY" not in done
+    np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(data, name="a")[0].pixels)
+
+
 def test_a_deflated_file_comes_out_plain_and_a_bomb_is_refused():
     plain = written(dicom_set(picture(16, 16), PatientName="CANARY"))
     start = 132 + 12 + struct.unpack_from("<I", plain, 140)[0]
@@ -327,6 +367,22 @@ def test_a_kind_that_a_careless_writer_gives_hides_nothing(meant: str, kind: str
         else data.find(struct.pack("<HH", 0x7FE0, 0x10))
     )
     assert value not in deidentify(data[:at] + said + value + data[at:], SECRET)
+
+
+@pytest.mark.parametrize("kind", ["LO", "SH", "CS", "ST", "UT", "OB", "DS"])
+def test_a_uid_in_disguise_is_the_same_other_uid(kind: str) -> None:
+    """A careless writer's frame of reference, which no other element repeats."""
+    film, uid = dicom_set(np.zeros((8, 8), np.uint16)), "1.2.3.4567"
+    film.add_new(0x00200052, "UI", uid)
+    wanted = dcmread(io.BytesIO(deidentify(dicom_bytes(film), SECRET))).FrameOfReferenceUID
+    del film[0x00200052]
+    data, value = dicom_bytes(film), uid.encode()
+    said = struct.pack("<HH2s", 0x0020, 0x0052, kind.encode())
+    said += struct.pack("<HI", 0, len(value)) if kind in ("OB", "UT") else struct.pack("<H", len(value))
+    at = data.find(struct.pack("<HH", 0x0028, 0x0002))
+    done = deidentify(data[:at] + said + value + data[at:], SECRET)
+    assert value not in done
+    assert kind == "DS" or dcmread(io.BytesIO(done)).FrameOfReferenceUID == wanted
 
 
 @pytest.mark.parametrize("kind", ["OB", "OW", "LO"])

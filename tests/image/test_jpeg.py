@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 from hilum.errors import UnreadableImage
-from hilum.image import raster
 from hilum.image.decode import decode
 from hilum.image.jpeg import read_jpeg
 from tests.image.made import picture
@@ -43,7 +45,7 @@ def test_both_ways_give_the_same_bits(kind: str, turn: int, monkeypatch: pytest.
     data = jpeg(mode, turn=turn, **options)
     assert read_jpeg(data) is not None
     (quick,) = decode(data, name="a.jpg")
-    monkeypatch.setattr(raster, "read_jpeg", lambda _: None)
+    monkeypatch.setattr("hilum.image.decode.read_jpeg", lambda _: None)
     (patient,) = decode(data, name="a.jpg")
     assert np.array_equal(quick.pixels, patient.pixels)
     assert (quick.metadata, quick.colour_share) == (patient.metadata, patient.colour_share)
@@ -70,4 +72,32 @@ def test_a_turn_is_read_from_its_own_segment_only() -> None:
     at = data.index(b"Exif\0\0")
     short = data[: at - 2] + (8).to_bytes(2, "big") + data[at:]  # the segment ends before the tag
     found = read_jpeg(short)
-    assert found is None or found.turn == 1
+    assert found is None or found.pixels.shape == (97, 113)
+
+
+@pytest.mark.parametrize("coloured", [None, (0, 0), (299, 219), (150, 3)])
+def test_grey_saved_as_colour_is_the_same_picture_and_one_coloured_spot_is_seen(
+    coloured: tuple[int, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more pixels than are looked at together, so that the spot lies in the first or in the last piece."""
+    pixels = np.repeat(picture(300, 220)[..., None], 3, axis=2)
+    if coloured:
+        pixels[coloured] = (255, 0, 0)
+    out = io.BytesIO()
+    Pillow.fromarray(pixels).save(out, "JPEG", quality=95, subsampling=0)
+    (quick,) = decode(out.getvalue(), name="a.jpg")
+    monkeypatch.setattr("hilum.image.decode.read_jpeg", lambda _: None)
+    (patient,) = decode(out.getvalue(), name="a.jpg")
+    assert np.array_equal(quick.pixels, patient.pixels)
+    assert (quick.metadata, quick.colour_share) == (patient.metadata, patient.colour_share)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_without_colour_needs_no_pillow(mode: str, tmp_path: Path) -> None:
+    """It takes as long to import as OpenCV."""
+    file = tmp_path / "a.jpg"
+    Pillow.fromarray(picture(97, 113)).convert(mode).save(file)
+    code = "import sys; from pathlib import Path; from hilum.image.decode import read_image_file as read; "
+    code += "read(Path(sys.argv[1])); print('PIL' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hilum.image.image import Image, Metadata
-from hilum.image.prepare import GEOMETRIES, Preparation, prepare
+from hilum.image.prepare import Preparation, prepare
+from hilum.task import GEOMETRIES
 
 
 def image(pixels: NDArray[np.floating]) -> Image:

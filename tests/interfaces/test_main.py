@@ -103,3 +103,37 @@ def test_a_task_that_nobody_answers_cannot_be_taken_back(tmp_path: Path, monkeyp
     monkeypatch.setenv("HILUM_HOME", str(tmp_path))
     assert main(["rollback", "nope", "--why", "no"]) == 2
     assert not (tmp_path / "hilum.db").exists()
+
+
+CHEST = ("--task", "pneumonia-cxr")
+ENDING = """import atexit, sys
+from hilum.interfaces.cli.main import script
+atexit.register(print, "taken apart")
+sys.argv = ["hilum", *sys.argv[1:]]
+script()"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "apart"),
+    [(["predict", "FILM", *CHEST], 0, False), (["predict", "FILM", "BROKEN", *CHEST], 3, False), (["tasks"], 0, True)],
+)
+def test_an_answer_is_complete_though_its_process_ends_at_once(
+    tmp_path: Path, words: list[str], code: int, apart: bool
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    names = {"FILM": str(ROOT / "samples" / "pneumonia-cxr" / "normal-1.png"), "BROKEN": str(broken)}
+    given = [names.get(word, word) for word in words]
+    done = subprocess.run([sys.executable, "-c", ENDING, *given], check=False, capture_output=True, text=True)
+    assert done.returncode == code
+    assert ("taken apart" in done.stdout) == apart
+    assert apart or "Research use only" in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_an_answer_that_could_not_be_written_is_no_success() -> None:
+    film = str(ROOT / "samples" / "pneumonia-cxr" / "normal-1.png")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", ENDING, "predict", film], check=False, stdout=full, stderr=-1)
+    assert done.returncode != 0
+    assert b"No space left" in done.stderr or b"no space is left" in done.stderr

@@ -126,6 +126,17 @@ def test_nothing_is_gathered_for_anybody(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["hilum"]
 
 
+@pytest.mark.parametrize("name", ["x" * 251 + ".jpg", "ä" * 125 + ".jpg"])
+def test_heatmaps_of_a_file_with_a_name_as_long_as_they_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    film = tmp_path / name
+    film.write_bytes(FILMS[0].read_bytes())
+    task = "--task=pneumonia-cxr"
+    assert main(["predict", str(film), task, "--explain", str(tmp_path / "why"), "--json"]) == 0
+    assert Path(told(capsys)[0]["explanation"]["file"]).is_file()
+
+
 def test_heatmaps_of_a_package_named_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = str(ROOT / "models" / "pneumonia-cxr")
     assert main(["predict", str(FILMS[0]), "--model", where, "--explain", str(tmp_path / "why"), "--json"]) == 0

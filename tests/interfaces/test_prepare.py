@@ -85,6 +85,18 @@ def test_nobody_known_is_nobody_written(tmp_path: Path) -> None:
     assert not (tmp_path / "home" / "cache" / "patient.key").exists()
 
 
+@pytest.mark.parametrize("task", ["brain-tumor-mri", "pneumonia-cxr"])
+def test_a_size_gives_the_whole_frame_whatever_part_of_it_the_task_looks_at(tmp_path: Path, task: str) -> None:
+    pixels = np.zeros((100, 100), np.uint8)
+    pixels[10:50, 10:50] = np.random.default_rng(0).integers(100, 255, (40, 40))
+    (tmp_path / "set" / "normal").mkdir(parents=True)
+    Picture.fromarray(pixels).save(tmp_path / "set" / "normal" / "1.png")
+    out = tmp_path / "out.npz"
+    assert main(["prepare", str(tmp_path / "set"), f"--out={out}", f"--task={task}", "--size=100"]) == 0
+    with np.load(out) as arrays:
+        np.testing.assert_array_equal(arrays["images"][0] > 0, pixels > 0)
+
+
 def test_what_was_left_out_is_told_with_its_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for label, number in (("a", 0), ("a", 1), ("b", 0), ("b", 2), ("a", 3)):
         (tmp_path / "set" / label).mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from hilum.errors import UsageError
 from hilum.interfaces.cli import progress
 from hilum.interfaces.cli.progress import Bars
 
@@ -58,3 +61,8 @@ def test_nothing_is_said_where_quiet_is_asked_for(clock: Clock, capsys: pytest.C
         clock.now += 100
         bars.done(5)
     assert capsys.readouterr().err == ""
+
+
+def test_a_progress_file_that_cannot_be_written_is_named_with_its_setting(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"HILUM_PROGRESS_FILE=.*nowhere/progress.jsonl: cannot be written \(No such"):
+        Bars(file=tmp_path / "nowhere" / "progress.jsonl")

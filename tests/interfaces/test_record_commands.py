@@ -13,14 +13,13 @@ from contextlib import closing
 
 import pytest
 
-from hilum import parts
 from hilum.access.access import open_access
 from hilum.access.caller import CONSOLE
 from hilum.flows.erase import ORPHAN_SECONDS
-from hilum.interfaces.cli import opened
 from hilum.interfaces.cli.main import main
 from hilum.records.entry import Entry
 from hilum.secret import read_secret
+from hilum.settings import read_settings
 from hilum.storage.images import open_images
 from tests.flows.recorded import FILMS, ask, clerk, settings_for
 
@@ -63,15 +62,58 @@ def counts(capsys, *arguments):
     return found
 
 
-def test_the_server_and_the_commands_mean_the_same_file():
-    assert opened.HEAD == parts.HEAD
-
-
 def test_untouched_records_are_sound(home, capsys):
     found = said(capsys, "verify")
     assert (found["rows"], found["images"], found["faults"], found["sound"]) == (3, 2, [], True)
     assert main(["verify"]) == 0
     assert capsys.readouterr().out.startswith("sound: 3 records")
+
+
+def test_a_secret_that_is_missing_is_not_replaced_by_a_fresh_one(home, capsys):
+    (home / "secret.key").unlink()
+    assert main(["users", "list"]) == 2
+    assert capsys.readouterr().err.count("another secret") == 1
+    assert not (home / "secret.key").exists()
+
+
+READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0,
+    reason="nothing can be mounted here",
+)
+def test_a_copy_on_read_only_media_is_verified_and_its_faults_are_told(home):
+    def verified():
+        asked = [sys.executable, "-m", "hilum", "verify", "--json"]
+        return subprocess.run(["unshare", "-m", "sh", "-c", READ_ONLY, home, *asked], capture_output=True, check=False)
+
+    before = {path.name for path in home.rglob("*")}
+    done = verified()
+    assert done.returncode == 0, done.stderr
+    assert {name: json.loads(done.stdout)[name] for name in ("rows", "images")} == {"rows": 3, "images": 2}
+    assert {path.name for path in home.rglob("*")} == before
+    with closing(sqlite3.connect(home / "images" / "images.sqlite")) as raw, raw:
+        raw.execute("DELETE FROM images WHERE rowid = 1")
+    assert verified().returncode == 1
+    (home / "hilum.db-wal").write_bytes(b"rows that were not folded in")
+    assert b"hilum.db-wal must be folded in first" in verified().stderr
+
+
+def test_what_cannot_be_written_is_verified_as_it_lies(home, capsys, monkeypatch):
+    """The same where nothing can be mounted: nothing is made beside the files, and rows that lie apart are told."""
+    monkeypatch.setattr("hilum.interfaces.cli.verify.writable", lambda _: False)
+    before = {path.name: path.stat().st_mtime_ns for path in home.rglob("*")}
+    found = said(capsys, "verify")
+    assert (found["rows"], found["images"], found["sound"]) == (3, 2, True)
+    assert {path.name: path.stat().st_mtime_ns for path in home.rglob("*")} == before
+    with closing(sqlite3.connect(home / "images" / "images.sqlite")) as raw, raw:
+        raw.execute("DELETE FROM images WHERE rowid = 1")
+    assert main(["verify"]) == 1
+    (home / "hilum.db-wal").write_bytes(b"rows that were not folded in")
+    capsys.readouterr()
+    assert main(["verify"]) == 1
+    assert "hilum.db-wal must be folded in first" in capsys.readouterr().err
 
 
 def test_a_changed_record_and_a_lost_image_are_named(home, ids, capsys):
@@ -100,7 +142,8 @@ def test_without_its_secret_nothing_is_said_to_be_sound(home, capsys):
     assert main(["verify"]) == 2
     assert "secret" in capsys.readouterr().err
     (home / "secret.key").write_text("00" * 32)
-    assert said(capsys, "verify", "--no-images", code=1)["faults"]
+    assert main(["verify", "--no-images"]) == 2
+    assert "another secret" in capsys.readouterr().err
 
 
 def test_a_replay_gives_the_same_answer(home, ids, capsys):
@@ -111,6 +154,19 @@ def test_a_replay_gives_the_same_answer(home, ids, capsys):
         assert found["then"]["class"] == found["now"]["class"] is not None
     assert main(["replay", ids[0]]) == 0
     assert "the same" in capsys.readouterr().out
+
+
+def test_a_replay_after_an_upgrade_says_how_and_is_given_the_package_that_answered(home, ids, capsys, monkeypatch):
+    shipped, kept = read_settings({}).models / "pneumonia-cxr", home / "models" / "pneumonia-cxr" / "old"
+    monkeypatch.setenv("HILUM_MODELS", str(home / "none"))
+    assert main(["replay", ids[0]]) == 2
+    told = capsys.readouterr().err
+    assert "pneumonia-cxr@" in told
+    assert "HILUM_HOME/models" in told
+    shutil.copytree(shipped, kept)
+    assert main(["models", "--pin", str(kept)]) == 0
+    capsys.readouterr()
+    assert said(capsys, "replay", ids[0])["same"]
 
 
 def test_a_replay_of_a_refusal_gives_the_same_reasons(home, capsys, tmp_path):

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from hilum.interfaces.cli import train
 from hilum.interfaces.cli.main import main
+from hilum.interfaces.cli.progress import Bars
 from tests.flows.made import write_spots
 from tests.learn.made import TASK_TEXT
 
@@ -45,14 +49,42 @@ def test_what_was_mistyped_is_said_before_the_data_are_looked_at(task: str, caps
         ("--set=epoch=3", "no line of that name"),
         ("--set=epochs", "write name=value"),
         ("--set=epochs=many", "epochs=many"),
+        ("--set=epochs=0", "epochs must be 1 to 10000"),
+        ("--set=size=7", "size must be 16 to 1024"),
+        ("--set=final=worst", "final must be one of best, last"),
+        ("--set=distill=true", "needs folds"),
         ("--network=resnet", "no network 'resnet'; there are: residual"),
         ("--folds=1", "2 networks or more"),
         ("--tune=-1", "1 trial or more"),
     ):
         assert said in complaint(capsys, "train", "no-such-folder", task, option, code=2)
+    said = complaint(
+        capsys, "compare", "no-such-folder", task, "--networks=residual-s,cnn-3block", "--set=batch=1", code=2
+    )
+    assert "batch must be 2 to 4096" in said
     assert "no network 'x'" in complaint(capsys, "compare", "no-such-folder", task, "--networks=residual-s,x", code=2)
+    for line in ("folds=3", "distill=yes", "network=residual-s"):
+        words = ["no-such-folder", task, "--networks=residual-m", "--set=folds=3", f"--set={line}"]
+        assert "each network named once" in complaint(capsys, "compare", *words, code=2)
     assert "name at least one" in complaint(capsys, "compare", "no-such-folder", task, "--networks=,", code=2)
     assert "hilum train SOURCE --task T --tune 20" in complaint(capsys, "tune", "x", code=2)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_plan_that_is_printed_is_the_one_that_is_trained(
+    tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_spots(tmp_path / "images", 40)
+    for options, said in (
+        (["--seed=7"], "seed 7"),
+        (["--seed=7", "--set=seed=9"], "seed 9 set by you"),
+        (["--folds=3"], "folds 3 set by you; no novelty reference"),
+    ):
+        assert main(["train", str(tmp_path / "images"), task, "--plan", *options]) == 0
+        assert said in " ".join(capsys.readouterr().out.split())
+    unused = ["--network=residual-m", "--set=weights=mine.safetensors", "--plan"]
+    said = complaint(capsys, "train", str(tmp_path / "images"), task, *unused, code=2)
+    assert "residual-m takes no weights" in said
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -65,6 +97,10 @@ def test_too_little_to_learn_from_is_said_before_training(
     assert "too few images that are no copies of each other" in said
     assert "spot: 3 images" in said
     assert "too few images" in complaint(capsys, "compare", str(few), task, "--networks=residual-s", code=1)
+    some = tmp_path / "some"
+    write_spots(some, 24)
+    said = complaint(capsys, "train", str(some), task, "--folds=20", code=2)
+    assert "20 folds: some would hold no image; 11 is the most" in said
     one = tmp_path / "one"
     for path in write_spots(one, 40):
         if path.parent.name == "plain":
@@ -110,3 +146,19 @@ def test_ctrl_c_is_said_with_how_to_go_on(tmp_path: Path, task: str) -> None:
     assert process.returncode == 130
     assert b"give the same command again and it goes on where it was" in said
     assert b"Traceback" not in said
+
+
+def test_the_report_of_what_a_search_chose_is_written_over_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("write_audit_report", "write_evaluation_report"):
+        monkeypatch.setattr(train, name, lambda *given: given[-1] / "index.html")
+
+    def pages(workplace: Path) -> dict[str, str]:
+        learned: Any = SimpleNamespace(audit=0, measured=0, speaker=0, folder=tmp_path, workplace=workplace)
+        return train._reports(learned, learned, Bars(quiet=True))
+
+    plain, searched = pages(tmp_path), pages(tmp_path / "tuned-1")
+    assert plain["evaluation"] == str(tmp_path / "report" / "index.html")
+    assert searched["evaluation"] == str(tmp_path / "tuned-1" / "report" / "index.html")
+    assert plain["audit"] == searched["audit"]  # of the same images, by the same rules

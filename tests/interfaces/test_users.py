@@ -13,7 +13,7 @@ import pytest
 from hilum.access.access import Access
 from hilum.errors import NotSignedIn
 from hilum.interfaces.cli.main import main
-from hilum.parts import HEAD, open_doors
+from hilum.parts import open_doors
 from hilum.records.store import Query, open_records
 from hilum.secret import read_secret
 from hilum.settings import read_settings
@@ -39,7 +39,7 @@ def looking(home: Path) -> Iterator[tuple[Access, list[str]]]:
     """The access of this home, opened anew, and the acts on record."""
     settings = read_settings({"HILUM_HOME": str(home)})
     secret = read_secret(settings.secret_file)
-    records = open_records(settings.database_url, secret, settings.home / HEAD)
+    records = open_records(settings.database_url, secret, settings.heads)
     found = records.find(Query(kind="act", limit=100)).records
     acts = [json.loads(record.entry.body)["act"] for record in reversed(found)]
     access = open_doors(settings, secret, records)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hilum.errors import NotFound, StorageError
+from hilum.errors import ImageGone, NotFound, StorageError
 from hilum.jobs import inbox
 from hilum.jobs.inbox import Inbox, Order
 
@@ -41,3 +42,46 @@ def test_a_batch_has_one_name(tmp_path: Path, name: str) -> None:
     kept.take(ORDER, FILES)
     with pytest.raises(NotFound):
         kept.order(name)
+
+
+def test_a_batch_that_is_forgotten_while_all_are_read_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    other = replace(ORDER, id=ORDER.id.replace("0e4a", "1e4a"))
+    taken, _ = kept.take(ORDER, FILES), kept.take(other, FILES)
+    glob = Path.glob
+
+    def listed(self: Path, pattern: str) -> list[Path]:
+        found = list(glob(self, pattern))
+        kept.forget(other.id)
+        return found
+
+    monkeypatch.setattr(Path, "glob", listed)
+    assert kept.all() == (taken,)
+
+
+def test_a_file_that_is_damaged_or_gone_is_not_answered(tmp_path: Path) -> None:
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    taken = kept.take(ORDER, FILES)
+    (tmp_path / "inbox" / ORDER.id / taken.keys[0]).write_bytes(b"b")
+    (tmp_path / "inbox" / ORDER.id / taken.keys[1]).unlink()
+    for index, said in enumerate(("damaged", "gone")):
+        with pytest.raises(ImageGone, match=said):
+            kept.file(taken, index)
+
+
+def test_of_a_batch_that_is_over_no_file_is_left_and_no_name_but_of_what_could_not_be_read(tmp_path: Path) -> None:
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    taken = kept.take(ORDER, FILES)
+    over = kept.end(taken, "done", unread=[1])
+    assert kept.order(ORDER.id) == over == replace(taken, state="done", names=(None, "b.png"))
+    assert [path.name for path in (tmp_path / "inbox" / ORDER.id).iterdir()] == ["order.json"]
+
+
+def test_what_was_taken_first_is_answered_first_and_what_is_over_no_more(tmp_path: Path) -> None:
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    first, second, third = (kept.take(replace(ORDER, id=f"{i}{ORDER.id[1:]}"), FILES) for i in (7, 1, 4))
+    kept.end(second, "cancelled")
+    assert kept.unfinished() == (first, third)
+    assert [order.id for order in kept.all()] == [third.id, second.id, first.id]

@@ -69,20 +69,27 @@ def test_a_run_on_the_picture_loses_its_copies_and_the_package_is_named(home: Pa
     old = run_of(home, "of an older version")
     package_of(home, "1", resaved, FILMS[1])
     package_of(home, "2", FILMS[2])
+    searched = on / "tuned-1" / "report"  # of what a search chose
+    searched.mkdir(parents=True)
     found = erased(capsys, answer["id"])
-    assert left(on) == ["fingerprints.npz", "plan.json"]
+    assert left(on) == ["fingerprints.npz", "plan.json", "tuned-1"]
+    assert not searched.exists()
     assert left(off) == ["audit", "fingerprints.npz", "plan.json", "prepared-1.npy", "report"]
     assert left(old) == ["audit", "plan.json", "report"]  # prepared images are made again; reports are not
-    assert sorted(said.split(":")[0] for said in found["removed"]) == [str(on / "audit"), str(on / "report")]
+    assert sorted(said.split(":")[0] for said in found["removed"]) == [
+        str(on / "audit"),
+        str(on / "report"),
+        str(searched),
+    ]
     assert [said.split(" learned")[0] for said in found["still"]] == ["the package pneumonia-cxr@1"]
     assert [said.split(":")[0] for said in found["unsearched"]] == [str(old)]
 
 
 def test_a_picture_as_large_as_is_accepted_is_found(home: Path, capsys, tmp_path) -> None:
-    """A server accepts more pixels than a decoder that knows no settings."""
+    """A server may accept more pixels than a decoder that knows no settings."""
     large = tmp_path / "large.png"
     Image.open(FILMS[0]).convert("L").resize((5500, 5500)).save(large, compress_level=1)
-    (answer,) = ask(settings_for(home), large)
+    (answer,) = ask(settings_for(home, MAX_PIXELS="30250000"), large)
     on, off = run_of(home, "on", FILMS[0]), run_of(home, "off", FILMS[1])
     found = erased(capsys, answer["id"])
     assert left(on) == ["fingerprints.npz", "plan.json"]

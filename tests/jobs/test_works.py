@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from hilum.errors import NotFound, UsageError
-from hilum.jobs.works import Work, Works
+from hilum.jobs.works import LOCK, Work, Works
 from tests.flows.made import write_spots
 
 
@@ -61,6 +62,35 @@ def test_what_was_not_finished_goes_on_at_the_next_start(tmp_path: Path, images:
     for work in works:
         assert until(again, work.id, lambda work: work.over).state == "done"
     again.close()
+
+
+def test_two_servers_with_one_folder_do_a_work_once(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a rolling update: the second one starts while a work of the first one runs, and so does not begin it."""
+    begun, real = [], subprocess.Popen
+    monkeypatch.setattr("hilum.jobs.works.subprocess.Popen", lambda *a, **k: begun.append(a) or real(*a, **k))
+    first = Works(tmp_path / "works")
+    work = first.begin("audit", "spots", [str(images), "--report", "report"], "local")
+    until(first, work.id, lambda work: work.state == "running")
+    second = Works(tmp_path / "works")
+    assert until(second, work.id, lambda work: work.over).state == "done"
+    other = second.begin("audit", "spots", [str(images)], "local")
+    assert until(second, other.id, lambda work: work.over).state == "done"
+    assert len(begun) == 2
+    assert second.result(work.id)["images"] == 12
+    first.close()
+    second.close()
+
+
+def test_a_work_that_outlives_its_server_keeps_the_turn_until_it_ends(tmp_path: Path, images: Path) -> None:
+    works = Works(tmp_path / "works")
+    work = works.begin("audit", "spots", [str(images)], "local")
+    until(works, work.id, lambda work: work.state == "running")
+    assert works._running is not None
+    held = {file.path for file in psutil.Process(works._running.process.pid).open_files()}
+    assert str(tmp_path / "works" / LOCK) in held
+    works.close()
 
 
 def test_a_stopped_work_is_over_and_the_next_one_runs(tmp_path: Path, images: Path) -> None:

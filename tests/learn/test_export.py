@@ -7,6 +7,7 @@ import importlib
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -16,13 +17,16 @@ from monai.bundle import ConfigParser, verify_metadata, verify_net_in_out
 
 from hilum.errors import UsageError
 from hilum.image.prepare import Preparation
-from hilum.learn.export import export
+from hilum.learn.batches import TrainingData
+from hilum.learn.export import export, rebuild
 from hilum.learn.networks import build
 from hilum.learn.seal import Sealing, Trained, seal
+from hilum.learn.train import Attempt, TrainSettings, logits, train
 from hilum.model.engine import Engine
 from hilum.model.package import Package, Trust, open_package
 from tests.learn.made import TASK_TEXT, calibration, spots
 
+SHIPPED = Path(__file__).parents[2] / "models" / "pneumonia-cxr"
 CONFIG = {"classes": 2, "width": 8}
 PIXELS = spots(6)[0]
 
@@ -94,3 +98,19 @@ def test_an_unknown_kind_or_a_taken_place_is_refused(package: Package, tmp_path:
         export(package, "pickle", tmp_path / "x")
     with pytest.raises(UsageError, match="exists already"):
         export(package, "onnx", tmp_path)
+
+
+def test_a_shipped_network_goes_on_learning_from_the_weights_of_its_package(tmp_path: Path) -> None:
+    shipped = open_package(SHIPPED, Trust({hashlib.sha256((SHIPPED / "manifest.json").read_bytes()).hexdigest()}))
+    network, made_of = rebuild(shipped)
+    assert made_of["name"] == "mixture"
+    pixels, labels = spots(12, 64)
+    large = np.stack([cv2.resize(one[0], (shipped.preparation.size,) * 2)[None] for one in pixels])
+    graph = Engine(shipped.read("model.onnx"), size=shipped.preparation.size).run(large[:2]).logits
+    np.testing.assert_allclose(logits(network, large[:2]), graph, atol=1e-3)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    data = TrainingData.simple(pixels, labels, np.arange(12), (np.arange(8), np.arange(8, 12)), shipped.task.classes)
+    trained = train(network, data, TrainSettings(epochs=1, batch=4, learning_rate=1e-4), Attempt(tmp_path)).network
+    moved = [name for name, value in trained.state_dict().items() if not torch.equal(value, before[name])]
+    assert moved
+    assert all(torch.isfinite(value).all() for value in trained.state_dict().values())

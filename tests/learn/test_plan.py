@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from hilum.data.statistics import statistics
+from hilum.data.survey import measure
 from hilum.errors import UsageError
-from hilum.learn.facts import Facts
+from hilum.image.decode import from_array
+from hilum.learn.facts import Facts, facts_of
 from hilum.learn.means import Means
-from hilum.learn.networks import DESIGNS, full_config
-from hilum.learn.plan import BY_YOU, LINES, Plan, check_changes, for_task, override
+from hilum.learn.networks import NETWORKS, full_config
+from hilum.learn.plan import BY_YOU, LINES, Plan, check_taken, for_task, override
 from hilum.learn.planning import make_plan
 from hilum.task import shipped_tasks
 from tests.learn.made import TASK
@@ -19,6 +23,7 @@ from tests.learn.made import TASK
 FACTS = Facts(
     images=5000,
     groups={"a": 1200, "b": 900, "c": 1100},
+    total=3200,
     side=(200, 400, 512),
     aspect=1.0,
     sizes=30,
@@ -49,14 +54,22 @@ def test_every_decision_carries_its_reason() -> None:
 @pytest.mark.parametrize(
     ("facts", "gpu", "network"),
     [
-        (replace(FACTS, groups={"a": 100, "b": 100}), False, "residual-s"),
+        (replace(FACTS, groups={"a": 100, "b": 100}, total=200), False, "residual-s"),
         (FACTS, False, "residual-m"),
-        (replace(FACTS, groups={"a": 20000, "b": 9000}), False, "residual-m"),
-        (replace(FACTS, groups={"a": 20000, "b": 9000}), True, "residual-l"),
+        (replace(FACTS, groups={"a": 20000, "b": 9000}, total=29000), False, "residual-m"),
+        (replace(FACTS, groups={"a": 20000, "b": 9000}, total=29000), True, "residual-l"),
     ],
 )
 def test_capacity_follows_the_number_of_groups(facts: Facts, gpu: bool, network: str) -> None:
     assert make_plan(facts, TASK, means=Means(gpu)).network == network
+
+
+def test_a_patient_with_images_of_two_classes_is_one_group_of_the_whole() -> None:
+    readings = [measure(from_array(np.full((10, 20), grey, np.uint8), "made"), b"1") for grey in (50, 60, 70, 80)]
+    found = statistics(readings, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), ("a", "b"))
+    assert found is not None
+    facts = facts_of(found, {})
+    assert (facts.groups, facts.total) == ({"a": 2, "b": 2}, 2)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +94,7 @@ def test_whoever_names_a_network_or_refuses_weights_gets_a_plan_from_scratch(lin
 
 
 def test_small_sets_get_small_batches_more_epochs_and_more_restraint() -> None:
-    small = make_plan(replace(FACTS, groups={"a": 60, "b": 60}), TASK)
+    small = make_plan(replace(FACTS, groups={"a": 60, "b": 60}, total=120), TASK)
     large = make_plan(FACTS, TASK)
     assert small.batch < large.batch
     assert small.epochs > large.epochs
@@ -90,7 +103,7 @@ def test_small_sets_get_small_batches_more_epochs_and_more_restraint() -> None:
 
 
 def test_a_shortcut_asks_for_strong_augmentation_and_is_named() -> None:
-    many = replace(FACTS, groups={"a": 30000, "b": 30000})
+    many = replace(FACTS, groups={"a": 30000, "b": 30000}, total=60000)
     assert make_plan(many, TASK).augmentation == "medium"
     plan = make_plan(replace(many, shortcut=0.95, cue="file_size"), TASK)
     assert plan.augmentation == "strong"
@@ -124,7 +137,7 @@ def test_a_network_brings_its_published_settings_and_explicit_lines_win() -> Non
     assert override(make_plan(FACTS, TASK), ["network=cnn-2block"]).size == 150
 
 
-@pytest.mark.parametrize("name", DESIGNS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_network_can_be_planned(name: str) -> None:
     plan = override(make_plan(FACTS, TASK), [f"network={name}"])
     assert plan.settings().epochs == plan.epochs
@@ -139,12 +152,14 @@ def test_every_network_can_be_planned(name: str) -> None:
         ("epochs=many", "no whole number"),
         ("epochs=0", "must be 1 to"),
         ("network=vgg", "there are: residual-s"),
+        ("network=average", "no network 'average'; there are: .*xception-transfer$"),
         ("augmentation=wild", "none, light, medium, strong"),
         ("balance=perhaps", "yes or no"),
         ("size=4000", "16 to 1024"),
         ("folds=1", "2 and more"),
         ("distill=yes", "needs folds"),
         ("betas=0.9", "is no number"),
+        ("betas=0.9,2", "less than 1, not 0.9,2"),
     ],
 )
 def test_what_does_not_fit_is_said_clearly(change: str, words: str) -> None:
@@ -152,10 +167,16 @@ def test_what_does_not_fit_is_said_clearly(change: str, words: str) -> None:
         override(Plan(), [change])
 
 
-@pytest.mark.parametrize("lines", [["size=7"], ["distill=yes"]])
-def test_a_value_out_of_its_range_is_said_before_anything_is_read(lines: list[str]) -> None:
-    with pytest.raises(UsageError, match="plan line"):
-        check_changes(lines)
+@pytest.mark.parametrize(
+    ("line", "network"),
+    [("weights=mine.safetensors", "residual-m"), ("hidden=64", "residual-s"), ("width=48", "efficientnet-lite0")],
+)
+def test_a_line_that_the_network_has_no_use_for_is_said(line: str, network: str) -> None:
+    name, _ = line.split("=")
+    with pytest.raises(UsageError, match=f"{network} takes no {name}"):
+        check_taken(override(Plan(), [line, f"network={network}"]))
+    check_taken(override(Plan(), [f"{name}=none", f"network={network}"]))
+    check_taken(override(Plan(hidden=64), [f"network={network}"]))
 
 
 def test_a_plan_survives_json() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from hilum.image.image import Image, Metadata
 from hilum.image.prepare import Preparation
 from hilum.learn.graph import check_agreement, export_graph
 from hilum.learn.networks import build
-from hilum.learn.seal import References, Sealing, Trained, seal, with_figures
+from hilum.learn.seal import References, Sealing, Trained, put_in_place, seal, with_figures
 from hilum.model.engine import Engine
 from hilum.model.package import Package, Trust, open_package
 from tests.learn.made import TASK_TEXT, calibration, spots
@@ -145,3 +147,41 @@ def test_figures_are_added_without_touching_the_rest(sealing: Sealing, tmp_path:
     assert package.read("README.md") == b"# Card"
     assert package.manifest["agreement"]["images"] == 20
     assert [path.name for path in tmp_path.iterdir()] == ["spot"]
+
+
+def test_a_package_whose_figures_cannot_be_put_in_place_is_there_as_it_was(
+    sealing: Sealing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = seal(sealing, tmp_path / "spot")
+    rename = Path.rename
+
+    def fails(self: Path, target: Path) -> Path:
+        if self.name == "new" and Path(target).name == "spot":
+            raise OSError("the disk says no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fails)
+    with pytest.raises(OSError, match="says no"):
+        with_figures(tmp_path / "spot", {"accuracy": 0.5}, "# Card")
+    assert open_package(tmp_path / "spot", Trust(pinned=(first,))).digest == first
+    assert [path.name for path in tmp_path.iterdir()] == ["spot"]
+
+
+def test_a_package_appears_in_its_place_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, out = tmp_path / "run" / "sealed", tmp_path / "models" / "knee"
+    made.mkdir(parents=True)
+    (made / "manifest.json").write_text("{}")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "move", full)
+        with pytest.raises(OSError, match="No space"):
+            put_in_place(made, out)
+    assert not [*out.parent.iterdir()]
+    put_in_place(made, out)
+    assert (out / "manifest.json").read_text() == "{}"
+    assert not made.exists()
+    with pytest.raises(UsageError, match="exists already"):
+        put_in_place(made, out)

@@ -38,6 +38,26 @@ def test_a_run_is_kept_in_a_local_file(tmp_path: Path) -> None:
     assert tmp_path in kept[0].parents
 
 
+def test_a_run_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
+    uri, note = store_uri(tmp_path, {}), tmp_path / "note"
+    killed = track(uri, "same", note=note)
+    first = killed.__enter__()  # and never left
+    first.parameters({"epochs": 3})
+    with pytest.raises(KeyboardInterrupt), track(uri, "same", note=note) as stopped:
+        raise KeyboardInterrupt
+    with track(uri, "same", note=note) as finished:
+        finished.parameters({"epochs": 3})
+    client = MlflowClient(uri)
+    assert client.get_run(first.id).info.status == "FINISHED"
+    assert first.id == stopped.id == finished.id
+    with track(uri, "same", note=note) as anew:
+        pass
+    assert anew.id != first.id
+    with track(store_uri(tmp_path / "elsewhere", {}), "same", note=note) as other:
+        pass
+    assert other.id not in ("", first.id, anew.id)
+
+
 def test_a_named_server_wins_over_the_file(tmp_path: Path) -> None:
     assert store_uri(tmp_path, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}) == "http://127.0.0.1:9"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.errors import Diverged
 from hilum.learn.fitting import fit_network
 from hilum.learn.networks import full_config
 from hilum.learn.plan import Plan
@@ -44,10 +45,14 @@ def test_a_stopped_search_goes_on_and_another_plan_starts_anew(tmp_path: Path) -
     plan = Plan(network="residual-m")
     with pytest.raises(KeyboardInterrupt):
         search_plans(plan, counted, Search(tmp_path, trials=6))
-    tuned = search_plans(plan, counted, Search(tmp_path, trials=6))
+    heard: list[int] = []
+    tuned = search_plans(plan, counted, Search(tmp_path, trials=6), told=heard.append)
     assert len(tuned.trials) == 6
+    assert heard == [3, 4, 5, 6]
     assert len(asked) == 7  # the one that was cut off is asked again
     search_plans(plan, counted, Search(tmp_path, trials=6))
+    search_plans(plan, counted, Search(tmp_path, trials=2), told=heard.append)
+    assert heard[-1] == 2
     assert len(asked) == 7
     search_plans(replace(plan, size=96), counted, Search(tmp_path, trials=1))
     assert len(asked) == 8
@@ -94,6 +99,30 @@ def test_a_first_trial_that_was_cut_off_is_run_again(tmp_path: Path) -> None:
     assert tuned.trials[0].lines["width"] == "32"
 
 
+def test_a_trial_that_diverges_is_one_that_came_to_nothing(tmp_path: Path) -> None:
+    asked = []
+
+    def some(plan: Plan, number: int) -> float:
+        asked.append(number)
+        if number in (0, 3):
+            raise Diverged("the loss is nan in epoch 1: lower the learning rate")
+        return preferring(plan, number)
+
+    plan = Plan(network="residual-m")
+    for _ in range(2):
+        tuned = search_plans(plan, some, Search(tmp_path, trials=6))
+        assert asked == [0, 1, 2, 3, 4, 5]
+    assert tuned.best.score == max(trial.score for trial in tuned.trials if trial.number not in (0, 3))
+    assert [row.split()[1] for row in trials_table(tuned.trials).splitlines()[-2:]] == ["diverged", "diverged"]
+    assert draw_trials(tuned.trials, "auroc").startswith(b"\x89PNG")
+
+    def none(plan: Plan, number: int) -> float:
+        raise Diverged("the loss is nan in epoch 1: lower the learning rate")
+
+    with pytest.raises(Diverged, match="every trial"):
+        search_plans(replace(plan, size=96), none, Search(tmp_path, trials=2))
+
+
 def test_what_another_search_left_of_a_trial_is_not_taken_up(tmp_path: Path) -> None:
     other = replace(TINY, width=16)
     fit_network(replace(other, epochs=1), cases(), TASK, tmp_path / "trial-0")
@@ -104,7 +133,7 @@ def test_what_another_search_left_of_a_trial_is_not_taken_up(tmp_path: Path) -> 
 def test_real_training_runs_are_judged_on_the_tune_part(tmp_path: Path) -> None:
     heard = []
     tuned = tune(TINY, cases(), TASK, Search(tmp_path, trials=2, epochs=1), told=heard.append)
-    assert [trial.number for trial in heard] == [0, 1]
+    assert heard == [0, 1, 2]
     assert all(0.0 <= trial.score <= 1.0 for trial in tuned.trials)
     assert tuned.plan.epochs == TINY.epochs
     assert sorted(path.name for path in tmp_path.iterdir()) == ["trials.db"]

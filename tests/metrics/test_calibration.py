@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from hilum.metrics import calibration as c
+from hilum.metrics.intervals import Interval
 
 
 def predicted(n: int, classes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -47,6 +48,25 @@ def test_ece_of_the_calibrated_and_the_boastful() -> None:
     assert c.ece(probabilities, labels) < 0.01
     boast = np.tile([1.0, 0.0], (100, 1))
     assert c.ece(boast, np.arange(100) % 2) == pytest.approx(0.5)
+
+
+def test_chance_alone_is_what_labels_drawn_from_the_probabilities_give() -> None:
+    """The mean and the ends are those of `ece` itself over labels drawn anew; a calibrated model mostly lies within."""
+    probabilities, _ = predicted(300, 2, 5)
+    found = c.ece_if_calibrated(probabilities, draws=2000)
+    drawn = [c.ece(probabilities, (np.random.default_rng(i).random(300) < probabilities[:, 1]) * 1) for i in range(800)]
+    assert found.value == pytest.approx(np.mean(drawn), rel=0.03)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, (0.025, 0.975))), rel=0.08)
+    assert c.ece_if_calibrated(probabilities, draws=50) == c.ece_if_calibrated(probabilities, draws=50)
+
+
+def test_the_boastful_lie_beyond_chance() -> None:
+    """Sharpened probabilities; and where a model is sure and right, chance does nothing."""
+    probabilities, labels = predicted(400, 3, 7)
+    boastful = probabilities**4 / (probabilities**4).sum(axis=1, keepdims=True)
+    assert c.ece(boastful, labels) > c.ece_if_calibrated(boastful).high
+    assert c.ece(probabilities, labels) < c.ece_if_calibrated(probabilities).high
+    assert c.ece_if_calibrated(np.eye(3)[labels]) == Interval(0.0, 0.0, 0.0)
 
 
 @given(seed=st.integers(0, 1000))
@@ -97,3 +117,10 @@ def test_risk_is_of_the_answers_given_where_a_point_gives_another_than_the_most_
     labels = np.array([1, 0, 1])
     assert c.risk_coverage(probabilities, labels).risk[-1] == pytest.approx(1 / 3)
     assert c.risk_coverage(probabilities, labels, np.array([1, 0, 1])).risk[-1] == 0.0
+
+
+def test_an_answer_is_as_sure_as_the_class_it_names_and_not_as_the_one_that_was_more_probable() -> None:
+    """A low threshold calls 10% diseased: that answer is the least sure of the three, however sure "healthy" was."""
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
+    labels, predicted = np.array([0, 0, 1]), np.array([1, 0, 1])
+    assert c.risk_coverage(probabilities, labels, predicted).risk.tolist() == [0.0, 0.0, pytest.approx(1 / 3)]

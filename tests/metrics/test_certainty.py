@@ -7,7 +7,7 @@ import pytest
 
 from hilum.metrics.answers import Answers
 from hilum.metrics.certainty import widened
-from hilum.metrics.figures import figures
+from hilum.metrics.figures import class_figures, figures
 from hilum.metrics.intervals import Interval, wilson
 
 
@@ -61,3 +61,62 @@ def test_a_reading_of_nought_keeps_a_doubt() -> None:
     found = figures(answers, draws=20)["sensitivity_at_specificity_0.95"]
     assert found.value == 0.0
     assert found.high > 0.05
+
+
+def test_what_is_counted_for_each_figure_decides_its_doubt() -> None:
+    """Three classes of 40, 20 and 10 patients with two images each, all right: by the classes that a figure is of."""
+    labels = np.repeat([0, 1, 2], [80, 40, 20])
+    answers = Answers(np.eye(3)[labels], labels, labels, np.arange(140) // 2, 0, ())
+    found = figures(answers, draws=20)
+    of = {n: wilson(n, n).low for n in (70, 40, 30, 20, 10)}
+    each = (of[40] + of[20] + of[10]) / 3
+    expected = {"accuracy": of[70], "balanced_accuracy": each, "recall": each, "sensitivity": of[30],
+                "specificity": of[40], "auroc": of[10], "f1": of[10]}  # fmt: skip
+    assert {name: found[name].low for name in expected} == pytest.approx(expected)
+    own = class_figures(answers, 1, draws=20)
+    assert own["sensitivity"].low == own["recall"].low == pytest.approx(of[20])
+    assert own["specificity"].low == pytest.approx(wilson(50, 50).low)
+
+
+def test_of_two_classes_recall_is_of_the_disease_alone() -> None:
+    labels = np.repeat([0, 1], [40, 10])
+    found = figures(Answers(np.eye(2)[labels], labels, labels, np.arange(50), 0, ()), draws=20)
+    assert found["recall"].low == found["sensitivity"].low == pytest.approx(wilson(10, 10).low)
+
+
+def test_two_patients_are_few_but_not_one() -> None:
+    labels = np.repeat([0, 1], [40, 10])
+    groups = np.append(np.arange(40), np.repeat([98, 99], 5))
+    found = figures(Answers(np.eye(2)[labels], labels, labels, groups, 0, ()), draws=20)
+    assert found["sensitivity"].low == pytest.approx(wilson(2, 2).low)
+
+
+def test_a_refused_case_is_no_hit_of_a_predictive_value() -> None:
+    """Of 20 diseased ten were refused: half of a true part that is weighed against the false alarms that may be."""
+    labels = np.repeat([0, 1], 20)
+    predicted = np.where(np.arange(40) < 30, labels, -1)
+    found = figures(Answers(np.eye(2)[labels], predicted, labels, np.arange(40), 0, (0.1,)), draws=20)
+    alarms = 1 - wilson(20, 20).low
+    assert found["ppv_at_prevalence_0.1"].value == 1.0
+    assert found["ppv_at_prevalence_0.1"].low == pytest.approx(0.05 / (0.05 + alarms * 0.9))
+
+
+def test_a_predictive_value_of_an_answer_that_nobody_got_is_none() -> None:
+    labels = np.repeat([0, 1], 20)
+    healthy = Answers(np.eye(2)[np.zeros(40, int)], np.zeros(40, int), labels, np.arange(40), 0, (0.1,))
+    assert np.isnan(figures(healthy, draws=20)["ppv_at_prevalence_0.1"].value)
+
+
+def test_predictive_values_of_nought_keep_a_doubt() -> None:
+    """No disease found in 20: up to a sixth of it could be, so that the PPV of the alarms is not surely 0."""
+    labels = np.repeat([0, 1], [40, 20])
+    predicted = np.where(np.arange(60) < 10, 1, 0)  # ten false alarms, every disease missed
+    found = figures(Answers(np.eye(2)[predicted], predicted, labels, np.arange(60), 0, (0.1,)), draws=50)
+    bound = wilson(0, 20).high
+    assert found["ppv_at_prevalence_0.1"].value == 0.0
+    assert found["ppv_at_prevalence_0.1"].low == 0.0
+    assert found["ppv_at_prevalence_0.1"].high == pytest.approx(bound * 0.1 / (bound * 0.1 + 0.25 * 0.9))
+
+    reversed_ = figures(Answers(np.eye(2)[1 - labels], 1 - labels, labels, np.arange(60), 0, (0.1,)), draws=50)
+    assert reversed_["npv_at_prevalence_0.1"].value == 0.0
+    assert reversed_["npv_at_prevalence_0.1"].high > 0.0

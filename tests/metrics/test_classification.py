@@ -98,3 +98,19 @@ def test_indices_out_of_range_are_refused(predicted: list[int], labels: list[int
     """A class that the task does not have is an error, not another column."""
     with pytest.raises(ValueError, match=r"must be|\[-1"):
         c.confusion(np.array(predicted), np.array(labels), 3)
+
+
+def test_a_table_holds_the_weights_by_truth_and_answer() -> None:
+    predicted, labels = np.array([0, 1, -1, 1, 1]), np.array([0, 0, 1, 1, 1])
+    weights = np.array([[1, 2, 3, 4, 5], [0, 0, 0, 0, 1]], dtype=float)
+    plain, weighted = c.confusion(predicted, labels, 2), c.confusion(predicted, labels, 2, weights)
+    assert plain.tolist() == [[1, 1, 0], [0, 2, 1]]
+    assert weighted.tolist() == [[[1, 2, 0], [0, 9, 3]], [[0, 0, 0], [0, 1, 0]]]
+
+
+def test_a_class_that_was_answered_once_has_a_precision_and_one_that_never_was_has_nought() -> None:
+    labels = np.array([0, 0, 1, 2])
+    assert c.precision(np.array([0, 0, 1, 0]), labels, 4, 1) == 1.0
+    assert c.precision(np.array([0, 0, 1, 0]), labels, 4, 2) == 0.0
+    assert np.isnan(c.precision(np.array([0, 0, 1, 0]), labels, 4, 3))
+    assert c.precision(np.array([0, 0, 1, 0]), labels, 4) == pytest.approx((2 / 3 + 1 + 0) / 3)

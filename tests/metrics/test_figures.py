@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from hilum.metrics import calibration as c
 from hilum.metrics import figures as f
 from hilum.metrics.classification import balanced_accuracy
 from hilum.metrics.intervals import wilson
@@ -98,10 +99,20 @@ def test_calibration_error_of_few_answers_is_not_said(n: int, refusals: int) -> 
     """Under a hundred answered cases there is neither figure nor interval nor difference, and one case more has all."""
     found = f.figures(refused(made(n, 2), list(range(refusals))), draws=20)
     assert np.isnan([found["ece"].value, found["ece"].low, found["ece"].high]).all()
-    assert found["ece"].to_json() == {"value": None, "low": None, "high": None}
+    assert found["ece"].to_json() == found["ece_if_calibrated"].to_json() == {"value": None, "low": None, "high": None}
     assert found["brier"].low < found["brier"].high
     enough = f.figures(refused(made(104, 2), list(range(4))), draws=20)
-    assert enough["ece"].low <= enough["ece"].value <= enough["ece"].high
+    for name in ("ece", "ece_if_calibrated"):
+        assert enough[name].low <= enough[name].value <= enough[name].high
+
+
+def test_chance_stands_beside_the_calibration_error_only_where_it_is_asked_for():
+    """It is of the answered cases, and costs nothing where other figures were named."""
+    answers = refused(made(300, 2), list(range(9)))
+    known = c.ece_if_calibrated(answers.probabilities[answers.answered])
+    assert f.figures(answers, draws=10)["ece_if_calibrated"] == known
+    assert list(f.figures(answers, draws=10, names=("ece",))) == ["ece"]
+    assert set(f.figures(answers, draws=10, names=("ece", "ece_if_calibrated"))) == {"ece", "ece_if_calibrated"}
 
 
 def test_a_perfect_score_still_has_an_interval() -> None:

@@ -88,3 +88,48 @@ def test_wilson_holds_the_share_and_stays_in_range(n: int, k: int) -> None:
     found = i.wilson(min(k, n), n)
     assert 0.0 <= found.low <= found.value <= found.high <= 1.0
     assert found.high > found.low
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_is_as_published(right: int, n: int, low: float, high: float) -> None:
+    """Newcombe 1998, Statistics in Medicine 17:857, table I, the score method."""
+    found = i.wilson(right, n)
+    assert (found.low, found.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    assert np.isnan(i.wilson(0, 0).value)
+
+
+def test_the_ends_leave_out_a_fortieth_of_the_draws_on_either_side() -> None:
+    found = i.percentile_interval(0.4, np.linspace(0.0, 1.0, 1001))
+    assert (found.value, found.low, found.high) == (0.4, pytest.approx(0.025), pytest.approx(0.975))
+    moved = i.percentile_interval(0.6, np.linspace(0.0, 1.0, 1001), recentre=True)
+    assert (moved.low, moved.high) == (pytest.approx(0.125), pytest.approx(1.075))
+
+
+def test_draws_without_the_figure_are_left_out_and_too_few_others_give_no_interval() -> None:
+    drawn = np.append(np.linspace(0.0, 1.0, 101), np.full(101, np.nan))
+    assert i.percentile_interval(0.5, drawn).low == pytest.approx(0.025)
+    for few in (np.append(drawn, [np.nan, np.nan]), np.array([0.5, np.nan]), np.array([0.5])):
+        assert np.isnan(i.percentile_interval(0.5, few).low)
+
+
+def test_two_groups_are_enough_for_an_interval_and_only_figures_that_are_named_are_moved() -> None:
+    values = np.array([0.0, 1.0])
+    found = i.bootstrap_all(
+        lambda weights: {"plain": share_of(values)(weights) / 2, "moved": share_of(values)(weights) / 2 - 0.25},
+        np.array([4, 5]), n=200, recentre=("moved",),
+    )  # fmt: skip
+    assert (found["plain"].low, found["plain"].high) == (0.0, 0.5)
+    assert found["moved"].low == 0.0  # what is moved never falls below nought
+    assert found["moved"].high == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_share_of_all_or_none_is_as_sure_as_its_groups_are_many() -> None:
+    groups = np.repeat([3, 8], 50)
+    assert i.certain(i.Interval(1.0, 1.0, 1.0), groups) == i.wilson(2, 2)
+    assert i.certain(i.Interval(0.0, 0.0, 0.0), np.arange(9)) == i.wilson(0, 9)
+    for as_it_is in (i.Interval(1.0, 0.9, 1.0), i.Interval(0.5, 0.5, 0.5)):
+        assert i.certain(as_it_is, groups) == as_it_is
+    assert i.certain(i.Interval(1.0, 1.0, 1.0), np.full(100, 3)).to_json()["low"] is None

@@ -102,3 +102,17 @@ def test_nan_and_empty_are_errors() -> None:
         r.rank(np.array([0.1, np.nan]), np.array([True, False]))
     with pytest.raises(ValueError, match="N > 0"):
         r.rank(np.array([]), np.array([], dtype=bool))
+
+
+def test_the_precision_recall_curve_by_hand() -> None:
+    """Positives at 0.9 and 0.6, negatives at 0.8 and 0.1: one of one, then two of three."""
+    curve = r.pr_curve(np.array([0.8, 0.9, 0.1, 0.6]), np.array([False, True, False, True]))
+    points = dict(zip(curve.thresholds.tolist(), zip(curve.x.tolist(), curve.y.tolist(), strict=True), strict=True))
+    assert points[0.9] == (0.5, 1.0)
+    assert points[0.6] == (1.0, pytest.approx(2 / 3))
+
+
+def test_a_score_at_the_threshold_is_acted_on_and_a_false_alarm_weighs_by_its_odds() -> None:
+    """At 0.2 a false alarm costs a quarter of a hit: of five cases one hit and two alarms, one of each at 0.2."""
+    scores, positives = np.array([0.2, 0.7, 0.2, 0.1, 0.0]), np.array([True, False, False, True, False])
+    assert r.net_benefit(scores, positives, np.array([0.2, 0.5])) == pytest.approx([(1 - 2 / 4) / 5, -1 / 5])

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.errors import PackageDamaged, UsageError
-from hilum.model.calibration import Calibration, ConformalClass, OperatingPoint
+from hilum.model.calibration import Calibration, ConformalClass, OperatingPoint, read_prevalence
 
 
 def made(**changes: Any) -> Calibration:
@@ -126,3 +126,36 @@ def test_one_number_needs_a_negative_class() -> None:
 def test_an_unknown_point_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match="screening, balanced"):
         made().decide(made().probabilities(LOGITS), "rule-out")
+
+
+def test_a_prevalence_is_read_as_people_write_it() -> None:
+    assert (read_prevalence(None), read_prevalence("0.1"), read_prevalence("0.2, 0.8")) == (None, 0.1, (0.2, 0.8))
+    for text in ("", "half", "0.2,"):
+        with pytest.raises(UsageError, match="give a number between 0 and 1"):
+            read_prevalence(text)
+
+
+def test_a_point_stands_at_its_own_threshold_unless_a_prevalence_moves_it() -> None:
+    calibration = made()
+    assert (calibration.threshold("screening"), calibration.threshold("balanced")) == (0.2, None)
+    assert calibration.threshold("balanced", 0.1) is None
+    assert calibration.threshold("screening", 0.4) == pytest.approx(0.2)  # the package's own share of the diseased
+    rare = calibration.threshold("screening", 0.1)
+    assert rare == pytest.approx((0.2 * 0.1 / 0.4) / (0.2 * 0.1 / 0.4 + 0.8 * 0.9 / 0.6))
+
+
+def test_what_lies_at_the_threshold_is_called_and_at_the_least_is_in_the_set() -> None:
+    calibration = made(points={"balanced": OperatingPoint("balanced", 0.25)})
+    assert calibration.decide([[0.125, 0.75, 0.125], [0.125, 0.7500001, 0.1249999]]).tolist() == [0, 1]
+    assert calibration.conformal_set([0.3, 0.5, 0.2]) == (1, 0, 2)
+    assert calibration.conformal_set([0.2999, 0.6002, 0.0999]) == (1,)
+
+
+def test_shares_that_nearly_make_one_are_made_to() -> None:
+    calibration = made()
+    assert calibration.site_prevalence((0.2, 0.6, 0.2009)) == pytest.approx((0.1998, 0.5995, 0.2007), abs=1e-4)
+    assert sum(calibration.site_prevalence((0.2, 0.6, 0.2009))) == pytest.approx(1.0, abs=1e-12)
+    assert calibration.site_prevalence(0.1) == pytest.approx((0.05, 0.9, 0.05))
+    for shares in ((0.2, 0.6, 0.2011), (0.2, 0.6, 0.1989), (0.4, 0.6), (0.4, 0.6, 0.0)):
+        with pytest.raises(UsageError, match="together they make 1"):
+            calibration.site_prevalence(shares)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from recipes.figures import network_words
 from recipes.ground import Ground, draw_parts, group_by_thumbnail, prepared
 
 from recipes import brain, chest
@@ -66,3 +67,14 @@ def test_chest_draws_as_many_normals_as_pneumonias() -> None:
     data = chest.training_data(made, np.arange(4), prepared(made.films, chest.preparation(160)))
     assert data.strata.tolist() == [0, 1, 3, 2]
     assert data.targets[2].tolist() == [0, 1, 0, 0, 1]
+
+
+def test_a_card_names_the_network_in_words() -> None:
+    members = [
+        {"name": "residual", "config": {"width": 32, "blocks": [1, 2]}, "side": 160},
+        {"name": "efficientnet-lite0", "config": {"weights": "none"}, "side": 192},
+    ]
+    said = network_words("mixture", {"members": members, "classes": 4})
+    assert (
+        said == "the mean of the logits of residual (width 32, blocks 1-2) at 160 px and efficientnet-lite0 at 192 px"
+    )

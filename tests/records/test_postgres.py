@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import threading
+import time
+from contextlib import contextmanager, suppress
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -130,6 +134,136 @@ def test_a_connection_that_breaks_loses_nothing_acknowledged(postgres_url, tmp_p
     assert set(acknowledged) <= found
     assert records.verify().faults == ()
     records.close()
+
+
+def test_a_connection_that_was_cut_while_nobody_wrote_fails_no_entry(postgres_url, tmp_path):
+    """A restart of the database, a failover, a firewall: the first one afterwards must not pay for it."""
+    records = open_records(postgres_url, SECRET, tmp_path / "head")
+    boss = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    kick = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    for number in range(3):
+        records.append([prediction(number)]).result(timeout=30)
+        with boss.connect() as connection:
+            connection.exec_driver_sql(kick, (sa.make_url(postgres_url).database,))
+    records.append([prediction(3)]).result(timeout=30)
+    assert [record.id for record in pages(records)] == [prediction(number).id for number in (3, 2, 1, 0)]
+    assert records.verify().faults == ()
+    boss.dispose()
+    records.close()
+
+
+def test_where_a_commit_was_under_way_the_entry_is_not_written_again(postgres_url, tmp_path, monkeypatch):
+    """It may be there: only who asked can tell whether it shall be asked once more."""
+    records = open_records(postgres_url, SECRET, tmp_path / "head")
+    records.append([prediction(0)]).result(timeout=30)
+
+    def cut(driver):
+        driver.close()
+        raise psycopg.OperationalError("the connection is closed")
+
+    monkeypatch.setattr(psycopg.Connection, "commit", cut)
+    with pytest.raises(RecordsError):
+        records.append([prediction(1)]).result(timeout=30)
+    monkeypatch.undo()
+    records.append([prediction(2)]).result(timeout=30)
+    assert records.verify().faults == ()
+    records.close()
+
+
+def test_a_table_that_somebody_keeps_locked_is_an_error_and_no_wait_for_ever(postgres_url, tmp_path, monkeypatch):
+    monkeypatch.setattr("hilum.postgres.LOCK_SECONDS", 1)
+    records = open_records(postgres_url, SECRET, tmp_path / "head")
+    records.append([prediction(0)]).result(timeout=30)
+    holder = sa.create_engine(postgres_url)
+    with holder.connect() as connection:
+        connection.exec_driver_sql("LOCK TABLE records IN SHARE MODE")
+        with pytest.raises(RecordsError, match="lock timeout"):
+            records.append([prediction(1)]).result(timeout=30)
+    records.append([prediction(1)]).result(timeout=30)
+    assert records.verify().rows == 2
+    holder.dispose()
+    records.close()
+
+
+def test_a_database_that_takes_nothing_is_not_ready(postgres_url, tmp_path, monkeypatch):
+    """A standby, or one that its keeper set to read only."""
+    monkeypatch.setattr("hilum.records.journal.STUCK_SECONDS", 0.2)
+    records = open_records(postgres_url, SECRET, tmp_path / "head")
+    assert records.ready()
+    boss = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    name = sa.make_url(postgres_url).database
+    kick = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    with boss.connect() as connection:
+        for word, ready in (("on", False), ("off", True)):
+            connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = {word}")
+            connection.exec_driver_sql(kick, (name,))
+            assert records.ready() is ready
+    records.append([prediction(0)]).result(timeout=30)
+    with boss.connect() as connection, connection.execution_options(isolation_level="READ COMMITTED").begin():
+        connection.exec_driver_sql("LOCK TABLE records IN SHARE MODE")
+        waits = records.append([prediction(1)])
+        time.sleep(0.5)
+        assert not records.ready()
+    waits.result(timeout=30)
+    assert records.ready()
+    boss.dispose()
+    records.close()
+
+
+def test_a_database_that_falls_silent_is_soon_not_ready_and_holds_up_no_end(postgres_url, tmp_path, monkeypatch):
+    monkeypatch.setattr("hilum.records.journal.CLOSE_SECONDS", 0.5)
+    monkeypatch.setattr("hilum.records.store.READY_SECONDS", 0.5)
+    address = sa.make_url(postgres_url)
+    with silenced(address.port) as (port, silent):
+        url = address.set(port=port).render_as_string(hide_password=False)
+        records = open_records(url, SECRET, tmp_path / "head")
+        records.append([prediction(0)]).result(timeout=30)
+        assert records.ready()
+        silent.set()
+        waits, since = records.append([prediction(1)]), time.monotonic()
+        assert not records.ready()
+        records.close()
+        assert time.monotonic() - since < 20
+        assert not waits.done()
+
+
+@contextmanager
+def silenced(port):
+    """A port that hands on to another one until the event is set: from then on nothing comes through."""
+    silent, ends, hands = threading.Event(), [], []
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def hand_on(here, there):
+        with suppress(OSError):
+            while data := here.recv(65536):
+                if silent.is_set():
+                    return
+                there.sendall(data)
+
+    def serve():
+        with suppress(OSError):
+            while True:
+                ends.append(listening.accept()[0])
+                ends.append(socket.create_connection(("127.0.0.1", port)))
+                here, there = ends[-2:]
+                for pair in ((here, there), (there, here)):
+                    hands.append(threading.Thread(target=hand_on, args=pair, daemon=True))
+                    hands[-1].start()
+
+    serving = threading.Thread(target=serve, daemon=True)
+    serving.start()
+    try:
+        yield listening.getsockname()[1], silent
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)  # wakes who accepts: nobody comes any more
+        serving.join()
+        for end in ends:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for hand in hands:
+            hand.join()
+        for end in (listening, *ends):
+            end.close()
 
 
 def pages(records):

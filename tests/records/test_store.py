@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 
 from hilum.errors import DuplicateRecord, RecordsError, StorageError, UsageError
 from hilum.records.entry import Columns, Entry
@@ -155,7 +158,8 @@ def test_pages_show_everything_once_and_in_order(records, order):
 def test_each_filter_finds_its_own(records):
     ill, well, refused = prediction(1), prediction(2, "normal", caller="anna"), prediction(3, None, task="brain")
     named = prediction(4, personal={"file": "Scan_100%.png"})
-    add(records, ill, well, refused, named, feedback(ill, "normal"), feedback(well, "normal"))
+    noted = feedback(well, "normal", personal={"note": "Second reading"})
+    add(records, ill, well, refused, named, feedback(ill, "normal"), noted)
     cases = {
         Query(): [ill, well, refused, named],
         Query(label="normal"): [well],
@@ -173,6 +177,8 @@ def test_each_filter_finds_its_own(records):
         Query(text="scan_100%"): [named],
         Query(text="SCAN%PNG"): [],
         Query(text="norm"): [well],
+        Query(text="second READING"): [well],
+        Query(text="not healthy", titled=("normal",)): [well],
         Query(text=refused.id[:36]): [refused],
         Query(image=ill.columns.image): [ill],
         Query(order="uncertain"): [ill, well, named],
@@ -185,6 +191,18 @@ def test_each_filter_finds_its_own(records):
     assert records.find(Query(kind=None)).total == 6
 
 
+def test_a_search_looks_through_names_and_notes_once_and_not_for_every_row(tmp_path):
+    with closing(open_records(f"sqlite:///{tmp_path / 'records.db'}", SECRET)) as records:
+        asked = []
+        event.listen(records._engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
+        records.find(Query(text="scan"))
+        searches = [(sql, given) for sql, given in asked if "personal" in sql]
+        with records._engine.connect() as connection:
+            plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {q}", given).all()) for q, given in searches]
+    assert ["SCAN personal" in plan for plan in plans] == [True, True]
+    assert not any("CORRELATED" in plan for plan in plans)
+
+
 @pytest.mark.parametrize("cursor", ["x", "%%%", "W10", "WyJhIiwgImIiXQ", "bnVsbA", "é"])
 def test_a_cursor_of_somebody_else_is_wrong_use(records, cursor):
     with pytest.raises(UsageError, match="cursor"):
@@ -195,6 +213,18 @@ def test_a_cursor_of_somebody_else_is_wrong_use(records, cursor):
 def test_a_query_outside_its_bounds_is_wrong_use(wrong):
     with pytest.raises(UsageError):
         Query(**wrong)
+
+
+def test_who_corrects_what_was_said_by_mistake_disagrees_no_more(records):
+    slip, still, changed = prediction(1), prediction(2), prediction(3)
+    add(
+        records, slip, still, changed,
+        feedback(slip, "normal", caller="anna"), feedback(slip, "pneumonia", caller="anna"),
+        feedback(still, "normal", caller="anna"), feedback(still, "pneumonia", caller="bert"),
+        feedback(changed, "pneumonia", caller="anna"), feedback(changed, "normal", caller="anna"),
+    )  # fmt: skip
+    assert {found.id for found in records.find(Query(disagreed=True))} == {still.id, changed.id}
+    assert [found.id for found in records.find(Query(disagreed=False))] == [slip.id]
 
 
 def test_with_a_refusal_nobody_agrees_or_disagrees(records):
@@ -274,6 +304,17 @@ def test_a_file_that_is_no_database_is_said(tmp_path):
         open_records(f"sqlite:///{tmp_path / 'x.db' / 'y.db'}", SECRET)
 
 
+def test_a_lost_secret_is_told_and_not_written_over(opening, url, tmp_path):
+    opens = functools.partial(open_records, url, b"t" * 32, tmp_path / "head")
+    opens().close()  # nothing is on record yet
+    first = opening()
+    add(first, prediction(1))
+    first.close()
+    with pytest.raises(UsageError, match="HILUM_SECRET_FILE"):
+        opens()
+    assert opening().verify().sound
+
+
 def test_only_the_owner_may_look(tmp_path):
     records = open_records(f"sqlite:///{tmp_path / 'x.db'}", SECRET, tmp_path / "head")
     add(records, prediction(1))
@@ -287,3 +328,61 @@ def test_erased_words_lie_nowhere_in_the_folder(tmp_path):
     records.forget([prediction(i).id for i in range(300)])
     assert all(b"CANARY" not in path.read_bytes() for path in tmp_path.iterdir())
     records.close()
+
+
+def test_what_is_to_be_erased_is_found_by_age_caller_picture_and_file_and_never_twice(records, monkeypatch):
+    monkeypatch.setattr("hilum.records.erasures.AT_ONCE", 2)
+    mine = [prediction(number, caller="me") for number in range(3)]
+    theirs = [prediction(7, caller="they"), prediction(8, caller="they", image=None), prediction(9, caller="they")]
+    add(records, *mine, *theirs, feedback(mine[0], "normal", caller="me"), Entry("erasure", subject=theirs[2].id))
+
+    def ids(**asked):
+        return [found.id for found in records.kept(**asked)]
+
+    assert ids() == [entry.id for entry in (*mine, *theirs[:2])]
+    assert ids(caller="me") == [entry.id for entry in mine]
+    assert ids(before=mine[2].at) == [entry.id for entry in mine[:2]]
+    assert ids(content=theirs[0].columns.content) == [theirs[0].id]
+    pictures = [entry.columns.image for entry in (*mine, *theirs) if entry.columns.image]
+    assert sorted(ids(images=pictures)) == sorted(entry.id for entry in (*mine, theirs[0]))
+    assert ids(images=[]) == []
+    (found,) = records.kept(content=theirs[1].columns.content)
+    assert (found.image, found.caller, found.content) == (None, "they", theirs[1].columns.content)
+
+
+def test_a_picture_is_needed_until_every_prediction_of_it_was_erased(records):
+    shared, alone = "f" * 16 + "0" * 48, "e" * 64
+    twins = [prediction(1, image=shared), prediction(2, image=shared)]
+    add(records, *twins, prediction(3, image=alone))
+    assert list(records.pictures()) == [(shared, twins[0].id), (alone, prediction(3).id)]
+    add(records, Entry("erasure", subject=twins[0].id))
+    assert list(records.pictures()) == [(shared, twins[1].id), (alone, prediction(3).id)]
+    assert list(records.without_record([shared, alone, "0" * 64])) == ["0" * 64]
+    add(records, Entry("erasure", subject=twins[1].id))
+    assert list(records.pictures()) == [(alone, prediction(3).id)]
+    assert list(records.without_record([shared, "d" * 64, alone, "0" * 64])) == [shared, "d" * 64, "0" * 64]
+
+
+def test_of_two_words_in_the_same_moment_the_later_row_is_the_last(records):
+    entry = prediction(1)
+    add(records, entry)
+    add(records, feedback(entry, "normal"), feedback(entry, "pneumonia", caller="other"))
+    assert records.last_said([entry.id]) == {entry.id: ("pneumonia", "other")}
+
+
+def test_what_was_said_about_a_prediction_is_forgotten_with_it(records):
+    gone, kept = prediction(1, personal={"file": "a.png"}), prediction(2)
+    notes = [feedback(entry, "normal", personal={"note": "Mr Smith"}) for entry in (gone, kept)]
+    add(records, gone, kept, *notes)
+    assert records.forget([gone.id]) == 2
+    assert [dict(records.get(note.id).entry.personal) for note in notes] == [{}, {"note": "Mr Smith"}]
+
+
+def test_a_stretch_ends_before_its_end_and_a_bin_begins_at_its_edge(records):
+    first, last, beyond = (prediction(i, at=START + i * HOUR - (i == 1), took=10.0, probability=0.5) for i in range(3))
+    add(records, first, last, replace(beyond, at=START + HOUR))
+    add(records, *(feedback(entry, "pneumonia") for entry in (first, last, beyond)))
+    found = records.tallies(START, START + HOUR)
+    assert [(row.agreed, row.disagreed) for row in found.agreement] == [(2, 0)]
+    (row,) = found.predictions
+    assert (row.count, row.took[:3], row.sure[4:7]) == (2, (0, 2, 0), (0, 2, 0))

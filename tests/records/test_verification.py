@@ -10,7 +10,8 @@ import pytest
 
 from hilum.records.journal import ROWS_A_CHECKPOINT
 from hilum.records.schema import CHECKPOINTS, RECORDS
-from tests.records.made import feedback, prediction
+from hilum.records.store import open_records
+from tests.records.made import SECRET, feedback, prediction
 
 ROWS = 40
 REST = ", ".join(column.name for column in RECORDS.columns if column.name not in ("number", "writer", "seq", "id"))
@@ -105,6 +106,24 @@ def test_a_cut_tail_with_its_checkpoints_is_found_by_the_file_outside(sealed, tm
     assert "missing from the database" in fault
 
 
+def test_an_older_database_put_back_is_found_however_long_it_went_on_since(opening, tmp_path):
+    def write(*numbers):
+        records = opening()
+        for number in numbers:
+            records.append([prediction(number)]).result(timeout=30)
+        records.close()
+
+    write(1)
+    older = (tmp_path / "records.db").read_bytes()
+    write(2)
+    (tmp_path / "records.db").write_bytes(older)
+    assert "missing from the database" in faults(opening)[0]
+    for number in (3, 4):
+        write(number)
+    head = tmp_path / "head"
+    assert faults(opening) == tuple(f"checkpoint {number} is not the one that {head} notes" for number in (3, 4))
+
+
 def test_a_lost_checkpoint_is_found(sealed, tmp_path):
     tamper(tmp_path, ("DELETE FROM checkpoints WHERE number = 2", ()))
     assert any("checkpoints 2 to 2 are missing" in fault for fault in faults(sealed))
@@ -131,13 +150,12 @@ def test_a_row_put_in_is_found(sealed, tmp_path):
     assert any("record new" in fault for fault in faults(sealed))
 
 
-def test_rows_of_another_secret_do_not_pass(opening, tmp_path):
-    from hilum.records.store import open_records
-
-    records = open_records(f"sqlite:///{tmp_path / 'records.db'}", b"t" * 32, tmp_path / "head")
-    records.append([prediction(1)]).result(timeout=30)
-    records.close()
-    assert any("was changed" in fault for fault in faults(opening))
+def test_rows_of_another_secret_do_not_pass(opening, url, tmp_path):
+    right, other = opening(), open_records(url, b"t" * 32, tmp_path / "head")  # while nothing is there, both may
+    for number, records in enumerate((right, other)):
+        records.append([prediction(number)]).result(timeout=30)
+    other.close()
+    assert any("was changed" in fault for fault in right.verify().faults)
 
 
 def test_every_one_of_many_random_changes_is_found(sealed, tmp_path):
@@ -197,3 +215,22 @@ def test_a_checkpoint_of_another_kind_of_value_is_named_and_hides_no_other_fault
 
 
 _A_ROW = ("UPDATE records SET label = 'glioma' WHERE number = 3",)
+
+
+@pytest.mark.parametrize("value", [9e999, b"\x00\xff"], ids=["a number without end", "bytes"])
+def test_a_value_that_no_row_could_have_been_sealed_with_is_a_change(sealed, tmp_path, value):
+    identity = prediction(3).id
+    tamper(tmp_path, ("UPDATE records SET probability = ? WHERE id = ?", (value, identity)))
+    (fault,) = faults(sealed)
+    assert identity in fault
+    assert fault.endswith("was changed")
+
+
+def test_records_whose_checkpoints_are_noted_nowhere_are_verified_all_the_same(sealed, tmp_path):
+    (tmp_path / "head").unlink()
+    assert faults(sealed) == ()
+    records = open_records(f"sqlite:///{tmp_path / 'records.db'}", SECRET)
+    try:
+        assert records.verify().sound
+    finally:
+        records.close()

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hilum.records.store import open_records
-from hilum.registry.history import chosen, history, promote, roll_back
+from hilum.errors import UsageError
+from hilum.records.store import Records, open_records
+from hilum.registry.history import chosen, history, previous, promote, roll_back
 from hilum.registry.pins import Known
 from tests.records.made import SECRET
 
 
-def known(folder: Path, digest: str) -> Known:
-    return Known("spot", digest, digest * 64, "spot", folder, "trained")
+def known(folder: Path, digest: str, task: str = "spot") -> Known:
+    return Known(task, digest, digest * 64, task, folder, "trained")
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    found = open_records(f"sqlite:///{tmp_path / 'records.db'}", SECRET, tmp_path / "head")
+    yield found
+    found.close()
 
 
 def test_a_promotion_by_a_clock_that_lags_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +38,41 @@ def test_a_promotion_by_a_clock_that_lags_holds(tmp_path: Path, monkeypatch: pyt
     assert chosen(records) == {"spot": first.digest}
     assert [event.act for event in history(records)] == ["rollback", "promote", "promote"]
     records.close()
+
+
+def test_each_step_back_leads_to_who_spoke_before_and_the_last_one_to_the_shipped_package(
+    records: Records, tmp_path: Path
+) -> None:
+    shipped, first, second, third = (known(tmp_path, digest) for digest in "0123")
+    promote(records, first, caller="anna", why="better")
+    promote(records, second, caller="anna", why="")
+    promote(records, known(tmp_path, "9", "other"), caller="anna", why="another task")
+    assert previous(records, "spot") == first.digest
+    event = roll_back(records, first, caller="ben", why="worse")
+    assert (event.act, event.digest, event.before) == ("rollback", first.digest, second.digest)
+    assert history(records, "spot", most=1) == (event,)
+    promote(records, third, caller="anna", why="")
+    assert previous(records, "spot") == first.digest  # what was taken back does not speak again
+    roll_back(records, first, caller="ben", why="")
+    assert previous(records, "spot") is None
+    event = roll_back(records, shipped, caller="ben", why="")
+    assert (event.digest, event.reference, event.before) == (None, "spot@0", first.digest)
+    assert chosen(records) == {"other": "9" * 64}
+    with pytest.raises(UsageError, match="nothing to take back"):
+        previous(records, "spot")
+    with pytest.raises(UsageError, match="nothing to take back"):
+        roll_back(records, shipped, caller="ben", why="")
+    assert len(history(records, "spot")) == 6
+
+
+def test_who_speaks_already_is_not_promoted_again_and_may_be_once_another_spoke(
+    records: Records, tmp_path: Path
+) -> None:
+    first, second = known(tmp_path, "1"), known(tmp_path, "2")
+    event = promote(records, first, caller="anna", why="better")
+    assert (event.digest, event.before, event.why, event.caller) == (first.digest, None, "better", "anna")
+    with pytest.raises(UsageError, match="spot@1 speaks for spot already"):
+        promote(records, first, caller="anna", why="")
+    promote(records, second, caller="anna", why="")
+    assert promote(records, first, caller="anna", why="").before == second.digest
+    assert chosen(records) == {"spot": first.digest}

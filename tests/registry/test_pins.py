@@ -104,3 +104,19 @@ def test_a_pinned_digest_is_trusted_from_then_on(settings: Settings) -> None:
 def test_an_empty_folder_cannot_be_pinned(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(PackageDamaged, match="no readable manifest"):
         pin(settings, tmp_path, "a test")
+
+
+def test_a_line_that_a_crash_left_half_written_pins_nothing_and_stops_nobody(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = pin(settings, settings.models / "spot", "a test")
+    log = settings.home / "pins.jsonl"
+    with log.open("ab") as file:
+        file.write(b'\n["no pin"]\n{"digest": "abc\xc3')
+    second = pin(settings, settings.home / "models" / "knee" / "1", "a test")
+    with caplog.at_level(logging.WARNING, "hilum.registry"):
+        assert {first, second} <= trust(settings).pinned == trust(settings).pinned
+    assert [record.message.split(" of ")[0].removeprefix("left out: ") for record in caplog.records] == [
+        "line 3", "line 4"
+    ]  # fmt: skip
+    assert not {pinned for pinned in trust(settings).pinned if pinned.startswith("abc")}

@@ -12,7 +12,7 @@ import obstore
 import pytest
 
 from hilum.errors import ImageGone, StorageError, UsageError
-from hilum.storage.images import Images, open_images
+from hilum.storage.images import FRESH_SECONDS, Images, open_images
 from hilum.storage.local import LARGE
 
 SECRET = b"s" * 32
@@ -187,6 +187,23 @@ def test_a_disk_that_does_not_take_is_an_error_and_nothing_is_acknowledged(image
     assert not images.holds(images.key(b"second"))
 
 
+def test_threads_that_come_and_go_leave_no_file_open(images, tmp_path):
+    """A server answers with threads that end when they idle: each looked at an image over a connection of its own."""
+    key = images.put(b"an image")
+
+    def looked() -> int:
+        threads = [threading.Thread(target=images.get, args=(key,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        links = [entry.readlink() for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+        return sum(link.is_relative_to(tmp_path) for link in links)
+
+    at_once = (8 + 2) * 3  # the threads', the writer's and this one's connections, of three files each
+    assert max(looked() for _ in range(10)) <= at_once
+
+
 def test_after_closing_nothing_is_taken(tmp_path):
     opened = Images(open_images(str(tmp_path / "i"), SECRET)._shelf, SECRET)
     kept = opened.keep(b"last")
@@ -242,3 +259,25 @@ def test_only_what_is_old_goes_from_a_bucket(bucket):
 def test_a_place_that_nobody_knows_is_wrong_use():
     with pytest.raises(UsageError, match="HILUM_IMAGES_URL"):
         open_images("nowhere://x", SECRET)
+
+
+def test_an_image_is_erased_whatever_the_clock_says_by_then(each, monkeypatch):
+    key = each.put(os.urandom(1000))
+    monkeypatch.setattr(time, "time", lambda: 1.0)
+    each.delete(key)
+    assert not each.holds(key)
+
+
+@pytest.mark.parametrize("size", [1000, LARGE])
+@pytest.mark.parametrize("place", ["folder", "memory"])
+def test_an_image_is_put_again_only_once_it_is_no_longer_fresh(tmp_path, monkeypatch, place, size):
+    """Fresh, it costs a look-up; older, it must not look left over while a record of it is on its way."""
+    images = open_images({"folder": str(tmp_path / "images"), "memory": "memory://"}[place], SECRET)
+    data, real = os.urandom(size), time.time
+    key = images.put(data)
+    began = images._shelf.kept_at(key)
+    for later, again in ((FRESH_SECONDS - 30, False), (FRESH_SECONDS + 30, True)):
+        monkeypatch.setattr(time, "time", lambda later=later: real() + later)
+        images.put(data)
+        assert (images._shelf.kept_at(key) > began) is again
+    images.close()

@@ -190,3 +190,32 @@ def test_refusals_are_counted_apart(browser: Browser, server: Running, tmp_path:
         page = one.go("/app/read")
         page.set_input_files("#files", [GLIOMA, black])
         expect(page.get_by_text("1 of 2 files are answered; 1 was refused.")).to_be_visible(timeout=SLOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(502, "<html>Bad Gateway"), (507, ""), (408, ""), (200, "<html>Welcome to our network")]
+)
+def test_what_a_proxy_says_is_no_fault_of_the_file(browser: Browser, server: Running, status: int, body: str) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        page.route("**/predict", lambda route: route.fulfill(status=status, body=body, content_type="text/html"))
+        page.set_input_files("#files", [GLIOMA, CHEST])
+        expect(page.locator(".strip .said")).to_have_text(["Not sent", "Not sent"])
+        expect(page.locator("#answer")).to_contain_text("the file is still here")
+        for wrong in ("cannot be read", "Export it again", "undefined"):
+            expect(page.locator("#answer")).not_to_contain_text(wrong)
+        page.unroute("**/predict")
+        page.get_by_role("button", name="Try all 2 again").click()
+        expect(page.locator(".strip .said")).to_have_text([re.compile("Glioma"), re.compile("Pneumonia")], timeout=SLOW)
+
+
+def test_a_viewer_that_got_lost_on_its_way_is_fetched_with_the_next_picture(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        page.route("**/openseadragon*", lambda route: route.abort())
+        page.set_input_files("#files", [GLIOMA, CHEST])
+        expect(page.locator(".blank")).to_contain_text("The viewer could not be loaded")
+        page.unroute("**/openseadragon*")
+        page.keyboard.press("j")
+        expect(page.locator(".pane .name")).to_have_text(CHEST.name)
+        expect(page.locator(".pane")).to_have_count(1)

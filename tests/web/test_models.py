@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from hilum.evaluate.charts import curves
 from hilum.interfaces.web.models import _reliability, _roc
+from hilum.interfaces.web.models_shown import by_digest
 from hilum.interfaces.web.words import DASH, figure
+from hilum.registry.pins import known_packages
 from tests.evaluate.made import CHEST, made_rows
+from tests.flows.recorded import settings_for
 
 FIGURE = {"value": 0.9, "low": 0.8, "high": 0.95}
 FIGURES: dict[str, Any] = {"sensitivity": FIGURE, "specificity": FIGURE, "sensitivity_at_specificity_0.90": FIGURE}
@@ -39,3 +43,10 @@ def test_without_curves() -> None:
 def test_a_figure_that_cannot_be_said() -> None:
     assert figure("ece", {"value": None, "low": None, "high": None}) == "too few"
     assert figure("auroc", {"value": None, "low": None, "high": None}) == DASH
+
+
+def test_what_a_page_keeps_of_a_package_holds_no_network(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    package = by_digest(settings, known_packages(settings)[0].digest)
+    assert package is not None
+    assert package.fresh == {}

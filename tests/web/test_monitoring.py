@@ -87,6 +87,31 @@ def test_span_and_task_stand_in_the_address(browser: Browser, server: Running) -
         expect(page.get_by_role("region", name="Why images were refused")).to_contain_text("Blank")
 
 
+def test_a_month_by_days_and_a_year_by_weeks(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with running(tmp_path_factory.mktemp("year")) as server:
+        now = time.time_ns() // 1000
+        days = [i for i in range(360) if i < 20 or i % 9 == 0]
+        one_answer = Columns("brain-tumor-mri", MODEL, "a" * 64, "glioma", 0.9, False, took=30.0)
+        old = [Entry("prediction", columns=one_answer, at=now - i * 24 * HOUR - 1) for i in days]
+        server.parts.records.append(old).result()
+        for size, dark in (((1400, 900), False), (PHONE, True)):
+            with visit(browser, server, size=size, dark=dark) as one:
+                page = one.go("/app/monitoring")
+                page.get_by_role("link", name="Last month").click()
+                shown = sum(i < 29 for i in days)
+                expect(page.locator("dl.figures")).to_contain_text(f"{shown} answered")
+                expect(page.locator("#chart-traffic")).to_contain_text("One column stands for one day.")
+                one.check(f"monitoring-month-{size[0]}")
+                page.get_by_role("link", name="Last year").click()
+                expect(page.locator("dl.figures")).to_contain_text(f"{len(days)} answered")
+                expect(page.locator("#chart-traffic")).to_contain_text("One column stands for one week.")
+                page.locator("#table-traffic summary").click()
+                expect(page.locator("#table-traffic tbody th").last).to_have_text(
+                    re.compile(r"^\d+ [A-Z][a-z]{2} \d{4}$")
+                )
+                one.check(f"monitoring-year-{size[0]}")
+
+
 def test_new_figures_come_without_a_new_page_and_keep_what_is_open(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = one.go("/app/monitoring?span=hour")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, expect
 
+from hilum.interfaces.web import history
+from hilum.records.query import Query
 from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
 from tests.web.looking import PHONE, visit
@@ -69,6 +75,48 @@ def test_a_table_that_goes_on_beyond_an_edge_fades_towards_it(browser: Browser, 
         page.wait_for_function(f"() => {fades}.join() === '48px,0px'")
         page.set_viewport_size({"width": 1400, "height": 900})
         page.wait_for_function(f"() => {fades}.join() === '0px,0px'")
+
+
+@pytest.mark.parametrize(
+    ("query", "label"),
+    [("model=pneumonia-cxr@0.9.0", "Model"), ("class=cyst", "Answer"), ("task=knee", "Question")],
+)
+def test_what_is_filtered_by_stands_in_the_filters(browser: Browser, server: Running, query: str, label: str) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go(f"/app/history?{query}")
+        expect(page.get_by_label(label, exact=True)).to_have_value(query.partition("=")[2])
+        page.get_by_label("State").select_option("answered")  # the next filter goes beside it, not in its place
+        page.wait_for_url("**state=answered**")
+        assert query.replace("@", "%40") in page.url
+        expect(page.get_by_role("heading", name="No answer fits")).to_be_visible()
+
+
+def test_a_model_that_was_removed_is_named_and_leads_nowhere(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with running(tmp_path_factory.mktemp("removed"), THREADS="1", SERVE_THREADS="1") as server:
+        film = (ROOT / "samples" / "pneumonia-cxr" / "normal-1.png").read_bytes()
+        now = server.ask("POST", "/predict", film, {"Content-Type": "image/png"}).json()
+        (before,) = server.parts.records.find(Query())
+        gone = {**now, "id": str(uuid.uuid4()), "model": {**now["model"], "version": "0.9.0", "digest": "0" * 64}}
+        columns = replace(before.entry.columns, model="pneumonia-cxr@0.9.0", digest="0" * 64)
+        old = replace(before.entry, id=gone["id"], body=json.dumps(gone).encode(), columns=columns)
+        server.parts.records.append([old]).result()
+        with visit(browser, server) as one:
+            page = one.go(f"/app/history/{old.id}")
+            expect(page.get_by_text("pneumonia-cxr 0.9.0, not installed any more")).to_be_visible()
+            one.go(f"/app/history/{now['id']}").locator(".side").get_by_role("link", name="pneumonia-cxr 1.1.0").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("pneumonia-cxr 1.1.0")
+            assert one.faults == []
+
+
+def test_an_order_that_holds_no_refusals_says_so(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history?order=priority")
+        expect(page.locator("#found")).to_contain_text("3 answers, without refusals")
+        page.get_by_label("State").select_option("refused")
+        expect(page.locator("#found")).to_contain_text("Refusals have no probability to be ordered by")
+        one.check()
 
 
 def test_the_list_as_a_file(server: Running) -> None:
@@ -172,8 +220,29 @@ def test_a_key_is_shown_once_and_can_be_revoked(browser: Browser, server: Runnin
         assert one.faults == []
 
 
-@pytest.mark.parametrize("path", ["/app/jobs?page=x", "/app/monitoring?span=year", "/app/compare?a=x"])
+@pytest.mark.parametrize("path", ["/app/jobs?page=x", "/app/monitoring?span=decade", "/app/compare?a=x"])
 def test_an_address_that_asks_for_nothing_there_is_is_no_fault_of_the_server(server: Running, path: str) -> None:
     page = server.ask("GET", path, headers={"Accept": "text/html"}, role="admin")
     assert page.status == 422
     assert b"That could not be done" in page.body
+
+
+def test_a_day_in_the_list_has_its_year(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history")
+        year = str(datetime.now(UTC).year)
+        for cell in page.locator("table.work tbody td:last-child").all():
+            expect(cell).to_contain_text(year)
+        expect(page.get_by_label("From (UTC)")).to_be_visible()
+
+
+def test_a_file_that_holds_less_than_the_list_says_so(
+    browser: Browser, server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history")
+        expect(page.get_by_role("link", name="Export CSV", exact=True)).to_be_visible()
+        monkeypatch.setattr(history, "MOST", 2)
+        page.reload()
+        expect(page.get_by_role("link", name="Export CSV (the first 2)")).to_be_visible()
+        expect(page.get_by_role("link", name="Export JSON (the first 2)")).to_be_visible()

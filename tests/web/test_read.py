@@ -235,6 +235,9 @@ def test_frames_of_a_dicom_object_each_with_its_own_answer(browser: Browser, ser
         page.keyboard.press(".")
         expect(page.locator("#answer")).to_contain_text("frame 2")
         page.wait_for_function("() => document.querySelector('[data-slide=frame]').value === '2'")
+        page.reload()
+        expect(page.locator("#answer")).to_contain_text("frame 2")
+        page.wait_for_function("() => document.querySelector('[data-slide=frame]').value === '2'")
         assert abs(shown(page)["grey"] - first) > 1
         page.keyboard.press("m")
         expect(page.locator(".heat-scale")).to_be_visible()
@@ -294,6 +297,33 @@ def test_a_server_that_cannot_be_reached_is_said_and_asked_again(browser: Browse
         one.check("read-again")
 
 
+def test_an_answer_that_the_network_swallowed_appears_once_it_is_back(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        page.route("**/app/answer/*", lambda route: route.abort())
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer")).to_contain_text("recorded but cannot be shown now")
+        page.unroute("**/app/answer/*")
+        expect(page.locator("#answer .is")).to_have_text("Glioma", timeout=20_000)
+        expect(page.locator("[data-heard]")).to_contain_text("Glioma")
+
+
+def test_an_answer_on_paper_has_its_picture_in_proportion_its_limits_and_its_id(
+    browser: Browser, server: Running
+) -> None:
+    said = server.ask("POST", "/predict", GLIOMA.read_bytes(), {"Content-Type": "image/png"}).json()
+    with visit(browser, server, dark=True) as one:
+        page = one.go(f"/app/history/{said['id']}")
+        page.wait_for_function("() => document.querySelector('.stage.ready')")
+        page.emulate_media(media="print")
+        assert page.locator(".pane canvas").first.evaluate("e => getComputedStyle(e).objectFit") == "contain"
+        expect(page.get_by_text(said["id"], exact=True)).to_be_visible()
+        expect(page.get_by_text("Research use only, not a medical device:")).to_be_visible()
+        expect(page.get_by_text("Is this right?")).to_be_hidden()  # nobody said so yet
+        assert [each for each in page.locator("button, nav, summary").all() if each.is_visible()] == []
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) == 1
+
+
 def test_no_page_is_heavy_or_asks_another_server(browser: Browser, server: Running) -> None:
     drawn = server.ask("POST", "/predict", GLIOMA.read_bytes(), {"Content-Type": "image/png"}).json()["id"]
     for path in (
@@ -338,3 +368,44 @@ def test_a_share_of_disease_moves_the_probability_and_the_mark_but_not_the_answe
         assert said["prevalence"] == 0.02
         assert said["prediction"]["probability"] < 0.97
         expect(page.locator("#answer svg.scale").first).not_to_contain_text("50.0%")
+
+
+def test_twelve_bits_in_a_png_are_shown_as_the_model_reads_them(
+    browser: Browser, server: Running, tmp_path: Path
+) -> None:
+    deep = tmp_path / "twelve.png"
+    Image.fromarray(np.asarray(Image.open(GLIOMA).convert("L"), dtype=np.uint16) * 16).save(deep)
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        for file in (GLIOMA, deep):
+            page.set_input_files("#files", file)
+            expect(page.locator(".strip [aria-current] .said")).to_contain_text("Glioma")
+            expect(page.locator(".pane .name")).to_have_text(file.name)
+            expect(page.locator(".veil")).to_be_hidden()
+            painted(page)
+            assert page.evaluate(BRIGHT) > 60, file.name
+
+
+def test_an_answer_is_said_to_who_does_not_see_it(browser: Browser, server: Running, tmp_path: Path) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear colleague,")
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        # only what changes in a place that was there before is read aloud
+        page.locator("[role=status]:not([hidden])").evaluate_all("all => all.forEach(one => (one.dataset.old = ''))")
+        page.set_input_files("#files", [GLIOMA, letter])
+        heard = page.locator(".side [data-old]")
+        expect(heard).to_have_text(re.compile(r"^glioma-1\.png: Glioma, \d+\.\d%$"))
+        page.keyboard.press("j")
+        expect(heard).to_have_text("letter.txt: Not read. This is no image that can be read here")
+
+
+@pytest.mark.parametrize("key", ["F5", "Enter", "Insert", "Shift+F10"])
+def test_a_key_of_the_browser_or_a_screen_reader_is_left_to_them(browser: Browser, server: Running, key: str) -> None:
+    with visit(browser, server) as one:
+        page = one.go("/app/read")
+        page.keyboard.press("?")
+        page.get_by_role("button", name="Choose files: key U. Change").click()
+        page.keyboard.press(key)
+        expect(page.locator("[data-keys-said]")).to_contain_text("belongs to the browser or to a screen reader")
+        expect(page.get_by_role("button", name="Choose files: key U. Change")).to_be_focused()

@@ -79,6 +79,7 @@ class Links:
             row = connection.execute(sa.select(users).where(mine)).first() if owner else None
             if row is None:
                 raise NotSignedIn(SPENT)
+            check_new(password, row.name)
             connection.execute(sa.update(users).where(mine).values(password=secret))
             connection.execute(sa.delete(links).where(links.c.user == owner))
             connection.execute(sa.delete(sessions).where(sessions.c.user == owner))

@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from hilum.columns import filled, open_to_null
 from hilum.errors import StorageError, UsageError
+from hilum.postgres import bound_locks, bounded
 from hilum.sqlite import set_up
 
 LOCK = 0x48494C41  # PostgreSQL: writers of access take turns, as they do in SQLite
@@ -125,12 +126,17 @@ def _told() -> Iterator[None]:
 
 def _engine(url: str) -> Engine:
     try:
-        engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"), hide_parameters=True)
+        address = sa.make_url(url)
+        server = address.get_backend_name() != "sqlite"
+        address = bounded(address) if server else address
+        engine = sa.create_engine(address, pool_pre_ping=server, hide_parameters=True)
     except sa.exc.ArgumentError as error:
         raise UsageError("HILUM_DATABASE_URL: sqlite:///FILE or postgresql://… is needed") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "connect", bound_locks)
     return engine
 
 

@@ -155,6 +155,6 @@ class AsyncClient:
                 continue
             try:
                 came = await self._http.request(step.method, step.path, **step.arguments())
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 came = error
         return step.answer

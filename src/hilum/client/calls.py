@@ -57,7 +57,12 @@ class Call:
 def asked(files: tuple[tuple[str, bytes], ...], given: Mapping[str, Any]) -> Call:
     """POST /predict with a key of its own, so that a lost answer can be asked for again."""
     parts = tuple(("file", file) for file in files)
-    return Call("POST", "/predict", chosen(given), files=parts, headers={"Idempotency-Key": str(uuid.uuid4())})
+    return Call("POST", "/predict", chosen(given), files=parts, headers=once())
+
+
+def once() -> dict[str, str]:
+    """A key of its own, by which the server does a thing once however often it is sent."""
+    return {"Idempotency-Key": str(uuid.uuid4())}
 
 
 def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,15 +74,17 @@ def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read(response: httpx.Response) -> Any:
-    """The JSON of a response, or the bytes of a page.
+    """The JSON of a response, or the bytes of a page, a picture or a text.
 
     Raises:
         HilumError: the one of the tree that the problem's code names.
     """
-    if response.is_success:
-        page = response.headers.get("content-type", "").startswith("text/html")
-        return response.content if page else response.json() if response.content else None
-    raise error_from(response)
+    if not response.is_success:
+        raise error_from(response)
+    if not response.content:
+        return None
+    said = response.headers.get("content-type", "").partition(";")[0]
+    return response.json() if said == "application/json" else response.content
 
 
 def error_from(response: httpx.Response) -> HilumError:
@@ -88,6 +95,8 @@ def error_from(response: httpx.Response) -> HilumError:
         said = {}
     said = said if isinstance(said, dict) else {}
     detail = str(said.get("detail") or said.get("error") or f"the server answered {response.status_code}")
+    if response.has_redirect_location:
+        detail = f"the server sends on to {response.headers['location']}: use the address that it has there"
     found = error_of(str(said.get("code", "")), detail)
     if type(found) is not HilumError:
         return found
@@ -97,12 +106,17 @@ def error_from(response: httpx.Response) -> HilumError:
     return kind(detail)
 
 
-def unreachable(url: str, error: httpx.TransportError) -> Unreachable:
+def unreachable(url: str, error: httpx.RequestError) -> Unreachable:
     """The server gave no answer at all."""
     return Unreachable(f"{url} does not answer ({type(error).__name__}): is the server running?")
 
 
-def pause_after(call: Call, attempt: int, failure: httpx.Response | httpx.TransportError) -> float | None:
+def strange(url: str) -> HilumError:
+    """A success that no question of ours has."""
+    return HilumError(f"{url} answers something else than a Hilum server does: is the address right?")
+
+
+def pause_after(call: Call, attempt: int, failure: httpx.Response | httpx.RequestError) -> float | None:
     """Seconds to wait before asking once more; None: asking again helps nothing, or might do the thing twice."""
     if isinstance(failure, httpx.Response):
         if failure.status_code not in RETRIED or (failure.status_code in (502, 504) and not call.again):

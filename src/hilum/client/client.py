@@ -144,7 +144,7 @@ class Client:
         return self._ask(questions.tasks())
 
     def get(self, path: str, **params: Any) -> Any:
-        """The JSON of any other address of the API."""
+        """The JSON of any other address of the API; the bytes of what is none (a picture, a card, /metrics)."""
         return self._ask(questions.anything(path, params))
 
     def close(self) -> None:
@@ -170,6 +170,6 @@ class Client:
                 continue
             try:
                 came = self._http.request(step.method, step.path, **step.arguments())
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 came = error
         return step.answer

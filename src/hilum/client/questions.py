@@ -91,7 +91,7 @@ def predict(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Pre
     def read(said: Any) -> Predictions:
         rows, at, found = said.get("predictions", [said]), -1, []
         if len(rows) > 0 and "gate" not in rows[0] and "error" not in rows[0]:
-            raise UsageError(f"a zip of many files became the job {said.get('id')}: use submit() and wait()")
+            raise UsageError(f"a zip of many files became the job {said['id']}: use submit() and wait()")
         for row in rows:
             at += row.get("frame") in (None, 0)  # each file's answers begin with its first frame
             if at == len(sources):
@@ -114,16 +114,16 @@ def unread(sources: Sequence[Source], error: InputError) -> Predictions:
 
 
 def submitted(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Job]:
-    """POST /predict that does not wait: one file as it is, several in a zip.
+    """POST /predict that does not wait: all in a zip, under their own names; where names are alike, a folder each.
 
     Raises:
         UsageError: an unknown parameter.
     """
     call = predict(sources[:1], given).call
-    out = io.BytesIO()
+    out, alike = io.BytesIO(), len({source.name for source in sources}) < len(sources)
     with zipfile.ZipFile(out, "w") as archive:
-        for i, source in enumerate(sources):  # a folder each, because names may be alike
-            archive.writestr(f"{i}/{source.name}", source.read())
+        for i, source in enumerate(sources):
+            archive.writestr(f"{i}/{source.name}" if alike else source.name, source.read())
     headers = {**call.headers, "Prefer": "respond-async", "Content-Type": "application/zip"}
     return Question(replace(call, files=(), content=out.getvalue(), headers=headers), job_of)
 
@@ -145,13 +145,18 @@ def cancelled(which: Job | str) -> Question[Job]:
 
 
 def measured(what: Any, given: Mapping[str, Any]) -> Question[str]:
-    """POST /evaluate with a zip on this machine, or the name of a folder on the server; the answer is where to look."""
-    said = calls.chosen(given)
+    """POST /evaluate with a zip on this machine, or the name of a folder on the server; the answer is where to look.
+
+    Raises:
+        UnreadableImage: the zip cannot be opened.
+    """
+    said, once = calls.chosen(given), calls.once()
     path = Path(what)
     if path.is_file():
-        call = Call("POST", "/evaluate", said, files=(("file", (path.name, path.read_bytes())),), again=False)
+        zipped = (path.name, Source(path.name, path).read())
+        call = Call("POST", "/evaluate", said, files=(("file", zipped),), headers=once)
     else:
-        call = Call("POST", "/evaluate", json={**said, "source": str(what)}, again=False)
+        call = Call("POST", "/evaluate", json={**said, "source": str(what)}, headers=once)
     return Question(call, lambda told: str(told["id"]))
 
 
@@ -204,7 +209,7 @@ def models() -> Question[tuple[Model, ...]]:
 
 
 def anything(path: str, params: Mapping[str, Any]) -> Question[Any]:
-    """GET of any other address, its JSON as it is."""
+    """GET of any other address, as it is: JSON read, anything else as bytes."""
     return Question(Call("GET", path, params), lambda said: said)
 
 

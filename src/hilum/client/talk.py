@@ -19,7 +19,7 @@ from hilum.client.calls import Call
 from hilum.client.questions import Question
 from hilum.client.results import Job, Predictions
 from hilum.client.sources import Source
-from hilum.errors import DataError, InputError
+from hilum.errors import DataError, InputError, UsageError
 
 LOCAL = "http://127.0.0.1:8000"
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class End(Generic[T]):
     answer: T
 
 
-Came = httpx.Response | httpx.TransportError | None  # of a call; None: of a pause
+Came = httpx.Response | httpx.RequestError | None  # of a call; None: of a pause
 Talk = Generator[Call | Pause, Came, T]
 
 
@@ -67,14 +67,19 @@ class Manner:
             if isinstance(came, httpx.Response) and came.is_success:
                 break
             assert came is not None
+            if isinstance(came, httpx.DecodingError):
+                raise calls.strange(self.url) from came
             pause = calls.pause_after(call, attempt, came) if attempt < self.retries else None
             if pause is None:
                 break
             yield Pause(pause)
             attempt += 1
-        if isinstance(came, httpx.TransportError):
+        if isinstance(came, httpx.RequestError):
             raise calls.unreachable(self.url, came) from came
-        return question.read(calls.read(came))
+        try:
+            return question.read(calls.read(came))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise calls.strange(self.url) from error
 
     def predict(self, chunk: Sequence[Source], given: Mapping[str, Any]) -> Talk[Predictions]:
         """A few of many files; one that is alone in its request and cannot be read is an `Unread`."""
@@ -114,6 +119,15 @@ def onward(talk: Talk[T], came: Came) -> Call | Pause | End[T]:
 
 
 def manner(url: str | None, key: str | None, retries: int) -> Manner:
-    """As the caller says, else as HILUM_URL and HILUM_API_KEY say, else the server on this machine."""
+    """As the caller says, else as HILUM_URL and HILUM_API_KEY say, else the server on this machine.
+
+    Raises:
+        UsageError: the address is none, or the key.
+    """
     address = (url or os.environ.get("HILUM_URL") or LOCAL).rstrip("/")
-    return Manner(address, retries, questions.headers(key or os.environ.get("HILUM_API_KEY")))
+    if not address.startswith(("http://", "https://")):
+        raise UsageError(f"{address!r} is no address of a server: write for example {LOCAL}")
+    key = (key or os.environ.get("HILUM_API_KEY") or "").strip()  # out of a file it ends with its line
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError("the key holds a character that no key has")
+    return Manner(address, retries, questions.headers(key))

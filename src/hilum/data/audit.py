@@ -5,7 +5,7 @@ One pass over the files, then arithmetic. Knows no network and no page; `audit_r
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from hilum.data.baseline import Baseline, baseline
-from hilum.data.copies import Copy, find_copies
+from hilum.data.copies import LISTED, Copy, find_copies
 from hilum.data.dataset import Dataset, Progress
 from hilum.data.findings import Audit, Kind, Pair, PatientLeak
 from hilum.data.fingerprint import Fingerprints
@@ -75,7 +75,7 @@ def _audited(dataset: Dataset, against: Dataset | Fingerprints | None, progress:
         stray=dataset.stray,
         statistics=statistics(usable.readings, usable.labels, usable.groups, dataset.classes),
         shortcuts=shortcuts(usable.readings, usable.labels, usable.groups),
-        baseline=_baseline(usable),
+        baseline=_baseline(usable, len(dataset)),
         fingerprints=prints,
         notes=(*dataset.notes, *notes, *grouping.notes),
     )
@@ -138,8 +138,9 @@ def _across(one: str | None, other: str | None) -> bool:
 
 
 class _Usable(NamedTuple):
-    """The readable, labelled images: readings, class numbers, groups, and whether the supplied split says test."""
+    """The readable, labelled images: case numbers, readings, classes, groups; whether the supplied split says test."""
 
+    places: NDArray[np.int64]
     readings: list[Reading]
     labels: NDArray[np.int64]
     groups: NDArray[np.int64]
@@ -150,37 +151,47 @@ def _usable(dataset: Dataset, seen: Survey, groups: NDArray[np.int64]) -> _Usabl
     indices = [i for i in seen.readable.tolist() if dataset.labels[i] >= 0]
     readings = [reading for i in indices if (reading := seen.readings[i]) is not None]
     tests = np.array([dataset.cases[i].split == "test" for i in indices], dtype=bool)
-    return _Usable(readings, dataset.labels[indices], groups[indices], tests)
+    return _Usable(np.array(indices, dtype=np.int64), readings, dataset.labels[indices], groups[indices], tests)
 
 
-def _baseline(usable: _Usable) -> Baseline:
+def _baseline(usable: _Usable, count: int) -> Baseline:
+    """The baseline with one answer for each of the `count` cases."""
+    each = np.full(count, np.nan)
     if not usable.readings:
-        return Baseline(None, None, 0, 0, "no readable image with a label")
+        return Baseline(None, None, 0, 0, "no readable image with a label", each)
     thumbnails = np.stack([reading.thumbnail for reading in usable.readings])
     digests = [reading.digest for reading in usable.readings]
-    return baseline(thumbnails, usable.labels, usable.groups, digests, usable.tests)
+    found = baseline(thumbnails, usable.labels, usable.groups, digests, usable.tests)
+    each[usable.places] = found.each
+    return replace(found, each=each)
 
 
 def _against(
     dataset: Dataset, seen: Survey, against: Dataset | Fingerprints | None, progress: Progress | None
 ) -> list[Pair]:
-    """Copies of our cases in the other set; `b` is None and its path names the other image."""
+    """Copies of our cases in the other set; `b` is None and its path names the other image.
+
+    Of many exact copies of one picture on both sides each of ours is listed with one of theirs.
+    """
     if against is None:
         return []
     theirs = survey(against, progress) if isinstance(against, Dataset) else None
     prints = theirs.fingerprints if theirs else against if isinstance(against, Fingerprints) else Fingerprints.of(())
-    place = seen.readable.tolist()
+    place, mine = seen.readable.tolist(), [reading.digest for reading in seen.found]
     far = theirs.readable.tolist() if theirs else list(range(len(prints)))
     digests = [reading.digest for reading in theirs.found] if theirs else [""] * len(prints)
     found: dict[tuple[int, int], tuple[Kind, float]] = {}
     for match in prints.match(seen.fingerprints):
         kind: Kind = "mirrored" if match.mirrored else "near"
-        found[place[match.second], far[match.first]] = (kind, match.similarity)
+        if digests[match.first] != mine[match.second]:
+            found[place[match.second], far[match.first]] = (kind, match.similarity)
     known: dict[str, list[int]] = defaultdict(list)
     for number, digest in zip(far, digests, strict=True):
         known[digest].append(number)
-    for number, reading in zip(place, seen.found, strict=True):
-        for other in known.get(reading.digest, []):
+    times = Counter(mine)
+    for number, digest in zip(place, mine, strict=True):
+        twins = known.get(digest, [])
+        for other in twins if times[digest] * len(twins) <= LISTED else twins[:1]:
             found[number, other] = ("exact", 1.0)
     return [_foreign(dataset, against, ends, *found[ends]) for ends in sorted(found)]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.data.audit_words import CUES, details, figures, headline, strong_cues, tone
-from hilum.data.dataset import Dataset
+from hilum.data.dataset import Dataset, middle
 from hilum.data.findings import Audit, Pair
 from hilum.data.report_page import picture_uri, render_page
 from hilum.data.sampling import sample
@@ -112,10 +112,9 @@ def _picture(dataset: Dataset, index: int, side: int = 176) -> str:
 def _image(dataset: Dataset, index: int) -> Image | None:
     """The measured frame of a case; None where the file went away or broke since the audit."""
     try:
-        frames = dataset.images(dataset.cases[index])
+        return middle(dataset.images(dataset.cases[index]))
     except InputError:
         return None
-    return frames[len(frames) // 2]
 
 
 def _baseline_rows(audit: Audit) -> list[dict[str, object]]:

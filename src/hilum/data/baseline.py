@@ -16,15 +16,17 @@ from hilum.data.sampling import fold_numbers, sample
 QUESTIONS = 4_000  # images that are asked about, at most
 MEMORY = 50_000  # images that may be remembered, at most
 _FOLDS = 5
+LEAST_ASKED = 20  # of some of the images, where not all were asked about: fewer tell nothing of them
 _BLOCK = 512  # questions answered at once: 512 x 50,000 float32 is 100 MB
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Baseline:
     """Accuracy of the nearest neighbour, None where it cannot be had (one class, no image left).
 
     with_copies, without_copies: shares of right answers in [0, 1]; asked, asked_without: numbers of images behind them.
     rule: how it was measured, in words.
+    each: (n,) float64, 1 where the answer without copies was right, 0 where wrong, NaN where none was asked for.
     """
 
     with_copies: float | None
@@ -32,6 +34,15 @@ class Baseline:
     asked: int
     asked_without: int
     rule: str
+    each: NDArray[np.float64]
+
+    def of(self, rows: NDArray[np.int64]) -> float | None:
+        """Without copies, the share of right answers among these images; None where too few of them were asked about.
+
+        Too few: fewer than 20 and not all of them.
+        """
+        asked = self.each[rows][np.isfinite(self.each[rows])]
+        return _mean(asked) if asked.size >= min(len(rows), LEAST_ASKED) else None
 
 
 def flat_thumbnails(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -61,10 +72,8 @@ def baseline(
     by_image = fold_numbers(np.arange(len(labels)), digests, _FOLDS)
     by_group = fold_numbers(groups, digests, _FOLDS)
     asked, known = sample(digests, QUESTIONS), sample(digests, MEMORY, seed=1)
-    with_copies, without = _right(thumbnails, labels, asked, known, (by_image, by_group))
-    return Baseline(
-        _mean(with_copies), _mean(without), len(with_copies), len(without), f"{_FOLDS} folds, by image and by group"
-    )
+    right, clean = _right(thumbnails, labels, asked, known, (by_image, by_group))
+    return _baseline(right, clean, f"{_FOLDS} folds, by image and by group", _spread(clean, asked, len(labels)))
 
 
 def _of_split(
@@ -78,9 +87,21 @@ def _of_split(
     asked = test[sample([digests[i] for i in test.tolist()], QUESTIONS)]
     known = train[sample([digests[i] for i in train.tolist()], MEMORY, seed=1)]
     (right,) = _right(thumbnails, labels, asked, known, (tests.astype(np.int64),))
-    clean = right[~np.isin(groups[asked], groups[train])]
+    clean = np.where(np.isin(groups[asked], groups[train]), np.nan, right)
     rule = "the supplied split; without the test images whose group is in training"
-    return Baseline(_mean(right), _mean(clean), len(right), len(clean), rule)
+    return _baseline(right, clean, rule, _spread(clean, asked, len(labels)))
+
+
+def _baseline(right: NDArray[np.float64], clean: NDArray[np.float64], rule: str, each: NDArray[np.float64]) -> Baseline:
+    asked, without = (int(np.isfinite(answers).sum()) for answers in (right, clean))
+    return Baseline(_mean(right), _mean(clean), asked, without, rule, each)
+
+
+def _spread(answers: NDArray[np.float64], asked: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    """(count,) the answers at the places asked about, NaN elsewhere."""
+    each = np.full(count, np.nan)
+    each[asked] = answers
+    return each
 
 
 def _right(
@@ -89,9 +110,9 @@ def _right(
     asked: NDArray[np.int64],
     known: NDArray[np.int64],
     ways: tuple[NDArray[np.int64], ...],
-) -> list[NDArray[np.bool_]]:
-    """For each way to fold: whether the nearest image of another fold bears the label, for the questions with one."""
-    answers = [[np.zeros(0, dtype=bool)] for _ in ways]
+) -> list[NDArray[np.float64]]:
+    """For each way to fold: 1 where the nearest image of another fold bears the label, else 0, NaN without any."""
+    answers = [[np.zeros(0)] for _ in ways]
     memory = flat_thumbnails(thumbnails[known])
     for start in range(0, len(asked), _BLOCK):
         block = asked[start : start + _BLOCK]
@@ -100,9 +121,10 @@ def _right(
             others = np.where(folds[block][:, None] == folds[known][None, :], np.float32(-2), likeness)
             nearest = others.argmax(axis=1)
             found = others[np.arange(len(block)), nearest] > -2.0
-            answer.append((labels[known[nearest]] == labels[block])[found])
+            answer.append(np.where(found, labels[known[nearest]] == labels[block], np.nan))
     return [np.concatenate(answer) for answer in answers]
 
 
-def _mean(right: NDArray[np.bool_]) -> float | None:
-    return round(float(right.mean()), 4) if right.size else None
+def _mean(right: NDArray[np.float64]) -> float | None:
+    known = right[np.isfinite(right)]
+    return round(float(known.mean()), 4) if known.size else None

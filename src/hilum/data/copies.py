@@ -11,9 +11,6 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hilum.data.fingerprint import THRESHOLD, Fingerprints
 from hilum.data.matching import Match, matches
 
@@ -61,28 +58,6 @@ def find_copies(
     found = matches(distinct.prints, None, threshold, progress)
     near = [copy for match in found for copy in _near(match, same[match.first], same[match.second])]
     return tuple(sorted([*exact, *near], key=lambda copy: (copy.a, copy.b)))
-
-
-def group_copies(n: int, copies: Iterable[Copy], threshold: float = -1.0) -> NDArray[np.int64]:
-    """Union-find over the pairs with similarity >= threshold.
-
-    Returns (n,) int64: images that are tied, directly or through others, share a number; groups are
-    numbered by their first image.
-    """
-    parent = list(range(n))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for copy in copies:
-        if copy.similarity >= threshold:
-            one, other = sorted((root(copy.a), root(copy.b)))
-            parent[other] = one
-    numbers: dict[int, int] = {}
-    return np.array([numbers.setdefault(root(i), len(numbers)) for i in range(n)], np.int64)
 
 
 def _same_content(digests: Sequence[str]) -> list[list[int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -60,6 +60,11 @@ class Reader(Protocol):
     def images(self, case: Case, limits: Limits, data: bytes | None = None) -> tuple[Image, ...]:
         """The decoded image, one for each frame; `data`: what `data` gave, where it is at hand."""
         ...
+
+
+def middle(frames: Sequence[Image]) -> Image:
+    """The frame that stands for a file of several: the one that is audited, learned from and measured."""
+    return frames[len(frames) // 2]
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,7 +65,7 @@ class _Log:
         self.lines.append(line | {"patient": case.patient, "from": case.path or case.id})
 
     def save(self, file: Path) -> None:
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in self.lines)
+        text = "".join(json.dumps(line) + "\n" for line in self.lines)
         file.write_text(text, encoding="utf-8")
 
     @property
@@ -125,7 +125,8 @@ def _files(dataset: Dataset, case: Case, preparation: Preparation | None) -> Ite
     """Name and bytes of what a case becomes in a folder."""
     array = dataset.layout == "arrays"
     if preparation is None and not array:
-        yield _safe(case.name), dataset.data(case)
+        stem = without_suffix(case.name)
+        yield f"{_safe(stem)}{case.name[len(stem) :]}", dataset.data(case)
         return
     name = case.path.replace(".npz#", "-").replace("/", "-") if array else without_suffix(case.name)
     images = dataset.images(case)

@@ -42,5 +42,5 @@ def digest_of(entries: Iterable[Entry]) -> str:
     """
     whole = hashlib.sha256(f"{FORMAT}\n".encode())
     for line in sorted(entry.line() for entry in entries):
-        whole.update(line.encode() + b"\n")
+        whole.update(line.encode("utf-8", "surrogatepass") + b"\n")  # a path may be no UTF-8
     return whole.hexdigest()

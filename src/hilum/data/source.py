@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from hilum.data.dataset import Dataset, Progress
+from hilum.data.dataset import Case, Dataset, Progress
 from hilum.data.layouts import arrays, folders, manifest, plain, table
 from hilum.data.layouts.found import Columns, Found
 from hilum.data.patients import with_patients
@@ -92,13 +92,25 @@ def read_layout(tree: Tree, columns: Columns, progress: Progress | None = None) 
 
 
 def _dataset(tree: Tree, found: Found) -> Dataset:
-    classes = found.classes or tuple(sorted({case.raw_label for case in found.cases if case.raw_label is not None}))
+    cases = tuple(_writable_case(case) for case in found.cases)
+    classes = found.classes or tuple(sorted({case.raw_label for case in cases if case.raw_label is not None}))
     return Dataset(
         name=tree.reference.rstrip("/").rpartition("/")[2] or tree.reference,
-        cases=found.cases,
+        cases=cases,
         classes=classes,
-        stray=tuple(tree.id(path) for path in found.stray),
+        stray=tuple(_writable(tree.id(path)) for path in found.stray),
         reader=found.reader,
         layout=found.layout,
         notes=found.notes,
     )
+
+
+def _writable_case(case: Case) -> Case:
+    """The same case, its names such as a report can hold; its path is still what the file is read by."""
+    name, label = _writable(case.id), case.raw_label and _writable(case.raw_label)
+    return case if (name, label) == (case.id, case.raw_label) else replace(case, id=name, raw_label=label)
+
+
+def _writable(name: str) -> str:
+    """Bytes of a file's name that are no UTF-8 as escapes: the archives of other systems are full of them."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -33,15 +33,12 @@ class Split:
     parts: train, tune, calibrate. The test is behind `open_test`.
     groups: (n,) int64, cases of one number are in one part; for clustered intervals.
     left_out: case number -> why it is in no part.
-    weights: (n,) float64, one over the number of copies of the picture within its part, so that copies weigh as one;
-        0 for cases in no part.
     notes: what was decided, for the user. marks: what every figure measured with this split must carry; () is best.
     """
 
     parts: OpenParts
     groups: NDArray[np.int64]
     left_out: dict[int, str]
-    weights: NDArray[np.float64]
     notes: tuple[str, ...]
     marks: tuple[str, ...]
     seed: int
@@ -115,8 +112,7 @@ def make_split(
         parts=OpenParts(named),
         groups=supplied.groups,
         left_out=dict(sorted(left_out.items())),
-        weights=_weights(audit.grouping.copies, parts),
-        notes=(*supplied.notes, *_thin(items, parts)),
+        notes=(*supplied.notes, *_thin(audit.labels, supplied.groups, parts)),
         marks=supplied.marks,
         seed=seed,
         _test=named["test"],
@@ -205,19 +201,14 @@ def _group_items(items: Sequence[Item | None], groups: NDArray[np.int64], cases:
     return {int(groups[index]): item for index in cases if (item := items[index]) is not None}
 
 
-def _weights(copies: NDArray[np.int64], parts: NDArray[np.int64]) -> NDArray[np.float64]:
-    _, inverse, sizes = np.unique(copies * (len(PARTS) + 1) + parts, return_inverse=True, return_counts=True)
-    weights: NDArray[np.float64] = np.where(parts < 0, 0.0, 1.0 / sizes[inverse])
-    return weights
-
-
-def _thin(items: Sequence[Item | None], parts: NDArray[np.int64]) -> list[str]:
-    """What is said where the calibration part is too small for sets of each class."""
-    present = sorted({item.stratum[0] for item in items if item is not None})
-    held: dict[str, set[str]] = defaultdict(set)
-    for item, part in zip(items, parts.tolist(), strict=True):
-        if item is not None and part == CALIBRATE:
-            held[item.stratum[0]].add(item.key)
+def _thin(labels: Sequence[str | None], groups: NDArray[np.int64], parts: NDArray[np.int64]) -> list[str]:
+    """What is said where the calibration part is too small for sets of each class; a group may hold several."""
+    used = [(label or "", group, part) for label, group, part in zip(labels, groups, parts, strict=True) if part >= 0]
+    present = sorted({label for label, _, _ in used})
+    held: dict[str, set[int]] = defaultdict(set)
+    for label, group, part in used:
+        if part == CALIBRATE:
+            held[label].add(int(group))
     return [
         f"class '{name}' has {len(held[name])} groups in the calibration part, fewer than {LEAST}: "
         "the pooled prediction set is used for it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,16 +55,6 @@ class Statistics:
 
     whole: ClassStatistics
     classes: tuple[ClassStatistics, ...]
-
-    @property
-    def imbalance(self) -> float:
-        """Images of the largest class for each image of the smallest; 1 is balance."""
-        counts = [each.images for each in self.classes]
-        return max(counts) / min(counts)
-
-    def to_json(self) -> dict[str, object]:
-        """Plain values, for a plan or a report."""
-        return asdict(self)
 
 
 def statistics(

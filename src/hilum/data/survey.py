@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.dataset import Dataset, Progress
+from hilum.data.dataset import Dataset, Progress, middle
 from hilum.data.fingerprint import Fingerprint, Fingerprints, fingerprint, reduced
 from hilum.data.manifest import sha256
 from hilum.errors import InputError
@@ -121,7 +121,7 @@ def _read(dataset: Dataset, number: int, rows: Fingerprints) -> Reading | str:
         frames = dataset.images(case, data=data)
     except InputError as error:
         return error.reason
-    return measure(frames[len(frames) // 2], data, len(frames), lambda one: rows.put(number, one))
+    return measure(middle(frames), data, len(frames), lambda one: rows.put(number, one))
 
 
 def measure(

@@ -38,11 +38,6 @@ class Prints(NamedTuple):
         return Prints(taken(self.thumbs, positions), taken(self.frames, positions), self.boxes[positions])
 
 
-def seen(prints: Prints, view: int) -> Prints:
-    """All of `prints` through one of VIEWS."""
-    return Prints(turned(prints.thumbs, view), turned(prints.frames, view), turned_boxes(prints.boxes, view))
-
-
 def turned(images: NDArray[Number], view: int) -> NDArray[Number]:
     """(n, s, s) images through one of VIEWS, contiguous."""
     mirrored, turns = VIEWS[view]

@@ -21,7 +21,8 @@ HUB_METRICS = {"accuracy": "accuracy", "balanced_accuracy": "balanced_accuracy",
                "precision": "precision", "recall": "recall", "brier": "brier_score"}  # fmt: skip
 CARD_FIGURES = (
     "accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc",
-    "specificity_at_sensitivity_0.95", "sensitivity_at_specificity_0.95", "ece", "brier",
+    "specificity_at_sensitivity_0.95", "sensitivity_at_specificity_0.95", "ece", "ece_if_calibrated",
+    "brier",
 )  # fmt: skip
 
 

@@ -39,7 +39,6 @@ class Line:
     name: str
     points: Points
     style: int = 1
-    stepped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +120,6 @@ class Chart:
 
     def _line(self, line: Line) -> str:
         places = [(self._px(x), self._py(y)) for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
-        if line.stepped:
-            places = [
-                corner
-                for i, (x, y) in enumerate(places)
-                for corner in ([(x, places[i - 1][1])] if i else []) + [(x, y)]
-            ]
         kind = f"line s{line.style}" if line.style else "mark"
         joined = " ".join(f"{x:g},{y:g}" for x, y in places)
         return f'<polyline class="{kind}" fill="none" points="{joined}"><title>{escape(line.name)}</title></polyline>'

@@ -44,10 +44,10 @@ class Extras:
 
 
 def notable(rows: Rows, most: int = 24) -> tuple[int, ...]:
-    """Which cases the gallery should show: wrong answers, the most confident first."""
+    """Which cases the gallery should show: wrong answers, those whose own class has the highest probability first."""
     wrong = np.flatnonzero((rows.predicted != rows.labels) & ~rows.refused)
-    surest = rows.probabilities[wrong].max(axis=1) if len(wrong) else np.zeros(0)
-    return tuple(int(i) for i in wrong[np.argsort(-surest, kind="stable")][:most])
+    stated = rows.probabilities[wrong, rows.predicted[wrong]]
+    return tuple(int(i) for i in wrong[np.argsort(-stated, kind="stable")][:most])
 
 
 def report(evaluation: Evaluation, rows: Rows, task: Task, extras: Extras | None = None) -> str:

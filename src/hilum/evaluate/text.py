@@ -20,6 +20,7 @@ SHOWN = (
     "auroc",
     "auprc",
     "ece",
+    "ece_if_calibrated",
     "brier",
 )
 

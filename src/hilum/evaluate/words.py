@@ -91,6 +91,14 @@ MEANINGS = {
         share=False,
         unsaid="too few",
     ),
+    "ece_if_calibrated": Meaning(
+        "ECE by chance alone",
+        "What the calibration error would read on as many such images if every stated probability were exactly right. "
+        "An error within this range is no sign of bad calibration.",
+        "truth drawn 500 times from the stated probabilities, image by image, 95% of the draws: Bröcker & Smith 2007",
+        share=False,
+        unsaid="too few",
+    ),
     "brier": Meaning(
         "Brier score",
         "The mean squared distance between the probabilities and the truth; 0 is perfect.",
@@ -141,7 +149,8 @@ def percent(share: float, decimals: int = 1) -> str:
         return DASH
     written = f"{100 * share:.{decimals}f}"
     if share not in (0.0, 1.0) and float(written) in (0.0, 100.0):
-        written = f"{100 * share:.{decimals + 2}f}"
+        least = 10.0 ** -(decimals + 2)
+        written = f"{min(max(100 * share, least), 100 - least):.{decimals + 2}f}"
     return written + "%"
 
 

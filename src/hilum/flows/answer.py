@@ -15,14 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from hilum.errors import HilumError, InputError
+from hilum.errors import InputError
 from hilum.flows.predict import Desk, File, Options, Readable
 from hilum.flows.told import Found, Told, as_json
 from hilum.gate.gate import GATE_VERSION
 from hilum.monitor.meters import Meters
 from hilum.records.entry import Columns, Entry
 from hilum.records.store import Records
-from hilum.secret import derived
+from hilum.secret import content_names, derived
 from hilum.storage.cache import Cache
 from hilum.storage.images import Images, Kept
 
@@ -98,7 +98,7 @@ class Clerk:
         """`finder`: who is asked what the cache does not know."""
         self._places = places
         self._finder = finder
-        self._content = derived(places.secret, "content")
+        self.content_of = content_names(places.secret)
         self._cache = derived(places.secret, "cache")
 
     def answer(self, asks: Sequence[Ask]) -> list[Future[Reply]]:
@@ -114,10 +114,6 @@ class Clerk:
         for desk, together in missed.items():
             self._predict(desk, together)
         return [draft.reply for draft in drafts]
-
-    def content_of(self, data: bytes) -> str:
-        """What a received file is known by: an HMAC, which nobody without the secret can guess from the file."""
-        return hmac.digest(self._content, data, "sha256").hex()
 
     def _draft(self, ask: Ask) -> _Draft:
         content = self.content_of(ask.data)
@@ -141,10 +137,6 @@ class Clerk:
         """Ask for all at once; where that fails, one at a time, so that nobody pays for what another sent."""
         try:
             answered = self._found(desk, drafts)
-        except HilumError as error:
-            for draft in drafts:
-                draft.reply.set_exception(error)
-            return
         except Exception as error:  # noqa: BLE001 - whoever sent it must be told, whatever it was
             if len(drafts) == 1:
                 drafts[0].reply.set_exception(error)

@@ -41,6 +41,8 @@ def predict_paths(
     stream = iter(paths)
     first = list(itertools.islice(stream, IN_PROCESS))
     if len(first) < IN_PROCESS or workers < 2:
+        if first:
+            desk.speakers[0].open_ahead()
         yield from answer_all(itertools.chain(first, stream), desk, options)
         return
     for speaker in desk.speakers:  # a package that must not be used is said once, here, not by every worker

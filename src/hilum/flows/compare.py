@@ -20,6 +20,7 @@ from hilum.errors import DataError
 from hilum.evaluate.compare_report import Contender
 from hilum.evaluate.evaluation import evaluate
 from hilum.evaluate.rows import Rows, Setting
+from hilum.flows.alone import alone
 from hilum.flows.enough import check_enough
 from hilum.flows.material import Material, material
 from hilum.flows.naming import mark_of, run_name
@@ -44,7 +45,7 @@ def compare_networks(
     """Train each of `names` on one split; plan = (changed lines, seed), places = (folder of the runs, listener).
 
     Raises:
-        UsageError: a name is unknown. DataError: nothing can be read.
+        UsageError: a name is unknown, or the same comparison is running. DataError: nothing can be read.
     """
     (changes, seed), (runs, listener) = plan, places
     listener.stage("auditing", len(dataset))
@@ -54,19 +55,19 @@ def compare_networks(
     split = make_split(dataset, found, seed=seed)
     check_enough(dataset, split)
     facts, means = facts_of(found.statistics, found.shortcuts), replace(means_here(), weights=False)
-    planned = replace(make_plan(facts, task, means=means, changes=changes), seed=seed)
+    planned = make_plan(facts, task, means=means, changes=changes, seed=seed)
     plans = plans_of(names, planned, changes)
     folder = runs / f"compare-{run_name(dataset, task, found, split, planned)}"
-    folder.mkdir(parents=True, exist_ok=True)
-    found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
-    made = material(dataset, found, split, folder, listener)
-    contest = Contest(made.cases(), made.parts["calibrate"])
-    candidates = [
-        each
-        for name, own in plans.items()
-        for each in compare({name: own}, contest, task, folder / mark_of(own), ears=partial(_ears, listener))
-    ]
-    neighbour = found.baseline.without_copies
+    with alone(folder):
+        found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
+        made = material(dataset, found, split, folder, listener)
+        contest = Contest(made.cases(), made.parts["calibrate"])
+        candidates = [
+            each
+            for name, own in plans.items()
+            for each in compare({name: own}, contest, task, folder / mark_of(own), ears=partial(_ears, listener))
+        ]
+    neighbour = found.baseline.of(made.numbers[made.parts["calibrate"]])
     baseline = {} if neighbour is None else {"nearest neighbour": neighbour}
     setting = Setting(dataset.name, baseline=baseline, cues=found.shortcuts, marks=split.marks)
     return tuple(_contender(each, made, task, setting) for each in candidates)

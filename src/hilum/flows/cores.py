@@ -28,7 +28,7 @@ def on_all_cores(paths: Iterable[Item], open_desk: OpenDesk, options: Options, w
     pool = _pool(open_desk, workers)
     try:
         for batch in _batches(iter(paths)):
-            waiting.append((batch, pool.submit(_answer, batch, options)))
+            waiting.append((batch, _submitted(pool, batch, options)))
             if len(waiting) < 4 * workers:
                 continue
             pool, lines = _next(waiting, pool, open_desk, options, workers)
@@ -54,10 +54,20 @@ def _next(
         pool.shutdown(wait=False, cancel_futures=True)
         lines = list(_one_by_one(batch, open_desk, options))
         pool = _pool(open_desk, workers)
-        again = [(b, pool.submit(_answer, b, options)) for b, _ in waiting]
+        again = [(b, _submitted(pool, b, options)) for b, _ in waiting]
         waiting.clear()
         waiting.extend(again)
         return pool, lines
+
+
+def _submitted(pool: ProcessPoolExecutor, batch: list[Item], options: Options) -> Future[list[Line]]:
+    """A batch on its way; where a worker has died already, that is found when it is the batch's turn."""
+    try:
+        return pool.submit(_answer, batch, options)
+    except BrokenProcessPool as error:
+        broken: Future[list[Line]] = Future()
+        broken.set_exception(error)
+        return broken
 
 
 def _one_by_one(batch: list[Item], open_desk: OpenDesk, options: Options) -> Iterator[Line]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from hilum.errors import PackageError, UsageError
 from hilum.flows.predict import Desk
 
 OpenDesk = Callable[[str, str | None], Desk]
@@ -59,9 +60,30 @@ class Desks:
             self._ready(list(kept.values()))
         return kept
 
+    def moved(self) -> bool:
+        """Whether a model that somebody named is another package by now, or none: name@latest after a training."""
+        return any(self._moved(task, model, desk) for (task, model), desk in self._open.items())
+
+    def _moved(self, task: str, model: str | None, desk: Desk) -> bool:
+        try:
+            return model is not None and self._opening(task, model).speakers != desk.speakers
+        except (UsageError, PackageError):
+            return True
+
     def switch(self) -> None:
-        """Open anew, and only then put in place, every desk that is open: a champion may have changed."""
+        """Open anew, and only then put in place, every desk that is open: who is meant may have changed.
+
+        A model that somebody named and that is not there any more, or must not be used, holds nobody up: it is let go.
+        """
         with self._lock:
-            fresh = {key: self._opening(*key) for key in self._open}
+            fresh = {}
+            for task, model in self._open:
+                try:
+                    desk = self._opening(task, model)
+                    _ = model and desk.speakers[0].package  # what is wrong with it is raised here
+                    fresh[task, model] = desk
+                except (UsageError, PackageError):
+                    if model is None:
+                        raise
             self._ready(list(fresh.values()))
             self._open = fresh

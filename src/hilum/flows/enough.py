@@ -6,7 +6,8 @@ import numpy as np
 
 from hilum.data.dataset import Dataset
 from hilum.data.split import Split
-from hilum.errors import DataError
+from hilum.data.split import folds as divided
+from hilum.errors import DataError, UsageError
 
 LEAST = 8  # groups of each class beside the test: fewer teach nothing that a figure could be put on
 WORDS = {"train": "train on", "tune": "choose by", "calibrate": "calibrate on"}
@@ -38,6 +39,19 @@ def check_enough(dataset: Dataset, split: Split, folds: int = 0) -> None:
             f"{dataset.name}: too few images that are no copies of each other: {said}. Some of each class must be left "
             "to train, choose, calibrate and test on: add images, about 20 of each class at least"
         )
+
+
+def check_folds(dataset: Dataset, split: Split, folds: int) -> None:
+    """Every fold must hold something.
+
+    Raises:
+        UsageError: one does not; the message says how many folds the rarest class fills.
+    """
+    if folds and not all(held for _, held in divided(split, folds)):
+        opened = np.array(sorted(i for part in split.parts.values() for i in part), dtype=np.int64)
+        labels, groups = dataset.labels[opened], split.groups[opened]
+        fewest = min(int(np.unique(groups[labels == i]).size) for i in np.unique(labels))
+        raise UsageError(f"{folds} folds: some would hold no image; {fewest} is the most that the rarest class fills")
 
 
 def _said(dataset: Dataset, counts: dict[str, list[int]], number: int) -> str:

@@ -20,6 +20,7 @@ from hilum.storage.cache import Cache
 from hilum.storage.images import Images
 
 COPIES, ERASURES = "training", "erasures"  # below HILUM_HOME
+CACHED = "answers in the cache, which did not answer: erase again when it is back, else they go within a day"
 ORPHAN_SECONDS = 3600.0  # a picture that no record names is on its way to one, or was left over by a crash
 
 
@@ -185,11 +186,12 @@ def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
     left = places.records.unforgotten(before=wanted.before, caller=wanted.caller)
     personal = places.records.forget([*dict.fromkeys([*(found.id for found in asked.chosen), *asked.again, *left])])
     copies = _unlink_copies(set(asked.images), places.copies)
-    places.cache.clear()
+    cached = () if places.cache.clear() else (CACHED,)
     _touch(places.erasures)
     return Erased(
         len(asked.chosen), held, personal, copies, sum(one.files for one in others),
-        tuple(said for one in others for said in one.still), tuple(said for one in others for said in one.unsearched),
+        (*(said for one in others for said in one.still), *cached),
+        tuple(said for one in others for said in one.unsearched),
         tuple(said for one in others for said in one.removed),
     )  # fmt: skip
 

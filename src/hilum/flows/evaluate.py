@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.data.audit import audit
-from hilum.data.dataset import Case, Dataset
+from hilum.data.dataset import Case, Dataset, middle
 from hilum.data.findings import Audit
 from hilum.data.fingerprint import Fingerprints
 from hilum.data.labels import with_task
@@ -114,7 +114,7 @@ def evaluate_cases(
 
 def _answer(dataset: Dataset, case: Case, speaker: Speaker, options: Options) -> Answer | InputError:
     try:
-        answer = ask(dataset.images(case)[0], speaker, options)
+        answer = ask(middle(dataset.images(case)), speaker, options)
     except InputError as error:
         return error
     # the pixels and maps of a hundred thousand cases do not fit in memory: what describes them does

@@ -22,6 +22,7 @@ from hilum.model.explain import Heatmap, fidelity, heatmap, in_frame, occlusion,
 from hilum.model.overlay import outlined, overlay, png
 
 METHODS = ("cam", "occlusion", "lime")
+LONGEST = 200  # bytes of a file's name that its picture bears; with what is added, a file system takes 255
 
 
 def explain_paths(paths: Iterable[Item], desk: Desk, options: Options, *, folder: Path, method: str) -> Iterator[Line]:
@@ -92,5 +93,5 @@ def _occluded(speaker: Speaker, image: Image, label: int) -> Heatmap:
 
 
 def _stem(file: str | None, frame: int | None) -> str:
-    name = Path(file or "image").stem
+    name = Path(file or "image").stem.encode("utf-8", "ignore")[:LONGEST].decode("utf-8", "ignore")
     return name if frame is None else f"{name}-frame{frame}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.dataset import Dataset
+from hilum.data.dataset import Dataset, middle
 from hilum.errors import InputError
 from hilum.evaluate.report import Extras, Shown, notable
 from hilum.flows.evaluate import Measured
@@ -25,7 +25,7 @@ def gallery(measured: Measured, dataset: Dataset, speaker: Speaker) -> Extras:
     shown, scores = [], []
     for row in notable(measured.rows, MOST):
         try:
-            image = dataset.images(measured.cases[row])[0]
+            image = middle(dataset.images(measured.cases[row]))
         except InputError:
             continue
         label = int(measured.rows.predicted[row])

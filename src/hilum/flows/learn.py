@@ -7,7 +7,8 @@ named by all that training reads (see naming.py). What a search chose is trained
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.data.audit import audit
-from hilum.data.dataset import Dataset
+from hilum.data.dataset import Dataset, middle
 from hilum.data.findings import Audit
 from hilum.data.split import Split, folds, make_split
 from hilum.errors import DataError
 from hilum.evaluate.card import card
 from hilum.evaluate.charts import curves
-from hilum.flows.enough import check_enough
+from hilum.flows.alone import alone
+from hilum.flows.enough import check_enough, check_folds
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
 from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.model_card import facts_for_card
@@ -39,20 +41,21 @@ from hilum.learn.folds import train_folds
 from hilum.learn.graph import check_agreement, export_graph
 from hilum.learn.means import means_here
 from hilum.learn.networks import feature_widths, parameters
-from hilum.learn.plan import Plan
+from hilum.learn.plan import Plan, check_taken
 from hilum.learn.planning import make_plan
 from hilum.learn.scores import Scores, make_scores
-from hilum.learn.seal import Sealing, Trained, seal, with_figures
+from hilum.learn.seal import Sealing, Trained, put_in_place, seal, with_figures
 from hilum.learn.tracking import Run, track
 from hilum.learn.train import Progress, TrainedNetwork
 from hilum.learn.tune import Search, trials_table, tune
 from hilum.learn.tune_plot import draw_trials
-from hilum.learn.watch import Ears
+from hilum.learn.watch import Ears, one_of
 from hilum.model.calibration import Calibration
 from hilum.model.engine import Engine
 from hilum.model.package import FINGERPRINTS, NOVELTY, Trust, open_package
 from hilum.task import Task
 
+SEALED = "sealed"  # of a run: its package until all of the run is done
 WITHOUT_NOVELTY = (
     "It holds no novelty reference: an image that the gate admits is answered however unlike the training images it is."
 )
@@ -81,13 +84,17 @@ class Wishes:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Learned:
-    """What a run gave: the package, its digest, its figures on the locked test, and the run's own folder."""
+    """What a run gave: the package, its digest, its figures on the locked test, and the run's own folder.
+
+    workplace: inside the folder or the same; what belongs to this package alone, for example its report.
+    """
 
     package: Path
     digest: str
     measured: Measured
     plan: Plan
     folder: Path
+    workplace: Path
     audit: Audit
     speaker: Speaker
 
@@ -123,8 +130,16 @@ class _Fitted:
     origin: str
 
 
-def learn(dataset: Dataset, task: Task, wishes: Wishes, listener: Listener) -> Learned:
+def learn(
+    dataset: Dataset, task: Task, wishes: Wishes, listener: Listener, finish: Callable[[Learned], object] | None = None
+) -> Learned:
     """The learn flow.
+
+    The package is sealed and measured in the run's own folder and moved to where it was wished for as the last act: a
+    run that is killed leaves nothing there, and the same wishes go on.
+
+    finish: what else belongs to the run, such as its reports; called before that last act, with the package still in
+    the run's folder.
 
     Raises:
         DataError: the data cannot carry a training. TrainingError: the run failed. UsageError: a wish does not fit.
@@ -135,7 +150,15 @@ def learn(dataset: Dataset, task: Task, wishes: Wishes, listener: Listener) -> L
         fitted = _fit(bench)
         calibration = _calibrate(bench, fitted)
         digest = _seal(bench, fitted, calibration)
-        return _measure(bench, fitted, digest)
+        learned = _measure(bench, fitted, digest)
+        if finish is not None:
+            finish(learned)
+        return _published(learned, wishes.out)
+
+
+def _published(learned: Learned, out: Path) -> Learned:
+    put_in_place(learned.package, out)
+    return replace(learned, package=out, speaker=Speaker(open_package(out, Trust({learned.digest})), threads=1))
 
 
 class prepared_bench:  # noqa: N801 - a context manager, used as a verb
@@ -144,17 +167,15 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
     def __init__(self, dataset: Dataset, task: Task, wishes: Wishes, listener: Listener) -> None:
         listener.stage("auditing", len(dataset))
         found = audit(dataset, progress=listener.done)
-        if found.statistics is None:
-            raise DataError(f"{dataset.name}: no labelled image can be read")
+        plan = planned(dataset, task, found, (wishes.changes, wishes.seed))
         split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
-        facts = facts_of(found.statistics, found.shortcuts)
-        plan = make_plan(facts, task, means=means_here(), changes=wishes.changes)
         check_enough(dataset, split, 0 if plan.distill else plan.folds)
-        plan = _finished(plan, wishes.seed)
+        check_folds(dataset, split, plan.folds)
         folder = wishes.runs / run_name(dataset, task, found, split, plan)
+        self._alone = alone(folder)
         _tell(listener, found, split, plan)
         _keep(folder, found, split, plan)
-        self._track = track(wishes.tracking, folder.name)
+        self._track = track(wishes.tracking, folder.name, note=folder / f"mlflow-{wishes.trials}")
         made = material(dataset, found, split, folder, listener)
         self._make: Callable[[Run], _Bench] = lambda run: _Bench(
             dataset, task, wishes, found, split, plan, made, folder, listener, run
@@ -165,15 +186,14 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
 
     def __exit__(self, *error: object) -> None:
         self._track.__exit__(*error)  # type: ignore[arg-type]
+        self._alone.close()
 
 
 def _searched(bench: _Bench) -> _Bench:
     bench.made.pixels(bench.plan.preparation())
     bench.listener.stage("searching", bench.wishes.trials)
     search = Search(bench.made.folder / "search", bench.wishes.trials, seed=bench.wishes.seed)
-    tuned = tune(
-        bench.plan, bench.made.cases(), bench.task, search, told=lambda trial: bench.listener.done(trial.number + 1)
-    )
+    tuned = tune(bench.plan, bench.made.cases(), bench.task, search, told=bench.listener.done)
     bench.listener.say(trials_table(tuned.trials))
     (bench.made.folder / "trials.txt").write_text(trials_table(tuned.trials), encoding="utf-8")
     (bench.made.folder / "trials.png").write_bytes(draw_trials(tuned.trials, bench.task.select_by))
@@ -210,9 +230,8 @@ def _fit_folds(bench: _Bench, ears: Ears) -> _Fitted:
     ]
     folded = train_folds(plan, made.cases(), bench.task, sides, bench.workplace / "folds", ears=ears)
     if plan.distill:
-        made.listener.stage("teaching one network what all say")
-        folder = bench.workplace / "student"
-        return _alone(bench, distill(plan, made.cases(), bench.task, folded.networks, folder, ears=ears))
+        folder, last = bench.workplace / "student", one_of(ears, plan.folds, plan.folds + 1)
+        return _alone(bench, distill(plan, made.cases(), bench.task, folded.networks, folder, ears=last))
     classes = len(bench.task.classes)
     config = {"classes": classes, "member": plan.network, "config": plan.network_config(classes), "count": plan.folds}
     trained = Trained(folded.average(), "average", config)
@@ -256,16 +275,18 @@ def _seal(bench: _Bench, fitted: _Fitted, calibration: Calibration) -> str:
         },
         graph=fitted.graph,
     )
-    return seal(sealing, bench.wishes.out)
+    folder = bench.workplace / SEALED
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
+    return seal(sealing, folder)
 
 
 def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
     """Open the locked test for the sealed package, and put its figures and its card into it."""
-    out, split, found = bench.wishes.out, bench.split, bench.found
+    out, split, found = bench.workplace / SEALED, bench.split, bench.found
     test = np.array(split.open_test(digest), dtype=np.int64)
     part = bench.dataset.subset(test.tolist())
     speaker = Speaker(open_package(out, Trust({digest})), threads=1)
-    neighbour = found.baseline.without_copies
+    neighbour = found.baseline.of(test)
     known = Known(
         groups=split.groups[test],
         copied=_met_in_training(found, split)[test],
@@ -275,7 +296,7 @@ def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
     )
     measured = evaluate_cases(part, speaker, Options(), known, bench.listener)
     preparation = bench.plan.preparation()
-    pixels = np.stack([prepare(part.images(case)[0], preparation) for case in measured.cases])
+    pixels = np.stack([prepare(middle(part.images(case)), preparation) for case in measured.cases])
     agreement = check_agreement(fitted.trained.network, fitted.graph, pixels)
     weights = parameters(fitted.trained.network)
     facts = facts_for_card(bench.dataset, found, split, bench.plan, (speaker.package, weights))
@@ -287,7 +308,7 @@ def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
     speaker = Speaker(open_package(out, Trust({digest})), threads=1)
     bench.run.tags({"package": digest, "data": digest_of_data(bench.dataset, found)})
     bench.run.figures({name: figure.value for name, figure in measured.evaluation.whole.metrics.items()})
-    return Learned(out, digest, measured, bench.plan, bench.made.folder, found, speaker)
+    return Learned(out, digest, measured, bench.plan, bench.made.folder, bench.workplace, found, speaker)
 
 
 def _met_in_training(found: Audit, split: Split) -> NDArray[np.bool_]:
@@ -302,9 +323,18 @@ def _met_in_training(found: Audit, split: Split) -> NDArray[np.bool_]:
     return met
 
 
-def _finished(plan: Plan, seed: int) -> Plan:
-    """The plan with its seed, and with what its folds cost."""
-    plan = replace(plan, seed=seed)
+def planned(dataset: Dataset, task: Task, found: Audit, wished: tuple[Sequence[str], int]) -> Plan:
+    """The plan of a run, with what its folds cost; wished = (changed lines, seed).
+
+    Raises:
+        UsageError: a line does not fit. DataError: nothing can be read.
+    """
+    if found.statistics is None:
+        raise DataError(f"{dataset.name}: no labelled image can be read")
+    changes, seed = wished
+    facts = facts_of(found.statistics, found.shortcuts)
+    plan = make_plan(facts, task, means=means_here(), changes=changes, seed=seed)
+    check_taken(plan)
     if not plan.folds or plan.distill:
         return plan
     why = f"{plan.reasons.get('folds', '')}; no novelty reference: {FOLDS_TAKE_ALL}".removeprefix("; ")

@@ -164,11 +164,13 @@ class Line:
         now, kept = time.perf_counter(), []
         for waiting in batch:
             visit = waiting.visit
+            if not waiting.reply.set_running_or_notify_cancel():  # from here on nobody can leave: all get a word
+                continue
             if now > visit.until and not visit.begun:
                 self._meters.away("late")
                 late = f"waited {now - visit.entered:.1f} s, longer than allowed: nothing was answered"
-                _fail(waiting.reply, Late(late))
-            elif waiting.reply.set_running_or_notify_cancel():
+                waiting.reply.set_exception(Late(late))
+            else:
                 visit.begun = True
                 self._meters.stage("queue", now - visit.entered)
                 kept.append(waiting)

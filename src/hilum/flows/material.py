@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.dataset import Dataset
+from hilum.data.dataset import Dataset, middle
 from hilum.data.findings import Audit
 from hilum.data.manifest import Entry, digest_of
 from hilum.data.split import Split
@@ -88,7 +88,7 @@ class Material:
                 self.listener.done(min(start + AHEAD, len(wanted)), len(wanted))
 
     def _image(self, place: int) -> Image:
-        return self.dataset.images(self.dataset.cases[int(self.numbers[place])])[0]
+        return middle(self.dataset.images(self.dataset.cases[int(self.numbers[place])]))
 
 
 def material(dataset: Dataset, found: Audit, split: Split, folder: Path, listener: Listener) -> Material:

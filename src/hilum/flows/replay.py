@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hilum.errors import ImageGone, NotFound, UsageError
+from hilum.errors import ImageGone, NotFound, UnknownModel, UsageError
 from hilum.flows.predict import Desk, Options, predict
 from hilum.flows.prediction import PIXELS, Prediction
 from hilum.records.entry import Record
@@ -56,11 +56,24 @@ def replay(identity: str, past: Past, image: bytes | None = None) -> Replayed:
     data = _kept(record, past) if image is None else _given(record, past, image)
     said = json.loads(record.entry.body)
     options = Options(said["operating_point"], _prevalence(said.get("prevalence")), said.get("input") == PIXELS)
-    answers = predict(data, "the image", past.open_desk(record.entry.columns.digest), options)
+    answers = predict(data, "the image", _desk(record, past), options)
     frame = int(said.get("frame") or 0)
     if frame >= len(answers):
         raise UsageError(f"the image has {len(answers)} frame(s); the answer was about frame {frame}")
     return _compared(record, said, answers[frame].prediction)
+
+
+def _desk(record: Record, past: Past) -> Desk:
+    at = record.entry.columns
+    try:
+        return past.open_desk(at.digest)
+    except UnknownModel as error:
+        if at.digest is None:
+            raise
+        raise UnknownModel(
+            f"{at.model} ({at.digest[:12]}), which gave this answer, is not installed any more: put its folder at "
+            "HILUM_HOME/models/NAME/VERSION, trust it (`hilum models --pin`) and ask again"
+        ) from error
 
 
 def _compared(record: Record, said: Mapping[str, Any], again: Prediction) -> Replayed:

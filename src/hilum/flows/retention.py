@@ -13,11 +13,16 @@ HOUR = 3600.0
 DAY = 86_400
 
 
+def days_ago(days: int) -> int:
+    """The moment so many days ago, microseconds since 1970 UTC; never before 1970."""
+    return max(0, int(time.time()) - days * DAY) * 1_000_000
+
+
 def retain(places: Places, days: int) -> Erased:
     """Erase what is older than so many days; 0 keeps everything."""
     if days == 0:
         return Erased(0, 0, 0, 0)
-    return erase_older((int(time.time()) - days * DAY) * 1_000_000, places)
+    return erase_older(days_ago(days), places)
 
 
 class Retention:

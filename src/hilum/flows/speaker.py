@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
+from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.errors import PackageError
 from hilum.flows.prediction import ModelName
 from hilum.gate.admission import Admission
 from hilum.gate.novelty import Novelty
@@ -29,6 +32,8 @@ class Speaker:
         self._package = package
         self._threads = threads
         self.shelf = shelf
+        self._ahead: Thread | None = None
+        self._opened: Engine | None = None
 
     @cached_property
     def package(self) -> Package:
@@ -47,6 +52,26 @@ class Speaker:
     @cached_property
     def engine(self) -> Engine:
         """The network."""
+        if self._ahead is not None:
+            self._ahead.join()
+        return self._opened or self._open()
+
+    def open_ahead(self) -> None:
+        """Open the network in a thread of its own while an image is read and looked at by the gate.
+
+        Raises:
+            PackageError: the package must not be used. What is wrong with the network alone is raised by `engine`.
+        """
+        _ = self.package  # what is wrong with it is raised here
+        if self._ahead is None and "engine" not in self.__dict__:
+            self._ahead = Thread(target=self._open_aside, name="network")
+            self._ahead.start()
+
+    def _open_aside(self) -> None:
+        with suppress(PackageError):  # raised to who asks for the network
+            self._opened = self._open()
+
+    def _open(self) -> Engine:
         graph, digest = self.package.read(GRAPH), self.package.manifest["files"][GRAPH]  # read has checked it
         size = self.package.preparation.size
         return Engine(graph, size=size, threads=self._threads, shelf=self.shelf, digest=digest)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
-from hilum.records.store import Records
-from hilum.storage.images import Images
+from hilum.records.store import Records, records_as_they_lie
+from hilum.storage.images import Images, images_as_they_lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,25 @@ def verify(records: Records, images: Images | None) -> Verified:
         if fault is not None:
             lost.append(f"record {prediction} names image {key[:12]}…: {fault}")
     return Verified(found.rows, found.checkpoints, looked, (*found.faults, *lost))
+
+
+@dataclass(frozen=True, slots=True)
+class Lying:
+    """Where a copy lies that nobody writes: database, noted checkpoints, images (None: not to be looked at)."""
+
+    database: Path
+    heads: Path
+    images: Path | None
+
+
+def verify_as_it_lies(at: Lying, secret: bytes) -> Verified:
+    """The same of a copy that nobody writes, on read-only media too; makes nothing beside it.
+
+    Raises:
+        UsageError: made with another secret. RecordsError, StorageError: something cannot be read at all.
+    """
+    with closing(records_as_they_lie(at.database, secret, at.heads)) as records:
+        if at.images is None:
+            return verify(records, None)
+        with closing(images_as_they_lie(at.images, secret)) as images:
+            return verify(records, images)

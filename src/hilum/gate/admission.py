@@ -81,10 +81,6 @@ class Admission:
         (found,) = self._session.run(["logits"], {"pixels": pixels})
         return np.asarray(found, dtype=np.float32)
 
-    def log_odds(self, image: Image, task: Task) -> NDArray[np.float64]:
-        """(3,) log-odds of good against inverted, rotated, other."""
-        return np.asarray(self._log_odds((image,), task)[0])
-
     def check(self, image: Image, task: Task) -> Reasons:
         """The worst fault of the image as a reason, () where it is admitted."""
         return self.check_all((image,), task)[0]
@@ -99,6 +95,7 @@ class Admission:
         ]
 
     def _log_odds(self, images: Sequence[Image], task: Task) -> NDArray[np.float64]:
+        """(N, 3) of good against inverted, rotated, other."""
         rows = self.logits(np.stack([prepare(image, preparation_of(task)) for image in images])).astype(np.float64)
         return np.asarray(rows[:, :1] - rows[:, 1:])
 

@@ -18,6 +18,7 @@ from hilum.errors import PackageDamaged
 from hilum.gate.reason import Reason, Reasons
 from hilum.task import Task
 
+FORMAT = 1
 BULK = 0.9  # share of the calibration distances described by knots; beyond it an exponential tail
 
 
@@ -96,14 +97,10 @@ class Novelty:
         worst = np.max([depth.calibration.surprise(depth.distance(features)) for depth in self.depths], axis=0)
         return self.overall.surprise(worst)
 
-    def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Features (N, F) float32 -> (N,) share of calibration images that are less novel, in [0, 1]."""
-        return np.asarray(1.0 - 10.0 ** -self.surprise(features), dtype=np.float64)
-
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Flat arrays for `novelty.npz`."""
         arrays: dict[str, NDArray[np.generic]] = {
-            "format": np.array(1, dtype=np.int32),
+            "format": np.array(FORMAT, dtype=np.int32),
             "limit": np.array(self.limit),
             "overall_knots": self.overall.knots,
             "overall_tail": np.array(self.overall.tail),
@@ -119,14 +116,16 @@ class Novelty:
         """The inverse of `to_arrays`.
 
         Raises:
-            PackageDamaged: an array is missing or of the wrong shape.
+            PackageDamaged: an array is missing, of the wrong shape, or of another format.
         """
         try:
+            if int(arrays["format"]) != FORMAT:
+                raise ValueError(f"it is of format {int(arrays['format'])}, and {FORMAT} is known here")
             count = sum(name.endswith("_axes") for name in arrays)
             depths = tuple(_depth(arrays, index) for index in range(count))
             overall = Scale(np.asarray(arrays["overall_knots"], np.float32), float(arrays["overall_tail"]))
             return cls(depths, overall, float(arrays["limit"]))
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, IndexError) as error:
             raise PackageDamaged(f"the novelty reference does not fit: {error}; get the package again") from error
 
 

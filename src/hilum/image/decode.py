@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from hilum.errors import UnreadableImage, UnsupportedFormat
 from hilum.image import grey
 from hilum.image.image import Image, Metadata
+from hilum.image.jpeg import read_jpeg
 from hilum.image.limits import DEFAULT_LIMITS, Limits
-from hilum.image.raster import read_raster
+from hilum.image.raster_header import check_header
 
 __all__ = ["FORMATS", "Limits", "decode", "from_array", "is_dicom", "read_image_file"]
 
@@ -41,6 +42,18 @@ def _read_dicom(data: bytes, form: str, name: str, limits: Limits) -> tuple[Imag
     return reader(data, form, name, limits)
 
 
+def _read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
+    """A late import: Pillow is not needed for most JPEG files."""
+    reader: Reader = import_module("hilum.image.raster").read_raster
+    return reader(data, form, name, limits)
+
+
+def _read_jpeg(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
+    check_header(data, form, name, limits)
+    found = read_jpeg(data)
+    return _read_raster(data, form, name, limits) if found is None else (found,)
+
+
 def _is_bare_dicom(head: bytes) -> bool:
     """A data set without preamble begins with an element of group 0002 or 0008 (PS3.5 7.1), little or big endian."""
     return head[:4] in _FIRST_TAGS and len(head) >= 16
@@ -56,11 +69,11 @@ _FIRST_TAGS = frozenset(
 # Most specific first: DICM stands at byte 128 whatever the preamble pretends to be.
 FORMATS = (
     Format("DICOM", lambda head: head[128:132] == b"DICM", _read_dicom),
-    Format("JPEG", lambda head: head[:3] == b"\xff\xd8\xff", read_raster),
-    Format("PNG", lambda head: head[:8] == b"\x89PNG\r\n\x1a\n", read_raster),
-    Format("TIFF", lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), read_raster),
-    Format("WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", read_raster),
-    Format("BMP", lambda head: head[:2] == b"BM", read_raster),
+    Format("JPEG", lambda head: head[:3] == b"\xff\xd8\xff", _read_jpeg),
+    Format("PNG", lambda head: head[:8] == b"\x89PNG\r\n\x1a\n", _read_raster),
+    Format("TIFF", lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _read_raster),
+    Format("WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP", _read_raster),
+    Format("BMP", lambda head: head[:2] == b"BM", _read_raster),
     Format("DICOM", _is_bare_dicom, _read_dicom),
 )
 
@@ -103,13 +116,15 @@ def from_array(array: NDArray[Any], name: str) -> Image:
 
     array: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; bool, uint8, other integers or floats, finite or not.
         Integers of more than 8 bits and floats outside [0, 1] are scaled as `grey` says.
-    Raises UnreadableImage where the shape or type is none of these.
+    Raises UnreadableImage where the shape or type is none of these, or no number of it is finite.
     """
     shape, kind = array.shape, array.dtype.kind
     if array.ndim == 3 and shape[2] == 1:
         array = array[..., 0]
     if not (array.ndim == 2 or (array.ndim == 3 and shape[2] in (3, 4))) or array.size == 0 or kind not in "buif":
         raise UnreadableImage(name, f"an array {shape} of {array.dtype} is no image: give (H, W) or (H, W, 3)")
+    if kind == "f" and not np.isfinite(array).any():
+        raise UnreadableImage(name, "holds no number: all its pixels are NaN or infinite")
     modes = {2: "L", 3: "RGB", 4: "RGBA"}
     metadata = Metadata(
         format="ARRAY",
@@ -119,7 +134,7 @@ def from_array(array: NDArray[Any], name: str) -> Image:
         height=shape[0],
     )
     if array.ndim == 3:
-        pixels, share = grey.grey_from_colour(_bytes(array))
+        pixels, share = import_module("hilum.image.colour").grey_from_colour(_bytes(array))
         return Image(pixels, metadata, colour_share=share)
     return Image(_unit(array), metadata)
 

@@ -20,6 +20,7 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import dcmwrite
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
@@ -113,8 +114,8 @@ class _Cleaner:
         elif kind == "SQ" and action in ("", "U"):
             for item in found[tag].value or ():
                 self.clean(item)
-        elif kind == "UI":
-            found[tag] = DataElement(tag, "UI", self._uids(found[tag].value) if action != "Z" else "")
+        elif "UI" in (kind, meant):
+            found[tag] = DataElement(tag, "UI", self._uids(_texts(found[tag].value)) if action != "Z" else "")
         elif action == "Z":
             found[tag] = DataElement(tag, kind, Sequence() if kind == "SQ" else None)
         elif action == "D":
@@ -123,9 +124,8 @@ class _Cleaner:
     def _pseudonym(self, name: str) -> str:
         return hmac.digest(self._key, b"patient " + name.strip().encode(), "sha256").hex()[:16] if name.strip() else ""
 
-    def _uids(self, value: Any) -> str | list[str]:
-        several = [value] if value is None or isinstance(value, str) else list(value)
-        made = [self.uid(str(each)) for each in several if each]
+    def _uids(self, several: list[str]) -> str | list[str]:
+        made = [self.uid(each) for each in several if each]
         return made if len(made) > 1 else "".join(made)
 
     def uid(self, old: str) -> str:
@@ -164,6 +164,14 @@ def _kind(found: Dataset, tag: BaseTag) -> str:
     return str(said)
 
 
+def _texts(value: Any) -> list[str]:
+    """Values of UIDs, of whatever kind a careless writer made them."""
+    if isinstance(value, bytes):
+        value = value.decode("ascii", "replace").rstrip("\0 ").split("\\")
+    several = list(value) if isinstance(value, (list, MultiValue)) else [value]
+    return [str(each).strip("\0 ") for each in several if each is not None]
+
+
 def _dummy(tag: BaseTag, kind: str) -> DataElement:
     if kind == "SQ":
         return DataElement(tag, kind, Sequence())
@@ -176,7 +184,7 @@ def _clean_frames(found: Dataset, *, little: bool) -> None:
         if tag in found:
             element = found[tag]
             if element.is_undefined_length:
-                element.value = frames_without_remarks(element.value)
+                element.value = frames_without_remarks(element.value, whole(found, "NumberOfFrames") or 1)
             elif tag == 0x7FE00010:
                 element.value = _used_bits(found, element.value, little=little)
 

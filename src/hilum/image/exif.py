@@ -1,8 +1,11 @@
-"""An EXIF block -> the one thing of it that changes a picture: how it is turned."""
+"""An EXIF block -> the one thing of it that changes a picture: how it is turned; and the picture turned so."""
 
 from __future__ import annotations
 
 import struct
+
+import numpy as np
+from numpy.typing import NDArray
 
 _ORIENTATION = 0x0112
 _MOST_TAGS = 256
@@ -25,3 +28,18 @@ def exif_orientation(exif: bytes) -> int:
 def exif_block(turn: int) -> bytes:
     """An EXIF block that says how a picture is turned, and nothing else."""
     return struct.pack(">2sHIHHHIHHI", b"MM", 42, 8, 1, _ORIENTATION, 3, 1, turn, 0, 0)
+
+
+def oriented(pixels: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
+    """(H, W) as stored -> as meant to be seen; turn is the EXIF orientation 1 to 8, another value changes nothing."""
+    if turn in (2, 3):
+        pixels = pixels[:, ::-1]
+    if turn in (3, 4):
+        pixels = pixels[::-1]
+    if turn in (5, 6, 7, 8):
+        pixels = pixels.T
+    if turn in (6, 7):
+        pixels = pixels[:, ::-1]
+    if turn in (7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)

@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 COLOURED = 24  # of 255: the spread of R, G, B from which a pixel is visibly coloured; JPEG noise stays below
-_GRID = 64  # the share is taken on at most this many rows and columns
 _DEPTHS = (8, 10, 12, 14, 16)
 LOW, HIGH = 0.5, 99.5  # percentiles that set the range where nothing declares it
 
@@ -83,25 +81,6 @@ def ramp(samples: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
     if samples.dtype.kind == "f":
         np.nan_to_num(wide, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
     return np.clip(wide, 0.0, 1.0, out=wide).astype(np.float32, copy=False)
-
-
-def grey_from_colour(samples: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
-    """(H, W, 3) RGB or (H, W, 4) RGBA, uint8 -> grey (H, W) float32 in [0, 1] and the share of coloured pixels.
-
-    Grey is the luma of ITU-R BT.601 as Pillow rounds it; alpha is composited over black.
-    """
-    colour = np.ascontiguousarray(samples[..., :3])
-    plane, share = luma_of_picture(Pillow.fromarray(colour))
-    luma = unit_from_bytes(plane)
-    if samples.shape[-1] == 4:
-        luma *= unit_from_bytes(samples[..., 3])
-    return luma, share
-
-
-def luma_of_picture(colour: Pillow.Image) -> tuple[NDArray[np.uint8], float]:
-    """A Pillow image of mode RGB or RGBX -> its luma (H, W) uint8 and share of colour; RGB is never copied out."""
-    grid = colour.resize((min(colour.width, _GRID), min(colour.height, _GRID)), Pillow.Resampling.NEAREST)
-    return np.asarray(colour.convert("L")), colour_share(np.asarray(grid))
 
 
 def colour_share(grid: NDArray[np.uint8]) -> float:

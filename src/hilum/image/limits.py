@@ -17,7 +17,7 @@ class Limits:
     max_bytes: length of the file as received.
     max_inflated: length of a deflated DICOM data set once inflated, and of the decoded samples of one DICOM frame.
     max_pixels: width x height of one frame. The default holds the largest radiographs and mammograms (28 M) and
-        keeps one decode below 256 MiB.
+        keeps one decode below 256 MiB beside the file; of kinds that take more memory a pixel fewer are read.
     max_frames: frames of one file.
     max_total_pixels: width x height x frames; an Image needs 4 bytes a pixel.
     """

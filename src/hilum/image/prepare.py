@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from hilum.errors import UnreadableImage
 from hilum.image.image import Image
-
-GEOMETRIES = ("whole", "central", "foreground")
+from hilum.task import GEOMETRIES
 
 
 @dataclass(frozen=True, slots=True)

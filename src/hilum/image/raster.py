@@ -1,4 +1,4 @@
-"""Bytes of a PNG, JPEG, TIFF, BMP or WebP -> grey Images; knows no DICOM and no other format of Pillow's.
+"""Bytes of a PNG, JPEG, TIFF, BMP or WebP -> grey Images by Pillow; knows no DICOM and no other format of Pillow's.
 
 The header is read first, checked against the limits, and only then are pixels decoded.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -16,11 +17,10 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 
 from hilum.errors import ImageTooLarge, UnsupportedFormat
-from hilum.image import grey
-from hilum.image.exif import exif_orientation
+from hilum.image import colour, grey
+from hilum.image.exif import exif_orientation, oriented
 from hilum.image.faults import named_faults
 from hilum.image.image import Image, Metadata
-from hilum.image.jpeg import Jpeg, read_jpeg
 from hilum.image.limits import Limits
 from hilum.image.raster_header import check_header
 from hilum.image.whole import load_whole
@@ -36,6 +36,9 @@ PLUGINS = {
 _WIDTH, _LENGTH, _BITS_PER_SAMPLE, _PHOTOMETRIC = 256, 257, 258, 262  # tags of TIFF 6.0
 _SUBFILE_TYPE, _REDUCED = 254, 1
 _WHITE_IS_ZERO = 0
+# Times the memory a pixel that a grey one takes, by format, mode or both: so many times fewer of them are read.
+_HEAVY = {"WEBP": 2.5, "F": 1.7, "I": 1.6, "TIFF RGB": 1.2, "TIFF YCbCr": 1.2, "CMYK": 1.1, "LAB": 1.1}
+_BAND = 64  # rows with transparency made grey together
 
 
 def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
@@ -45,14 +48,19 @@ def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Imag
     Raises UnreadableImage, UnsupportedFormat or ImageTooLarge.
     """
     check_header(data, form, name, limits)
-    if form == "JPEG" and (found := read_jpeg(data)) is not None:
-        return (_from_jpeg(found),)
     with named_faults(name, f"the {form} data"), _open(data, form, name) as image:
-        limits.check_size(name, *image.size)
+        _check_size(image, form, name, limits)
         if form == "TIFF":
             return tuple(_pages(image, data, name, limits))
         load_whole(image, form, data, name)
         return (_image(image, form, _bits(image, form, data), name, 0),)
+
+
+def _check_size(image: ImageFile.ImageFile, form: str, name: str, limits: Limits) -> None:
+    """Raises ImageTooLarge; what takes more memory a pixel may have fewer of them."""
+    keys = (f"{form} {image.mode}", image.mode, form)
+    weight = next((_HEAVY[key] for key in keys if key in _HEAVY), 1.0)
+    replace(limits, max_pixels=int(limits.max_pixels / weight)).check_size(name, *image.size)
 
 
 def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
@@ -62,12 +70,6 @@ def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
         return opened
     except Pillow.DecompressionBombError as error:
         raise ImageTooLarge(name, "the header declares too many pixels") from error
-
-
-def _from_jpeg(found: Jpeg) -> Image:
-    height, width = found.plane.shape
-    metadata = Metadata(format="JPEG", mode=found.mode, bits=8, width=width, height=height)
-    return Image(oriented(grey.unit_from_bytes(found.plane), found.turn), metadata, colour_share=found.share)
 
 
 def _pages(image: ImageFile.ImageFile, data: bytes, name: str, limits: Limits) -> Iterator[Image]:
@@ -81,7 +83,7 @@ def _pages(image: ImageFile.ImageFile, data: bytes, name: str, limits: Limits) -
         tags = _tags(image)
         if page and tags.get(_SUBFILE_TYPE, 0) & _REDUCED:
             continue
-        limits.check_size(name, *image.size)
+        _check_size(image, "TIFF", name, limits)
         total += image.width * image.height
         if total > limits.max_total_pixels:
             raise ImageTooLarge(name, f"its pages hold more than {limits.max_total_pixels:,} pixels")
@@ -117,20 +119,37 @@ def _grey_l(image: Pillow.Image) -> Grey:
 
 
 def _grey_la(image: Pillow.Image) -> Grey:
-    both = np.asarray(image.convert("LA"))
-    return grey.unit_from_bytes(both[..., 0]) * grey.unit_from_bytes(both[..., 1]), 0.0
+    luma = np.empty((image.height, image.width), np.float32)
+    for top in range(0, image.height, _BAND):
+        rows = image.crop((0, top, image.width, min(top + _BAND, image.height)))
+        both = np.asarray(rows.convert("LA"))
+        luma[top : top + _BAND] = grey.unit_from_bytes(both[..., 0]) * grey.unit_from_bytes(both[..., 1])
+    return luma, 0.0
 
 
 def _grey_rgb(image: Pillow.Image) -> Grey:
-    colour = image if image.mode == "RGB" else image.convert("RGB")
-    luma, share = grey.luma_of_picture(colour)
+    luma, share = colour.luma_of_picture(image)
     if image.format != "TIFF":  # whose next page needs the file
         image.close()  # 4 bytes a pixel, before 4 more are asked for
     return grey.unit_from_bytes(luma), share
 
 
 def _grey_rgba(image: Pillow.Image) -> Grey:
-    return grey.grey_from_colour(np.asarray(image.convert("RGBA")))
+    """In bands of rows: beside a large picture there is no room for several copies of it."""
+    luma = np.empty((image.height, image.width), np.float32)
+    for top in range(0, image.height, _BAND):
+        rows = image.crop((0, top, image.width, min(top + _BAND, image.height)))
+        luma[top : top + _BAND] = colour.grey_from_colour(np.asarray(rows.convert("RGBA")))[0]
+    return luma, colour.share_of_picture(image)
+
+
+def _grey_other(image: Pillow.Image) -> Grey:
+    """Of modes that become RGB first, in bands of rows likewise."""
+    luma = np.empty((image.height, image.width), np.float32)
+    for top in range(0, image.height, _BAND):
+        rows = image.crop((0, top, image.width, min(top + _BAND, image.height)))
+        luma[top : top + _BAND] = grey.unit_from_bytes(np.asarray(rows.convert("RGB").convert("L")))
+    return luma, colour.share_of_picture(image)
 
 
 def _grey_deep(image: Pillow.Image) -> Grey:
@@ -154,12 +173,12 @@ _MODES: dict[str, ToGrey] = {
     "RGBA": _grey_rgba,
     "La": _grey_la,
     "RGBa": _grey_rgba,
-    "P": _grey_rgb,
+    "P": _grey_other,
     "PA": _grey_rgba,
     "1": _grey_bit,
     "F": _grey_float,
     **dict.fromkeys(("I", "I;16", "I;16L", "I;16B", "I;16N"), _grey_deep),
-    **dict.fromkeys(("CMYK", "YCbCr", "LAB", "HSV"), _grey_rgb),
+    **dict.fromkeys(("CMYK", "YCbCr", "LAB", "HSV"), _grey_other),
 }
 # Modes whose transparency may stand beside the pixels (PNG tRNS)
 _TRANSPARENT: dict[str, ToGrey] = {"L": _grey_la, "RGB": _grey_rgba, "P": _grey_rgba}
@@ -184,18 +203,3 @@ def _orientation(image: ImageFile.ImageFile, form: str) -> int:
     if form == "TIFF" or not isinstance(exif, bytes):
         return 1
     return exif_orientation(exif.removeprefix(b"Exif\0\0"))
-
-
-def oriented(pixels: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
-    """(H, W) as stored -> as meant to be seen; turn is the EXIF orientation 1 to 8, another value changes nothing."""
-    if turn in (2, 3):
-        pixels = pixels[:, ::-1]
-    if turn in (3, 4):
-        pixels = pixels[::-1]
-    if turn in (5, 6, 7, 8):
-        pixels = pixels.T
-    if turn in (6, 7):
-        pixels = pixels[:, ::-1]
-    if turn in (7, 8):
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)

@@ -21,9 +21,9 @@ _BMP_PLAIN = (0, 3, 6)  # uncompressed, with or without masks
 _JPEG_BARE = frozenset({0x00, 0x01, 0xFF, 0xD8, *range(0xD0, 0xD8)})
 _JPEG_LAST = frozenset({0xDA, 0xD9})
 _JPEG_FRAME = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-_TIFF_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _TIFF_PLACES = frozenset({273, 279, 324, 325})  # offsets and lengths of strips and tiles
-_TIFF_SIZES = {256: "width", 257: "height", 322: "tile width", 323: "tile height"}
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
+_TIFF_SIZES = {256: "width", 257: "height", _TILE_WIDTH: "tile width", _TILE_LENGTH: "tile height"}
 
 
 def check_header(data: bytes, form: str, name: str, limits: Limits) -> None:
@@ -67,7 +67,11 @@ def _jpeg(data: bytes, name: str, limits: Limits) -> None:
             height, width = data[start + 5] << 8 | data[start + 6], data[start + 7] << 8 | data[start + 8]
             limits.check_size(name, width, height)
             pixels = width * height
-    scans = data.count(b"\xff\xda", position - 1)
+    check_scans(data.count(b"\xff\xda", position - 1), pixels, name)
+
+
+def check_scans(scans: int, pixels: int, name: str) -> None:
+    """Raises ImageTooLarge where a JPEG goes over its pixels too often."""
     if scans > _MOST_SCANS or scans * pixels > _MOST_SCANNED:
         raise ImageTooLarge(name, f"it holds {scans:,} scans")
 
@@ -117,12 +121,16 @@ def _tiff(data: bytes, name: str, limits: Limits) -> None:
         if parts > _MOST_PARTS:
             raise ImageTooLarge(name, f"it holds more than {_MOST_PARTS:,} tags")
         step = 20 if big else 12
+        sizes: dict[int, int] = {}
         for place in range(position, position + count * step, step):
-            _tiff_entry(struct.unpack_from(order + entry, data, place), data[place : place + step], order, name, limits)
+            said = struct.unpack_from(order + entry, data, place)
+            sizes[said[0]] = _tiff_entry(said, data[place : place + step], order, name, limits)
+        limits.check_size(name, sizes.get(_TILE_WIDTH, 0), sizes.get(_TILE_LENGTH, 0))  # allocated whole
         position = struct.unpack_from(order + pointer, data, position + count * step)[0]
 
 
-def _tiff_entry(entry: tuple[int, int, int], raw: bytes, order: str, name: str, limits: Limits) -> None:
+def _tiff_entry(entry: tuple[int, int, int], raw: bytes, order: str, name: str, limits: Limits) -> int:
+    """The side in pixels that an entry declares, 0 where it declares none."""
     tag, kind, count = entry
     if tag in _TIFF_PLACES and count > _MOST_PARTS:
         raise ImageTooLarge(name, f"it holds {count:,} strips or tiles")
@@ -130,6 +138,8 @@ def _tiff_entry(entry: tuple[int, int, int], raw: bytes, order: str, name: str, 
         value = struct.unpack_from(order + ("H" if kind == 3 else "I"), raw, 12 if len(raw) == 20 else 8)[0]
         if value > limits.max_pixels or value > 1_000_000:
             raise ImageTooLarge(name, f"the header declares a {_TIFF_SIZES[tag]} of {value:,}")
+        return int(value)
+    return 0
 
 
 _CHECKS: dict[str, Callable[[bytes, str, Limits], None]] = {

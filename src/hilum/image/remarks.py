@@ -11,7 +11,7 @@ import zlib
 
 from hilum.errors import UnreadableImage
 from hilum.image.exif import exif_block, exif_orientation
-from hilum.image.remarks_jpeg import bare_jpeg, blank_jpeg, blank_jpeg_2000
+from hilum.image.remarks_jpeg import bare_jpeg, blank_boxes, blank_jpeg, blank_jpeg_2000
 from hilum.image.remarks_tiff import bare_tiff
 
 _PNG_NEEDED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
@@ -46,18 +46,47 @@ def without_remarks(data: bytes) -> bytes:
     return data if found == data else found
 
 
-def frames_without_remarks(encapsulated: bytes) -> bytes:
+def frames_without_remarks(encapsulated: bytes, frames: int) -> bytes:
     """Compressed frames of a DICOM file (PS3.5 A.4), blanked in place, so that every offset holds."""
-    out, position = bytearray(encapsulated), 0
+    out = bytearray(encapsulated)
+    for pieces in _whole_frames(out, frames):
+        frame = bytearray(b"".join(out[start:stop] for start, stop in pieces))
+        if frame[:2] == b"\xff\xd8":
+            blank_jpeg(frame, 0, len(frame))
+        elif (stream := frame.find(b"\xff\x4f\xff\x51")) >= 0:
+            if frame[4:8] == b"jP  ":
+                blank_boxes(frame)
+            blank_jpeg_2000(frame, stream + 2, _end_of_box(frame, stream))
+        done = 0
+        for start, stop in pieces:
+            out[start:stop] = frame[done : done + stop - start]
+            done += stop - start
+    return bytes(out)
+
+
+def _end_of_box(frame: bytearray, stream: int) -> int:
+    """Where the codestream ends that begins at `stream`: a JP2 file may go on."""
+    length = struct.unpack_from(">I", frame, stream - 8)[0] if frame[stream - 4 : stream] == b"jp2c" else 0
+    return min(stream - 8 + length, len(frame)) if length > 8 else len(frame)
+
+
+def _whole_frames(out: bytearray, frames: int) -> list[list[tuple[int, int]]]:
+    """The places of each frame's fragments: a frame may lie in several, cut anywhere. The first item is no frame."""
+    pieces, position = [], 0
     while position + 8 <= len(out) and out[position : position + 4] == _ITEM:
         length = struct.unpack_from("<I", out, position + 4)[0]
-        start, stop = position + 8, min(position + 8 + length, len(out))
-        if out[start : start + 2] == b"\xff\xd8":
-            blank_jpeg(out, start, stop)
-        elif (stream := out.find(b"\xff\x4f\xff\x51", start, stop)) >= 0:
-            blank_jpeg_2000(out, stream + 2, stop)
-        position = start + length
-    return bytes(out)
+        pieces.append((position + 8, min(position + 8 + length, len(out))))
+        position += 8 + length
+    pieces = pieces[1:]
+    if frames == 1 and pieces:
+        return [pieces]
+    found: list[list[tuple[int, int]]] = []
+    for start, stop in pieces:
+        begins = out.startswith((b"\xff\xd8", b"\xff\x4f"), start, stop) or out[start + 4 : start + 8] == b"jP  "
+        if begins or not found or len(pieces) == frames:
+            found.append([])
+        found[-1].append((start, stop))
+    return found
 
 
 def _png(data: bytes) -> bytes:

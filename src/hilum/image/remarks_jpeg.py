@@ -10,6 +10,8 @@ from hilum.image.exif import exif_block, exif_orientation
 _BARE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})  # markers without a length
 _COM, _APP0, _APP1, _APP8, _APP14, _APP15 = 0xFE, 0xE0, 0xE1, 0xE8, 0xEE, 0xEF
 _EOI, _SOS = 0xD9, 0xDA
+_SOT, _SOD = b"\xff\x90", b"\xff\x93"  # T.800 table A.2: a tile-part, its data
+_BOXES = frozenset((b"jP  ", b"ftyp", b"jp2h", b"jp2c"))
 # Application data that tell how to read the colours, and how many of their bytes do
 _NEEDED = {_APP0: ((b"JFIF\0", 12),), _APP8: ((b"mrfx", 64), (b"SPIFF\0", 30)), _APP14: ((b"Adobe", 12),)}
 _NEXT = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")  # behind the coded data of a scan, of JPEG (T.81) and JPEG-LS (T.87)
@@ -56,7 +58,7 @@ def _segment(marker: int, inside: bytes) -> bytes:
 
 
 def blank_jpeg(out: bytearray, start: int, stop: int) -> None:
-    """Blank comments and application data in place, between scans too."""
+    """Blank comments and application data in place, between scans too, and what hangs behind the end."""
     position = start + 2
     while position + 4 <= stop and out[position] == 0xFF:
         marker = out[position + 1]
@@ -64,6 +66,7 @@ def blank_jpeg(out: bytearray, start: int, stop: int) -> None:
             position += 1 if marker == 0xFF else 2
             continue
         if marker == _EOI:
+            out[position + 2 : stop] = bytes(max(0, stop - position - 2))
             break
         end = position + 2 + struct.unpack_from(">H", out, position + 2)[0]
         if marker == _SOS:
@@ -79,11 +82,39 @@ def blank_jpeg(out: bytearray, start: int, stop: int) -> None:
 
 
 def blank_jpeg_2000(out: bytearray, start: int, stop: int) -> None:
-    """Blank the comments of the main header (T.800 A.9.2)."""
-    position = start
-    while position + 4 <= stop and out[position] == 0xFF and out[position + 1] not in (0x90, 0x93):  # SOT, SOD
+    """Blank the comments of the main header and of every tile-part's (T.800 A.9.2), and what hangs behind the end."""
+    position = _blank_header(out, start, stop, _SOT)
+    while position + 12 <= stop and out[position : position + 2] == _SOT:
+        length = struct.unpack_from(">I", out, position + 6)[0]  # Psot: of this tile-part; 0: up to the end
+        _blank_header(out, position, stop, _SOD)
+        if not length:
+            return
+        position += max(length, 12)
+    if out[position : position + 2] == b"\xff\xd9":
+        out[position + 2 : stop] = bytes(max(0, stop - position - 2))
+
+
+def _blank_header(out: bytearray, position: int, stop: int, last: bytes) -> int:
+    """The offset of the marker `last`, with which this header ends, or of what is no marker."""
+    while position + 4 <= stop and out[position] == 0xFF and out[position : position + 2] not in (last, b"\xff\xd9"):
         end = position + 2 + struct.unpack_from(">H", out, position + 2)[0]
         if out[position + 1] == 0x64:
             inside = slice(position + 6, min(end, stop))  # after the registration value
             out[inside] = b" " * len(out[inside])
         position = end
+    return position
+
+
+def blank_boxes(out: bytearray) -> None:
+    """Blank the boxes of a JP2 file (T.800 I.4) but those that tell how to read the pixels."""
+    position = 0
+    while position + 8 <= len(out):
+        length, kind = struct.unpack_from(">I4s", out, position)
+        head = 16 if length == 1 else 8
+        if length == 1 and position + head <= len(out):
+            length = struct.unpack_from(">Q", out, position + 8)[0]
+        end = min(position + max(length, head), len(out)) if length else len(out)
+        if kind not in _BOXES:
+            out[position + head : end] = bytes(max(0, end - position - head))
+        position = end
+    out[position:] = bytes(len(out) - position)

@@ -127,12 +127,27 @@ def _load_tiff(image: Any, data: bytes) -> bool:
     plain = tags.get(_COMPRESSION, _PLAIN) == _PLAIN and tags.get(_PHOTOMETRIC) != _YCBCR
     if plain and said and any(length < size(i) for i, (_, length) in enumerate(places)):
         return False
-    image.load()
+    if tags.get(_COMPRESSION) != _JPEG:
+        return _loaded(image, data)
     tables = bytes(tags.get(_TABLES, b""))[:-2]
-    return tags.get(_COMPRESSION) != _JPEG or not any(
-        _stops(tables + data[start + 2 : start + length] if tables else data[start : start + length])
-        for start, length in places
-    )
+    parts = [tables + data[at + 2 : at + length] if tables else data[at : at + length] for at, length in places]
+    most = tags[_TILE_WIDTH] * tags[_TILE_LENGTH] if _TILES in tags else math.prod(side + 16 for side in image.size)
+    for part in parts:
+        _check_part(part, most)
+    image.load()
+    return not any(map(_stops, parts))
+
+
+def _check_part(part: bytes, most: int) -> None:
+    """Raises ValueError where the JPEG of a strip or tile is larger than that may be: libtiff reads the rows it needs,
+    and all of them would be decoded here.
+    """
+    try:
+        height, width, *_ = simplejpeg.decode_jpeg_header(part, strict=False)
+    except ValueError:
+        return
+    if height * width > most:
+        raise ValueError(f"a strip or tile holds a JPEG of {width:,} x {height:,} pixels")
 
 
 def _tiff_parts(tags: Any) -> tuple[int, Callable[[int], int]]:

@@ -6,6 +6,7 @@ are ids; what was answered is on record under ids that follow from the batch's i
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -18,6 +19,7 @@ from weakref import WeakValueDictionary
 
 from hilum.errors import (
     Busy,
+    DuplicateRecord,
     HilumError,
     ImageGone,
     InputError,
@@ -25,6 +27,7 @@ from hilum.errors import (
     MissingExtra,
     NotFound,
     PackageError,
+    RecordsError,
     StorageError,
 )
 from hilum.flows.answer import Ask, answer_ids
@@ -39,7 +42,8 @@ from hilum.records.store import Records
 TOGETHER = 200  # files whose answers are read from the record at once
 CHUNK = 8  # files answered together, and remembered as one step
 KEPT_DAYS = 30  # of a batch that is over: its outline, and the names of files that could not be read
-TRIES, LONGEST = 6, 20.0  # of a step whose storage fails; seconds between two
+TRIES, LONGEST = 6, 20.0  # of a step that fails; seconds between two
+TRIES_AWAY = 1080  # of a step while the database or the place for images is away: six hours
 Outcome = dict[str, Any]  # {"frames": n} or {"error": text, "code": code}
 ERASED = {"error": "it was erased before it was answered", "code": ImageGone.code}
 
@@ -102,6 +106,8 @@ class Batches:
                 return taken
         if not inbox.same(known, order, files):
             raise KeyReused("this Idempotency-Key was used for another batch")
+        if known.state in OPEN:
+            engine.begin(known.id)  # it may not have come so far the first time; one that is known is not begun twice
         return known
 
     def resume(self) -> int:
@@ -181,16 +187,18 @@ class Batches:
 
     def answer(self, identity: str, first: int) -> list[Outcome]:
         """Answer the files from `first` on; what is on record already is not answered again."""
-        for attempt in range(TRIES):
+        for attempt in itertools.count():
             if self.stopping.is_set():
                 raise Leaving
+            if attempt and self.is_over(identity):
+                return []
             try:
                 return self._answered(self._desk.inbox.order(identity), first)
             except (StorageError, Busy) as error:
-                if attempt == TRIES - 1:
+                if attempt >= (TRIES if isinstance(error, ImageGone | DuplicateRecord | Busy) else TRIES_AWAY) - 1:
                     return self._failed(identity, error)
                 log.warning("job %s waits: %s", identity, type(error).__name__)
-                if self.stopping.wait(min(2.0**attempt, LONGEST)):
+                if self.stopping.wait(min(2.0 ** min(attempt, 10), LONGEST)):
                     raise Leaving from error
             except HilumError as error:
                 return self._failed(identity, error)
@@ -252,6 +260,8 @@ class Batches:
         with self._lock:
             if self._closed:
                 raise Busy("the server is shutting down: try again in a moment")
+            if not self._desk.records.ready():  # the engine would wait for the database as long as it takes
+                raise RecordsError("the records cannot be written, so no batch can be taken on or looked at")
             if self._engine is None or not self._engine.current:
                 try:
                     engine: Callable[..., Any] = import_module("hilum.jobs.engine").Engine

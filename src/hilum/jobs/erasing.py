@@ -5,13 +5,12 @@ Predictions themselves are erased in flows/erase.py, which asks here for what is
 
 from __future__ import annotations
 
-import functools
-import hmac
 import json
 import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from hilum.flows.erase import Elsewhere, Found, Wanted
 from hilum.jobs.inbox import OPEN, Inbox, Order
 from hilum.jobs.learnt import Fetched, Trained
 from hilum.jobs.works import REPORT, STATE, Work
-from hilum.secret import derived
+from hilum.secret import content_names
 from hilum.storage.images import Images
 
 INBOX, WORKS = "inbox", "works"  # below HILUM_HOME
@@ -29,7 +28,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImpl
 
 def elsewhere(home: Path, secret: bytes, images: Images) -> tuple[Elsewhere, ...]:
     """Everything of an installation that holds images or names beside its records and kept images."""
-    content = functools.partial(_content_of, derived(secret, "content"))
+    content = content_names(secret)
     waiting, uploads = Batches(Inbox(home / INBOX, secret), content), Uploads(home / WORKS, content)
     return waiting, uploads, Fetched(home, content), Trained(home, images)
 
@@ -45,11 +44,16 @@ class Batches:
         """A batch of the caller or time goes whole; of others, the files of the contents."""
         files = 0
         for order in self._inbox.all():
-            if _chosen(wanted, order.caller, order.made):
-                files += self._end(order)
-            elif wanted.contents and order.state in OPEN:
-                files += self._inbox.erase(order.id, lambda data: self._content(data) in wanted.contents)
+            with suppress(NotFound):  # it was forgotten in the meantime
+                files += self._erased(order, wanted)
         return Found(files)
+
+    def _erased(self, order: Order, wanted: Wanted) -> int:
+        if _chosen(wanted, order.caller, order.made):
+            return self._end(order)
+        if wanted.contents and order.state in OPEN:
+            return self._inbox.erase(order.id, lambda data: self._content(data) in wanted.contents)
+        return 0
 
     def sweep(self, older_than: float) -> int:
         """Remove batches that were never taken whole."""
@@ -131,7 +135,3 @@ class Uploads:
 def _chosen(wanted: Wanted, caller: str, at: int) -> bool:
     by_caller = wanted.caller is not None and caller == wanted.caller
     return by_caller or (wanted.before is not None and at < wanted.before)
-
-
-def _content_of(key: bytes, data: bytes) -> str:
-    return hmac.digest(key, data, "sha256").hex()

@@ -196,8 +196,11 @@ class Inbox:
         shutil.rmtree(self._place(identity), ignore_errors=True)
 
     def all(self) -> tuple[Order, ...]:
-        """Every batch, newest first."""
-        found = [_order(json.loads(path.read_bytes())) for path in self._folder.glob(f"*/{ORDER}")]
+        """Every batch, newest first; one that goes while they are read is left out."""
+        found = []
+        for path in self._folder.glob(f"*/{ORDER}"):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(_order(json.loads(path.read_bytes())))
         return tuple(sorted(found, key=lambda order: -order.made))
 
     def unfinished(self) -> tuple[Order, ...]:

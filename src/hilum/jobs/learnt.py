@@ -26,7 +26,7 @@ from hilum.storage.images import Images
 CACHE, RUNS, PACKAGES = "cache", "runs", "models"  # below HILUM_HOME
 ARRAYS = (b"\x93NUMPY", b"\x89HDF", b"PAR1")  # what files of many images in one begin with
 PACKED = (".npy", ".npz", ".h5", ".hdf5", ".parquet")
-PAGES = ("audit", "report")  # of a run: reports with pictures
+PAGES = ("audit", "report", "tuned-*/report")  # of a run: reports with pictures; the last are those of searches
 LARGEST = 2**30  # bytes; nothing larger was ever received
 QUIET_SECONDS = 600.0  # a half prepared array that nobody wrote to for so long was left by a run that was stopped
 BROKEN = (
@@ -89,8 +89,8 @@ class Trained:
             files += _unprepare(run)
             still += [f"{half}: images are being prepared; erase again when it is done" for half in _halves(run)]
             if holds:
-                removed += [f"{run / page}: the report of a training on the picture" for page in _unwrite(run)]
-            elif any((run / page).is_dir() for page in PAGES):
+                removed += [f"{page}: the report of a training on the picture" for page in _unwrite(run)]
+            elif _pages(run):
                 blind.append(f"{run}: reports with pictures; the one that goes could not be looked for")
         found = {package: _holds(package, looked) for package in packages}
         unsure = ", ".join(_named(package) for package, holds in found.items() if holds is None)
@@ -144,7 +144,7 @@ def _holds(folder: Path, looked: _Looked | None) -> bool | None:
 
 def _has(run: Path) -> bool:
     """Whether a run of an older version, without fingerprints, holds pictures."""
-    return any(run.glob("prepared-*.npy")) or any((run / page).is_dir() for page in PAGES)
+    return any(run.glob("prepared-*.npy")) or bool(_pages(run))
 
 
 def _halves(run: Path) -> list[Path]:
@@ -160,10 +160,14 @@ def _unprepare(run: Path) -> int:
     return len(files)
 
 
-def _unwrite(run: Path) -> list[str]:
-    pages = [page for page in PAGES if (run / page).is_dir()]
+def _pages(run: Path) -> list[Path]:
+    return [path for page in PAGES for path in sorted(run.glob(page)) if path.is_dir()]
+
+
+def _unwrite(run: Path) -> list[Path]:
+    pages = _pages(run)
     for page in pages:
-        shutil.rmtree(run / page, ignore_errors=True)
+        shutil.rmtree(page, ignore_errors=True)
     return pages
 
 

@@ -7,6 +7,7 @@ not finished when it starts again; `hilum train` itself goes on where it was. On
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ STATE, RESULT, LOG, PROGRESS, REPORT = "work.json", "result.json", "log.txt", "p
 KINDS = ("audit", "train", "evaluate")
 FINE = {"audit": (0, 1), "train": (0,), "evaluate": (0, 3)}  # a bad verdict, or an unreadable case, is a result
 CALM = 10  # niceness
+LOCK, LOOK = "lock", 0.5  # a file beside the works; seconds between two looks whether another server has done its work
 log = logging.getLogger("hilum.jobs")
 
 
@@ -203,9 +205,9 @@ class Works:
     def _serve(self) -> None:
         while (identity := self._queue.get()) is not None and not self._closing.is_set():
             try:
-                work = self.get(identity)
-                if not work.over:
-                    self._run(work)
+                with self._turn() as lock:
+                    if not (work := self.get(identity)).over:
+                        self._run(work, lock)
             except NotFound:  # erased while it waited
                 continue
             except Exception as error:  # whatever it was, the works behind it must have their turn
@@ -227,7 +229,22 @@ class Works:
                     words.write(f"it could not be run here: {reason}; the server's log says more\n".encode())
                 self._write(replace(work, state="failed", ended=round(time.time(), 3)))
 
-    def _run(self, work: Work) -> None:
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[int]:
+        """Nobody else runs a work of this folder meanwhile: no other server, and no work that outlived its own.
+
+        The lock, a file's descriptor, is handed on to the work: it is held until both have ended.
+        """
+        self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        with (self._folder / LOCK).open("a") as file:
+            while not self._closing.is_set():
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                self._closing.wait(LOOK)
+            yield file.fileno()
+
+    def _run(self, work: Work, lock: int) -> None:
         place = self.folder(work.id)
         environment = {**os.environ, **self._environment, "HILUM_PROGRESS_FILE": str(place / PROGRESS)}
         command = [sys.executable, "-m", "hilum", work.kind, *work.arguments, "--json"]
@@ -236,7 +253,7 @@ class Works:
                 return
             process = subprocess.Popen(  # noqa: S603 - a list, no shell, and every word was checked at the door
                 command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=words,
-                start_new_session=True,
+                start_new_session=True, pass_fds=(lock,),
             )  # fmt: skip
             running = self._running = _Running(replace(work, state="running"), process)
             os.setpriority(os.PRIO_PROCESS, process.pid, CALM)  # the server's answers come first

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from hilum.errors import UsageError
 from hilum.learn.fitting import Cases, Ints, fit_network
 from hilum.learn.graph import export_graph
-from hilum.learn.networks import find_design, origin, parameters
+from hilum.learn.networks import origin, parameters
 from hilum.learn.plan import Plan, override
 from hilum.learn.train import logits
 from hilum.learn.watch import SILENT, Ears
@@ -79,10 +80,12 @@ def plans_of(names: Sequence[str], plan: Plan, changes: Sequence[str] = ()) -> d
     """The plan of each network: lines of the user's own, then its published size and settings, the rest of the data's.
 
     Raises:
-        UsageError: a name or a line is unknown.
+        UsageError: a name or a line is unknown, or a line means nothing to a comparison.
     """
-    for name in names:
-        find_design(name)
+    for line in changes:
+        name = line.partition("=")[0].strip()
+        if name in ("network", "folds", "distill"):
+            raise UsageError(f"plan line {line}: a comparison trains each network named once, on the same parts")
     return {name: override(plan, [*changes, f"network={name}"]) for name in names}
 
 

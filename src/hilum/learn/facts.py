@@ -16,6 +16,7 @@ class Facts:
     """The fingerprint of a data set.
 
     images: readable and labelled. groups: of each class; copies and one patient's images are one group.
+    total: groups of all classes together; one with images of two classes counts once.
     side: 5th, 50th and 95th percentile of the shorter side in pixels. aspect: ratio of the median width to height.
     sizes: how many different sizes occur. modes: pixel modes and how often. dark: share of background pixels.
     contrast: median deviation of the pixels of an image, in [0, 1].
@@ -24,6 +25,7 @@ class Facts:
 
     images: int
     groups: Mapping[str, int]
+    total: int
     side: tuple[float, float, float]
     aspect: float
     sizes: int
@@ -36,11 +38,6 @@ class Facts:
     def __post_init__(self) -> None:
         if self.images < 1 or not self.groups or min(self.groups.values()) < 1:
             raise ValueError("a plan needs images, and a group of each class")
-
-    @property
-    def total(self) -> int:
-        """Groups of all classes together; a group with two labels counts in both."""
-        return sum(self.groups.values())
 
     @property
     def imbalance(self) -> float:
@@ -59,6 +56,7 @@ def facts_of(statistics: Statistics, shortcuts: Mapping[str, float]) -> Facts:
     return Facts(
         images=whole.images,
         groups={each.name: each.groups for each in statistics.classes},
+        total=whole.groups,
         side=(
             min(whole.width.low, whole.height.low),
             min(whole.width.median, whole.height.median),

@@ -19,7 +19,7 @@ from hilum.learn.networks.average import Average, average_of
 from hilum.learn.plan import Plan
 from hilum.learn.scores import Scores, group_folds, make_scores
 from hilum.learn.train import TrainedNetwork, logits
-from hilum.learn.watch import SILENT, Ears
+from hilum.learn.watch import SILENT, Ears, one_of
 from hilum.task import Task
 
 TUNE_SHARE = 10  # one tenth of the kept groups stops early
@@ -59,7 +59,9 @@ def train_folds(
         tune = group_folds(cases.groups[kept], TUNE_SHARE) == 0
         part = cases.with_parts(kept[~tune], kept[tune])
         seeded = replace(plan, seed=plan.seed + number)
-        result = fit_network(seeded, part, task, folder / f"fold-{number + 1}", ears=ears)
+        name = f"fold-{number + 1}"
+        heard = one_of(ears, number, len(folds) + plan.distill, f"{name}/")
+        result = fit_network(seeded, part, task, folder / name, ears=heard)
         trained.append(result)
         found.append(logits(result.network, cases.pixels(plan.preparation())[held]))
         held_cases.append(held)

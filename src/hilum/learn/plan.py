@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from hilum.errors import UsageError
-from hilum.image.prepare import GEOMETRIES, Preparation
+from hilum.image.prepare import Preparation
 from hilum.learn.augment import NONE, AugmentPolicy
-from hilum.learn.networks import DESIGNS, find_design, takes
+from hilum.learn.networks import DESIGNS, NETWORKS, takes
 from hilum.learn.settings import CHOICES, TrainSettings
-from hilum.task import Task
+from hilum.task import GEOMETRIES, Task
 
 STRENGTHS: dict[str, AugmentPolicy] = {
     "none": NONE,
@@ -36,7 +36,7 @@ BY_YOU = "set by you"
 class Plan:
     """What will be done. Fields named as in Preparation, TrainSettings and the networks' arguments mean the same.
 
-    network: a name of `networks.DESIGNS`. weights: "auto", "none" or a path, for the transfer designs.
+    network: a name of `networks.NETWORKS`. weights: "auto", "none" or a path, for the transfer designs.
     dropout, hidden, width: None leaves the network's own. augmentation: a name of STRENGTHS.
     keep: of the field of view, as in Preparation; final: the "best" epoch by tune score (the latest
     of those that chance cannot tell from the best), or the "last".
@@ -96,6 +96,8 @@ class Plan:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} must be {low} to {high}, not {value}")
+        if not all(0.0 <= beta < 1.0 for beta in self.betas):
+            raise ValueError(f"betas must be 0 or more and less than 1, not {_shown(self.betas)}")
         if self.folds == 1:
             raise ValueError("folds must be 0, or 2 and more")
 
@@ -148,7 +150,7 @@ class Plan:
 LINES = tuple(f.name for f in fields(Plan) if f.name not in ("reasons", "facts"))
 _KINDS = {f.name: str(f.type) for f in fields(Plan)}
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "network": tuple(DESIGNS),
+    "network": NETWORKS,
     "geometry": GEOMETRIES,
     "augmentation": tuple(STRENGTHS),
     "standardise": ("image", "foreground"),
@@ -184,25 +186,17 @@ def override(plan: Plan, changes: Sequence[str]) -> Plan:
     return plan
 
 
-def check_changes(changes: Sequence[str]) -> None:
-    """Whether the lines could be changed so, whatever the rest of the plan is.
+def check_taken(plan: Plan) -> None:
+    """Every line of the network's own that the user gave must mean something to it.
 
     Raises:
-        UsageError: a line is not "name=value", has an unknown name, or a value of another kind.
+        UsageError: one does not; left alone it would be shown as set and change nothing.
     """
-    for name, text in map(_split, changes):
-        if name == "network":
-            find_design(text)
-            continue
-        try:
-            value = _parse(name, text)
-            if name == "size":
-                Preparation(size=int(value))
-        except ValueError as error:
-            raise UsageError(f"plan line {name}={text}: {error}") from error
-    said = dict(map(_split, changes))
-    if said.get("distill") == "yes" and said.get("folds", "0") == "0":
-        raise UsageError("plan line distill=yes: needs folds to learn from: folds=3 or more (--folds 3)")
+    for name in ("weights", "width", "hidden", "dropout"):
+        value = getattr(plan, name)
+        asked = plan.reasons.get(name) == BY_YOU and value not in (None, "auto", "none")
+        if asked and not takes(plan.network, name):
+            raise UsageError(f"plan line {name}={value}: {plan.network} takes no {name}; name another --network")
 
 
 def with_network(plan: Plan, name: str) -> Plan:
@@ -211,7 +205,9 @@ def with_network(plan: Plan, name: str) -> Plan:
     Raises:
         UsageError: no such network.
     """
-    design = find_design(name)
+    if name not in NETWORKS:
+        raise UsageError(f"no network '{name}'; there are: {', '.join(NETWORKS)}")
+    design = DESIGNS[name]
     why = f"comes with {name}"
     changed: dict[str, Any] = dict(design.training)
     if design.size is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from hilum.learn.facts import Facts
 from hilum.learn.means import NOTHING, Means
-from hilum.learn.plan import Plan, check_changes, for_task, override
+from hilum.learn.plan import Plan, for_task, override
 from hilum.task import Task
 
 TRAIN_SHARE = 0.75  # of the groups that training sees, when the split is ours
@@ -24,18 +24,17 @@ SHORTCUT = 0.8  # AUROC from which a cue counts as a shortcut, as in the audit
 UNEVEN = 1.5  # largest class to smallest
 
 
-def make_plan(facts: Facts, task: Task, *, means: Means = NOTHING, changes: Sequence[str] = ()) -> Plan:
-    """Decide everything from the facts, then apply the user's own lines ("epochs=3").
+def make_plan(facts: Facts, task: Task, *, means: Means = NOTHING, changes: Sequence[str] = (), seed: int = 0) -> Plan:
+    """Decide everything but the seed from the facts, then apply the user's own lines ("epochs=3").
 
     Published weights are planned for only where the user names no network and does not refuse them ("weights=none").
 
     Raises:
         UsageError: one of `changes` does not fit.
     """
-    check_changes(changes)
     if {change.split("=")[0].strip() for change in changes} & {"network", "weights"}:
         means = replace(means, weights=False)
-    plan = for_task(Plan(facts=facts.to_json()), task)
+    plan = for_task(Plan(facts=facts.to_json(), seed=seed), task)
     for decide in (_network, _size, _augmentation, _batch, _epochs, _regularisation, _balance):
         changed, reasons = decide(facts, plan, means)
         plan = replace(plan, **changed, reasons={**plan.reasons, **reasons})

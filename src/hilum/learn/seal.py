@@ -112,9 +112,9 @@ def seal(sealing: Sealing, folder: Path) -> str:
 def with_figures(folder: Path, metrics: Mapping[str, Any], card: str, agreement: Agreement | None = None) -> str:
     """Put measured figures and the card into a package that was sealed without; returns the new digest.
 
-    agreement: of graph and network over the test part, which could only be read after sealing.
-
     Evaluation needs the sealed package, and the package holds its evaluation: this closes the circle.
+
+    agreement: of graph and network over the test part, which could only be read after sealing.
     """
     manifest = json.loads((folder / MANIFEST).read_bytes())
     files = {name: (folder / name).read_bytes() for name in manifest["files"]}
@@ -126,7 +126,11 @@ def with_figures(folder: Path, metrics: Mapping[str, Any], card: str, agreement:
     try:
         digest = write_package(files, about, workplace / "new")
         folder.rename(workplace / "old")
-        (workplace / "new").rename(folder)
+        try:
+            (workplace / "new").rename(folder)
+        except OSError:  # else the package that took hours would go with the workplace
+            (workplace / "old").rename(folder)
+            raise
     finally:
         shutil.rmtree(workplace)
     return digest
@@ -153,6 +157,23 @@ def write_package(files: Mapping[str, bytes], about: Mapping[str, Any], folder: 
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
     return digest
+
+
+def put_in_place(folder: Path, out: Path) -> None:
+    """Move a sealed package to `out`, which must not exist; on another disk too it appears there whole or not at all.
+
+    Raises:
+        UsageError: `out` exists by now.
+    """
+    if out.exists():
+        raise UsageError(f"{out}: exists already; a sealed package is never written over")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    workplace = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    try:
+        moved = Path(shutil.move(folder, workplace / "new"))
+        moved.rename(out)
+    finally:
+        shutil.rmtree(workplace, ignore_errors=True)
 
 
 def runtime_versions() -> dict[str, str]:

@@ -29,10 +29,10 @@ def stress_copies(films: list[Film], positive: NDArray[np.bool_], seed: int = 0)
 
 
 def stressed(films: list[Film], positive: NDArray[np.bool_], seed: int = 0) -> Iterator[dict[str, Film]]:
-    """For each film in turn its stressed copies by kind, of the size of the film.
+    """For each film in turn its stressed copies by kind; a crop, and a film that was narrowed, is smaller than it.
 
     films: n images (H, W) float32 in [0, 1]; positive: (n,) bool, pneumonia.
-    The same film and seed give the same copy, whatever else is in the list but the two donors of its histograms.
+    The same films in the same order and the same seed give the same copies.
 
     Raises:
         ValueError: one class has no film.

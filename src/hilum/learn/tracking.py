@@ -78,9 +78,12 @@ def store_uri(home: Path, environment: Mapping[str, str] | None = None) -> str:
 
 
 @contextmanager
-def track(uri: str, name: str, *, experiment: str = EXPERIMENT) -> Iterator[Run]:
-    """A run that ends with the block, as failed where the block raises; a silent one where MLflow is not to be had."""
-    run = _start(uri, name, experiment)
+def track(uri: str, name: str, *, note: Path | None = None, experiment: str = EXPERIMENT) -> Iterator[Run]:
+    """A run that ends with the block, as failed where the block raises; a silent one where MLflow is not to be had.
+
+    note: a file that keeps the run's id; whoever gives it again goes on with that run, unless it came to its end.
+    """
+    run = _start(uri, name, note, experiment)
     status = "FAILED"
     try:
         yield run
@@ -89,7 +92,7 @@ def track(uri: str, name: str, *, experiment: str = EXPERIMENT) -> Iterator[Run]
         run.end(status)
 
 
-def _start(uri: str, name: str, experiment: str) -> Run:
+def _start(uri: str, name: str, note: Path | None, experiment: str) -> Run:
     if uri in ("", "off"):
         return Run()
     if uri.startswith("sqlite:///"):
@@ -107,10 +110,31 @@ def _start(uri: str, name: str, experiment: str) -> Run:
         with warnings.catch_warnings():  # MLflow's models of its tables warn about SQLAlchemy's future
             warnings.simplefilter("ignore")
             client = tracking.MlflowClient(uri)
-            return Run(client, client.create_run(_experiment(client, uri, experiment), run_name=name).info.run_id)
+            run_id = _unfinished(client, note) or _created(client, _experiment(client, uri, experiment), name)
+            if note is not None:
+                note.write_text(run_id, encoding="utf-8")
+            return Run(client, run_id)
     except _errors() as error:
         log.warning("the run is not tracked: %s", error)
         return Run()
+
+
+def _created(client: Any, experiment: str, name: str) -> str:
+    return str(client.create_run(experiment, run_name=name).info.run_id)
+
+
+def _unfinished(client: Any, note: Path | None) -> str:
+    """The run that the note names, begun again; "" where there is none, or it came to its end."""
+    if note is None or not note.is_file():
+        return ""
+    try:
+        info = client.get_run(note.read_text(encoding="utf-8")).info
+    except importlib.import_module("mlflow.exceptions").MlflowException:  # of another store
+        return ""
+    if info.status == "FINISHED" or info.lifecycle_stage != "active":
+        return ""
+    client.update_run(info.run_id, status="RUNNING")
+    return str(info.run_id)
 
 
 def _experiment(client: Any, uri: str, name: str) -> str:

@@ -71,14 +71,16 @@ def train(
     higher is better; by default the mean balanced accuracy of the heads.
 
     Raises:
-        TrainingError: the loss is no longer a number.
+        Diverged: the loss is no longer a number. TrainingError: a checkpoint cannot be written.
     """
     folder, seed = attempt.folder, attempt.seed
     folder.mkdir(parents=True, exist_ok=True)
     epoch_length = len(_epoch_order(data, settings, seed, 0))
     per_epoch = max(1, epoch_length // settings.batch)
     steps = per_epoch * settings.epochs
-    learner = Learner(network, data, settings, seed=seed, steps=steps, score=score or balanced_accuracy_of(data.heads))
+    learner = Learner(
+        network.train(), data, settings, seed=seed, steps=steps, score=score or balanced_accuracy_of(data.heads)
+    )
     watch = Watch(learner, steps, ears)
     with _quietly():
         trainer = _trainer(settings, folder, watch)

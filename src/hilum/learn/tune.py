@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from hilum.errors import Diverged
 from hilum.learn.fitting import Cases, fit_network
 from hilum.learn.networks import full_config
 from hilum.learn.plan import STRENGTHS, Plan, override
@@ -25,6 +28,7 @@ from hilum.task import Task
 Objective = Callable[[Plan, int], float]  # plan and trial number -> score, higher is better
 SIZES = {"width": (16, 24, 32, 48), "hidden": (32, 64, 128, 256, 512)}
 DROPOUT = 0.6  # the most that is tried
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)  # pruned: those that came to nothing; not those cut off
 AS_PLANNED = "as planned"  # the mark of the trial that changes nothing
 
 
@@ -44,7 +48,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One finished trial: score on the tune part by the task's `select_by`, seconds, and the lines it set."""
+    """One finished trial: score on the tune part by the task's `select_by`, seconds, and the lines it set.
+
+    score: NaN where training with these lines came to nothing, because its loss was no longer a number.
+    """
 
     number: int
     score: float
@@ -61,8 +68,14 @@ class Tuned:
     trials: tuple[Trial, ...]
 
 
-def tune(plan: Plan, cases: Cases, task: Task, search: Search, *, told: Callable[[Trial], None] | None = None) -> Tuned:
-    """Search with real training runs; `told` hears of each trial as it ends."""
+def tune(
+    plan: Plan, cases: Cases, task: Task, search: Search, *, told: Callable[[int], None] = lambda _: None
+) -> Tuned:
+    """Search with real training runs; `told` hears how many trials are done, first of those of an earlier run.
+
+    Raises:
+        Diverged: so did every trial.
+    """
 
     def objective(changed: Plan, number: int) -> float:
         folder = search.folder / f"trial-{number}"
@@ -75,24 +88,30 @@ def tune(plan: Plan, cases: Cases, task: Task, search: Search, *, told: Callable
 
 
 def search_plans(
-    plan: Plan, objective: Objective, search: Search, *, told: Callable[[Trial], None] | None = None
+    plan: Plan, objective: Objective, search: Search, *, told: Callable[[int], None] = lambda _: None
 ) -> Tuned:
-    """Search with any objective."""
+    """Search with any objective; it raises Diverged for a plan that comes to nothing."""
     search.folder.mkdir(parents=True, exist_ok=True)
     study = _study(plan, search)
 
     def run(trial: optuna.Trial) -> float:
         lines = _lines(trial, plan)
         shorter = [] if search.epochs is None else [f"epochs={search.epochs}"]
-        return objective(override(plan, [*lines, *shorter]), trial.number)
+        try:
+            return objective(override(plan, [*lines, *shorter]), trial.number)
+        except Diverged as error:
+            raise optuna.TrialPruned from error
 
-    def heard(_: optuna.Study, frozen: optuna.trial.FrozenTrial) -> None:
-        if told and frozen.state == TrialState.COMPLETE:
-            told(_trial(frozen))
+    def done() -> int:
+        return min(len(_finished(study)), search.trials)
 
-    study.optimize(run, n_trials=max(0, search.trials - len(_finished(study))), callbacks=[heard])
+    told(done())
+    study.optimize(run, n_trials=search.trials - done(), callbacks=[lambda *_: told(done())])
     trials = tuple(_trial(frozen) for frozen in _finished(study))
-    best = max(trials, key=lambda trial: (trial.score, -trial.number))
+    sound = [trial for trial in trials if not math.isnan(trial.score)]
+    if not sound:
+        raise Diverged("the loss of every trial is no longer a number: lower the learning rate")
+    best = max(sound, key=lambda trial: (trial.score, -trial.number))
     why = f"best of {len(trials)} trials on the tune part"
     changed = override(plan, [f"{name}={value}" for name, value in best.lines.items()])
     reasons = {**changed.reasons, **dict.fromkeys(best.lines, why)}
@@ -104,13 +123,17 @@ def trials_table(trials: tuple[Trial, ...]) -> str:
     names = list(dict.fromkeys(name for trial in trials for name in trial.lines))
     head = ["trial", "score", "seconds", *names]
     rows = [
-        [str(t.number), f"{t.score:.4f}", f"{t.seconds:.0f}", *(t.lines.get(name, "") for name in names)]
-        for t in sorted(trials, key=lambda trial: -trial.score)
+        [str(t.number), _score(t), f"{t.seconds:.0f}", *(t.lines.get(name, "") for name in names)]
+        for t in sorted(trials, key=lambda trial: -np.nan_to_num(trial.score, nan=-np.inf))
     ]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]
     )
+
+
+def _score(trial: Trial) -> str:
+    return "diverged" if math.isnan(trial.score) else f"{trial.score:.4f}"
 
 
 def _study(plan: Plan, search: Search) -> optuna.Study:
@@ -125,7 +148,7 @@ def _study(plan: Plan, search: Search) -> optuna.Study:
         load_if_exists=True,
     )
     study.sampler = optuna.samplers.TPESampler(seed=search.seed + len(study.trials), n_startup_trials=5)
-    kept = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.WAITING))
+    kept = study.get_trials(deepcopy=False, states=(*FINISHED, TrialState.WAITING))
     if not any(AS_PLANNED in trial.user_attrs for trial in kept):
         study.enqueue_trial(_own(plan), user_attrs={AS_PLANNED: True})
     return study
@@ -163,11 +186,10 @@ def _asked(trial: optuna.Trial, name: str, own: Any) -> Any:
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return study.get_trials(deepcopy=False, states=FINISHED)
 
 
 def _trial(frozen: optuna.trial.FrozenTrial) -> Trial:
     lines = dict(line.split("=", 1) for line in frozen.user_attrs["lines"])
     seconds = frozen.duration.total_seconds() if frozen.duration else 0.0
-    assert frozen.value is not None
-    return Trial(frozen.number, float(frozen.value), seconds, lines)
+    return Trial(frozen.number, math.nan if frozen.value is None else float(frozen.value), seconds, lines)

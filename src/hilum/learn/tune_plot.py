@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -28,7 +29,7 @@ def draw_trials(trials: Sequence[Trial], score_name: str) -> bytes:
 
 def _draw_course(place: Axes, trials: Sequence[Trial], score_name: str) -> None:
     numbers = [trial.number for trial in trials]
-    best = [max(t.score for t in trials[: i + 1]) for i in range(len(trials))]
+    best = np.fmax.accumulate([trial.score for trial in trials])
     place.scatter(numbers, [trial.score for trial in trials], color=GREY, s=18, label="trial")
     place.step(numbers, best, where="post", color=BLUE, label="best so far")
     place.set(xlabel="trial", ylabel=f"{score_name} on the tune part")

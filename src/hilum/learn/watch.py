@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
 
-from hilum.errors import TrainingError
+from hilum.errors import Diverged
 from hilum.learn.learner import Learner
 
 
@@ -38,6 +38,22 @@ class Ears:
 
 
 SILENT = Ears()
+
+
+def one_of(ears: Ears, number: int, count: int, name: str = "") -> Ears:
+    """For one of several trainings: steps and epochs are counted among those of all, figures bear `name` in front."""
+    told, noted = ears.progress, ears.on_epoch
+
+    def progress(now: Progress) -> None:
+        if told:
+            epoch, step = now.epoch + number * now.epochs, now.step + number * now.steps
+            told(replace(now, epoch=epoch, epochs=count * now.epochs, step=step, steps=count * now.steps))
+
+    def on_epoch(epoch: int, row: dict[str, float]) -> None:
+        if noted:
+            noted(epoch, {f"{name}{figure}": value for figure, value in row.items()})
+
+    return Ears(progress, on_epoch)
 
 
 class Watch(lightning.Callback):
@@ -93,7 +109,7 @@ class Watch(lightning.Callback):
     def on_train_epoch_end(self, trainer: Any, *_: Any) -> None:
         loss = float(torch.stack(self.learner.losses).mean()) if self.learner.losses else float("nan")
         if not np.isfinite(loss):
-            raise TrainingError(f"the loss is {loss} in epoch {trainer.current_epoch + 1}: lower the learning rate")
+            raise Diverged(f"the loss is {loss} in epoch {trainer.current_epoch + 1}: lower the learning rate")
         row = {
             "epoch": float(trainer.current_epoch),
             "train_loss": loss,

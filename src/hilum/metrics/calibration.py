@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.metrics.intervals import LEVEL, Interval
 from hilum.metrics.ranking import divide, plain
 
 Floats = NDArray[np.float64]
@@ -57,6 +58,25 @@ def ece(
     return plain(divide(np.abs(gap).sum(axis=-1), share.sum(axis=-1)))
 
 
+def ece_if_calibrated(probabilities: Floats, draws: int = 500, seed: int = 0) -> Interval:
+    """What `ece` would read of these very cases if every probability were exactly right: its noise.
+
+    Whether the top class is right is drawn case by case with the probability that was stated for it (consistency
+    resampling: Bröcker & Smith 2007, Weather and Forecasting 22:651; as a test: Vaicenavicius et al. 2019, AISTATS).
+    Returns the mean of the draws and the ends between which 95% of them lie. Cases that hang together, such as copies,
+    are drawn apart, so chance can do more than this says and not less.
+    """
+    confidence, _ = _top(probabilities, np.zeros(len(probabilities), np.int64))
+    bins, generator = bins_for(confidence.size), np.random.default_rng(seed)
+    place = equal_mass_bins(confidence, bins)
+    gaps = (
+        np.bincount(place, confidence - (generator.random(confidence.size) < confidence), bins) for _ in range(draws)
+    )
+    drawn = np.array([np.abs(gap).sum() / confidence.size for gap in gaps])
+    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return Interval(float(drawn.mean()), float(low), float(high))
+
+
 def bins_for(n: int) -> int:
     """15 bins wherever the figure is told; of fewer cases, whose curve alone is drawn, one for each full twenty.
 
@@ -95,9 +115,14 @@ def brier(probabilities: Floats, labels: Labels, weights: Floats | None = None) 
 
 
 def risk_coverage(probabilities: Floats, labels: Labels, predicted: Labels | None = None) -> RiskCoverage:
-    """Errors among the k most confident, for every k (Geifman & El-Yaniv 2017); ties are taken whole."""
+    """Errors among the k most confident, for every k (Geifman & El-Yaniv 2017); ties are taken whole.
+
+    `predicted` (N,) int: the answers at an operating point, which need not be the most probable class. An answer is as
+    sure as the probability of the class it names.
+    """
     confidence, right = _top(probabilities, labels)
-    if predicted is not None:  # the answers at an operating point need not be the most probable class
+    if predicted is not None:
+        confidence = np.take_along_axis(np.asarray(probabilities), np.asarray(predicted)[:, None], axis=1)[:, 0]
         right = (np.asarray(predicted) == np.asarray(labels)).astype(np.float64)
     order = np.argsort(-confidence, kind="stable")
     falling = confidence[order]

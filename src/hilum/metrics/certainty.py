@@ -51,20 +51,23 @@ def widened(name: str, interval: Interval, answers: Answers, of_class: int | Non
 
 
 def _of_predictive_value(name: str, interval: Interval, answers: Answers) -> Interval:
-    """A predictive value of 1 without a single false answer: Bayes on Wilson's bound of the share of false answers."""
+    """A predictive value of 1 or 0: Bayes with Wilson's bound of the one share that was never met.
+
+    At 1 that is the share of false answers, at 0 that of right ones.
+    """
     diseased = answers.labels != answers.negative
-    wrong_kind = ~diseased if name.startswith("ppv") else diseased
-    right_kind = ~wrong_kind
-    answered_so = (answers.predicted != answers.negative) & answers.answered
-    hits = answered_so[right_kind] if name.startswith("ppv") else answers.predicted[right_kind] == answers.negative
-    if interval.value != 1.0 or not hits.any():
-        return interval
+    right_kind = diseased if name.startswith("ppv") else ~diseased
+    answered_so = answers.answered & ((answers.predicted != answers.negative) == name.startswith("ppv"))
     prevalence = float(name.rpartition("_")[2])
     share = prevalence if name.startswith("ppv") else 1 - prevalence
-    groups = len(np.unique(answers.groups[wrong_kind]))
-    bound = 1 - wilson(groups, groups).low
-    true_part = float(hits.mean()) * share
-    return Interval(1.0, true_part / (true_part + bound * (1 - share)), 1.0)
+    unmet, met = (~right_kind, right_kind) if interval.value == 1.0 else (right_kind, ~right_kind)
+    groups = len(np.unique(answers.groups[unmet]))
+    if not groups or not answered_so[met].any():
+        return interval
+    bound, known = wilson(0, groups).high, float(answered_so[met].mean())
+    right, wrong = (known, bound) if interval.value == 1.0 else (bound, known)
+    end = right * share / (right * share + wrong * (1 - share))
+    return Interval(interval.value, min(end, interval.value), max(end, interval.value))
 
 
 def _fewest(answers: Answers) -> NDArray[np.bool_]:

@@ -2,11 +2,13 @@
 
 Two rules hold throughout. A refused case is wrong in every figure about answers. It has no score, so figures about
 scores (auroc, auprc, ece, brier, readings at a given sensitivity or specificity) are of the answered cases; where any
-are refused, `auroc_refused_worst` gives them the worst score there is. Of fewer than 100 answered cases `ece` is NaN.
+are refused, `auroc_refused_worst` gives them the worst score there is. Of fewer than 100 answered cases `ece` is NaN,
+and so is `ece_if_calibrated` beside it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -24,6 +26,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
 Statistics = Callable[[Floats], dict[str, Floats]]
 
+CHANCE = "ece_if_calibrated"
 _RAISED_BY_NOISE = ("ece",)
 
 
@@ -36,7 +39,15 @@ def figures(
         found = values(answers, weights) if names is None else _some(answers, weights, names)
         return {name: each for name, each in found.items() if names is None or name in names}
 
-    return _intervals(answers, statistics, draws, seed)
+    found = _intervals(answers, statistics, draws, seed)
+    return found | _chance(answers, seed) if "ece" in found and (names is None or CHANCE in names) else found
+
+
+def _chance(answers: Answers, seed: int) -> dict[str, Interval]:
+    """What stands beside `ece`; it is no statistic of the cases that were drawn, so it has draws of its own."""
+    probabilities = answers.probabilities[answers.answered]
+    told = len(probabilities) >= calibration.LEAST
+    return {CHANCE: calibration.ece_if_calibrated(probabilities, seed=seed) if told else Interval(math.nan)}
 
 
 def figure(name: str, answers: Answers) -> float:
@@ -131,7 +142,7 @@ def _of_scores(answers: Answers, weights: Floats | None) -> dict[str, Floats]:
     brier = np.asarray(calibration.brier(probabilities, labels, weights=kept))
     told = labels.size >= calibration.LEAST
     ece = calibration.ece(probabilities, labels, weights=kept) if told else np.full(brier.shape, np.nan)
-    return found | {"ece": np.asarray(ece), "brier": brier}
+    return found | {"brier": brier, "ece": np.asarray(ece)}
 
 
 def _areas(answers: Answers, kept: Floats | None) -> dict[str, Floats]:

@@ -18,7 +18,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BATCH = (1, 2, 4, 8, 16)
-STAGES = ("decode", "gate", "prepare", "queue", "compute", "calibrate", "store", "record", "cache")
+STAGES = ("decode", "gate", "prepare", "queue", "compute", "calibrate", "record", "cache")
 
 
 class About(Protocol):

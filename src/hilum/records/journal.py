@@ -24,6 +24,7 @@ from hilum.records.checkpoint import make_checkpoint, note_outside
 from hilum.records.entry import Entry
 
 ROWS_A_CHECKPOINT, SECONDS_A_CHECKPOINT = 1000, 60.0
+STUCK_SECONDS, CLOSE_SECONDS = 5.0, 10.0
 PAUSE = 0.005  # seconds between two commits while several entries come at a time
 Entries = tuple[Entry, ...]
 
@@ -37,6 +38,8 @@ class Journal:
         self._connection: Connection | None = None
         self._writer, self._seq, self._seal = "", 0, b""
         self._open_rows, self._checked = 0, 0.0
+        self._committing = False
+        self._since: float | None = None  # when the entries that are being written were handed to the database
         self._group: Group[Entries] = Group(
             self._write, "hilum-records", pause=PAUSE, idle=(SECONDS_A_CHECKPOINT, self._idle)
         )
@@ -58,9 +61,16 @@ class Journal:
         """Whether it takes no more entries."""
         return self._group.ended
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the database has had entries for STUCK_SECONDS and has not answered."""
+        since = self._since
+        return since is not None and time.monotonic() - since > STUCK_SECONDS
+
     def close(self) -> None:
-        """Write what waits, then a last checkpoint."""
-        self._group.close()
+        """Write what waits, then a last checkpoint; a database that does not answer is not waited for any longer."""
+        if not self._group.close(CLOSE_SECONDS):
+            return
         try:
             if self._open_rows:
                 self._checkpoint()
@@ -75,6 +85,13 @@ class Journal:
             self._group.hand_in(entries, done)
 
     def _write(self, group: Sequence[Waiting[Entries]]) -> None:
+        self._since = time.monotonic()
+        try:
+            self._write_group(group)
+        finally:
+            self._since = None
+
+    def _write_group(self, group: Sequence[Waiting[Entries]]) -> None:
         if len(group) > 1 and self._tried([entry for entries, _ in group for entry in entries]) is None:
             self._check_when_due()
             return
@@ -85,6 +102,7 @@ class Journal:
         self._check_when_due()
 
     def _tried(self, entries: Sequence[Entry]) -> RecordsError | None:
+        was_open = self._connection is not None
         try:
             self._commit(entries)
         except RecordsError as error:
@@ -97,9 +115,20 @@ class Journal:
             SQLAlchemyError,
             self._driver.Error,
         ) as error:
+            cut = was_open and self._was_cut()
             self._let_go()  # whether it was committed is not known: another chain begins
+            if cut:
+                return self._tried(entries)
             return RecordsError(f"the records cannot be written ({_reason(error)})")
         return None
+
+    def _was_cut(self) -> bool:
+        """Whether the database hung up before it was told to commit, as it does to idle connections when it restarts.
+
+        Nothing of the transaction was kept then, so the same entries may be written over a new connection.
+        """
+        driver = None if self._connection is None else self._connection.connection.driver_connection
+        return not self._committing and bool(getattr(driver, "closed", False))
 
     def _commit(self, entries: Sequence[Entry]) -> None:
         connection = self._opened()
@@ -117,13 +146,14 @@ class Journal:
 
     def _insert_all(self, driver: Any, rows: Sequence[Row], personal: Sequence[Row]) -> None:
         """One transaction, by the driver itself: what lies above it costs as much as twenty rows."""
-        cursor, committed = driver.cursor(), False
+        cursor, committed, self._committing = driver.cursor(), False, False
         try:
             if self._engine.dialect.name == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
             cursor.executemany(self._insert, rows)
             if personal:
                 cursor.executemany(self._personal, personal)
+            self._committing = True
             driver.commit()
             committed = True
         finally:

@@ -16,9 +16,9 @@ MOST = 1000
 class Query:
     """Which records; None: not asked for. since and until: microseconds since 1970 UTC, until excluded.
 
-    disagreed: whether feedback names another class than the answer did.
+    disagreed: whether the last feedback of anybody names another class than the answer did.
     model: name, name@version or the start of a digest.
-    text: part of a file name, class or model, or the start of an id.
+    text: part of a file name, note, class or model, or the start of an id. titled: classes that people know by it.
     order: "newest"; "oldest"; "uncertain" (least probable class first); "priority" (classes that are not in
         `negatives` first, the most probable first). The last two hold no refusals.
     limit: at most 1000. cursor: from the page before, with the same query.
@@ -34,6 +34,7 @@ class Query:
     disagreed: bool | None = None
     caller: str | None = None
     text: str | None = None
+    titled: tuple[str, ...] = ()
     image: str | None = None
     order: str = "newest"
     negatives: tuple[str, ...] = ()

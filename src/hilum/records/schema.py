@@ -30,7 +30,8 @@ from sqlalchemy.pool import QueuePool
 
 from hilum.columns import filled, open_to_null
 from hilum.errors import MissingExtra, RecordsError, UsageError
-from hilum.sqlite import set_up
+from hilum.postgres import bound_locks, bounded
+from hilum.sqlite import open_as_it_lies, set_up
 
 METADATA = MetaData()
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -80,7 +81,9 @@ def open_engine(url: str) -> Engine:
     address = _address(url)
     try:
         if address.get_backend_name() != "sqlite":
-            return create_engine(address, pool_pre_ping=True, pool_size=5, max_overflow=10)
+            engine = create_engine(bounded(address), pool_pre_ping=True, pool_size=5, max_overflow=10)
+            event.listen(engine, "connect", bound_locks)
+            return engine
         engine = create_engine(
             address,
             poolclass=QueuePool,
@@ -91,6 +94,11 @@ def open_engine(url: str) -> Engine:
     event.listen(engine, "connect", _open_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def engine_as_it_lies(file: Path) -> Engine:
+    """An engine for a SQLite file that nobody writes."""
+    return create_engine("sqlite://", creator=lambda: open_as_it_lies(file), poolclass=QueuePool)
 
 
 def _address(url: str) -> URL:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from hilum.errors import UsageError
@@ -28,17 +28,21 @@ def find(connection: Connection, query: Query) -> Page:
     Raises:
         UsageError: the cursor is none of ours.
     """
-    conditions, keys = _conditions(query), _keys(query)
-    chosen = select(RECORDS, *(key.label(f"key{i}") for i, (key, _) in enumerate(keys))).where(*conditions)
-    if query.cursor is not None:
-        chosen = chosen.where(_beyond(keys, _read_cursor(query.cursor, len(keys))))
-    ordered = chosen.order_by(*(key.desc() if down else key.asc() for key, down in keys)).limit(query.limit + 1)
-    rows = connection.execute(ordered).mappings().all()
-    total = connection.execute(select(func.count()).select_from(RECORDS).where(*conditions)).scalar_one()
+    keys = _keys(query)
+    rows = connection.execute(_ordered(query, keys).limit(query.limit + 1)).mappings().all()
+    counted = select(func.count()).select_from(RECORDS).where(*_conditions(query))
+    total = connection.execute(counted).scalar_one()
     shown = rows[: query.limit]
     more = len(rows) > query.limit
     cursor = _cursor([shown[-1][f"key{i}"] for i in range(len(keys))]) if more else None
     return Page(records_of(connection, shown), cursor, total)
+
+
+def first(connection: Connection, query: Query, most: int) -> Iterator[Record]:
+    """The first `most` of all that fit: put in order once and not counted, however many pages they would fill."""
+    rows = connection.execute(_ordered(query, _keys(query)).limit(most)).mappings().all()
+    for start in range(0, len(rows), AT_ONCE):
+        yield from records_of(connection, rows[start : start + AT_ONCE])
 
 
 def by_id(connection: Connection, identity: str) -> Record | None:
@@ -65,7 +69,7 @@ def last_said(connection: Connection, identities: Sequence[str]) -> dict[str, tu
         part = identities[start : start + AT_ONCE]
         about = COLUMNS.subject.in_(part), COLUMNS.kind == "feedback"
         said = select(COLUMNS.subject, COLUMNS.label, COLUMNS.caller).where(*about)
-        for row in connection.execute(said.order_by(COLUMNS.at, COLUMNS.number.desc())):
+        for row in connection.execute(said.order_by(COLUMNS.at, COLUMNS.number)):
             found[row.subject] = row.label or "", row.caller
     return found
 
@@ -96,6 +100,13 @@ def records_of(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Reco
     )
 
 
+def _ordered(query: Query, keys: Sequence[Key]) -> Select[Any]:
+    chosen = select(RECORDS, *(key.label(f"key{i}") for i, (key, _) in enumerate(keys))).where(*_conditions(query))
+    if query.cursor is not None:
+        chosen = chosen.where(_beyond(keys, _read_cursor(query.cursor, len(keys))))
+    return chosen.order_by(*(key.desc() if down else key.asc() for key, down in keys))
+
+
 def _conditions(query: Query) -> list[ColumnElement[bool]]:
     equal = {"kind": query.kind, "task": query.task, "label": query.label, "caller": query.caller,
              "image": query.image}  # fmt: skip
@@ -112,28 +123,36 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     if query.disagreed is not None:
         found.append(_disagreed() if query.disagreed else ~_disagreed())
     if query.text:
-        found.append(_holds(query.text))
+        found.append(_holds(query.text, query.titled))
     if query.order in ("uncertain", "priority"):
         found.append(COLUMNS.probability.is_not(None))
     return found
 
 
 def _disagreed() -> ColumnElement[bool]:
-    """Whether any feedback names another class."""
-    said = RECORDS.alias("said")
+    """Whether somebody's last word names another class: who pressed wrongly and corrected it does not disagree."""
+    said, later = RECORDS.alias("said"), RECORDS.alias("later")
     about_it = (said.c.subject == COLUMNS.id) & (said.c.kind == "feedback")
-    return exists(select(said.c.number).where(about_it, said.c.label != COLUMNS.label))
+    same = (later.c.subject == said.c.subject) & (later.c.kind == "feedback") & (later.c.caller == said.c.caller)
+    corrected = exists(select(later.c.number).where(same, later.c.number > said.c.number))
+    return exists(select(said.c.number).where(about_it, said.c.label != COLUMNS.label, ~corrected))
 
 
-def _holds(text: str) -> ColumnElement[bool]:
-    personal = exists(
-        select(PERSONAL.c.id).where(PERSONAL.c.id == COLUMNS.id, PERSONAL.c.value.icontains(text, autoescape=True))
+def _holds(text: str, titled: Sequence[str]) -> ColumnElement[bool]:
+    """What is personal is looked through once, not for every row; a note belongs to what it was said to."""
+    said = RECORDS.alias("said")
+    note = (PERSONAL.c.name == "note") & (said.c.id == PERSONAL.c.id)
+    personal = (
+        select(func.coalesce(said.c.subject, PERSONAL.c.id))
+        .select_from(PERSONAL.outerjoin(said, note))
+        .where(PERSONAL.c.value.icontains(text, autoescape=True))
     )
     return or_(
         COLUMNS.id.startswith(text.lower(), autoescape=True),
         COLUMNS.label.icontains(text, autoescape=True),
+        COLUMNS.label.in_(titled),
         COLUMNS.model.icontains(text, autoescape=True),
-        personal,
+        COLUMNS.id.in_(personal),
     )
 
 

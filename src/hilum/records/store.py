@@ -12,18 +12,20 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from hilum.errors import RecordsError
+from hilum.errors import RecordsError, UsageError
+from hilum.probe import Probe
 from hilum.records import erasures, search, tallies, verification
 from hilum.records.chain import journal_key
 from hilum.records.entry import Entry, Record
 from hilum.records.erasures import Kept
 from hilum.records.journal import Journal
 from hilum.records.query import Page, Query
-from hilum.records.schema import PERSONAL, open_engine
+from hilum.records.schema import PERSONAL, engine_as_it_lies, open_engine
 from hilum.records.tallies import Tallies
 from hilum.records.verification import Verification
 
 VERSION = "0001"  # the newest revision in migrations/versions
+READY_SECONDS = 3.0  # for the database to say that it takes entries
 
 
 class Records:
@@ -36,6 +38,7 @@ class Records:
         """
         self._engine, self._key, self._head = engine, journal_key(secret), head
         self._journal = Journal(engine, self._key, head)
+        self._probe = Probe(self._writable, READY_SECONDS)
 
     def append(self, entries: Sequence[Entry], after: Future[None] | None = None) -> Future[None]:
         """Add entries, all or none.
@@ -74,6 +77,15 @@ class Records:
         """
         with self._reading() as connection:
             return search.find(connection, query)
+
+    def first(self, query: Query, most: int) -> Iterator[Record]:
+        """The first `most` records of a query, whatever its limit; asked for once, for a file of them.
+
+        Raises:
+            UsageError: the cursor is none of ours.
+        """
+        with self._reading() as connection:
+            yield from search.first(connection, query, most)
 
     def about(self, identity: str, kind: str | None = None) -> tuple[Record, ...]:
         """What speaks of a record (feedback, erasures …), oldest first."""
@@ -141,19 +153,22 @@ class Records:
                 yield image
 
     def ready(self) -> bool:
-        """Whether entries are taken and the database answers."""
-        if self._journal.ended:
-            return False
-        try:
-            with self._reading() as connection:
-                return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
-        except RecordsError:
-            return False
+        """Whether entries are taken and the database answers within READY_SECONDS, and not as a read-only copy."""
+        return not self._journal.ended and not self._journal.stuck and self._probe.good()
 
     def close(self) -> None:
         """Write what waits and a last checkpoint, then let go."""
         self._journal.close()
         self._engine.dispose()
+
+    def _writable(self) -> bool:
+        server = self._engine.dialect.name == "postgresql"
+        asked = "SELECT current_setting('transaction_read_only')" if server else "SELECT 'off'"
+        try:
+            with self._reading() as connection:
+                return bool(connection.execute(text(asked)).scalar_one() == "off")
+        except RecordsError:
+            return False
 
     @contextmanager
     def _reading(self, *, writes: bool = False, whole: bool = False) -> Iterator[Connection]:
@@ -174,17 +189,41 @@ def open_records(url: str, secret: bytes, head: Path | None = None) -> Records:
     """Open the records at sqlite:///FILE or postgresql://…; tables are made or brought up to date where needed.
 
     Raises:
-        UsageError: an address of neither kind.
+        UsageError: an address of neither kind; records that were made with another secret.
         MissingExtra: PostgreSQL needs its driver.
         RecordsError: the database cannot be opened.
     """
-    engine = open_engine(url)
+    return _opened(open_engine(url), secret, head)
+
+
+def records_as_they_lie(file: Path, secret: bytes, head: Path) -> Records:
+    """The records in a SQLite file that nobody writes, to be read only.
+
+    Raises:
+        UsageError: they were made with another secret.
+        RecordsError: they cannot be read, or are those of an older Hilum.
+    """
+    return _opened(engine_as_it_lies(file), secret, head, upgrade=False)
+
+
+def _opened(engine: Engine, secret: bytes, head: Path | None, *, upgrade: bool = True) -> Records:
     try:
         if not _up_to_date(engine):
+            if not upgrade:
+                raise RecordsError("the tables are those of an older Hilum: look at a copy that can be written")
             import_module("hilum.records.migrate").upgrade(engine)  # Alembic is slow to import and seldom needed
+        with engine.connect() as connection, verification.any_text(connection):
+            fits = verification.fits(connection, journal_key(secret))
     except SQLAlchemyError as error:
         reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
         raise RecordsError(f"the records cannot be opened ({str(reason).splitlines()[0]})") from error
+    if not fits:  # rows of a second secret would break the chain for good
+        engine.dispose()
+        raise UsageError(
+            "the records were made with another secret: HILUM_SECRET_FILE (else HOME/secret.key) must hold the one of "
+            "the backup, or of the other servers of this database; if it does, their first row and first checkpoint "
+            "were both changed"
+        )
     return Records(engine, secret, head)
 
 

@@ -18,6 +18,7 @@ from hilum.records.checkpoint import Checkpoint, sealed
 from hilum.records.schema import CHECKPOINTS, RECORDS
 
 AT_ONCE = 1000  # rows in memory
+IN_ORDER = select(*(RECORDS.c[name] for name in (*FIELDS, "seal"))).order_by(RECORDS.c.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,27 @@ def verify(connection: Connection, key: bytes, head: Path | None) -> Verificatio
     noted, faults = _noted(head)
     checkpoints = _checkpoints(connection, key, noted, head, faults)
     chains = _Chains(key, checkpoints, faults)
-    order = select(*(RECORDS.c[name] for name in (*FIELDS, "seal"))).order_by(RECORDS.c.number)
     rows = 0
-    for row in connection.execution_options(yield_per=AT_ONCE).execute(order).mappings():
+    for row in connection.execution_options(yield_per=AT_ONCE).execute(IN_ORDER).mappings():
         rows += 1
         chains.look(row)
     chains.finish()
     return Verification(rows, len(checkpoints), tuple(faults))
+
+
+def fits(connection: Connection, key: bytes) -> bool:
+    """Whether the first checkpoint or the first row was sealed with this key; where there is neither, any key fits.
+
+    Either may have been changed: then the other tells, and `verify` names the change.
+    """
+    if _checkpoints(connection, key, {}, None, [], most=1):
+        return True
+    row = connection.execute(IN_ORDER.limit(1)).mappings().first()
+    if row is None:
+        return connection.execute(select(CHECKPOINTS.c.number).limit(1)).first() is None
+    faults: list[str] = []
+    _Chains(key, [], faults).look(row)
+    return not faults
 
 
 @contextmanager
@@ -113,12 +128,18 @@ class _Chains:
 
 
 def _checkpoints(
-    connection: Connection, key: bytes, noted: dict[int, str], head: Path | None, faults: list[str]
+    connection: Connection,
+    key: bytes,
+    noted: dict[int, str],
+    head: Path | None,
+    faults: list[str],
+    *,
+    most: int | None = None,
 ) -> list[Checkpoint]:
-    """Those that fit; what does not is said."""
+    """Those that fit, of the first `most`; what does not is said."""
     found: list[Checkpoint] = []
     before, expected = b"", 1
-    for row in connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.number)).mappings():
+    for row in connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.number).limit(most)).mappings():
         if not (isinstance(row["seal"], bytes) and isinstance(row["heads"], str) and isinstance(row["writer"], str)):
             faults.append(f"checkpoint {row['number']} was changed")  # SQLite takes any kind of value in any column
             noted.pop(row["number"], None)
@@ -141,7 +162,7 @@ def _checkpoints(
 
 
 def _noted(head: Path | None) -> tuple[dict[int, str], list[str]]:
-    """Checkpoint -> seal, as the file outside says."""
+    """Checkpoint -> seal, as the file outside said first: what an older database, put back, makes anew is another."""
     noted: dict[int, str] = {}
     faults: list[str] = []
     if head is None or not head.exists():
@@ -149,7 +170,7 @@ def _noted(head: Path | None) -> tuple[dict[int, str], list[str]]:
     for number, line in enumerate(head.read_text(encoding="ascii", errors="replace").splitlines(), start=1):
         parts = line.split()
         if len(parts) == 3 and parts[0].isdigit() and len(parts[2]) == 64:
-            noted[int(parts[0])] = parts[2]
+            noted.setdefault(int(parts[0]), parts[2])
         elif parts:
             faults.append(f"line {number} of {head} cannot be read")
     return noted, faults

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from hilum.errors import PackageDamaged, UnknownModel
 from hilum.model.package import MANIFEST, Trust, digest_of
@@ -46,9 +48,9 @@ def release_pins() -> dict[str, str]:
 
 
 def trust(settings: Settings) -> Trust:
-    """Whom this installation believes."""
-    lines = _log(settings).read_text(encoding="utf-8").splitlines() if _log(settings).is_file() else []
-    pinned = {json.loads(line)["digest"] for line in lines if line.strip()}
+    """Whom this installation believes; a line of its log that a crash left half written pins nothing."""
+    lines = _log(settings).read_bytes().splitlines() if _log(settings).is_file() else []
+    pinned = {digest for number, line in enumerate(lines, 1) if (digest := _digest_in(line, number, settings))}
     return Trust(pinned=frozenset(pinned | set(release_pins().values())), key=settings.signing_key)
 
 
@@ -61,8 +63,8 @@ def pin(settings: Settings, folder: Path, why: str) -> str:
     digest = digest_of(folder)
     line = {"digest": digest, "folder": str(folder), "why": why, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     settings.home.mkdir(parents=True, exist_ok=True)
-    with _log(settings).open("a", encoding="utf-8") as log:
-        log.write(json.dumps(line) + "\n")
+    with _log(settings).open("a+b") as pins:
+        pins.write((b"" if _whole(pins) else b"\n") + json.dumps(line).encode() + b"\n")
     return digest
 
 
@@ -169,6 +171,25 @@ def _order(version: str) -> list[tuple[int, str]]:
     """By its numbers: 1.10.0 comes after 1.9.0, and 1.10.0-rc1 before 1.10.0."""
     pieces = re.findall(r"[0-9]+|[a-z]+", version)
     return [*((2, piece.zfill(64)) if piece[0].isdigit() else (0, piece) for piece in pieces), (1, "")]
+
+
+def _digest_in(line: bytes, number: int, settings: Settings) -> str | None:
+    """What a line of the log pins, None for an empty line and one that cannot be read."""
+    if not line.strip():
+        return None
+    try:
+        return str(json.loads(line)["digest"])
+    except (ValueError, KeyError, TypeError):
+        _tell_once(f"line {number} of {_log(settings)} cannot be read, so that it pins nothing")
+        return None
+
+
+def _whole(log: BinaryIO) -> bool:
+    """Whether a log ends with a whole line, so that the next one stands by itself."""
+    if log.seek(0, os.SEEK_END) == 0:
+        return True
+    log.seek(-1, os.SEEK_END)
+    return log.read(1) == b"\n"
 
 
 @lru_cache(maxsize=256)

@@ -23,12 +23,8 @@ class Cache(Protocol):
         """Keep the value for so many seconds at most."""
         ...
 
-    def delete(self, key: bytes) -> None:
-        """Forget one key."""
-        ...
-
-    def clear(self) -> None:
-        """Forget everything, as an erasure asks for."""
+    def clear(self) -> bool:
+        """Forget everything, as an erasure asks for; False where what lies behind may hold some of it still."""
         ...
 
     def close(self) -> None:
@@ -80,16 +76,12 @@ class MemoryCache:
             while self._size > self._most:
                 self._drop(next(iter(self._entries)))
 
-    def delete(self, key: bytes) -> None:
-        """Forget one key."""
-        with self._lock:
-            self._drop(key)
-
-    def clear(self) -> None:
+    def clear(self) -> bool:
         """Forget everything."""
         with self._lock:
             self._entries.clear()
             self._size = 0
+        return True
 
     def close(self) -> None:
         """Nothing lies behind."""

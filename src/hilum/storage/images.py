@@ -7,6 +7,7 @@ ever seen here. What must not be kept as it is (DICOM) is de-identified by the c
 from __future__ import annotations
 
 import hmac
+import math
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -14,11 +15,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from hilum.errors import ImageGone
+from hilum.errors import ImageGone, StorageError
+from hilum.probe import Probe
 from hilum.secret import derived
 from hilum.storage.local import LocalShelf
 from hilum.storage.shelf import Shelf
 
+NONE, READY_SECONDS = 64 * "0", 3.0  # a key that no image has; for the place to answer whether it has one
 FRESH_SECONDS = 600  # an image that was put so short ago is not put again
 
 
@@ -37,6 +40,7 @@ class Images:
         """Wrap a place for bytes; the key of keys is derived from the secret."""
         self._shelf = shelf
         self._secret = derived(secret, "images")
+        self._probe = Probe(self._answers, READY_SECONDS)
 
     def key(self, data: bytes) -> str:
         """HMAC-SHA256 of the bytes, 64 hexadecimal digits; about 10 microseconds for 20 kB."""
@@ -82,9 +86,13 @@ class Images:
         """Whether an image is kept under this key."""
         return self._shelf.kept_at(key) is not None
 
+    def ready(self) -> bool:
+        """Whether the place answers within READY_SECONDS."""
+        return self._probe.good()
+
     def delete(self, *keys: str, older_than: float = 0.0) -> None:
         """Erase images (those last put so many seconds ago at least); one that is not kept is no error."""
-        self._shelf.delete(keys, time.time() - older_than + (0.0 if older_than else 1.0))
+        self._shelf.delete(keys, time.time() - older_than if older_than else math.inf)  # whatever the clock was then
 
     def sweep(self, older_than: float) -> int:
         """Erase what a crash so many seconds ago or more left half kept or half erased; returns how many files."""
@@ -97,6 +105,13 @@ class Images:
     def close(self) -> None:
         """Finish what waits."""
         self._shelf.close()
+
+    def _answers(self) -> bool:
+        try:
+            self._shelf.kept_at(NONE)
+        except StorageError:
+            return False
+        return True
 
 
 def open_images(url: str, secret: bytes) -> Images:
@@ -111,3 +126,12 @@ def open_images(url: str, secret: bytes) -> Images:
         bucket = import_module("hilum.storage.bucket")  # obstore, where it is asked for
         return Images(bucket.open_bucket(url), secret)
     return Images(LocalShelf(Path(url.removeprefix("file://"))), secret)
+
+
+def images_as_they_lie(folder: Path, secret: bytes) -> Images:
+    """The images in a folder that nobody writes, to be read only.
+
+    Raises:
+        StorageError: they cannot be read.
+    """
+    return Images(LocalShelf(folder, as_it_lies=True), secret)

@@ -19,7 +19,7 @@ from pathlib import Path
 from hilum.durable import sync_folder
 from hilum.errors import StorageError
 from hilum.group import Group, Waiting
-from hilum.sqlite import set_up
+from hilum.sqlite import open_as_it_lies, set_up
 from hilum.storage.shelf import is_key
 
 PAUSE = 0.005  # seconds between two commits while several images come at a time
@@ -39,17 +39,19 @@ _OPENING = (
 class LocalShelf:
     """A folder of this machine; several processes may use it at once."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the folder, made where it is missing, readable by its owner only."""
-        self._folder, self._file = folder, folder / "images.sqlite"
+    def __init__(self, folder: Path, *, as_it_lies: bool = False) -> None:
+        """Open the folder, made where it is missing, readable by its owner only; as it lies: one that nobody writes."""
+        self._folder, self._file, self._as_it_lies = folder, folder / "images.sqlite", as_it_lies
         self._mine = threading.local()
-        self._open: list[sqlite3.Connection] = []
+        self._open: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._opening = threading.Lock()
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not as_it_lies:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection()
         except (OSError, sqlite3.Error) as error:
-            raise StorageError(f"{folder}: images cannot be kept here ({error})") from error
+            what = "read" if as_it_lies else "kept"
+            raise StorageError(f"{folder}: images cannot be {what} here ({error})") from error
         self._writer: Group[tuple[str, bytes]] = Group(self._write, "hilum-images", pause=PAUSE)
 
     def kept_at(self, key: str) -> float | None:
@@ -117,7 +119,7 @@ class LocalShelf:
         """Finish what waits."""
         self._writer.close()
         with self._opening:
-            for connection in self._open:
+            for _, connection in self._open:
                 connection.close()
             self._open.clear()
 
@@ -132,18 +134,26 @@ class LocalShelf:
         return self._folder / "large" / key[:2] / key
 
     def _connection(self) -> sqlite3.Connection:
-        """One for each thread."""
+        """One for each thread; those of threads that have ended are let go when another begins."""
         found: sqlite3.Connection | None = getattr(self._mine, "connection", None)
         if found is None:
-            if not self._file.exists():  # before SQLite does, so that its neighbours inherit the mode
-                os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
-                sync_folder(self._folder)
-            found = sqlite3.connect(self._file, timeout=30, isolation_level=None, check_same_thread=False)
-            set_up(found, _OPENING)
+            found = open_as_it_lies(self._file) if self._as_it_lies else self._to_write()
             self._mine.connection = found
             with self._opening:
-                self._open.append(found)
+                for thread, connection in self._open:
+                    if not thread.is_alive():
+                        connection.close()
+                self._open = [pair for pair in self._open if pair[0].is_alive()]
+                self._open.append((threading.current_thread(), found))
         return found
+
+    def _to_write(self) -> sqlite3.Connection:
+        if not self._file.exists():  # before SQLite does, so that its neighbours inherit the mode
+            os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+            sync_folder(self._folder)
+        made = sqlite3.connect(self._file, timeout=30, isolation_level=None, check_same_thread=False)
+        set_up(made, _OPENING)
+        return made
 
     def _write(self, group: Sequence[Waiting[tuple[str, bytes]]]) -> None:
         try:

@@ -56,22 +56,16 @@ class RedisCache:
             except _FAULTS:
                 self._leave_alone()
 
-    def delete(self, key: bytes) -> None:
-        """Forget one key."""
-        if self.up:
-            try:
-                self._client.unlink(PREFIX + key)
-            except _FAULTS:
-                self._leave_alone()
-
-    def clear(self) -> None:
-        """Forget everything of ours."""
+    def clear(self) -> bool:
+        """Forget everything of ours; False where Redis did not take that, and may answer with it when it is back."""
         try:
             found = list(self._client.scan_iter(match=PREFIX + b"*", count=1000))
             for start in range(0, len(found), 1000):
                 self._client.unlink(*found[start : start + 1000])
         except _FAULTS:
             self._leave_alone()
+            return False
+        return True
 
     def close(self) -> None:
         """Let go of the connections."""

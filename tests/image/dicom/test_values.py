@@ -206,3 +206,27 @@ def test_a_file_without_preamble_is_read(syntax: str) -> None:
     whole = decode(dicom_bytes(said, syntax), name="whole")[0]
     (bare,) = decode(dicom_bytes(said, syntax, preamble=False), name="bare")
     np.testing.assert_array_equal(bare.pixels, whole.pixels)
+
+
+@pytest.mark.parametrize("bounds", [(5000, 10), (-5000, 10)], ids=["all black", "all white"])
+def test_a_window_that_shows_nothing_is_ignored_with_padding_too(bounds: tuple[int, int]) -> None:
+    samples = np.full((32, 32), 3000, np.uint16)
+    samples[8:24, 8:24] = np.arange(256).reshape(16, 16)
+    centre, width = bounds
+    plain = dicom_set(samples, PixelPaddingValue=3000)
+    wrong = dicom_set(samples, PixelPaddingValue=3000, WindowCenter=centre, WindowWidth=width)
+    seen, wanted = (decode(dicom_bytes(each), name="x")[0].pixels for each in (wrong, plain))
+    assert np.ptp(wanted) > 0.9
+    np.testing.assert_array_equal(seen, wanted)
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"], ids=["implicit", "explicit"])
+def test_a_voi_table_of_negative_values_begins_where_it_says(syntax: str) -> None:
+    """Hounsfield units of unsigned samples: the first value mapped is signed, and implicit files cannot say so."""
+    samples = np.arange(0, 2048, 2, dtype=np.uint16).reshape(32, 32)
+    table = Dataset()
+    table.add_new(0x00283002, "SS", [2048, -1024, 16])
+    table.add_new(0x00283006, "OW", (np.arange(2048, dtype=np.uint16) * 32).tobytes())
+    said = dicom_set(samples, RescaleSlope=1, RescaleIntercept=-1024, VOILUTSequence=[table])
+    seen = decode(dicom_bytes(said, syntax), name="x")[0].pixels
+    np.testing.assert_allclose(seen, samples * np.float32(32 / 65535), atol=1e-6)

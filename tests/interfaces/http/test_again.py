@@ -68,6 +68,12 @@ def test_another_number_of_files_is_another_request(
     assert again.body == begun.body
 
 
+def test_the_first_answer_and_the_same_again_have_one_etag(server: Running) -> None:
+    tags = [sent(server, "tag", ("tag.png", FILM + b"tag")).headers["etag"] for _ in range(3)]
+    assert len(set(tags)) == 1
+    assert sent(server, "another tag", ("tag.png", FILM + b"tag")).headers["etag"] != tags[0]
+
+
 def test_a_version_that_was_asked_for_is_part_of_the_request(server: Running, digests: dict[str, str]) -> None:
     first = sent(server, "version", A, query=f"model={NAME}@1.9.0").json()
     assert first["model"]["version"] == "1.9.0"

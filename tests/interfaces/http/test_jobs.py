@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hilum.errors import StorageError, UnknownModel
+from hilum.errors import ImageGone, StorageError, UnknownModel
 from hilum.image.decode import decode
 from hilum.interfaces.http.jobs import as_csv
 from hilum.model.overlay import grey_png
@@ -115,6 +115,21 @@ def test_the_same_key_is_the_same_batch(server: Running) -> None:
     for body, query in ((form([("a.png", BRAIN)]), ""), (form([("a.png", XRAY)]), "?task=pneumonia-cxr")):
         other = server.ask("POST", f"/predict{query}", body, headers)
         assert (other.status, other.json()["code"]) == (422, "key_reused")
+
+
+def test_a_batch_that_could_not_be_begun_is_begun_by_the_same_key(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RuntimeError("the engine's database")
+
+    headers, body = {**TYPE, **ASYNC, "Idempotency-Key": "a hiccup"}, form([("a.png", XRAY)])
+    monkeypatch.setattr("hilum.jobs.engine.Engine.begin", away)
+    assert server.ask("POST", "/predict", body, headers).status == 500
+    monkeypatch.undo()
+    taken = server.ask("POST", "/predict", body, headers)
+    assert taken.status == 202
+    assert over(server, taken, 60)["done"] == 1
 
 
 def test_two_at_once_with_one_key_are_one_batch_or_one_is_refused(server: Running) -> None:
@@ -307,7 +322,8 @@ def test_a_model_that_is_gone_fails_the_batch_with_its_reason(server: Running, m
 
 
 def test_a_disk_that_comes_back_goes_on(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, left = type(server.parts.batches)._answered, [StorageError("full"), StorageError("full")]
+    monkeypatch.setattr("hilum.jobs.batches.LONGEST", 0.01)  # as if it had been away for hours
+    real, left = type(server.parts.batches)._answered, [StorageError("full")] * 20
 
     def flaky(*arguments: object) -> object:
         if left:
@@ -317,6 +333,29 @@ def test_a_disk_that_comes_back_goes_on(server: Running, monkeypatch: pytest.Mon
     monkeypatch.setattr(type(server.parts.batches), "_answered", flaky)
     said = over(server, server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}))
     assert (said["state"], said["done"]) == ("done", 1)
+
+
+def test_a_file_of_a_batch_that_is_gone_holds_nobody_up(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hilum.jobs.batches.LONGEST", 0.01)
+
+    def gone(*_: object) -> None:
+        raise ImageGone("a file of the batch is gone")
+
+    monkeypatch.setattr(type(server.parts.batches), "_answered", gone)
+    said = over(server, server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}), seconds=30)
+    assert said["state"] == "failed"
+
+
+def test_a_database_that_is_away_takes_no_batch_and_holds_nobody_up(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.parts.records, "ready", lambda: False)
+    body = form([("a.png", XRAY)])
+    refused = server.ask("POST", "/predict", body, {**TYPE, **ASYNC, "Idempotency-Key": "while it was away"})
+    assert (refused.status, refused.headers["retry-after"], refused.is_problem()) == (503, "1", True)
+    monkeypatch.undo()
+    taken = server.ask("POST", "/predict", body, {**TYPE, **ASYNC, "Idempotency-Key": "while it was away"})
+    assert over(server, taken)["state"] == "done"
 
 
 def test_old_batches_are_forgotten(server: Running) -> None:

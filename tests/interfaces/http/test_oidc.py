@@ -231,11 +231,24 @@ LIES: dict[str, Lie] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_a_provider_that_lies_is_not_believed(house: Running, op: Op, lie: str) -> None:
+def test_a_provider_that_lies_is_not_believed(
+    house: Running, op: Op, lie: str, caplog: pytest.LogCaptureFixture
+) -> None:
     op.lie = LIES[lie]
     browser = Browser(house)
     assert "failed=not_signed_in" in browser.sign_in()
     assert "hilum" not in browser.cookies
+    assert "OpenID Connect: " in caplog.text
+
+
+def test_a_provider_that_says_no_is_repeated_in_its_own_code(house: Running) -> None:
+    for said, told in (("access_denied", "access_denied"), ("<Ada>", "no+code")):
+        browser = Browser(house)
+        _, to_provider, _ = browser.get("/login/oidc")
+        state = parse_qs(urlsplit(to_provider).query)["state"][0]
+        _, end, _ = browser.get(f"/login/oidc/callback?{urlencode({'error': said, 'state': state})}")
+        assert told in end
+        assert "Ada" not in end
 
 
 def test_a_callback_that_was_not_begun_here_is_refused(house: Running, op: Op) -> None:
@@ -286,11 +299,24 @@ def test_keys_that_were_changed_are_fetched_again(house: Running, op: Op) -> Non
     assert Browser(house).sign_in() == "/models"
 
 
-def test_a_provider_that_is_gone_is_said(tmp_path: Path) -> None:
+def test_a_provider_that_is_gone_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dead = {"OIDC_ISSUER": "http://127.0.0.1:9", "OIDC_CLIENT_ID": NAMED, "OIDC_ROLES": "*=reader"}
     with running(tmp_path, AUTH="on", **dead) as server:
         assert "failed=not_signed_in" in Browser(server).get("/login/oidc")[1]
         assert server.ask("GET", "/session").json()["oidc"] is True
+    assert "OpenID Connect: ConnectError: " in caplog.text
+
+
+@pytest.mark.parametrize("said", [{"issuer": 7}, {"issuer": ["x"]}, [], "x", {}])
+def test_a_provider_that_describes_itself_wrongly_is_said(tmp_path: Path, said: object) -> None:
+    async def describe(_: Request) -> Response:
+        return JSONResponse(said)
+
+    odd = Starlette(routes=[Route("/.well-known/openid-configuration", describe)])
+    with listening(odd) as port:
+        about = {"OIDC_ISSUER": f"http://127.0.0.1:{port}", "OIDC_CLIENT_ID": NAMED, "OIDC_ROLES": "*=reader"}
+        with running(tmp_path, AUTH="on", **about) as server:
+            assert "failed=not_signed_in" in Browser(server).get("/login/oidc")[1]
 
 
 def test_a_stranger_cannot_have_the_provider_asked_without_end(tmp_path: Path, op: Op) -> None:
@@ -309,6 +335,8 @@ def test_roles_by_claim() -> None:
     provider = Provider(read_settings(found))
     assert provider.role({"groups": ["ml", "a=b", 7, None]}) == "engineer"
     assert provider.role({"groups": "ml"}) == "engineer"
+    for nothing in (None, 7, {"ml": True}):
+        assert provider.role({"groups": nothing}) == "reader"
     assert provider.role({}) == "reader"
     with pytest.raises(NotAllowed):
         Provider(read_settings({**found, "HILUM_OIDC_ROLES": "ml=engineer"})).role({"groups": ["*"]})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.errors import StorageError
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
 from tests.interfaces.http.running import running
@@ -44,6 +45,21 @@ def test_where_a_damaged_package_lies_is_told_to_nobody_who_is_not_on_this_machi
         shown = [server.ask("GET", path, headers=page, key=key) for path in ("/app/read", "/readyz")]
         assert [str(models).encode() in answer.body for answer in (*told, *shown)] == [False] * 4 + [auth == "off"] * 2
     assert str(models / "pneumonia-cxr" / "calibration.json") in caplog.text
+
+
+@pytest.mark.parametrize("keep", ["yes", "no"])
+def test_a_server_whose_place_for_images_is_away_is_ready_only_where_none_are_kept(
+    tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, keep: str
+) -> None:
+    with running(tmp_path, IMAGES_URL=bucket, KEEP_IMAGES=keep) as server:
+        assert server.ask("GET", "/readyz").status == 200
+
+        def away(key: str) -> None:
+            raise StorageError("an image cannot be looked for")
+
+        monkeypatch.setattr(server.parts.images._shelf, "kept_at", away)
+        told = server.ask("GET", "/readyz")
+        assert (told.status, told.body) == ((503, b"images cannot be kept") if keep == "yes" else (200, b"ready"))
 
 
 def test_a_server_whose_disk_is_full_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,8 @@ def test_filters_filter(server: Running) -> None:
     shares = [one["prediction"]["probability"] for one in found]
     assert shares == sorted(shares, reverse=True)
     assert server.ask("GET", "/predictions?since=2100-01-01T00:00:00Z").json()["total"] == 0
+    tumours = server.ask("GET", "/predictions?text=TUMOUR").json()["predictions"]  # as pages call the classes
+    assert {"pituitary", "notumor"} <= {one["prediction"]["class"] for one in tumours}
     assert server.ask("GET", "/predictions?order=wild").status == 422
     assert server.ask("GET", "/predictions?limit=100000").is_problem()
 

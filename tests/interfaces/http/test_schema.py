@@ -29,9 +29,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield server
 
 
-def fault(response: Response) -> str | None:
-    """What is wrong with an answer, in words."""
+def fault(response: Response, told: Any) -> str | None:
+    """What is wrong with an answer, in words; `told`: what the schema says of the operation's answers."""
     kind = "".join(response.headers.get("content-type", []))
+    kinds = told.get(str(response.status_code), told.get("default", {})).get("content", {})
+    if kind and kind.partition(";")[0] not in kinds:
+        return f"{kind!r}, and the schema says {list(kinds)}"
     if response.status_code >= 500 and response.status_code not in (501, 503):
         return "a server error"
     if response.status_code >= 400 and response.request.method != "HEAD":
@@ -67,8 +70,8 @@ def tried(server: Running, examples: int, headers: dict[str, str], skip: tuple[s
         def send(case: Any) -> None:
             nonlocal count
             count += 1
-            response = case.call(base_url=base, headers=headers, timeout=60)
-            wrong = fault(response)
+            response = case.call(base_url=base, headers=headers, timeout=60, allow_redirects=False)
+            wrong = fault(response, case.operation.definition.raw["responses"])
             if wrong:
                 label = f"{case.method} {case.path}: {response.status_code}, {wrong}"
                 faults.setdefault(label, f"{label}: {case.as_curl_command()[:400]}")
@@ -102,3 +105,27 @@ def test_the_schema_tells_of_every_open_route(local: Running, tmp_path: Path) ->
     told = local.ask("GET", "/openapi.json").json()
     assert told["openapi"].startswith("3.1")
     assert {"/predict", "/predictions", "/feedback", "/login", "/keys", "/users"} <= set(told["paths"])
+
+
+def test_the_schema_says_how_errors_and_pages_come(local: Running) -> None:
+    told = local.ask("GET", "/openapi.json").json()
+    answers = {(path, how): one["responses"] for path, ways in told["paths"].items() for how, one in ways.items()}
+    problem = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    assert all(one["default"]["content"] == problem for one in answers.values())
+    assert not any(PROBLEM not in one["422"]["content"] for one in answers.values() if "422" in one)
+    said = local.ask("GET", "/tasks/none").json()
+    assert set(said) == set(told["components"]["schemas"]["Problem"]["properties"])
+    kinds = {place: list(one["200"]["content"]) for place, one in answers.items() if "content" in one.get("200", {})}
+    assert kinds["/metrics", "get"] == kinds["/livez", "get"] == ["text/plain"]
+    assert kinds["/models/{reference}/card", "get"] == ["text/markdown"]
+    assert kinds["/predictions/{name}/heatmap", "get"] == ["image/png"]
+    assert kinds["/works/{identity}/report", "get"] == ["text/html"]
+    assert kinds["/jobs/{identity}/results", "get"] == ["application/json", "text/csv"]
+    assert ("/ping", "get") not in kinds
+
+
+def test_the_schema_tells_of_sagemaker_and_of_what_an_audit_takes(local: Running) -> None:
+    paths = local.ask("GET", "/openapi.json").json()["paths"]
+    asked = paths["/invocations"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert {"image", "instances"} <= set(asked)
+    assert set(paths["/audits"]["post"]["requestBody"]["content"]) == {"application/json", "multipart/form-data"}

@@ -228,6 +228,7 @@ def test_rates_are_each_callers_own(tmp_path: Path) -> None:
     with running(tmp_path, AUTH="on", RATE="5/minute;1000/hour") as server:
         seen = [server.ask("GET", "/tasks", key="reader") for _ in range(8)]
         assert [answer.status for answer in seen] == [200] * 5 + [429] * 3
+        assert server.parts.meters.turned_away == {"quota": 3}
         assert seen[4].headers["ratelimit"].startswith('"caller";r=0;')
         assert seen[0].headers["ratelimit-policy"] == '"caller";q=5;w=60'
         assert (seen[5].is_problem(), int(seen[5].headers["retry-after"]) > 0) == (True, True)

@@ -21,7 +21,8 @@ import pytest
 
 from hilum.errors import UsageError
 from hilum.interfaces.http.logs import configure
-from hilum.interfaces.http.server import _listen
+from hilum.interfaces.http.server import _listen, serve
+from hilum.settings import read_settings
 from tests.interfaces.http.forms import sample
 
 
@@ -112,6 +113,34 @@ def tuple_of(url: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def test_open_connections_leave_files_for_the_answers(tmp_path: Path) -> None:
+    command = 'ulimit -n 400; exec "$0" -m hilum serve --port 0'
+    env = {**os.environ, "HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": "0"}
+    with subprocess.Popen(["sh", "-c", command, sys.executable], env=env, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            found = re.search(r"http://[\d.]+:\d+", process.stderr.readline())
+            assert found
+            ask(found[0], 0)
+            quiet = [socket.create_connection(tuple_of(found[0]), timeout=60) for _ in range(600)]
+            for path in ("/readyz", "/app/history", "/app/export", "/samples", "/docs"):
+                with urllib.request.urlopen(found[0] + path, timeout=90) as answer:
+                    assert answer.status == 200, path
+            for one in quiet:
+                one.close()
+            process.terminate()
+            said = process.communicate(timeout=90)[1]
+        finally:
+            process.kill()
+    assert said.count("connections are open") == 1
+
+
+@pytest.mark.parametrize("host", ["name.invalid", "192.0.2.1", "2001:db8::1"])
+def test_an_address_that_is_not_this_machine_s_is_said_with_what_to_do(host: str) -> None:
+    with pytest.raises(UsageError, match="choose another --host"):
+        _listen(host, 0)
+
+
 def test_an_address_in_use_is_said_with_what_to_do() -> None:
     with _listen("127.0.0.1", 0) as taken, pytest.raises(UsageError, match="choose another --port"):
         _listen("127.0.0.1", taken.getsockname()[1])
@@ -138,3 +167,12 @@ def test_sigterm_in_the_middle_of_the_start_is_heard(process) -> None:
     running, _ = process  # it has said where it listens, and opens its records and models
     running.send_signal(signal.SIGTERM)
     assert running.wait(60) == 0
+
+
+def test_a_rate_that_is_none_is_refused_before_anything_listens(tmp_path: Path) -> None:
+    settings = read_settings({"HILUM_HOME": str(tmp_path), "HILUM_AUTH": "on", "HILUM_RATE": "a lot"})
+    said = io.StringIO()
+    with pytest.raises(UsageError, match="HILUM_RATE='a lot': write for example"):
+        serve(settings, "127.0.0.1", 0, "warning", said=said)
+    assert said.getvalue() == ""
+    assert list(tmp_path.iterdir()) == []

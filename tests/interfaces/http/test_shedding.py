@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from hilum.flows.line import Length, Line
-from hilum.interfaces.http import shedding
+from hilum.interfaces.http import shedding, wire
 from hilum.monitor.meters import Meters
 
 
@@ -113,3 +113,11 @@ def test_a_line_that_is_full_turns_questions_away_and_counts_them() -> None:
     assert meters.turned_away == {"full": 1}
     assert meters.requests == {("/predict", "503"): 1}
     line.close()
+
+
+def test_who_is_turned_away_cannot_hold_the_connection(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "REST_SECONDS", 0.3)
+    house.full = True
+    with socket.create_connection(("127.0.0.1", house.port), timeout=20) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx")
+        assert connection.recv(64) == b""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hilum.flows.desks import Desks
+from hilum.flows.predict import Desk
+from hilum.flows.speaker import Speaker
+from hilum.model.overlay import grey_png
 from tests.interfaces.http.forms import sample
 from tests.interfaces.http.running import Running, running
 from tests.interfaces.versions import another_version
@@ -103,6 +108,66 @@ def test_who_was_promoted_answers_to_the_name_and_to_champion(server: Running) -
     assert server.ask("POST", "/models/pneumonia-cxr@champion/promote").status == 422
     server.ask("POST", "/tasks/pneumonia-cxr/rollback")
     assert answering() == {"1.1.0"}
+
+
+def test_the_latest_is_whoever_is_the_latest_now(server: Running) -> None:
+    home, film, png = server.parts.settings.home, sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
+
+    def answering() -> tuple[str, str]:
+        latest = server.ask("POST", "/predict?model=pneumonia-cxr@latest", film, png)
+        tensors = server.ask("GET", "/v2/models/pneumonia-cxr/versions/latest").json()["parameters"]["digest"]
+        told = next(one for one in server.ask("GET", "/models").json()["models"] if one["digest"] == tensors)
+        return latest.json()["model"]["version"], told["version"]
+
+    assert answering() == ("2.0.0", "2.0.0")
+    assert not server.parts.switch()
+    another_version(home, "3.0.0")
+    server.parts.switch()  # as every few seconds
+    assert answering() == ("3.0.0", "3.0.0")
+    assert ask(server, 1) == (200, "1.1.0")
+    shutil.copytree(home / "models" / "pneumonia-cxr" / "3.0.0", home / "models" / "pneumonia-cxr" / "4.0.0")
+    manifest = home / "models" / "pneumonia-cxr" / "4.0.0" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"3.0.0"', '"4.0.0"'))  # nobody pinned it
+    assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 201
+    assert ask(server, 2) == (200, "2.0.0")
+    assert server.ask("POST", "/predict?model=pneumonia-cxr@latest", film, png).is_problem()
+
+
+def test_a_package_that_was_removed_keeps_no_other_from_being_promoted(server: Running) -> None:
+    home = server.parts.settings.home
+    another_version(home, "3.0.0")
+    film, png = sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
+    named = "/predict?model=pneumonia-cxr@2.0.0"
+    assert server.ask("POST", named, film, png).json()["model"]["version"] == "2.0.0"
+    assert ask(server, 1) == (200, "1.1.0")
+    shutil.rmtree(home / "models" / "pneumonia-cxr" / "2.0.0")
+    assert server.ask("POST", "/models/pneumonia-cxr@3.0.0/promote").status == 201
+    assert ask(server, 2) == (200, "3.0.0")
+    assert server.ask("POST", named, film, png).status == 404
+
+
+def test_a_package_in_the_folder_of_another_answers_once_it_is_promoted(server: Running) -> None:
+    home = server.parts.settings.home
+    assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 201
+    assert ask(server, 1) == (200, "2.0.0")
+    shutil.rmtree(home / "models" / "pneumonia-cxr" / "2.0.0")
+    anew = another_version(home, "2.0.0", remark=b"learned anew\n")
+    assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").json()["digest"] == anew
+    film = sample("pneumonia-cxr").read_bytes()
+    said = server.ask("POST", "/predict", film, {"Content-Type": "image/png"}).json()
+    assert said["model"]["digest"] == anew
+
+
+def test_an_operating_point_is_looked_for_in_whoever_speaks_now(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, blank = "/predict?task=pneumonia-cxr&operating_point=screening", grey_png(np.zeros((80, 80), np.float32))
+    assert server.ask("POST", path, blank, {"Content-Type": "image/png"}).status == 200
+    package = server.parts.desks.desk("pneumonia-cxr").speakers[0].package
+    points = {name: point for name, point in package.calibration.points.items() if name != "screening"}
+    other = Desk((Speaker(replace(package, calibration=replace(package.calibration, points=points))),))
+    monkeypatch.setattr(Desks, "opened", lambda *_: other)
+    assert server.ask("POST", path, blank, {"Content-Type": "image/png"}).status == 422
 
 
 def test_a_manifest_that_cannot_be_read_keeps_nobody_else_from_answering(tmp_path: Path) -> None:

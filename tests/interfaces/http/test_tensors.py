@@ -79,3 +79,27 @@ def test_a_tensor_goes_out_in_json_or_in_binary() -> None:
 def test_a_length_is_plain_digits(length: str) -> None:
     with pytest.raises(Problem):
         read_request(b"{}", length)
+
+
+def pixels(data: object, count: int) -> bytes:
+    return json.dumps({"inputs": [{"name": "p", "datatype": "UINT8", "shape": [count], "data": data}]}).encode()
+
+
+@pytest.mark.parametrize("nested", [[0, 1, 254, 255], [[0, 1], [254, 255]], [[[0]], [[1]], [[254]], [[255]]]])
+def test_pixels_are_whole_numbers_of_one_byte(nested: object) -> None:
+    found = read_request(pixels(nested, 4), None).inputs["p"].data
+    assert np.array_equal(found, np.array([0, 1, 254, 255], np.uint8))
+    for wrong in ([-1], [256], [2**70], [1.0], [True, "1"], ["1"], [None], [{}], [[1], [1, 2]], "ab", None, {}, []):
+        with pytest.raises(Problem):
+            read_request(pixels(wrong, 1), None)
+
+
+def test_a_long_text_among_pixels_takes_no_more_memory_than_itself() -> None:
+    with pytest.raises(Problem):  # as an array of texts: 4 TB
+        read_request(pixels(["a" * 1_000_000, *[1] * 1_000_000], 1_000_001), None)
+
+
+def test_an_input_stands_there_once() -> None:
+    one = {"name": "image", "datatype": "BYTES", "shape": [1], "data": ["a"]}
+    with pytest.raises(Problem, match="twice"):
+        read_request(json.dumps({"inputs": [one, one]}).encode(), None)

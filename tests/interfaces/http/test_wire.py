@@ -1,4 +1,7 @@
-"""Heads that come slowly, endlessly or not at all, on real connections; and one that comes in pieces but in time."""
+"""Heads that come slowly, endlessly or not at all, on real connections, and what follows them; and one in pieces.
+
+Also connections that are too many, and one on which nobody reads.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -14,17 +18,31 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from hilum.interfaces.http import wire
-from hilum.interfaces.http.wire import Wire
+from hilum.interfaces.http import server, wire
+from hilum.interfaces.http.credentials import address_of
+from hilum.interfaces.http.security import DEFAULTS, HEADERS
+from hilum.interfaces.http.wire import Room, Wire
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     async def told(request: Request) -> Response:
-        return PlainTextResponse(str(len(await request.body())))
+        length = len(await request.body())
+        return PlainTextResponse(str(length) + str(request.scope["headers"][3:]))
 
-    app = Starlette(routes=[Route("/", told, methods=["GET", "POST"])])
-    sock = socket.create_server(("127.0.0.1", 0))
+    async def early(_: Request) -> Response:
+        return PlainTextResponse("not read")
+
+    app = Starlette(
+        routes=[Route(path, what, methods=["GET", "POST"]) for path, what in (("/", told), ("/early", early))]
+    )
+    with answering(app, socket.create_server(("127.0.0.1", 0))) as found:
+        yield found
+
+
+@contextmanager
+def answering(app: Starlette, sock: socket.socket) -> Iterator[int]:
+    """The port of a server on this socket, until the block ends."""
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", http=Wire, lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]}, daemon=True)
     thread.start()
@@ -32,6 +50,24 @@ def port() -> Iterator[int]:
     server.should_exit = True
     thread.join(30)
     sock.close()
+
+
+def test_ipv4_within_ipv6_has_an_address_of_its_own() -> None:
+    found = [address_of({"client": (host, 1)}) for host in ("::ffff:198.51.100.7", "198.51.100.7", "2001:db8::7")]
+    assert found == ["198.51.100.7", "198.51.100.7", "2001:db8::/64"]
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 here")
+def test_a_proxy_that_comes_over_ipv4_to_a_socket_for_both_is_known() -> None:
+    async def told(request: Request) -> Response:
+        return PlainTextResponse(f"{address_of(request.scope)} {request.url.scheme}")
+
+    both = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    with answering(Starlette(routes=[Route("/", told)]), both) as port:
+        head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Forwarded-Proto: https\r\nX-Forwarded-For: "
+        for sender in (b"198.51.100.7", b"::ffff:198.51.100.7"):
+            assert talk(port, head + sender + b"\r\n\r\n")[0].endswith(b"\r\n198.51.100.7 https")
+        assert talk(port, head + b"2001:db8::1\r\n\r\n")[0].endswith(b"\r\n2001:db8::/64 https")
 
 
 def talk(port: int, *pieces: bytes, pause: float = 0.05) -> tuple[bytes, float]:
@@ -104,7 +140,86 @@ def test_silence_is_closed_in_silence(port: int, monkeypatch: pytest.MonkeyPatch
     assert 0.2 < seconds < 8
 
 
-def test_what_is_no_http_is_a_problem(port: int) -> None:
-    got, _ = talk(port, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+@pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01", b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_what_is_no_http_is_a_problem(port: int, sent: bytes) -> None:
+    got, _ = talk(port, sent)
     assert got.startswith(b"HTTP/1.1 400")
     assert b"application/problem+json" in got
+    assert all(b"\r\n%s: %s\r\n" % one in got for one in [*HEADERS, *DEFAULTS.items()])  # as any other answer
+
+
+CHUNKED = b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+
+
+def test_a_line_behind_the_body_is_no_header(port: int) -> None:
+    got, _ = talk(port, b"POST /" + CHUNKED + b"5\r\nhello\r\n0\r\nAuthorization: x\r\n\r\n", pause=0)
+    assert got.endswith(b"\r\n\r\n5[]")
+
+
+ENDLESS_REST = {
+    "lines": b"0\r\n" + b"X: y\r\n" * 500_000,
+    "value": b"0\r\nX: " + b"y" * 3_000_000,
+    "size": b"5;" * 1_500_000,
+}
+
+
+@pytest.mark.parametrize("rest", ENDLESS_REST.values(), ids=ENDLESS_REST)
+@pytest.mark.parametrize("head", [b"GET /early", b"POST /"])
+def test_what_frames_a_body_may_not_be_endless(port: int, head: bytes, rest: bytes) -> None:
+    blocks = [rest[n : n + 65536] for n in range(0, len(rest), 65536)]
+    got, _ = talk(port, head + CHUNKED.replace(b"Connection: close\r\n", b""), *blocks, pause=0.001)
+    assert got.count(b"HTTP/1.1") <= 1  # nothing, where the rest was still on its way
+
+
+@pytest.mark.parametrize("rest", [b"x", b"\r\n"], ids=["body", "line ends"])
+def test_who_drips_after_the_answer_is_left(port: int, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
+    monkeypatch.setattr(wire, "REST_SECONDS", 0.3)
+    length = b"9" if rest == b"x" else b"0"
+    head = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\n"
+    got, seconds = talk(port, head, rest, rest, pause=0.1)
+    assert got.count(b"HTTP/1.1") == 1
+    assert seconds < 8
+
+
+def test_a_body_that_comes_after_its_answer_does_not_end_the_connection(port: int) -> None:
+    head = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n"
+    last = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
+    got, _ = talk(port, head, bytes(100_000), bytes(100_000), bytes(100_000) + last)
+    assert got.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_a_connection_too_many_takes_the_place_of_one_that_asks_nothing(
+    port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Wire, "room", Room(3))
+    address, head = ("127.0.0.1", port), b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\n"
+    with socket.create_connection(address, timeout=20) as busy:
+        busy.sendall(head)
+        quiet = [socket.create_connection(address, timeout=20) for _ in range(10)]
+        assert talk(port, head + b"hello")[0].startswith(b"HTTP/1.1 200")
+        busy.sendall(b"hello")
+        assert busy.recv(100).startswith(b"HTTP/1.1 200")
+    for one in quiet:
+        one.close()
+    until = time.monotonic() + 20
+    while Wire.room.full and time.monotonic() < until:
+        time.sleep(0.02)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "3 connections are open, all that there may be", "connections are few again"
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux counts")
+def test_who_reads_nothing_of_an_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def large(_: Request) -> Response:
+        return Response(bytes(20_000_000))
+
+    monkeypatch.setattr(server, "UNREAD_SECONDS", 1)
+    with (
+        answering(Starlette(routes=[Route("/", large)]), server._listen("127.0.0.1", 0)) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(4)
+        with pytest.raises(ConnectionError):
+            sum(map(len, iter(lambda: connection.recv(1_000_000), b"")))

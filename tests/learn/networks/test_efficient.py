@@ -12,6 +12,7 @@ from torch import Tensor
 from hilum.errors import UsageError
 from hilum.learn.networks import origin, parameters
 from hilum.learn.networks.efficient import SCALE, STAGES, EfficientLite, Same
+from hilum.learn.networks.heads import chosen_outputs
 from hilum.learn.networks.pretrained import Packaged, at_hand, find_packaged
 
 
@@ -101,7 +102,7 @@ def test_some_outputs_of_a_head_make_a_network_of_their_own() -> None:
     network = made().eval()
     pixels = torch.rand(2, 1, 64, 64) * 255
     with torch.inference_mode():
-        torch.testing.assert_close(network.selected([2, 0])(pixels), network(pixels)[:, [2, 0]])
+        torch.testing.assert_close(chosen_outputs(network, [2, 0])(pixels), network(pixels)[:, [2, 0]])
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:

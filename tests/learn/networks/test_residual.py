@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from hilum.learn.networks.heads import chosen_outputs
 from hilum.learn.networks.residual import Residual, Standardise
 
 
@@ -31,7 +32,7 @@ def test_outputs_have_the_declared_shapes_and_agree_with_forward() -> None:
     network = small()
     logits, features, maps = network.outputs(pixels())
     assert logits.shape == (4, 3)
-    assert features.shape == (4, network.feature_count)
+    assert features.shape == (4, sum(network.feature_widths))
     assert maps.shape == (4, 3, 3, 3)
     assert torch.allclose(logits, network(pixels()), atol=1e-5)
     assert torch.allclose(maps.mean(dim=(2, 3)), logits, atol=1e-5)
@@ -73,7 +74,7 @@ def test_an_unknown_standardisation_is_refused() -> None:
 
 def test_a_selected_head_gives_the_chosen_logits() -> None:
     network = small()
-    part = network.selected([2, 0])
+    part = chosen_outputs(network, [2, 0])
     assert torch.allclose(part(pixels()), network(pixels())[:, [2, 0]], atol=1e-6)
     assert part.outputs(pixels())[2].shape[1] == 2
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hilum.data.dataset import SPLITS, Case
 from hilum.data.layouts.found import Columns, Found, split_word
 from hilum.data.layouts.npz import Stored, read_headers, small, stored
+from hilum.data.layouts.rows import somebody
 from hilum.data.places.tree import Sorted, Tree
 from hilum.errors import UnreadableImage, UnreadableSource
 from hilum.image.decode import Limits, from_array
@@ -21,7 +22,7 @@ from hilum.image.image import Image
 
 IMAGES = frozenset(("images", "image", "x"))
 LABELS = frozenset(("labels", "label", "y"))
-GROUPS = frozenset(("groups", "group", "patients", "patient"))
+GROUPS = frozenset(("groups", "group", "patients", "patient", "subjects", "subject"))
 CLASSES = frozenset(("classes", "class_names", "label_names"))
 
 
@@ -107,6 +108,7 @@ def _parts(keys: dict[str, tuple[int, ...]], name: str) -> Iterator[Part]:
         raise UnreadableSource(
             name, f"needs arrays named images and labels, x and y, or *_images; it has {', '.join(keys)}"
         )
+    found = {prefix: kinds for prefix, kinds in found.items() if len(keys[kinds["images"]]) > 1} or found  # `image_ids`
     for prefix, kinds in sorted(found.items(), key=lambda item: (_order(item[0]), item[0])):
         shape = keys[kinds["images"]]
         if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3, 4)):
@@ -120,8 +122,10 @@ def _order(prefix: str) -> int:
 
 
 def _meaning(key: str) -> tuple[str | None, str]:
-    """`train_images`, `x_train`, `images` -> what it holds, and the word beside it ("" for none)."""
+    """`train_images`, `x_train`, `images`, `patient_ids` -> what it holds, and the word beside it ("" for none)."""
     words = re.split(r"[_\W]+", key.lower())
+    if words[-1] in ("id", "ids") and words[-2:-1] and words[-2] in GROUPS:
+        words.pop()
     for kind, names in (("images", IMAGES), ("labels", LABELS), ("groups", GROUPS)):
         for at in (len(words) - 1, 0):
             if words[at] in names:
@@ -145,7 +149,7 @@ def _cases(tree: Tree, path: str, place: tuple[str, Part], names: tuple[str, ...
 
 
 def _groups(array: NDArray[Any]) -> list[str | None]:
-    return [str(word) or None for word in array.ravel().tolist()]
+    return [somebody(str(word).strip()) for word in array.ravel().tolist()]
 
 
 def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> list[str | None]:

@@ -89,4 +89,7 @@ def _labels(inner: dict[str, tuple[str, ...]]) -> dict[str, str | None]:
 
 
 def _notes(files: Sorted) -> tuple[str, ...]:
-    return tuple(f"{table}: not used, the folders name the classes; --label-column uses it" for table in files.tables)
+    return tuple(
+        f"{table}: not used, the folders name the classes; --label-column NAME takes them from a column of it"
+        for table in files.tables
+    )

@@ -24,6 +24,7 @@ GROUP_COLUMNS = ("patient", "patientid", "subject", "subjectid")
 SPLIT_COLUMNS = ("split", "subset", "partition", "set")
 
 _SAYS_DELIMITER = re.compile(r'"?sep=([,;\t])"?')
+_QUOTED = re.compile(r'"[^"]*"')
 _NOBODY = frozenset(("nan", "none", "null", "na", "n/a", "unknown"))  # in a column of patients: not one person
 
 
@@ -82,7 +83,7 @@ def _table(
             cell[image].strip(),
             _cell(cell, label),
             _cell(cell, split),
-            _somebody(_cell(cell, group)),
+            somebody(_cell(cell, group)),
             _cell(cell, digest),
         )
         for cell in _readable(cells, name)
@@ -109,8 +110,9 @@ def _cell(cell: Mapping[str, str], column: str | None) -> str | None:
     return (cell.get(column) or "").strip() or None if column else None
 
 
-def _somebody(word: str | None) -> str | None:
-    return None if word is None or word.lower() in _NOBODY else word
+def somebody(word: str | None) -> str | None:
+    """A word of a column of patients, None where it is empty or one of those that stand for nobody known."""
+    return word if word and word.lower() not in _NOBODY else None
 
 
 def _shown(header: Sequence[str]) -> str:
@@ -128,11 +130,12 @@ def _text(data: bytes, name: str) -> str:
 
 
 def _delimited(text: str, name: str) -> tuple[Sequence[str], csv.DictReader[str]]:
+    text = text.lstrip("\r\n")
     first, _, rest = text.partition("\n")
     if said := _SAYS_DELIMITER.fullmatch(first.strip()):  # as spreadsheets write it
         text, delimiter = rest, said[1]
     else:
-        delimiter = max(",;\t", key=first.count)
+        delimiter = max(",;\t", key=_QUOTED.sub("", first).count)
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return reader.fieldnames or (), reader
@@ -148,7 +151,7 @@ def _readable(cells: Iterable[Mapping[str, str]], name: str) -> Iterator[Mapping
 
 
 def _json_lines(text: str, name: str) -> Iterator[dict[str, str]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

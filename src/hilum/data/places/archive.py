@@ -97,20 +97,26 @@ class Zip(Archive):
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
         """Regular members; links have size 0, so that they count as stray."""
-        members = [info for info in self._zip.infolist() if not info.is_dir()]
-        _check_names(self.reference, (info.filename for info in members))
-        _check_ratio(self.reference, sum(info.file_size for info in members), self.file.stat().st_size)
-        return by_path(Entry(info.filename, 0 if _is_link(info) else info.file_size) for info in members)
+        members = self._members
+        _check_names(self.reference, members)
+        _check_ratio(self.reference, sum(info.file_size for info in members.values()), self.file.stat().st_size)
+        return by_path(Entry(path, 0 if _is_link(info) else info.file_size) for path, info in members.items())
+
+    @cached_property
+    def _members(self) -> dict[str, zipfile.ZipInfo]:
+        """By path; some tools of Windows write it with backslashes, against the format."""
+        named = {info.filename.replace("\\", "/"): info for info in self._zip.infolist()}
+        return {path: info for path, info in named.items() if not path.endswith("/")}
 
     def size(self, path: str) -> int:
         """See Archive."""
-        info = self._zip.getinfo(path)
+        info = self._members[path]
         _check_ratio(self.id(path), info.file_size, info.compress_size)
         return info.file_size
 
     def open(self, path: str) -> IO[bytes]:
         """See Archive."""
-        return self._zip.open(path)
+        return self._zip.open(self._members[path])
 
     @property
     def _zip(self) -> zipfile.ZipFile:

@@ -104,7 +104,11 @@ class Listed:
 
     def head(self, path: str, length: int) -> bytes:
         """See Tree."""
-        return read_file(str(self.local(path)), self.id(path), MAX_DOWNLOAD_BYTES)[:length]
+        try:
+            with self.local(path).open("rb") as file:
+                return file.read(length)
+        except (UnreadableImage, OSError):
+            return b""
 
     def local(self, path: str) -> Path:
         """The file in the cache."""
@@ -122,6 +126,9 @@ class Listed:
             fetched = self.cache.at(f"sha256:{digest}|{beside}", fill)
         except FAULTS as error:
             raise UnreadableImage(self.id(path), f"cannot be fetched: {_reason(error)}") from error
+        if self.cache.note(fetched).get("sha256") != digest:
+            fetched.unlink(missing_ok=True)  # else it would be found again under this name
+            raise UnreadableImage(self.id(path), "is not the file of the manifest (its SHA-256 differs); get it again")
         return fetched
 
 

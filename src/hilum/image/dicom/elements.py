@@ -20,7 +20,10 @@ EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
 MAX_DEPTH = 32
 MAX_ELEMENTS = 300_000
-MAX_VALUE = 1024 * 1024  # bytes of one wanted value: palettes and look-up tables stay below
+FRAME_ITEMS = 64  # within wanted sequences, for each of the frames that a file may hold: each becomes a data set
+MAX_ITEMS = 512 * FRAME_ITEMS  # where fewer frames are allowed
+MAX_TABLE = 1024 * 1024  # bytes of one wanted table: palettes and look-up tables stay below
+MAX_VALUE = 4096  # bytes of any other wanted value, at any depth: pydicom makes an object of each number of it
 UNDEFINED = 0xFFFFFFFF
 
 PIXELS = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})  # float, double float, integer
@@ -67,10 +70,14 @@ class Elements:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The tags to keep, and those that are sequences at any depth: the implicit encoding does not say so."""
+    """The tags to keep, and those that are sequences at any depth: the implicit encoding does not say so.
+
+    tables: those that may be longer than MAX_VALUE, up to MAX_TABLE.
+    """
 
     tags: frozenset[int]
     sequences: frozenset[int]
+    tables: frozenset[int] = frozenset()
 
 
 def find_elements(data: bytes, wanted: Wanted, name: str, limits: Limits) -> Elements:
@@ -81,7 +88,7 @@ def find_elements(data: bytes, wanted: Wanted, name: str, limits: Limits) -> Ele
     """
     body, start, syntax = data_set(data, name, limits)
     encoding = _encoding(body, start, syntax, name)
-    walk = _Walk(body, encoding, wanted, name)
+    walk = _Walk(body, encoding, wanted, name, max(MAX_ITEMS, FRAME_ITEMS * limits.max_frames))
     walk.run(start)
     found = syntax or {(True, True): EXPLICIT_LITTLE, (True, False): EXPLICIT_BIG}.get(
         (encoding.explicit, encoding.little), IMPLICIT_LITTLE
@@ -160,14 +167,14 @@ def _encoding(body: bytes, start: int, syntax: str, name: str) -> Encoding:
 class _Walk:
     """One pass over a data set."""
 
-    def __init__(self, body: bytes, encoding: Encoding, wanted: Wanted, name: str) -> None:
+    def __init__(self, body: bytes, encoding: Encoding, wanted: Wanted, name: str, most_items: int = MAX_ITEMS) -> None:
         order = "<" if encoding.little else ">"
         self.body, self.name, self.wanted = body, name, wanted
         self.explicit = encoding.explicit
         self.pair = struct.Struct(order + "HH").unpack_from
         self.long = struct.Struct(order + "I").unpack_from
         self.short = struct.Struct(order + "H").unpack_from
-        self.count = 0
+        self.count, self.items, self.most_items = 0, 0, most_items
         self.kept: list[bytes] = []
         self.pixels: Element | None = None
 
@@ -182,8 +189,7 @@ class _Walk:
             keep = element.tag in self.wanted.tags
             position = self.skip(element, deep=keep)
             if keep:
-                if position - element.start > MAX_VALUE and not self._is_sequence(element):
-                    raise ImageTooLarge(self.name, f"{self._says(element)} {position - element.start:,} bytes")
+                self._check_length(element, position)
                 self.kept.append(self.body[element.begin : position])
 
     def element(self, position: int, end: int) -> Element:
@@ -238,13 +244,24 @@ class _Walk:
         return position
 
     def _enter(self, inner: Element, ends: list[int | None], *, deep: bool) -> int:
+        self.items += deep and inner.tag == _ITEM
+        if self.items > self.most_items:
+            raise ImageTooLarge(self.name, f"its sequences hold more than {self.most_items:,} items")
         opens = inner.stop is None or (deep and (inner.tag == _ITEM or self._is_sequence(inner)))
         if not opens:
-            return inner.stop or inner.start
+            stop = inner.stop or inner.start
+            if inner.tag in self.wanted.tags:
+                self._check_length(inner, stop)
+            return stop
         if len(ends) >= 2 * MAX_DEPTH:
             raise UnreadableImage(self.name, f"its header is nested more than {MAX_DEPTH} deep")
         ends.append(inner.stop)
         return inner.start
+
+    def _check_length(self, element: Element, stop: int) -> None:
+        most, length = MAX_TABLE if element.tag in self.wanted.tables else MAX_VALUE, stop - element.start
+        if length > most and not self._is_sequence(element):
+            raise ImageTooLarge(self.name, f"{self._says(element)} {length:,} bytes; the limit is {most:,}")
 
     def _is_sequence(self, element: Element) -> bool:
         return element.vr == b"SQ" or element.tag in self.wanted.sequences

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 from pydicom.encaps import generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 
@@ -21,6 +22,7 @@ from hilum.image.dicom.codestream import FrameSize, frame_size
 from hilum.image.dicom.elements import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, inflate
 from hilum.image.dicom.header import Header, Layout
 from hilum.image.limits import Limits
+from hilum.image.raster_header import check_scans
 
 _UID = "1.2.840.10008.1.2."
 NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED)
@@ -41,6 +43,8 @@ COMPRESSED = {
 }
 
 
+_MOST_FRAGMENTS = 65_536
+_ITEM = b"\xfe\xff\x00\xe0"
 _JPEG_LS = (_UID + "4.80", _UID + "4.81")
 
 
@@ -140,6 +144,8 @@ def _checked_size(frame: bytes, layout: Layout, name: str) -> FrameSize:
         claims = f"{size.width} x {size.height} x {size.samples}"
         declared = f"{layout.columns} x {layout.rows} x {layout.samples}"
         raise UnreadableImage(name, f"its compressed frame claims {claims}, the header {declared}")
+    if frame[:2] == b"\xff\xd8":
+        check_scans(frame.count(b"\xff\xda"), size.width * size.height, name)
     return size
 
 
@@ -181,30 +187,17 @@ def run_lengths(frame: bytes, layout: Layout, name: str) -> bytes:
         raise UnreadableImage(name, "its run-length data is broken: export or send the file again")
     plain = np.empty((layout.samples, plane, width), np.uint8)
     for index in range(count):
-        segment = _unpack(frame[offsets[index] : offsets[index + 1]], plane)
-        if len(segment) < plane:
-            raise UnreadableImage(name, f"its run-length data is cut short: {len(segment):,} bytes of {plane:,}")
+        segment = _unpack(frame[offsets[index] : offsets[index + 1]], plane, name)
         plain[index // width, :, width - 1 - index % width] = np.frombuffer(segment, np.uint8)
     return plain.tobytes()
 
 
-def _unpack(segment: bytes, most: int) -> bytes:
-    """PackBits (PS3.5 G.3.1), stopped at `most` bytes."""
-    parts, length, position, end = [], 0, 0, len(segment)
-    while length < most and position < end:
-        control = segment[position]
-        if control < 128:
-            part = segment[position + 1 : position + 2 + control]
-            position += 2 + control
-        elif control > 128:
-            part = segment[position + 1 : position + 2] * (257 - control)
-            position += 2
-        else:
-            position += 1
-            continue
-        parts.append(part)
-        length += len(part)
-    return b"".join(parts)[:most]
+def _unpack(segment: bytes, most: int, name: str) -> bytes:
+    """PackBits (PS3.5 G.3.1), stopped at `most` bytes; in C, since a hostile segment holds a run for each byte."""
+    try:
+        return Pillow.frombytes("L", (most, 1), segment, "packbits", "L").tobytes()
+    except ValueError as error:
+        raise UnreadableImage(name, f"its run-length data is cut short: fewer than {most:,} bytes") from error
 
 
 def _encapsulated(header: Header, name: str) -> bytes:
@@ -212,7 +205,19 @@ def _encapsulated(header: Header, name: str) -> bytes:
     assert element is not None
     if element.stop is not None:
         raise UnreadableImage(name, "its pixels are not compressed as the transfer syntax says")
-    return header.elements.body[element.start :]
+    pixels = header.elements.body[element.start :]
+    _check_fragments(pixels, name)
+    return pixels
+
+
+def _check_fragments(pixels: bytes, name: str) -> None:
+    """Few enough, and a table of offsets (the first) no longer than so many need."""
+    position, count = 0, 0
+    while pixels[position : position + 4] == _ITEM:
+        length = int.from_bytes(pixels[position + 4 : position + 8], "little")
+        position, count = position + 8 + length, count + 1
+        if count > _MOST_FRAGMENTS or (count == 1 and length > 4 * _MOST_FRAGMENTS):
+            raise ImageTooLarge(name, f"its compressed pixels lie in more than {_MOST_FRAGMENTS:,} pieces")
 
 
 def _check_count(count: int, layout: Layout, name: str) -> None:

@@ -79,7 +79,12 @@ def _tags(keywords: list[str] | tuple[str, ...]) -> frozenset[int]:
     return frozenset(tag for keyword in keywords if (tag := tag_for_keyword(keyword)) is not None)
 
 
-WANTED = Wanted(_tags([*_SEQUENCES[:4], *_SAID, *_PIXEL, *_VALUE, *_PALETTE]), _tags(_SEQUENCES))
+_TABLES = [*(keyword for keyword in _PALETTE if keyword.endswith("Data")), "LUTData"]
+WANTED = Wanted(
+    _tags([*_SEQUENCES[:4], *_SAID, *_PIXEL, *_VALUE, *_PALETTE, "LUTDescriptor", "LUTData"]),
+    _tags(_SEQUENCES),
+    _tags(_TABLES),
+)
 INTEGER, FLOAT, DOUBLE = "PixelData", "FloatPixelData", "DoubleFloatPixelData"
 _KEYWORDS = {0x7FE00010: INTEGER, 0x7FE00008: FLOAT, 0x7FE00009: DOUBLE}
 GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -203,7 +208,7 @@ def spacing_mm(header: Header, frame: int) -> tuple[float, float] | None:
 
 def groups(said: Dataset, frame: int, keyword: str) -> list[Dataset]:
     """The items of functional group `keyword` that hold for `frame`: its own, then the shared one (C.7.6.16)."""
-    found = []
+    found: list[Dataset] = []
     for sequence, index in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
         outer = items(said, sequence)
         if index < len(outer):
@@ -211,10 +216,10 @@ def groups(said: Dataset, frame: int, keyword: str) -> list[Dataset]:
     return found
 
 
-def items(said: Dataset, keyword: str) -> list[Dataset]:
-    """The items of a sequence; none where it is absent or broken."""
+def items(said: Dataset, keyword: str) -> Sequence | list[Dataset]:
+    """The items of a sequence, not copied: it is asked for every frame; none where it is absent or broken."""
     value = plain(said, keyword)
-    return [item for item in value if isinstance(item, Dataset)] if isinstance(value, Sequence) else []
+    return value if isinstance(value, Sequence) else []
 
 
 def plain(said: Dataset, keyword: str) -> Any:

@@ -6,7 +6,7 @@ not padding; MONOCHROME1 inverted last; padding black. Overlays, presentation st
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import convert_color_space
 
-from hilum.image import grey
+from hilum.image import colour, grey
 from hilum.image.dicom.header import DOUBLE, FLOAT, INTEGER, Header, groups, items, numbers, plain, text
 
 
@@ -70,7 +70,9 @@ def rules_of(header: Header, frame: int) -> Rules:
         slope=slope if modality is None else 1.0,
         intercept=intercept if modality is None else 0.0,
         modality=modality,
-        voi=table_of(next(iter(items(said, "VOILUTSequence")), None), header),
+        voi=_signed_first(
+            table_of(next(iter(items(said, "VOILUTSequence")), None), header), modality is None and intercept < 0
+        ),
         window=next(filter(None, map(_window, viewed)), None),
         padding=_padding(header),
         inverted=layout.photometric == "MONOCHROME1" or text(said, "PresentationLUTShape") == "INVERSE",
@@ -82,7 +84,7 @@ def grey_of(samples: NDArray[Any], rules: Rules) -> NDArray[np.float32]:
     inside = _inside(samples, rules.padding)
     values = rules.modality(samples) if rules.modality is not None and samples.dtype.kind in "iu" else samples
     shown = _shown(values, rules)
-    if shown is None or (inside is None and np.ptp(shown) == 0):  # nothing declared, or a window that shows nothing
+    if shown is None or _shows_nothing(shown, values, inside):
         shown = grey.unit_from_values(values, inside)
         shown = np.float32(1.0) - shown if rules.slope < 0 else shown
     if rules.inverted:
@@ -90,6 +92,13 @@ def grey_of(samples: NDArray[Any], rules: Rules) -> NDArray[np.float32]:
     if inside is not None:
         shown[~inside] = 0.0
     return shown
+
+
+def _shows_nothing(shown: NDArray[np.float32], values: NDArray[Any], inside: NDArray[np.bool_] | None) -> bool:
+    """Whether a window makes one grey of everything that is no padding; where that was one value, it is right."""
+    if inside is None:
+        return bool(np.ptp(shown) == 0)
+    return bool(np.ptp(shown[inside]) == 0 and np.ptp(values[inside]) > 0)
 
 
 def _shown(values: NDArray[Any], rules: Rules) -> NDArray[np.float32] | None:
@@ -169,6 +178,13 @@ def table_of(item: Dataset | None, header: Header, prefix: str = "LUT") -> Table
     return Table(first, entries, bits)
 
 
+def _signed_first(table: Table | None, rescaled: bool) -> Table | None:
+    """The VOI LUT of values that a rescale made negative: its first is signed, which implicit files lose (C.11.2)."""
+    if table is None or not rescaled or table.first <= 32767:
+        return table
+    return replace(table, first=table.first - 65536)
+
+
 def words(raw: Any, count: int, header: Header) -> NDArray[np.uint16] | None:
     """The 16-bit entries of a table as pydicom gives them: bytes (OW), a list (US), or one byte an entry (8 bits)."""
     order = "<u2" if header.elements.encoding.little else ">u2"
@@ -178,7 +194,7 @@ def words(raw: Any, count: int, header: Header) -> NDArray[np.uint16] | None:
     elif isinstance(raw, int):
         entries = np.array([raw])
     else:
-        entries = np.asarray(raw if raw is not None else [])
+        entries = np.asarray(raw[:count] if raw is not None else [])
     whole_numbers = entries.ndim == 1 and entries.size > 0 and entries.dtype.kind in "iu"
     return entries[:count].astype(np.uint16) if whole_numbers else None
 
@@ -191,4 +207,4 @@ def colour_of(samples: NDArray[Any], photometric: str, stored: int) -> tuple[NDA
         return grey.unit_from_bytes(np.ascontiguousarray(samples[..., 0])), grey.colour_share(grid)
     if samples.dtype.itemsize > 1:
         samples = np.rint(samples * (255 / (2**stored - 1)))
-    return grey.grey_from_colour(samples.astype(np.uint8, copy=False))
+    return colour.grey_from_colour(samples.astype(np.uint8, copy=False))

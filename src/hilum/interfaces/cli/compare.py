@@ -12,8 +12,9 @@ from hilum.flows.compare import compare_networks
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
 from hilum.interfaces.cli.train import changes_of, quiet_libraries
-from hilum.learn.networks import DESIGNS
-from hilum.learn.plan import check_changes
+from hilum.learn.compare import plans_of
+from hilum.learn.networks import NETWORKS
+from hilum.learn.plan import Plan
 from hilum.settings import Settings
 from hilum.task import find_task
 
@@ -22,7 +23,7 @@ EXAMPLES = f"""examples:
   hilum compare images/ --task pneumonia-cxr --networks residual-m,cnn-3block,cnn-2block
   hilum compare images/ --task my.toml --networks residual-s,resnet50-transfer --report out/ --set epochs=5
 
-networks: {", ".join(DESIGNS)}
+networks: {", ".join(NETWORKS)}
 
 Every network is trained on the same images and answers the same held-back ones; the locked test stays shut. Stopped by
 Ctrl+C or a crash, the same command goes on where it was. Figures and times are for this data and this machine."""
@@ -45,8 +46,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     task = find_task(arguments.task)
     wanted = tuple(name.strip() for name in arguments.networks.split(",") if name.strip())
     if not wanted:
-        raise UsageError(f"--networks: name at least one of {', '.join(DESIGNS)}")
-    check_changes([*arguments.set, *(f"network={name}" for name in wanted)])
+        raise UsageError(f"--networks: name at least one of {', '.join(NETWORKS)}")
+    plans_of(wanted, Plan(), arguments.set)  # what is mistyped is said before anything is read
     if arguments.report:
         arguments.report.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     with Bars(file=settings.progress_file) as bars:

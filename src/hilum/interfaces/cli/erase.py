@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +53,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         raise UsageError(f"--older-than {days}: must not be negative")
     with places_of(settings) as places:
         from hilum.flows.erase import erase_caller, erase_older, erase_one, sweep
+        from hilum.flows.retention import days_ago
 
         if arguments.left_over:
             return _told({"images": sweep(places)}, "removed {images} image(s) that no record names", arguments)
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         elif arguments.caller is not None:
             done = erase_caller(_caller(arguments.caller, places, settings), places)
         else:
-            done = erase_older((int(time.time()) - days * 86_400) * 1_000_000, places, why="age")
+            done = erase_older(days_ago(days), places, why="age")
     _told(asdict(done), WORDS, arguments)
     for said in () if arguments.json else done.removed:
         print(f"removed whole  {said}")

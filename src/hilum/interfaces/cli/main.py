@@ -14,6 +14,7 @@ import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
 from hilum import __version__
 
@@ -34,6 +35,8 @@ COMMANDS = {
     "verify": ("hilum.interfaces.cli.verify", "check that no record was changed and every kept image is there"),
     "replay": ("hilum.interfaces.cli.replay", "answer a recorded prediction again: is it the same?"),
     "erase": ("hilum.interfaces.cli.erase", "erase images, names and notes of predictions"),
+    "backup": ("hilum.interfaces.cli.backup", "copy everything that is kept here while the server goes on"),
+    "restore": ("hilum.interfaces.cli.restore", "check a backup and make an installation of it again"),
     "tasks": ("hilum.interfaces.cli.tasks", "list and show the clinical questions"),
     "users": ("hilum.interfaces.cli.users", "who may ask: users, roles, one-time links, API keys"),
     "settings": ("hilum.interfaces.cli.settings", "show every setting and where it comes from"),
@@ -65,6 +68,22 @@ DISK = {
 }
 
 DONE, BAD, WRONG_USE, UNREADABLE = 0, 1, 2, 3
+
+
+def script() -> NoReturn:
+    """What the installed `hilum` runs: main, and then the process ends.
+
+    `hilum predict` ends without taking its interpreter apart, which takes longer than the answer: once all is written
+    and nothing else runs, there is nothing left to put in order.
+    """
+    code = main()
+    running = sys.modules["threading"].active_count() if "threading" in sys.modules else 1
+    if sys.argv[1:2] == ["predict"] and running == 1 and "multiprocessing" not in sys.modules:
+        with contextlib.suppress(OSError, ValueError):  # who reads is gone, or the disk full: said by the usual end
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:  # SQLAlchemy stands behind it: not for `hilum --help`
     from hilum.flows.erase import Places
     from hilum.records.store import Records
 
-HEAD = "journal.heads"
-
 
 @contextmanager
 def places_of(settings: Settings) -> Iterator[Places]:
@@ -37,8 +35,8 @@ def places_of(settings: Settings) -> Iterator[Places]:
     if not _recorded(settings):
         file = settings.database_url.removeprefix("sqlite:///")
         raise UsageError(f"no records yet: {file} does not exist; `hilum serve` makes them (HILUM_HOME says where)")
-    secret = _secret_of(settings)
-    records = open_records(settings.database_url, secret, settings.home / HEAD)
+    secret = secret_of(settings)
+    records = open_records(settings.database_url, secret, settings.heads)
     images = open_images(settings.images_url, secret)
     cache = open_cache(settings.cache_url, settings.cache_bytes)
     try:
@@ -64,8 +62,8 @@ def records_of(settings: Settings) -> Iterator[Records]:
     except ModuleNotFoundError as error:
         raise missing(error) from error
     settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
-    secret = _secret_of(settings) if _recorded(settings) else read_secret(settings.secret_file)
-    records = open_records(settings.database_url, secret, settings.home / HEAD)
+    secret = secret_of(settings) if _recorded(settings) else read_secret(settings.secret_file)
+    records = open_records(settings.database_url, secret, settings.heads)
     try:
         yield records
     finally:
@@ -78,7 +76,12 @@ def _recorded(settings: Settings) -> bool:
     return file == settings.database_url or Path(file).is_file()
 
 
-def _secret_of(settings: Settings) -> bytes:
+def secret_of(settings: Settings) -> bytes:
+    """The secret of an installation that has one.
+
+    Raises:
+        UsageError: it is missing.
+    """
     if not settings.secret_file.is_file():
         raise UsageError(f"{settings.secret_file}: the secret that the records hang on is missing (HILUM_SECRET_FILE)")
     return read_secret(settings.secret_file)

@@ -15,9 +15,7 @@ from hilum.access.caller import CONSOLE
 from hilum.access.keys import Key
 from hilum.access.users import User
 from hilum.errors import UsageError
-from hilum.parts import HEAD, open_doors
-from hilum.records.store import open_records
-from hilum.secret import read_secret
+from hilum.parts import open_doors, records_with_secret
 from hilum.settings import Settings
 
 
@@ -37,8 +35,7 @@ def act(arguments: argparse.Namespace, settings: Settings) -> None:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Access]:
     settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
-    secret = read_secret(settings.secret_file)
-    records = open_records(settings.database_url, secret, settings.home / HEAD)
+    secret, records = records_with_secret(settings)
     try:
         access = open_doors(settings, secret, records)
         try:

@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="PATH", help="a folder, or a file ending in .npz")
     parser.add_argument("--task", help="read labels by this task's words")
-    parser.add_argument("--size", type=int, metavar="S", help="prepare to S x S pixels as networks see them")
+    parser.add_argument(
+        "--size", type=int, metavar="S", help="the whole frame at S x S pixels, its grey values stretched"
+    )
     parser.add_argument("--keep-copies", action="store_true", help="keep every copy")
 
 
@@ -47,8 +49,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         bars.stage("looking at every image", len(dataset))
         found = audit(dataset, progress=bars.done)
         keep = sound_cases(found, keep_copies=arguments.keep_copies)
-        geometry = task.geometry if task else "whole"
-        preparation = Preparation(size=arguments.size, geometry=geometry) if arguments.size else None
+        preparation = Preparation(size=arguments.size) if arguments.size else None  # training cuts out what it looks at
         bars.stage("writing", len(keep))
         patients = patients_of(opened, found, Cache(settings.home / "cache"))
         made = export(dataset, arguments.out, Wanted(keep, preparation, patients), progress=bars.done)

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -21,6 +21,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from hilum.errors import UsageError
+
 TELL_SECONDS = 0.5  # between two lines of the progress file
 SAY_SECONDS = 30.0  # between two lines of one stage where nobody looks at a terminal
 
@@ -32,7 +34,7 @@ class Bars:
     """
 
     def __init__(self, *, quiet: bool = False, file: Path | None = None) -> None:
-        self._file = file.open("a", encoding="utf-8", buffering=1) if file else None
+        self._file = _opened(file) if file else None
         self._stage, self._told = "", 0.0
         self._total: int | None = None
         self._began = self._said = time.monotonic()
@@ -116,6 +118,13 @@ class Bars:
             return
         task = self._bars.tasks[-1]
         self._bars.update(self._task, completed=task.total or task.completed, total=task.total or task.completed)
+
+
+def _opened(file: Path) -> TextIO:
+    try:
+        return file.open("a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise UsageError(f"HILUM_PROGRESS_FILE={file}: cannot be written ({error.strerror})") from error
 
 
 def _minutes(seconds: float) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
-import hmac
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 from hilum import bootstrap
 from hilum.errors import UnreadableImage
 from hilum.interfaces.cli.opened import places_of
-from hilum.secret import derived, read_secret
+from hilum.secret import content_names, read_secret
 from hilum.settings import Settings
 
 DESCRIPTION = "Answer a recorded prediction again, with the same package, image, operating point and prevalence."
@@ -36,12 +34,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     with places_of(settings) as places:
         from hilum.flows.replay import Past, replay
 
-        content = derived(read_secret(settings.secret_file), "content")
         past = Past(
             places.records,
             places.images,
             lambda digest: bootstrap.desk(settings, model=digest),
-            functools.partial(_content_of, content),
+            content_names(read_secret(settings.secret_file)),
         )
         found = replay(arguments.id, past, None if arguments.image is None else _read(arguments.image))
     if arguments.json:
@@ -50,10 +47,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"{found.id}  {found.model}\nthen  {_words(found.then)}\nnow   {_words(found.now)}")
         print(f"{'the same' if found.same else 'NOT the same'} (largest difference {found.difference:.2g})")
     return int(not found.same)
-
-
-def _content_of(key: bytes, data: bytes) -> str:
-    return hmac.digest(key, data, "sha256").hex()
 
 
 def _read(path: Path) -> bytes:

@@ -15,8 +15,6 @@ EXAMPLES = """examples:
   HILUM_AUTH=on hilum serve --host 0.0.0.0                 for others: with users and keys only
   HILUM_DATABASE_URL=postgresql://… HILUM_IMAGES_URL=s3://… HILUM_CACHE_URL=redis://… hilum serve"""
 
-DRAIN_SECONDS = 25
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""

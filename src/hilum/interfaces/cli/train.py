@@ -13,16 +13,13 @@ from pathlib import Path
 from hilum.data.audit import audit
 from hilum.data.audit_report import write_audit_report
 from hilum.data.dataset import Dataset
-from hilum.errors import DataError, UsageError
+from hilum.errors import UsageError
 from hilum.evaluate.text import text
-from hilum.flows.learn import Learned, Wishes, learn
+from hilum.flows.learn import Learned, Wishes, learn, planned
 from hilum.flows.report import write_evaluation_report
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
-from hilum.learn.facts import facts_of
-from hilum.learn.means import means_here
-from hilum.learn.plan import check_changes
-from hilum.learn.planning import make_plan
+from hilum.learn.plan import Plan, override
 from hilum.learn.tracking import store_uri
 from hilum.registry.pins import pin, trained_folder
 from hilum.settings import Settings
@@ -67,18 +64,18 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Train and say what came of it."""
     quiet_libraries()
     task = find_task(arguments.task)
-    check_changes(changes_of(arguments))
     if arguments.tune < 0 or arguments.folds < 0 or arguments.folds == 1:
         raise UsageError("--tune: 1 trial or more; --folds: 2 networks or more; without them, leave the option out")
+    override(Plan(), changes_of(arguments))  # what is mistyped is said before anything is read
     with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         if arguments.plan:
             print(_plan(dataset, task, arguments))
             return 0
         wishes = _wishes(arguments, settings, task.name)
-        learned = learn(dataset, task, wishes, bars)
+        pages: dict[str, str] = {}
+        learned = learn(dataset, task, wishes, bars, lambda learned: pages.update(_reports(learned, dataset, bars)))
         pin(settings, learned.package.resolve(), f"trained on {dataset.name}")
-        pages = _reports(learned, dataset, bars)
     if arguments.json:
         found = learned.measured.evaluation.to_json()
         said = {"package": str(learned.package), "digest": learned.digest, "reports": pages, "evaluation": found}
@@ -130,10 +127,7 @@ def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wis
 
 def _plan(dataset: Dataset, task: Task, arguments: argparse.Namespace) -> str:
     found = audit(dataset)
-    if found.statistics is None:
-        raise DataError(f"{dataset.name}: no labelled image can be read")
-    facts = facts_of(found.statistics, found.shortcuts)
-    plan = make_plan(facts, task, means=means_here(), changes=changes_of(arguments))
+    plan = planned(dataset, task, found, (changes_of(arguments), arguments.seed))
     return "\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines())
 
 
@@ -141,7 +135,7 @@ def _reports(learned: Learned, dataset: Dataset, bars: Bars) -> dict[str, str]:
     """The pages of the run, by what they are of."""
     bars.stage("writing the reports")
     audited = write_audit_report(learned.audit, dataset, learned.folder / "audit")
-    evaluated = write_evaluation_report(learned.measured, dataset, learned.speaker, learned.folder / "report")
+    evaluated = write_evaluation_report(learned.measured, dataset, learned.speaker, learned.workplace / "report")
     for prepared in learned.folder.glob("prepared-*.npy"):
         prepared.unlink()
     return {"evaluation": str(evaluated.resolve()), "audit": str(audited.resolve())}

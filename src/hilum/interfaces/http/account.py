@@ -19,6 +19,7 @@ from hilum.access.access import Access
 from hilum.access.caller import Caller
 from hilum.access.sessions import Session
 from hilum.errors import AccessError, HilumError, TooManyAttempts, UsageError
+from hilum.interfaces.http import shapes_access as shapes
 from hilum.interfaces.http.credentials import address_of, cookie_name
 from hilum.interfaces.http.problems import Problem, answer
 from hilum.interfaces.http.security import FORM_TOKEN, check_csrf
@@ -26,6 +27,7 @@ from hilum.interfaces.http.turns import Turns
 
 router = APIRouter(tags=["access"])
 FORM = "application/x-www-form-urlencoded"
+SENT_ON: dict[int | str, dict[str, Any]] = {303: {"description": "a form: signed in, or the page again"}}
 T = TypeVar("T")
 
 
@@ -39,7 +41,13 @@ def _fields(*names: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
 
 
-@router.post("/login", summary="Sign in with name and password", openapi_extra=_fields("name", "password"))
+@router.post(
+    "/login",
+    response_model=shapes.SignedIn,
+    summary="Sign in with name and password",
+    openapi_extra=_fields("name", "password"),
+    responses=SENT_ON,
+)
 async def login(request: Request) -> Response:
     """Answers the session's CSRF token and sets its cookie; every sign-in makes a new session."""
     access, said = access_of(request), await _said(request, "name", "password")
@@ -63,7 +71,7 @@ async def logout(request: Request) -> Response:
     return left
 
 
-@router.get("/session", summary="Who am I, what may I, and what must I send along")
+@router.get("/session", response_model=shapes.Session, summary="Who am I, what may I, and what must I send along")
 async def session(request: Request) -> Response:
     """For pages: the caller, what they may do, and the CSRF token; never an error."""
     caller: Caller = request.state.caller
@@ -80,8 +88,10 @@ async def session(request: Request) -> Response:
 
 @router.post(
     "/first-start",
+    response_model=shapes.SignedIn,
     summary="Make the first administrator with the link printed at the start",
     openapi_extra=_fields("token", "name", "password"),
+    responses=SENT_ON,
 )
 async def first_start(request: Request) -> Response:
     """Works once, while there are no users; signs in."""
@@ -94,7 +104,11 @@ async def first_start(request: Request) -> Response:
 
 
 @router.post(
-    "/set-password", summary="Choose a password with a one-time link", openapi_extra=_fields("token", "password")
+    "/set-password",
+    response_model=shapes.SignedIn,
+    summary="Choose a password with a one-time link",
+    openapi_extra=_fields("token", "password"),
+    responses=SENT_ON,
 )
 async def set_password(request: Request) -> Response:
     """Works once for each link; signs in."""
@@ -106,7 +120,9 @@ async def set_password(request: Request) -> Response:
     return await _answered(request, said, "/set-password", accept)
 
 
-@router.post("/password", summary="Change the own password", openapi_extra=_fields("old", "new"))
+@router.post(
+    "/password", response_model=shapes.SignedIn, summary="Change the own password", openapi_extra=_fields("old", "new")
+)
 async def password(request: Request) -> Response:
     """Ends every session of the user and begins a new one."""
     access, said = access_of(request), await _said(request, "old", "new")

@@ -81,7 +81,8 @@ class Again:
                 if isinstance(reply, DuplicateRecord):  # of no answer to this key: that cannot be mended here
                     raise reply
             rest = iter(made)
-            replies = [next(rest) if reply is None else reply for reply in known]
+            found = [next(rest) if reply is None else reply for reply in known]
+            replies = [_tagged(reply, ask) for reply, ask in zip(found, named, strict=True)]
             news = any(isinstance(reply, Reply) and old is None for reply, old in zip(replies, known, strict=True))
             return replies, not news
 
@@ -119,8 +120,13 @@ class Again:
         return Reply(
             tuple(_with_name(record, ask.name) for record in found),
             cached=True,
-            etag=(first.entry.columns.content or "")[:32],
+            etag="",
         )
+
+
+def _tagged(reply: Reply | HilumError, ask: Ask) -> Reply | HilumError:
+    """The answer to a key is the one that bears its id, whoever speaks since: so does its ETag, now and later."""
+    return replace(reply, etag=(ask.first_id or "").replace("-", "")) if isinstance(reply, Reply) else reply
 
 
 async def _fresh(missing: Sequence[Ask], fresh: Ask_, *, alone: bool) -> list[Reply | HilumError]:

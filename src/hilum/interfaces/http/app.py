@@ -35,7 +35,8 @@ from hilum.interfaces.web import pages
 from hilum.parts import Parts
 
 DESCRIPTION = """Calibrated answers to clinical questions about single images, each on record before it is told.
-Research software, not a medical device. Every path answers under `/v1` too. Errors are RFC 9457 problems."""
+Research software, not a medical device. Paths answer under `/v1` too, but `/v2`, probes and metrics. Errors are RFC
+9457 problems."""
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -48,8 +49,14 @@ def create_app(parts: Parts) -> FastAPI:
         if (traces := getattr(app.state, "traces", None)) is not None:
             await run_in_threadpool(traces.close)
 
-    app = FastAPI(
-        title="Hilum", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
+    app = documented.Documented(
+        title="Hilum",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses={"default": problems.ANY_ERROR},
     )
     if parts.fetch is None and parts.settings.image_url_hosts:
         fetcher = Fetcher(parts.settings.image_url_hosts, parts.settings.upload_bytes)

@@ -12,8 +12,9 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 
 from hilum import __version__
 from hilum.errors import NotFound
+from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.problems import answer
+from hilum.interfaces.http.problems import answer, told_as
 from hilum.model.package import CARD, Package, open_package
 from hilum.parts import Parts
 from hilum.registry.pins import known_packages, named_package, trust
@@ -23,7 +24,7 @@ from hilum.task import Task, shipped_task, shipped_tasks
 router = APIRouter(tags=["catalogue"])
 
 
-@router.get("/", summary="Welcome: what there is, and where")
+@router.get("/", response_model=shapes.Welcome, summary="Welcome: what there is, and where")
 def root(request: Request) -> Response:
     """JSON for programs; a browser is sent to the application."""
     if "text/html" in request.headers.get("accept", ""):
@@ -31,7 +32,7 @@ def root(request: Request) -> Response:
     return answer(welcome(parts_of(request).settings))
 
 
-@router.get("/tasks", summary="The clinical questions that can be answered")
+@router.get("/tasks", response_model=shapes.Tasks, summary="The clinical questions that can be answered")
 def tasks(request: Request) -> Response:
     """Each with its classes, operating points, intended use and the model that speaks for it."""
     settings = parts_of(request).settings
@@ -41,13 +42,13 @@ def tasks(request: Request) -> Response:
     return tagged(request, {"tasks": told})
 
 
-@router.get("/tasks/{name}", summary="One clinical question")
+@router.get("/tasks/{name}", response_model=shapes.Task, summary="One clinical question")
 def task(name: str) -> Response:
     """404 where there is no such task."""
     return answer(_task(shipped_task(name)))
 
 
-@router.get("/models", summary="The packages that are installed")
+@router.get("/models", response_model=shapes.Models, summary="The packages that are installed")
 def models(request: Request) -> Response:
     """Each with its task, digest, where it came from and whether it is the one that answers."""
     settings = parts_of(request).settings
@@ -68,27 +69,34 @@ def models(request: Request) -> Response:
     return tagged(request, {"models": told})
 
 
-@router.get("/models/{reference}", summary="One package: figures, calibration, card")
+@router.get("/models/{reference}", response_model=shapes.Package, summary="One package: figures, calibration, card")
 def model(request: Request, reference: str) -> Response:
     """`reference`: name, name@version, name@champion, or the start of a digest; never a path."""
     return tagged(request, described(_opened(parts_of(request), reference)))
 
 
-@router.get("/models/{reference}/card", summary="The model card, Markdown")
+@router.get(
+    "/models/{reference}/card",
+    summary="The model card, Markdown",
+    response_class=Response,
+    responses=told_as("text/markdown"),
+)
 def card(request: Request, reference: str) -> Response:
     """As it was sealed."""
     card = _opened(parts_of(request), reference).read(CARD)
     return Response(card, media_type="text/markdown; charset=utf-8")
 
 
-@router.get("/samples", summary="Synthetic images to try the server with")
+@router.get("/samples", response_model=shapes.Samples, summary="Synthetic images to try the server with")
 def samples() -> Response:
     """They show no real patient."""
     names = sorted(_samples())
     return answer({"samples": [{"name": name, "url": f"/samples/{name}"} for name in names]})
 
 
-@router.get("/samples/{task}/{name}", summary="One synthetic image", response_class=FileResponse)
+@router.get(
+    "/samples/{task}/{name}", summary="One synthetic image", response_class=FileResponse, responses=told_as("image/png")
+)
 def sample(task: str, name: str) -> Response:
     """A PNG."""
     path = _samples().get(f"{task}/{name}")

@@ -86,10 +86,11 @@ def session_of(headers: Mapping[bytes, bytes], scheme: str) -> str:
 
 
 def address_of(scope: Scope) -> str:
-    """The sender's address; IPv6 by /64, of which everybody has as many as they like."""
+    """The sender's address; IPv6 by /64, of which everybody has as many as they like, but not IPv4 inside it."""
     host = (scope.get("client") or ("unknown", 0))[0]
     try:
         found = ipaddress.ip_address(host)
     except ValueError:
         return str(host)
-    return str(found) if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+    inside = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else found
+    return str(inside or ipaddress.ip_network((found, 64), strict=False))

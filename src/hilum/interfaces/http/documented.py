@@ -1,63 +1,27 @@
-"""The OpenAPI page of POST /predict, whose real endpoint is plain ASGI, and the page that shows the whole schema."""
+"""The OpenAPI pages of POST /predict and /invocations, whose real endpoints are plain ASGI, and of every error."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, FastAPI, Query
+
+from hilum.interfaces.http.shapes import Job, Prediction, Predictions, Problem
 
 router = APIRouter()
 
 
-class ModelName(BaseModel):
-    """Which package spoke."""
+class Documented(FastAPI):
+    """An application whose schema also holds what its operations call a problem."""
 
-    name: str
-    version: str
-    digest: str
-
-
-class Answered(BaseModel):
-    """The class at the operating point."""
-
-    model_config = ConfigDict(populate_by_name=True)
-    class_: str = Field(alias="class")
-    probability: float = Field(ge=0, le=1, description="calibrated")
+    def openapi(self) -> dict[str, Any]:
+        """The schema, made when it is first asked for."""
+        schema = super().openapi()
+        schema["components"]["schemas"].setdefault(Problem.__name__, Problem.model_json_schema())
+        return schema
 
 
-class Gate(BaseModel):
-    """Whether the image may be answered, and why not."""
-
-    admitted: bool
-    reasons: list[str] = Field(description="codes")
-    messages: list[str] = Field(description="the same in words")
-    novelty: float | None = Field(description="share of calibration images that are less novel")
-
-
-class Prediction(BaseModel):
-    """One image answered or refused; a refusal has `prediction` null."""
-
-    id: str
-    file: str | None = None
-    frame: int | None = None
-    task: str | None
-    model: ModelName | None
-    prediction: Answered | None
-    probabilities: dict[str, float]
-    operating_point: str
-    conformal_set: list[str] = Field(description="the classes that 95% coverage asks for")
-    gate: Gate
-    explanation: dict[str, object]
-    timings: dict[str, float] = Field(description="milliseconds a stage")
-
-
-class Predictions(BaseModel):
-    """Several files or frames, in their order; a file that cannot be read has `error` instead."""
-
-    predictions: list[Prediction | dict[str, object]]
-
-
+BYTES = {"schema": {"type": "string", "format": "binary"}}
 BODY = {
     "requestBody": {
         "required": True,
@@ -75,9 +39,9 @@ BODY = {
                     },
                 }
             },
-            "image/*": {"schema": {"type": "string", "format": "binary"}},
-            "application/dicom": {"schema": {"type": "string", "format": "binary"}},
-            "application/zip": {"schema": {"type": "string", "format": "binary"}},
+            "image/*": BYTES,
+            "application/dicom": BYTES,
+            "application/zip": BYTES,
             "application/json": {
                 "schema": {
                     "type": "object",
@@ -90,15 +54,48 @@ BODY = {
 }
 
 
+ENCODED = {"type": "string", "format": "byte", "description": "base64"}
+INVOCATION = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "image": ENCODED,
+                        "instances": {"type": "array", "items": {"type": "object", "properties": {"b64": ENCODED}}},
+                        "task": {"type": "string", "default": "auto"},
+                        "operating_point": {"type": "string", "default": "balanced"},
+                    },
+                }
+            },
+            "image/*": BYTES,
+            "application/dicom": BYTES,
+        },
+    }
+}
+
+
+@router.post(
+    "/invocations",
+    tags=["operation"],
+    summary="SageMaker's question: what POST /predict answers",
+    openapi_extra=INVOCATION,
+    response_model=Prediction | Predictions,
+)
+def invocations() -> None:
+    """Bodies and parameters of `/predict`, and JSON: `{"image": base64}` or `{"instances": [{"b64": …}, …]}`."""
+    raise NotImplementedError  # the plain endpoint stands before it
+
+
 @router.post(
     "/predict",
     tags=["predict"],
     summary="Classify images",
     openapi_extra=BODY,
     response_model=Prediction | Predictions,
-    responses={
-        202: {"description": "a job was begun", "content": {"application/json": {"schema": {"type": "object"}}}}
-    },
+    responses={202: {"description": "a job was begun", "model": Job}},
 )
 def predict(
     task: Annotated[str, Query(description="a task, or auto: the first whose gate admits the image")] = "auto",

@@ -14,11 +14,12 @@ from starlette.responses import FileResponse, Response
 
 from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
+from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.body import Upload, parse, read_bytes
 from hilum.interfaces.http.orders import ZIP, Order, Sender, sender_of, taken, works_of
 from hilum.interfaces.http.packed import Packed, is_zip
-from hilum.interfaces.http.problems import answer
+from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.works import allowed, report_page, sent
 from hilum.jobs.works import REPORT, Work
 from hilum.model.calibration import read_prevalence
@@ -62,7 +63,13 @@ BODY = {
 }
 
 
-@router.post("/evaluate", status_code=202, summary="Measure a model on labelled images", openapi_extra=BODY)
+@router.post(
+    "/evaluate",
+    response_model=shapes.Evaluation,
+    status_code=202,
+    summary="Measure a model on labelled images",
+    openapi_extra=BODY,
+)
 async def evaluate(request: Request) -> Response:
     """A zip (one folder a class, or images and a CSV) or a folder the operator allows; 202 with where to look.
 
@@ -79,13 +86,20 @@ async def evaluate(request: Request) -> Response:
     return answer(told, 202, {"Location": f"/evaluations/{work.id}"})
 
 
-@router.get("/evaluations/{identity}", summary="How far an evaluation is, and what came out")
+@router.get(
+    "/evaluations/{identity}", response_model=shapes.Evaluation, summary="How far an evaluation is, and what came out"
+)
 def evaluation(request: Request, identity: str) -> Response:
     """Once `state` is done, `evaluation` is the evaluation object, and `report` where its page is."""
     return answer(described(parts_of(request), _found(request, identity)))
 
 
-@router.get("/evaluations/{identity}/report", summary="The page of an evaluation", response_class=FileResponse)
+@router.get(
+    "/evaluations/{identity}/report",
+    summary="The page of an evaluation",
+    response_class=FileResponse,
+    responses=told_as("text/html"),
+)
 def report(request: Request, identity: str) -> Response:
     """HTML in one file: curves, errors with their heatmaps, where the threshold falls; what `hilum evaluate` writes."""
     parts = parts_of(request)

@@ -24,11 +24,12 @@ from hilum import __version__
 from hilum.errors import Full, HilumError, UnknownModel
 from hilum.flows.answer import Ask, Reply
 from hilum.flows.predict import Desk, Options, check_options
+from hilum.interfaces.http import shapes_v2 as shapes
 from hilum.interfaces.http.again import again_of
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import read_bytes
 from hilum.interfaces.http.predict import keeps, replies_of
-from hilum.interfaces.http.problems import Problem, answer, from_error
+from hilum.interfaces.http.problems import ANY_ERROR, Problem, answer, from_error, told_as
 from hilum.interfaces.http.tensors import (
     HEADER_LENGTH,
     ROWS,
@@ -56,26 +57,31 @@ ALL = tuple(Wanted(name) for name in OUTPUTS)
 MODEL, VERSION = "/models/{name}", "/models/{name}/versions/{version}"
 
 
-@router.get("", summary="The server and what it can do")
+@router.get("", response_model=shapes.Server, summary="The server and what it can do")
 async def server() -> Response:
     """Name, version, extensions."""
     return answer({"name": "hilum", "version": __version__, "extensions": list(EXTENSIONS)})
 
 
-@router.get("/health/live", summary="The process answers")
+@router.get("/health/live", response_model=shapes.Live, summary="The process answers")
 async def live() -> Response:
     """200 as long as it answers at all."""
     return answer({"live": True})
 
 
-@router.get("/health/ready", summary="Requests would be answered now")
+@router.get(
+    "/health/ready",
+    response_model=shapes.Ready,
+    summary="Requests would be answered now",
+    responses={503: {"description": "they would not", "model": shapes.Ready}},
+)
 def ready(request: Request) -> Response:
     """503 while it would not; `live` repeats `ready`, because the protocol's text names it so."""
     good = not parts_of(request).lacking()
     return answer({"live": good, "ready": good}, 200 if good else 503)
 
 
-@router.get(MODEL, summary="A model's tensors")
+@router.get(MODEL, response_model=shapes.ModelMetadata, summary="A model's tensors")
 @router.get(VERSION, include_in_schema=False)
 def metadata(request: Request, name: str, version: str = "") -> Response:
     """Inputs and outputs; exactly one of the inputs is to be sent."""
@@ -101,7 +107,7 @@ def metadata(request: Request, name: str, version: str = "") -> Response:
     })  # fmt: skip
 
 
-@router.get(f"{MODEL}/ready", summary="Whether a model can be asked")
+@router.get(f"{MODEL}/ready", response_model=shapes.ModelReady, summary="Whether a model can be asked")
 @router.get(f"{VERSION}/ready", include_in_schema=False)
 def model_ready(request: Request, name: str, version: str = "") -> Response:
     """404 where there is no such model, 503 where it must not be used."""
@@ -109,21 +115,29 @@ def model_ready(request: Request, name: str, version: str = "") -> Response:
     return answer({"name": name, "ready": True})
 
 
-@router.post("/repository/index", summary="The models that can be asked for")
+@router.post("/repository/index", response_model=list[shapes.Indexed], summary="The models that can be asked for")
 def index(request: Request) -> Response:
     """Every version of every package."""
     known = known_packages(parts_of(request).settings)
     return answer([{"name": k.name, "version": k.version, "state": "READY", "reason": ""} for k in known])
 
 
-@router.post("/repository/models/{name}/load", summary="Open a model ahead of its first question")
+@router.post(
+    "/repository/models/{name}/load", response_model=shapes.Nothing, summary="Open a model ahead of its first question"
+)
 def load(request: Request, name: str) -> Response:
     """Every installed package is loaded when it is first asked; this only does it sooner."""
     _desk(parts_of(request), name, "")
     return answer({})
 
 
-@router.post("/repository/models/{name}/unload", summary="Not offered")
+@router.post(
+    "/repository/models/{name}/unload",
+    summary="Not offered",
+    status_code=409,
+    response_class=Response,
+    responses={409: ANY_ERROR},
+)
 def unload(request: Request, name: str) -> Response:
     """409: whatever is installed can be asked; another package is promoted instead."""
     _known(parts_of(request), name, "")
@@ -152,7 +166,13 @@ INFER = {
 }
 
 
-@router.post(f"{MODEL}/infer", summary="Classify images", openapi_extra=INFER)
+@router.post(
+    f"{MODEL}/infer",
+    response_model=shapes.Inferred,
+    summary="Classify images",
+    openapi_extra=INFER,
+    responses=told_as("application/octet-stream"),
+)
 @router.post(f"{VERSION}/infer", include_in_schema=False)
 async def infer(request: Request, name: str, version: str = "") -> Response:
     """`image` BYTES [N] (base64 in JSON) or `pixels` UINT8 [N, 1, S, S] in; a refusal is a row with `admitted` false.

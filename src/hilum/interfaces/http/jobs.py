@@ -12,9 +12,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hilum.errors import NotFound
+from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.batch import described, outlined
-from hilum.interfaces.http.problems import answer
+from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.recorded import told
 from hilum.jobs.batches import Batches, State
 from hilum.jobs.inbox import Order
@@ -27,20 +28,30 @@ COLUMNS = (
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
-@router.get("/jobs", summary="Your batches, newest first")
+@router.get("/jobs", response_model=shapes.Jobs, summary="Your batches, newest first")
 def jobs(request: Request) -> Response:
     """Without their progress."""
     found = [order for order in _batches(request).all() if may_see(request, order)]
     return answer({"jobs": [outlined(order) for order in found]})
 
 
-@router.get("/jobs/{identity}", summary="How far a batch is")
+@router.get(
+    "/jobs/{identity}",
+    response_model=shapes.Job | shapes.Results,
+    summary="How far a batch is",
+    responses=told_as("text/csv"),
+)
 def job(request: Request, identity: str, format: Literal["json", "csv"] | None = None) -> Response:  # noqa: A002
     """With `format`, what came out so far, as under `/jobs/{identity}/results`."""
     return answer(described(_state(request, identity))) if format is None else results(request, identity, format)
 
 
-@router.get("/jobs/{identity}/results", summary="What came out of a batch, as far as it is")
+@router.get(
+    "/jobs/{identity}/results",
+    response_model=shapes.Results,
+    summary="What came out of a batch, as far as it is",
+    responses=told_as("text/csv"),
+)
 def results(request: Request, identity: str, format: Literal["json", "csv"] = "json") -> Response:  # noqa: A002
     """In the order of the files: a prediction a frame, or the error of a file that cannot be read."""
     found = list(_rows(_batches(request), _state(request, identity)))
@@ -51,7 +62,7 @@ def results(request: Request, identity: str, format: Literal["json", "csv"] = "j
     return Response(as_csv(found), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.delete("/jobs/{identity}", summary="Stop a batch, or forget one that is over")
+@router.delete("/jobs/{identity}", response_model=shapes.JobOutline, summary="Stop a batch, or forget one that is over")
 def cancelled(request: Request, identity: str) -> Response:
     """Answers that were given stay on record."""
     _state(request, identity)

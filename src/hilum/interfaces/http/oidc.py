@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import re
 import secrets
 import time
@@ -24,7 +25,9 @@ from hilum.interfaces.http.account import access_of, local_path, signed_in
 from hilum.interfaces.http.provider import FAULTS, Provider
 
 router = APIRouter(tags=["access"])
+log = logging.getLogger("hilum.http")
 COOKIE, PATH = "hilum_oidc", "/login/oidc"
+CODE = re.compile("[a-z_]{1,40}")  # of errors (RFC 6749, 4.1.2.1)
 PATIENCE = 600  # seconds between leaving for the provider and coming back
 
 
@@ -41,7 +44,8 @@ async def leave(request: Request, next: str = "/") -> Response:  # noqa: A002  #
             known.authorize, state=kept["state"], code_verifier=kept["verifier"], nonce=kept["nonce"]
         )
         await client.aclose()
-    except FAULTS:
+    except FAULTS as error:
+        _note(error)
         return _failed(NotSignedIn("the provider does not answer"))
     response = RedirectResponse(address, 303)
     secure = request.url.scheme == "https"
@@ -52,19 +56,21 @@ async def leave(request: Request, next: str = "/") -> Response:  # noqa: A002  #
 
 
 @router.get(f"{PATH}/callback", summary="Back from the provider", status_code=303, response_class=Response)
-async def come_back(request: Request, code: str = "", state: str = "") -> Response:
+async def come_back(request: Request, code: str = "", state: str = "", error: str = "") -> Response:
     """A session, once the provider's word was checked; else the sign-in page with the reason."""
     access, provider = access_of(request), _provider(request)
     try:
         kept = _unseal(access, request.cookies.get(COOKIE, ""))
-        if not code or not hmac.compare_digest(str(kept["state"]).encode(), state.encode()):
+        if not hmac.compare_digest(str(kept["state"]).encode(), state.encode()):
             raise NotSignedIn("this is not the sign-in that was begun here")
+        if not code:
+            raise NotSignedIn(f"the provider gave no leave ({error if CODE.fullmatch(error) else 'no code'})")
         claims = await _asked(provider, _back(request), code, kept)
         role, name = provider.role(claims), _name(claims)
         identity, old = f"{claims['iss']} {claims['sub']}", request.state.session or None
         session = await run_sync(access.sign_in_as, identity, name, role, old)
-    except (AccessError, UsageError) as error:
-        return _failed(error)
+    except (AccessError, UsageError) as fault:
+        return _failed(fault)
     response = signed_in(request, session, str(kept["next"]))
     response.delete_cookie(COOKIE, path=PATH)
     return response
@@ -77,7 +83,13 @@ async def _asked(provider: Provider, back: str, code: str, kept: Mapping[str, An
             given = await client.fetch_token(known.token, code=code, code_verifier=kept["verifier"])
         return await provider.claims(given["id_token"], str(kept["nonce"]))
     except FAULTS as error:
+        _note(error)
         raise NotSignedIn("the provider's word cannot be trusted, or it does not answer") from error
+
+
+def _note(error: Exception) -> None:
+    """What went wrong with the provider: who signs in is told no more than that, who runs the server must know."""
+    log.warning("OpenID Connect: %s: %s", type(error).__name__, str(error).partition("\n")[0][:500])
 
 
 def _name(claims: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from hilum.access.caller import Caller
 from hilum.access.keys import LONGEST_DAYS, NAME_LONGEST, Key
 from hilum.access.users import User
+from hilum.interfaces.http import shapes_access as shapes
 from hilum.interfaces.http.account import access_of
 from hilum.interfaces.http.body import TEXT
 from hilum.interfaces.http.problems import answer
@@ -42,13 +43,13 @@ class NewKey(BaseModel):
     days: int = Field(90, ge=1, le=LONGEST_DAYS)
 
 
-@router.get("/users", summary="Everybody")
+@router.get("/users", response_model=shapes.Users, summary="Everybody")
 def users(request: Request) -> Response:
     """By name."""
     return answer({"users": [told_user(user) for user in access_of(request).users.all()]})
 
 
-@router.post("/users", status_code=201, summary="Invite somebody")
+@router.post("/users", response_model=shapes.Invited, status_code=201, summary="Invite somebody")
 def add_user(request: Request, said: Annotated[NewUser, Body()]) -> Response:
     """Answers the user and a one-time link, valid for three days."""
     access, by = access_of(request), _caller(request)
@@ -56,7 +57,11 @@ def add_user(request: Request, said: Annotated[NewUser, Body()]) -> Response:
     return answer({**told_user(user), "link": _link(request, access.links.invite(user.id, by))}, 201)
 
 
-@router.patch("/users/{identity}", summary="Change somebody's role, shut them out or let them in again")
+@router.patch(
+    "/users/{identity}",
+    response_model=shapes.User,
+    summary="Change somebody's role, shut them out or let them in again",
+)
 def change_user(request: Request, identity: str, said: Annotated[Change, Body()]) -> Response:
     """Ends their sessions; the last administrator stays."""
     access, by = access_of(request), _caller(request)
@@ -68,7 +73,12 @@ def change_user(request: Request, identity: str, said: Annotated[Change, Body()]
     return answer(told_user(user))
 
 
-@router.post("/users/{identity}/link", status_code=201, summary="A new one-time link for a password")
+@router.post(
+    "/users/{identity}/link",
+    response_model=shapes.Invited,
+    status_code=201,
+    summary="A new one-time link for a password",
+)
 def invite(request: Request, identity: str) -> Response:
     """Ends the older ones."""
     access = access_of(request)
@@ -76,7 +86,7 @@ def invite(request: Request, identity: str) -> Response:
     return answer({**told_user(user), "link": _link(request, access.links.invite(user.id, _caller(request)))}, 201)
 
 
-@router.get("/keys", summary="Own keys, or everybody's")
+@router.get("/keys", response_model=shapes.Keys, summary="Own keys, or everybody's")
 def keys(request: Request, everybody: Annotated[bool, Query(alias="all")] = False) -> Response:
     """Without their secrets; `all` for administrators."""
     access, by = access_of(request), _caller(request)
@@ -85,7 +95,7 @@ def keys(request: Request, everybody: Annotated[bool, Query(alias="all")] = Fals
     return answer({"keys": [told_key(key) for key in access.keys.all(None if everybody else by.id)]})
 
 
-@router.post("/keys", status_code=201, summary="Make a key of one's own")
+@router.post("/keys", response_model=shapes.NewKeyTold, status_code=201, summary="Make a key of one's own")
 def add_key(request: Request, said: Annotated[NewKey, Body()]) -> Response:
     """The `token` is told this once; send it as `Authorization: Bearer hilum_…`."""
     access, by = access_of(request), _caller(request)
@@ -93,7 +103,7 @@ def add_key(request: Request, said: Annotated[NewKey, Body()]) -> Response:
     return answer({**told_key(key), "token": token}, 201)
 
 
-@router.delete("/keys/{identity}", summary="Revoke a key")
+@router.delete("/keys/{identity}", response_model=shapes.Key, summary="Revoke a key")
 def revoke(request: Request, identity: str) -> Response:
     """For good, from the next request on."""
     return answer(told_key(access_of(request).keys.revoke(identity, _caller(request))))

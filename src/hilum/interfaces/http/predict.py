@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from hilum.errors import Full, HilumError, InputError, UsageError
 from hilum.flows.answer import Ask, Reply
 from hilum.flows.line import Line
-from hilum.flows.predict import Options, check_options
+from hilum.flows.predict import Desk, Options, check_options
 from hilum.interfaces.http import problems
 from hilum.interfaces.http.again import Again
 from hilum.interfaces.http.asked import caller_of
@@ -40,7 +40,7 @@ class Predict:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._again = Again(parts)
-        self._options: dict[tuple[str, str | None, str, str | None], Options] = {}
+        self._options: dict[tuple[str, str | None, str, str | None], tuple[Desk, Options]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; every failure is a problem."""
@@ -97,12 +97,14 @@ class Predict:
         if desk is None:
             desk = await run_in_threadpool(desks.desk, task, model)
         known = (task, model, given.get("operating_point") or "balanced", given.get("prevalence") or None)
-        options = self._options.get(known)
-        if options is None:
+        checked, options = self._options.get(known, (None, Options()))
+        if checked is not desk:  # who speaks may have changed since
             options = Options(known[2], read_prevalence(known[3]))
             check_options(options, desk)
+            if checked is not None:
+                self._options.clear()  # nothing keeps open who spoke before
             if len(self._options) < 256:
-                self._options[known] = options
+                self._options[known] = desk, options
         keep = keeps(self._parts.settings.keep_images, given.get("keep"))
         named = task if model is None else f"{task} {model}"
         return [Ask(one.data, one.name, desk, named, options, caller, keep, None, since) for one in files]

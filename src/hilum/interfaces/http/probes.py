@@ -8,12 +8,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from hilum.interfaces.http.asked import parts_of
+from hilum.interfaces.http.problems import told_as
 
 router = APIRouter(tags=["operation"])
 log = logging.getLogger("hilum.http")
 
 
-@router.get("/livez", summary="The process answers")
+@router.get("/livez", summary="The process answers", response_class=PlainTextResponse)
 @router.get("/health", include_in_schema=False)
 @router.get("/healthz", include_in_schema=False)
 async def livez() -> Response:
@@ -21,7 +22,12 @@ async def livez() -> Response:
     return PlainTextResponse("ok")
 
 
-@router.get("/readyz", summary="Requests would be answered now")
+@router.get(
+    "/readyz",
+    summary="Requests would be answered now",
+    response_class=PlainTextResponse,
+    responses=told_as("text/plain", 503, "they would not, and why"),
+)
 def readyz(request: Request) -> Response:
     """200 when the record can be written and a model is loaded and the server is not shutting down, else 503.
 
@@ -35,7 +41,7 @@ def readyz(request: Request) -> Response:
     return PlainTextResponse("\n".join(lacking) if parts.access is None else "not ready: the log says why", 503)
 
 
-@router.get("/metrics", summary="Counters in the Prometheus text format")
+@router.get("/metrics", summary="Counters in the Prometheus text format", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """No patient data, no file names, no ids: tasks, models, classes, stages."""
     parts = parts_of(request)

@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -53,6 +54,12 @@ QUIET: tuple[tuple[type[errors.HilumError], str], ...] = (
     (errors.PackageError, "the model package must not be used; the server's log says why"),
 )
 
+# What the schema says of every operation: any other status than those it names is a problem.
+ANY_ERROR = {
+    "description": "an error (RFC 9457); `code` names it",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
 log = logging.getLogger("hilum.http")
 
 
@@ -75,6 +82,11 @@ def problem(status: int, code: str, detail: str, headers: Mapping[str, str] | No
         "error": detail,
     }
     return Response(json.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def told_as(media: str, status: int = 200, words: str = "Successful Response") -> dict[int | str, dict[str, Any]]:
+    """For the schema: an answer of this status that comes as `media`."""
+    return {status: {"description": words, "content": {media: {}}}}
 
 
 def status_of(error: errors.HilumError) -> int:

@@ -66,7 +66,7 @@ class Provider:
         if self._known is None or fresh or self._known.until < time.monotonic():
             async with httpx2.AsyncClient(timeout=SECONDS) as client:
                 told = (await client.get(f"{self.issuer}/.well-known/openid-configuration")).raise_for_status().json()
-                if told["issuer"].rstrip("/") != self.issuer:
+                if str(told["issuer"]).rstrip("/") != self.issuer:
                     raise ValueError("the provider speaks for another issuer")
                 keys = KeySet.import_key_set((await client.get(_safe(told["jwks_uri"]))).raise_for_status().json())
             ends = _safe(told["authorization_endpoint"]), _safe(told["token_endpoint"])
@@ -115,7 +115,7 @@ class Provider:
             NotAllowed: none.
         """
         values = claims.get(self._claim, [])
-        values = [values] if isinstance(values, str) else values
+        values = values if isinstance(values, list) else [values]
         found = {self._roles[value] for value in (*values, "*") if isinstance(value, str) and value in self._roles}
         if not found:
             raise NotAllowed("the provider knows you, but none of your groups has a role here: ask an administrator")
@@ -139,7 +139,7 @@ def roles_of(words: str) -> dict[str, str]:
 
 
 def _safe(address: str) -> str:
-    parts = urlsplit(address)
+    parts = urlsplit(str(address))
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise ValueError("the provider names an address that is not https")
     return address

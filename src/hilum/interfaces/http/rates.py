@@ -44,6 +44,21 @@ class Count:
         return told if self.allowed else [*told, (b"retry-after", b"%d" % self.reset)]
 
 
+def limits_of(words: str) -> list[limits.RateLimitItem]:
+    """The limits that the words name; "" names none.
+
+    Raises:
+        UsageError: the words are no limits.
+    """
+    try:
+        found = list(limits.parse_many(words)) if words else []
+    except ValueError as error:
+        raise UsageError(f"HILUM_RATE={words!r}: write for example 1200/minute;50000/day") from error
+    if any(limit.amount < 1 for limit in found):
+        raise UsageError(f"HILUM_RATE={words!r}: nobody could ask anything; leave it empty for no limit")
+    return found
+
+
 class Rates:
     """One set of limits for every caller.
 
@@ -52,10 +67,7 @@ class Rates:
     """
 
     def __init__(self, words: str, redis_url: str = "") -> None:
-        try:
-            self._items = limits.parse_many(words) if words else []
-        except ValueError as error:
-            raise UsageError(f"HILUM_RATE={words!r}: write for example 1200/minute;50000/day") from error
+        self._items = limits_of(words)
         self._own = Own(MemoryStorage()) if self._items else None
         self._shared: Shared | None = None
         self._pool: Any = None

@@ -16,9 +16,10 @@ from starlette.responses import Response
 
 from hilum.errors import NotFound, UsageError
 from hilum.flows.shown import Shown, heatmap_of, shown
+from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import TEXT
-from hilum.interfaces.http.problems import Problem, answer
+from hilum.interfaces.http.problems import Problem, answer, told_as
 from hilum.interfaces.http.turns import Turns
 from hilum.model.overlay import grey_png
 from hilum.parts import Parts
@@ -50,13 +51,15 @@ class Filters(BaseModel):
     refused: bool | None = None
     disagreed: bool | None = None
     caller: str | None = None
-    text: str | None = Field(None, description="part of an id or of a file name", max_length=200)
+    text: str | None = Field(
+        None, description="part of a file name, note, class or model, or the start of an id", max_length=200
+    )
     order: Literal["newest", "uncertain", "priority"] = "newest"
     limit: int = Field(50, ge=1, le=500)
     cursor: str | None = None
 
 
-@router.get("/predictions", summary="The record of answers, newest first")
+@router.get("/predictions", response_model=shapes.RecordPage, summary="The record of answers, newest first")
 def predictions(request: Request, filters: Annotated[Filters, Query()]) -> Response:
     """With filters and paging: follow `next` as `cursor`."""
     parts = parts_of(request)
@@ -65,7 +68,7 @@ def predictions(request: Request, filters: Annotated[Filters, Query()]) -> Respo
     return answer({"predictions": found, "next": page.next_cursor, "total": page.total})
 
 
-@router.get("/predictions/{name}", summary="One answer and what was said to it")
+@router.get("/predictions/{name}", response_model=shapes.RecordedOne, summary="One answer and what was said to it")
 def prediction(request: Request, name: str) -> Response:
     """404 where there is no such record."""
     parts = parts_of(request)
@@ -73,14 +76,24 @@ def prediction(request: Request, name: str) -> Response:
     return answer({**told(record), "feedback": feedback_on(parts, record.id)})
 
 
-@router.get("/predictions/{name}/image", summary="The kept picture as PNG", response_class=Response)
+@router.get(
+    "/predictions/{name}/image",
+    summary="The kept picture as PNG",
+    response_class=Response,
+    responses=told_as("image/png"),
+)
 def image(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -> Response:
     """The grey values that were judged, 8 bit; 404 where the image was not kept or was erased."""
     picture = _shown(request, name, frame)
     return Response(grey_png(picture.pixels), media_type="image/png", headers=_private())
 
 
-@router.get("/predictions/{name}/pixels", summary="The grey plane for a viewer", response_class=Response)
+@router.get(
+    "/predictions/{name}/pixels",
+    summary="The grey plane for a viewer",
+    response_class=Response,
+    responses=told_as("application/octet-stream"),
+)
 def pixels(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -> Response:
     """uint16, little endian, rows first; size and frames in the headers X-Width, X-Height, X-Frames."""
     picture = _shown(request, name, frame)
@@ -90,7 +103,12 @@ def pixels(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) 
     return Response(plane.tobytes(), media_type="application/octet-stream", headers={**headers, **_private()})
 
 
-@router.get("/predictions/{name}/heatmap", summary="Where the evidence lies, as a grey PNG", response_class=Response)
+@router.get(
+    "/predictions/{name}/heatmap",
+    summary="Where the evidence lies, as a grey PNG",
+    response_class=Response,
+    responses=told_as("image/png"),
+)
 async def heatmap(
     request: Request, name: str, method: Literal["cam", "occlusion"] = "cam", label: str | None = None
 ) -> Response:
@@ -105,7 +123,7 @@ async def heatmap(
     return Response(picture, media_type="image/png", headers=_private())
 
 
-@router.post("/feedback", status_code=201, summary="Say whether an answer was right")
+@router.post("/feedback", response_model=shapes.Said, status_code=201, summary="Say whether an answer was right")
 def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     """Put on record beside the answer, never in its place; 409 for a note on an answer that was erased."""
     parts = parts_of(request)
@@ -163,6 +181,7 @@ def wanted(filters: Filters) -> Wanted:
         disagreed=filters.disagreed,
         caller=filters.caller,
         text=filters.text,
+        titled=titled(filters.text or ""),
         order=filters.order,
         negatives=negatives(),
         limit=filters.limit,
@@ -209,6 +228,12 @@ def found(parts: Parts, name: str) -> Record:
     if record is None or record.entry.kind != "prediction":
         raise NotFound(f"no prediction {name[:64]!r}")
     return record
+
+
+def titled(text: str) -> tuple[str, ...]:
+    """The classes that pages call by these words."""
+    labels = [label for task in shipped_tasks() for label in task.labels]
+    return tuple(dict.fromkeys(label.name for label in labels if text.lower() in label.title.lower()))
 
 
 def negatives() -> tuple[str, ...]:

@@ -18,7 +18,12 @@ from hilum.interfaces.http.problems import Problem
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/ping", summary="SageMaker asks whether requests would be answered")
+@router.get(
+    "/ping",
+    summary="SageMaker asks whether requests would be answered",
+    response_class=Response,
+    responses={503: {"description": "they would not"}},
+)
 def ping(request: Request) -> Response:
     """200 or 503, without words."""
     parts = parts_of(request)

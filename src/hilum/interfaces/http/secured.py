@@ -24,7 +24,7 @@ def secure(app: FastAPI, settings: Settings, access: Access | None, page: Page |
             app.include_router(router, prefix=prefix, include_in_schema=not prefix)
     if access is not None and settings.oidc_issuer:
         _add_provider(app, settings)
-    app.add_middleware(Security, guard=guard_of(settings, access, page))
+    app.add_middleware(Security, guard=guard_of(settings, access, page, app.state.parts.meters.away))
 
 
 def _add_provider(app: FastAPI, settings: Settings) -> None:

@@ -53,6 +53,7 @@ class Guard:
     """What the layer needs to know; `access` None: everybody on this machine is the local caller.
 
     `page` may draw a refusal for a browser; None from it, or without it, the refusal is a problem.
+    `away` hears "quota" of each request that came too often.
     """
 
     access: Access | None
@@ -62,11 +63,15 @@ class Guard:
     redis_url: str = ""
     rules: tuple[Rule, ...] = RULES
     page: Page | None = None
+    away: Callable[[str], None] = lambda _: None
 
 
-def guard_of(settings: Settings, access: Access | None, page: Page | None = None) -> Guard:
+def guard_of(
+    settings: Settings, access: Access | None, page: Page | None = None, away: Callable[[str], None] = lambda _: None
+) -> Guard:
     """The guard of an installation."""
-    return Guard(access, settings.upload_bytes, settings.public_url, settings.rate, settings.cache_url, page=page)
+    limits = settings.upload_bytes, settings.public_url, settings.rate, settings.cache_url
+    return Guard(access, *limits, page=page, away=away)
 
 
 def check_address(host: str, auth: str) -> None:
@@ -145,9 +150,12 @@ class Security:
         method, stranger = scope["method"], found.caller.via == "nobody"
         if rule.counted and (not stranger or found.fault or rule.outward or method not in SAFE):
             if stranger:
-                _check_count(self._strangers.count_here(address_of(scope)), extra)
+                count = self._strangers.count_here(address_of(scope))
             else:
-                _check_count(await self._rates.count(found.caller.key or found.caller.id), extra)
+                count = await self._rates.count(found.caller.key or found.caller.id)
+            if count is not None and not count.allowed:
+                self._guard.away("quota")
+            _check_count(count, extra)
         if rule.act == OPEN:
             return
         if stranger:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import resource
 import signal
 import socket
 import threading
@@ -14,22 +16,27 @@ import uvicorn
 from hilum.errors import UsageError
 from hilum.interfaces.http.app import create_app
 from hilum.interfaces.http.logs import configure
+from hilum.interfaces.http.rates import limits_of
 from hilum.interfaces.http.secured import first_words
 from hilum.interfaces.http.security import check_address
 from hilum.interfaces.http.shedding import for_line
+from hilum.interfaces.http.wire import Room
 from hilum.parts import Parts, assemble
 from hilum.settings import Settings
 
 DRAIN_SECONDS = 25
+FILES, KEPT_FREE = 10_240, 256  # open at once: at most, connections among them; for images, records and pages
+UNREAD_SECONDS = 60  # that an answer waits for somebody to take the next of its bytes
 
 
 def serve(settings: Settings, host: str, port: int, log_level: str, *, said: TextIO) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit code.
 
     Raises:
-        UsageError: the address cannot be listened on, or must not without authentication.
+        UsageError: the address cannot be listened on, or must not without authentication; the rate is none.
     """
     check_address(host, settings.auth)
+    limits_of(settings.rate)  # the layer that counts is made when the application starts: too late to refuse in words
     listening = _listen(host, port)
     address = listening.getsockname()
     configure(log_level)
@@ -44,9 +51,11 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
     print(f"Hilum serves on http://{shown}:{address[1]} (Ctrl+C stops). Research use only.", file=said, flush=True)
     if words := first_words(parts.access, settings.public_url or f"http://{shown}:{address[1]}"):
         print(words, file=said, flush=True)
+    wire = for_line(parts.line, parts.meters)
+    wire.room = Room(connections())
     config = uvicorn.Config(
         create_app(parts),
-        http=for_line(parts.line, parts.meters),
+        http=wire,
         ws="none",
         log_config=None,
         access_log=False,
@@ -58,6 +67,15 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
     )
     _Server(config, told, opening).run(sockets=[listening])
     return 0
+
+
+def connections() -> int:
+    """How many may be open at once, with the limit on open files (ulimit -n) as high as this process may raise it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(wanted - KEPT_FREE, wanted // 2)
 
 
 class _Server(uvicorn.Server):
@@ -86,10 +104,15 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; every connection has it from the one that listens
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
     try:
         listening.bind((host, port))
     except OSError as error:
         listening.close()
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
+        at_fault = "--port" if error.errno in {errno.EADDRINUSE, errno.EACCES} else "--host"
+        raise UsageError(
+            f"cannot listen on {host}, port {port}: {error.strerror}; choose another {at_fault}"
+        ) from error
     listening.listen(1024)
     return listening

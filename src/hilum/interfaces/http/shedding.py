@@ -7,14 +7,12 @@ the same answer costs behind the layers. Whatever is unusual about such a reques
 from __future__ import annotations
 
 from collections.abc import Callable
-from http import HTTPStatus
 
 from hilum.errors import Full
 from hilum.flows.line import Line
 from hilum.interfaces.http.problems import from_error
-from hilum.interfaces.http.security import DEFAULTS, HEADERS
 from hilum.interfaces.http.watched import PLAIN
-from hilum.interfaces.http.wire import Wire
+from hilum.interfaces.http.wire import Wire, spoken
 from hilum.monitor.meters import Meters
 
 LARGEST = 1024 * 1024  # bytes of a body that is let pass by; a larger one is refused the long way, which hangs up
@@ -57,7 +55,9 @@ class Shedding(Wire):
 
     def on_body(self, body: bytes) -> None:
         """Nobody waits for the body of a request that was not let in."""
-        if not self._shed:
+        if self._shed:
+            self._fresh = True
+        else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -79,12 +79,4 @@ class Shedding(Wire):
         return said.isdigit() and len(said) < 16 and int(said) <= LARGEST
 
 
-def _told() -> bytes:
-    response = from_error(FULL)
-    headers = dict([*DEFAULTS.items(), *HEADERS, *response.raw_headers])
-    title = HTTPStatus(response.status_code).phrase.encode()
-    lines = [b"HTTP/1.1 %d %s" % (response.status_code, title), *(b"%s: %s" % one for one in headers.items())]
-    return b"\r\n".join([*lines, b"", bytes(response.body)])
-
-
-_TOLD = _told()
+_TOLD = spoken(from_error(FULL))

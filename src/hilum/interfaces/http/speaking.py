@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from hilum.errors import UnknownModel
 from hilum.flows.promotion import Decision, promote, roll_back
+from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.problems import answer
 from hilum.registry.history import history
@@ -25,7 +26,12 @@ class Reason(BaseModel):
     why: str = Field("", max_length=2000)
 
 
-@router.post("/models/{reference}/promote", status_code=201, summary="Let a package speak for its task")
+@router.post(
+    "/models/{reference}/promote",
+    response_model=shapes.Event,
+    status_code=201,
+    summary="Let a package speak for its task",
+)
 def promoted(request: Request, reference: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
     """It is opened, checked and warmed first; requests on their way are answered by the one that spoke before."""
     parts = parts_of(request)
@@ -37,7 +43,12 @@ def promoted(request: Request, reference: str, reason: Annotated[Reason | None, 
     return answer(asdict(event), 201)
 
 
-@router.post("/tasks/{name}/rollback", status_code=201, summary="Let the package that spoke before speak again")
+@router.post(
+    "/tasks/{name}/rollback",
+    response_model=shapes.Event,
+    status_code=201,
+    summary="Let the package that spoke before speak again",
+)
 def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
     """The last promotion of the task is taken back; again: the one before it, down to the shipped package."""
     parts = parts_of(request)
@@ -47,7 +58,7 @@ def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Bo
     return answer(asdict(event), 201)
 
 
-@router.get("/history", summary="Who spoke when, and why")
+@router.get("/history", response_model=shapes.History, summary="Who spoke when, and why")
 def changes(request: Request, task: str | None = None) -> Response:
     """Newest first; the shipped packages spoke before the first change."""
     parts = parts_of(request)

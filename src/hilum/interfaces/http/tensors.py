@@ -176,6 +176,8 @@ def _inputs(rows: Any, raw: memoryview) -> dict[str, Tensor]:
     for row in rows:
         if not isinstance(row, dict) or not isinstance(row.get("name"), str):
             raise _bad("an input needs a 'name'")
+        if row["name"] in found:
+            raise _bad(f"the input {row['name'][:40]!r} stands there twice")
         said = _parameters(row)
         size = said.get("binary_data_size")
         if size is None:
@@ -238,13 +240,10 @@ def _split(name: str, raw: memoryview) -> list[bytes]:
 
 def _numbers(name: str, data: Any) -> NDArray[np.uint8]:
     try:
-        found = np.asarray(data)
-    except ValueError as error:
-        raise _bad(f"{name[:40]!r}: 'data' is ragged") from error
-    if found.dtype.kind not in "iu" or found.size == 0 or found.min() < 0 or found.max() > 255:
-        raise _bad(f"{name[:40]!r}: 'data' of UINT8 must be whole numbers from 0 to 255")
-    flat: NDArray[np.uint8] = found.astype(np.uint8).ravel()
-    return flat
+        flat = np.asarray(data, dtype=object).ravel()  # else one long text among numbers makes every cell as wide
+        return np.frombuffer(bytes(flat.tolist()), np.uint8)
+    except (TypeError, ValueError) as error:
+        raise _bad(f"{name[:40]!r}: 'data' of UINT8 must be whole numbers from 0 to 255 in rows alike") from error
 
 
 def _bad(detail: str) -> Problem:

@@ -1,69 +1,113 @@
 """Bytes of a connection -> requests, but only from heads that come whole, in time and in a reasonable size.
 
 uvicorn waits for the head of a request for ever and takes one of any length; this layer of it does not (slow and
-endless heads). What is no HTTP is told so as a problem. A head that arrives in one piece costs nothing more.
+endless heads). Nor does it wait for the rest of a body whose request is answered already, or keep what follows a body
+(trailers, which are no headers: RFC 9110, 6.5.1). What is no HTTP is told so as a problem. Where as many connections
+are open as there may be, a new one takes the place of one that asks nothing. A head that arrives in one piece costs
+nothing more.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from hilum.interfaces.http.problems import MEDIA_TYPE, problem
+from hilum.interfaces.http.problems import problem
+from hilum.interfaces.http.security import DEFAULTS, HEADERS
 
 HEAD_SECONDS = 15.0
 HEAD_BYTES = 64 * 1024
+REST_SECONDS = 30.0  # for what nobody waits for: the rest of a body that was answered
+
+log = logging.getLogger("hilum.http")
+
+
+@dataclass(slots=True)
+class Room:
+    """How many connections may be open at once; full: they were, and the log has it."""
+
+    most: int
+    full: bool = False
 
 
 class Wire(HttpToolsProtocol):
     """One connection; `uvicorn.Config(http=Wire)`."""
 
+    room = Room(10_000)
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._heading = True  # the head of a request is awaited or has begun
         self._begun = False  # it has begun
-        self._head = 0  # bytes of it so far, to the last block
+        self._head = 0  # bytes of it so far, to the last block; or of what stands between the pieces of a body
+        self._fresh = False  # a head or a piece of a body began in this block
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection whose first head must come in time."""
         super().connection_made(transport)
+        if self.client is not None and "." in self.client[0]:  # IPv4 on a socket for both; proxies are named without
+            self.client = (self.client[0].removeprefix("::ffff:"), self.client[1])
         self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+        if len(self.connections) > self.room.most:
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone."""
         self._calm()
         super().connection_lost(exc)
+        if self.room.full and len(self.connections) <= self.room.most // 2:
+            self.room.full = False
+            log.warning("connections are few again: %d", len(self.connections))
 
     def data_received(self, data: bytes) -> None:
-        """More bytes: of a head, then they are counted; or of a body, which is counted elsewhere."""
-        within = self._heading
+        """More bytes: of a head, or of what frames a body, then they are counted; a body is counted elsewhere."""
+        self._fresh = False
         super().data_received(data)
-        if not self._heading or self.transport.is_closing():
+        if self.transport.is_closing():
             return
-        self._head += len(data) if within else 0
+        self._head = 0 if self._fresh else self._head + len(data)
         if self._head > HEAD_BYTES:
             self._refuse(431, "headers_too_large", f"more than {HEAD_BYTES:,} bytes before the end of the headers")
-        elif self._timer is None:
-            self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+        elif self._timer is None and (self._heading or self._is_idle()):
+            self._timer = self.loop.call_later(HEAD_SECONDS if self._heading else REST_SECONDS, self._late)
 
     def on_message_begin(self) -> None:
         """The first byte of a head."""
-        self._heading, self._begun, self._head = True, True, 0
+        self._calm()
+        self._heading, self._begun, self._fresh = True, True, True
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of the head; one behind the body would stand among those that were looked at, and is left out."""
+        if self._heading:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self._fresh = True
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
-        """The head is whole."""
+        """The head is whole, unless its target is none."""
+        super().on_headers_complete()
         self._heading = False
         self._calm()
-        super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What was sent is no HTTP."""
         self._refuse(400, "bad_request", msg)
+
+    def asks_nothing(self) -> bool:
+        """Whether it is open, but between two requests or before the first, with every answer on its way."""
+        between = not self._begun if self._heading else self._is_idle()
+        return between and not (self.transport.is_closing() or self.transport.get_write_buffer_size())
 
     def _late(self) -> None:
         self._timer = None
@@ -74,15 +118,32 @@ class Wire(HttpToolsProtocol):
         else:
             self.transport.close()
 
+    def _make_room(self) -> None:
+        """End a connection that asks nothing; where all do, this one. More would take the files that answers need."""
+        others = (one for one in self.connections if isinstance(one, Wire) and one is not self)
+        next((one for one in others if one.asks_nothing()), self).transport.abort()
+        if not self.room.full:
+            self.room.full = True
+            log.warning("%d connections are open, all that there may be: those that ask nothing end", self.room.most)
+
+    def _is_idle(self) -> bool:
+        """Whether no request is being answered, so that nothing else ends the connection: data ends uvicorn's timer."""
+        return self.cycle is None or self.cycle.response_complete
+
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        told = problem(status, code, detail)
-        body, title = bytes(told.body), HTTPStatus(status).phrase
-        head = f"HTTP/1.1 {status} {title}\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
-        safe = "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n"
-        self.transport.write((head + safe).encode() + body)
+        if self._heading or not self._is_idle():  # else the request has its answer
+            self.transport.write(spoken(problem(status, code, detail, {"Connection": "close"})))
         self.transport.close()
 
     def _calm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def spoken(response: Response) -> bytes:
+    """An answer of the connection itself, with the headers that all others carry."""
+    headers = dict([*DEFAULTS.items(), *HEADERS, *response.raw_headers])
+    title = HTTPStatus(response.status_code).phrase.encode()
+    lines = [b"HTTP/1.1 %d %s" % (response.status_code, title), *(b"%s: %s" % one for one in headers.items())]
+    return b"\r\n".join([*lines, b"", bytes(response.body)])

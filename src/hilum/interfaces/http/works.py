@@ -16,10 +16,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
 from hilum.errors import MissingExtra, NotFound, UsageError
+from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.body import Upload, parse, read_bytes
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
-from hilum.interfaces.http.problems import answer
+from hilum.interfaces.http.problems import answer, told_as
 from hilum.jobs.works import REPORT, Step, Work, Works
 from hilum.settings import Settings
 from hilum.task import shipped_task
@@ -48,7 +49,29 @@ class Training(BaseModel):
     seed: int = Field(0, ge=0)
 
 
-@router.post("/audits", status_code=202, summary="Audit a data set")
+AUDITED = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": Audit.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary", "description": "a zip of labelled images"},
+                        "task": {"type": "string"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "/audits", response_model=shapes.WorkTaken, status_code=202, summary="Audit a data set", openapi_extra=AUDITED
+)
 async def audits(request: Request) -> Response:
     """JSON `{"source", "task"?}`, or a zip of labelled images as the multipart field `file`; answers with the work.
 
@@ -68,7 +91,7 @@ async def audits(request: Request) -> Response:
     return _told(await run_in_threadpool(taken, parts, order, sender_of(request)))
 
 
-@router.post("/trainings", status_code=202, summary="Train a package")
+@router.post("/trainings", response_model=shapes.WorkTaken, status_code=202, summary="Train a package")
 def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     """Audit, split, plan, train, calibrate, seal, measure; it never promotes what it made.
 
@@ -88,14 +111,14 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     return _told(taken(parts, Order("train", f"{task} on {Path(source).name}", arguments), sender_of(request)))
 
 
-@router.get("/works", summary="Audits and trainings, newest first")
+@router.get("/works", response_model=shapes.Works, summary="Audits and trainings, newest first")
 def works(request: Request) -> Response:
     """Each with its state and how far it is. A key that may only train sees the trainings of its own user."""
     known = works_of(parts_of(request))
     return answer({"works": [described(known, work) for work in known.all() if may_see(request, work)]})
 
 
-@router.get("/works/{identity}", summary="One audit or training")
+@router.get("/works/{identity}", response_model=shapes.WorkOne, summary="One audit or training")
 def work(request: Request, identity: str) -> Response:
     """State, progress, the curve of a training, and the result once there is one."""
     known = works_of(parts_of(request))
@@ -104,7 +127,12 @@ def work(request: Request, identity: str) -> Response:
     return answer({**described(known, one), **told})
 
 
-@router.get("/works/{identity}/report", summary="The page of an audit or training", response_class=FileResponse)
+@router.get(
+    "/works/{identity}/report",
+    summary="The page of an audit or training",
+    response_class=FileResponse,
+    responses=told_as("text/html"),
+)
 def report(request: Request, identity: str, of: Literal["audit", "evaluation"] | None = None) -> Response:
     """HTML in one file. A training has two: `of` says which, its evaluation where nothing is said."""
     parts = parts_of(request)
@@ -113,7 +141,7 @@ def report(request: Request, identity: str, of: Literal["audit", "evaluation"] |
     return sent(report_page(known, one, parts.settings.home, of or ("audit" if one.kind == "audit" else "evaluation")))
 
 
-@router.delete("/works/{identity}", summary="Stop an audit or training")
+@router.delete("/works/{identity}", response_model=shapes.Work, summary="Stop an audit or training")
 def stopped(request: Request, identity: str) -> Response:
     """What was stopped can be asked for again; a training then goes on where it was."""
     known = works_of(parts_of(request))

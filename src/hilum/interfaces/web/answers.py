@@ -85,6 +85,7 @@ class AnswerShown:
     image_words: str
     intended_use: str
     model: dict[str, str] | None
+    installed: bool
     frame: int | None
     kept: bool
     labels: tuple[Label, ...]
@@ -141,6 +142,7 @@ def _shown(record: Record, package: Package | None, last_said: tuple[str, str]) 
         image_words=task.image_words if task else "a known kind of image",
         intended_use=task.intended_use if task else "",
         model=model,
+        installed=package is not None,
         frame=said.get("frame"),
         kept=record.entry.columns.image is not None and not record.erased,
         labels=tuple(sorted(task.labels, key=lambda one: one.name != label)) if task else (),  # the answer first

@@ -47,6 +47,7 @@ def history(request: Request) -> Response:
     return show(request, "history.html", {
         "rows": answers_shown(page.records, parts) if page else [],
         "total": page.total if page else 0,
+        "most": MOST,
         "next": urlencode({**kept, "cursor": page.next_cursor}) if page and page.next_cursor else "",
         "paged": "cursor" in request.query_params,
         "asked": asked,
@@ -88,14 +89,7 @@ def export(request: Request, form: str = "csv") -> Response:
     """The list as it is filtered, as CSV or JSON."""
     must(request, "read")
     parts, asked = parts_of(request), _asked(request.query_params)
-    rows: list[dict[str, Any]] = []
-    cursor = None
-    while len(rows) < MOST:
-        page = parts.records.find(wanted(_filters(asked, 500, cursor)))
-        rows += [told(one) for one in page.records]
-        cursor = page.next_cursor
-        if cursor is None:
-            break
+    rows = [told(one) for one in parts.records.first(wanted(_filters(asked, LIMIT, None)), MOST)]
     name = "json" if form == "json" else "csv"
     text = json.dumps({"predictions": rows}, indent=1) if name == "json" else _csv(rows)
     kind = "application/json" if name == "json" else "text/csv; charset=utf-8"

@@ -24,7 +24,7 @@ HEADLINES = ("balanced_accuracy", "sensitivity", "specificity", "auroc", "ece")
 FIGURES = (
     "accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc",
     "detection_auroc", "specificity_at_sensitivity_0.95", "sensitivity_at_specificity_0.95",
-    "ppv_at_prevalence_0.01", "ppv_at_prevalence_0.1", "npv_at_prevalence_0.1", "ece", "brier",
+    "ppv_at_prevalence_0.01", "ppv_at_prevalence_0.1", "npv_at_prevalence_0.1", "ece", "ece_if_calibrated", "brier",
 )  # fmt: skip
 KNOWN_POINTS = ("0.90", "0.95")
 

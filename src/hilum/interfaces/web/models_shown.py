@@ -45,9 +45,11 @@ def opened(settings: Settings, known: Known) -> Package | None:
 @lru_cache(maxsize=64)
 def _opened(folder: Path, whom: Trust, _digest: str) -> Package | None:
     try:
-        return open_package(folder, whom)
+        package = open_package(folder, whom)
     except HilumError:
         return None
+    package.let_go()  # a page asks no network
+    return package
 
 
 def by_digest(settings: Settings, digest: str | None) -> Package | None:

@@ -13,7 +13,8 @@ from hilum.monitor.meters import Buckets, Meters
 from hilum.records.tallies import HOUR, MILLISECONDS, Tallies, Tally
 from hilum.task import shipped_tasks
 
-MINUTE = HOUR // 60
+MINUTE, DAY = HOUR // 60, 24 * HOUR
+UNITS = ((7 * DAY, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
 REASONS = {
     "wrong_modality": "Wrong kind of examination",
     "wrong_body_part": "Wrong part of the body",
@@ -34,7 +35,6 @@ STAGES = {
     "queue": "Waiting in the line",
     "compute": "Network",
     "calibrate": "Calibration",
-    "store": "Keeping the image",
     "record": "Putting it on record",
     "cache": "Asking the cache",
 }
@@ -74,6 +74,8 @@ SPANS = {
     "hour": Span("Last hour", 2 * MINUTE, 30, "%H:%M"),
     "day": Span("Last day", HOUR, 24, "%H:%M"),
     "week": Span("Last week", 6 * HOUR, 28, "%-d %b %H:%M"),
+    "month": Span("Last month", DAY, 30, "%-d %b"),
+    "year": Span("Last year", 7 * DAY, 53, "%-d %b %Y"),
 }
 
 
@@ -246,7 +248,9 @@ def _most(value: float | None) -> str:
 
 
 def _length(step: int) -> str:
-    return f"{step // MINUTE} minutes" if step < HOUR else "one hour" if step == HOUR else f"{step // HOUR} hours"
+    """One stretch in words, in the largest unit that goes into it."""
+    size, name = next((size, name) for size, name in UNITS if step % size == 0)
+    return f"one {name}" if step == size else f"{step // size} {name}s"
 
 
 def _whole(share: float) -> str:

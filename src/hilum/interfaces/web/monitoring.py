@@ -19,7 +19,9 @@ QUEUE = "hilum_queue_requests"
 
 
 @router.get("/monitoring")
-def monitoring(request: Request, span: Literal["hour", "day", "week"] = "day", task: str = "") -> Response:
+def monitoring(
+    request: Request, span: Literal["hour", "day", "week", "month", "year"] = "day", task: str = ""
+) -> Response:
     """The page; span and task stand in its address."""
     must(request, "monitor")
     parts, now = parts_of(request), time.time_ns() // 1000

@@ -21,8 +21,8 @@ def when(micros: int) -> str:
 
 
 def day(micros: int) -> str:
-    """Microseconds since 1970 -> "21 Nov 05:10"."""
-    return f"{datetime.fromtimestamp(micros / 1e6, UTC):%-d %b %H:%M}"
+    """Microseconds since 1970 -> "21 Nov 2026 05:10"."""
+    return f"{datetime.fromtimestamp(micros / 1e6, UTC):%-d %b %Y %H:%M}"
 
 
 def size(count: float) -> str:

@@ -94,6 +94,7 @@ DESIGNS: dict[str, Design] = {
         ("transfer", "xception_transfer"), "Xception, exit flow trained where weights are at hand", {}, 299, TUTORIAL
     ),
 }
+NETWORKS = tuple(name for name in DESIGNS if name not in ("average", "mixture"))  # those that a plan may name
 
 
 def find_design(name: str) -> Design:
@@ -103,7 +104,7 @@ def find_design(name: str) -> Design:
         UsageError: there is none of that name; the message lists those there are.
     """
     if name not in DESIGNS:
-        raise UsageError(f"no network '{name}'; there are: {', '.join(DESIGNS)}")
+        raise UsageError(f"no network '{name}'; there are: {', '.join(NETWORKS)}")
     return DESIGNS[name]
 
 

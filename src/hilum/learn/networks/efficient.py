@@ -6,7 +6,6 @@ on any processor. All layers learn. Knows no task.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from hilum.errors import UsageError
-from hilum.learn.networks.heads import chosen_outputs, served
+from hilum.learn.networks.heads import served
 from hilum.learn.networks.pretrained import IMAGENET_LITE0, find_packaged
 from hilum.learn.networks.residual import Standardise
 
@@ -116,7 +115,6 @@ class EfficientLite(nn.Module):
         self.head = nn.Conv2d(TOP, classes, 1)
         _start(self)
         self.feature_widths = (*(STAGES[i].channels for i in SPOKEN), TOP)
-        self.feature_count = sum(self.feature_widths)
         self.origin, self.frozen = "random start", 0
         found = find_packaged(weights, IMAGENET_LITE0)
         if found:
@@ -161,10 +159,6 @@ class EfficientLite(nn.Module):
         """What is served: logits (N, C), features (N, F) of three depths, class maps (N, C, h, w); see heads.served."""
         depths = self.depths(pixels)
         return served(self.head, [depths[i] for i in (*SPOKEN, -1)])
-
-    def selected(self, outputs: Sequence[int]) -> EfficientLite:
-        """The same network with only these logits, in this order: one head of several as a network of its own."""
-        return chosen_outputs(self, outputs)
 
 
 def _load(network: EfficientLite, tensors: dict[str, Tensor]) -> None:

@@ -48,7 +48,6 @@ class Published(nn.Module):
         self.register_buffer("mean", torch.tensor(grey.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(grey.deviation).view(1, -1, 1, 1), persistent=False)
         self.feature_widths = widths[-3:]
-        self.feature_count = sum(self.feature_widths)
         self.frozen: tuple[nn.Module, ...] = ()
         self.origin = "random start"
 

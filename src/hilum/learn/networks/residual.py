@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from hilum.learn.networks.heads import chosen_outputs, served
+from hilum.learn.networks.heads import served
 
 BACKGROUND = 20.0  # of 255: a pixel at or below it is background to the "foreground" standardisation
 STANDARDS = ("image", "foreground")
@@ -113,7 +113,6 @@ class Residual(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Conv2d(before, classes, 1)
         self.feature_widths = tuple(channels[1:])
-        self.feature_count = sum(self.feature_widths)
 
     def depths(self, pixels: Tensor) -> list[Tensor]:
         """Maps after each of the four stages for pixels (N, 1, S, S): sides S/2, S/4, S/8, S/16."""
@@ -133,7 +132,3 @@ class Residual(nn.Module):
     def outputs(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What is served: logits (N, C), features (N, F) of three depths, class maps (N, C, h, w); see heads.served."""
         return served(self.head, self.depths(pixels)[1:])
-
-    def selected(self, outputs: Sequence[int]) -> Residual:
-        """The same network with only these logits, in this order: one head of several as a network of its own."""
-        return chosen_outputs(self, outputs)

@@ -5,8 +5,9 @@ import { whyUnread } from "./unread.js";
 /** Put on an item what the server said of it; `titled` gives the words of one answer. */
 export function settle(item, { status, body }, titled) {
   if (status === 202) return Object.assign(item, { state: "batch", batch: body });
-  if (status !== 200) return Object.assign(item, { state: "failed", problem: whyUnread({ status, body }) });
   const all = body.predictions ?? [body];
+  const strange = status === 200 && !all.every((answer) => answer.id || answer.error); // something on the way answered instead
+  if (status !== 200 || strange) return Object.assign(item, { state: "failed", problem: whyUnread(strange ? { status: 502, body: {} } : { status, body }) });
   item.answers = all.filter((answer) => answer.id); // what has no id is on no record: it has no picture and no page
   item.unread = all.filter((answer) => !answer.id).map(({ file, error, code }) => ({ file, why: error?.detail ?? String(error), code }));
   item.packed = /\.zip$/i.test(item.name) || all.some((answer) => answer.file !== all[0].file);
@@ -28,7 +29,7 @@ function said({ answers, unread }, titled) {
 export function percent(share) {
   const written = (100 * share).toFixed(1);
   const rounded = share > 0 && share < 1 && ["0.0", "100.0"].includes(written);
-  return `${rounded ? (100 * share).toFixed(3) : written}%`;
+  return `${rounded ? Math.min(Math.max(100 * share, 0.001), 99.999).toFixed(3) : written}%`;
 }
 
 /** Which image an answer is of: the file, what it lay in, the frame. */

@@ -24,7 +24,7 @@ document.addEventListener("click", async (event) => {
   }
   button.focus(); // a button that was switched off has lost it
   said.className = ok ? "said-so" : "error-text";
-  said.textContent = ok ? `Recorded: ${button.dataset.title}. Thank you.` : wrong({ status, body: answer }, "That was not recorded.");
+  said.textContent = ok ? `Recorded: ${button.dataset.title}. Thank you. Pressed by mistake? Press the right one: both stay on record, the last counts.` : wrong({ status, body: answer }, "That was not recorded.");
   if (!ok) return;
   if (note) note.value = "";
   delete place.dataset.others; // what was said last is now one's own

@@ -3,18 +3,43 @@
 import { say } from "./app.js";
 import { action } from "./keys.js";
 
+const STORE = "hilum.chosen";
+let chosen = new Set(); // ids, in the order in which they were chosen; some may stand on other pages of the list
+
 const boxes = () => [...document.querySelectorAll("[data-pick]")];
 const links = () => [...document.querySelectorAll("table.work a.open")];
 
+function recall() {
+  try {
+    chosen = new Set(JSON.parse(sessionStorage.getItem(STORE) ?? "[]"));
+  } catch {
+    // then they hold for this page only
+  }
+}
+
+function pick(ids) {
+  chosen = new Set(ids);
+  try {
+    sessionStorage.setItem(STORE, JSON.stringify([...chosen]));
+  } catch {
+    // then they hold for this page only
+  }
+  refresh();
+}
+
 function refresh() {
-  const picked = boxes().filter((box) => box.checked);
+  for (const box of boxes()) box.checked = chosen.has(box.value);
   const link = document.querySelector("[data-compare]");
   if (!link) return;
-  const ready = picked.length === 2;
+  const away = chosen.size - boxes().filter((box) => box.checked).length;
+  const ready = chosen.size === 2;
+  const notes = [!ready && `${chosen.size} chosen`, away && `${away} not shown here`].filter(Boolean).join(", ");
   link.setAttribute("aria-disabled", String(!ready));
-  link.textContent = ready ? "Compare these two" : `Choose two to compare (${picked.length} chosen)`;
-  if (ready) link.href = `/app/compare?a=${encodeURIComponent(picked[0].value)}&b=${encodeURIComponent(picked[1].value)}`;
+  link.textContent = `${ready ? "Compare these two" : "Choose two to compare"}${notes && ` (${notes})`}`;
+  const [a, b] = [...chosen].map(encodeURIComponent);
+  if (ready) link.href = `/app/compare?a=${a}&b=${b}`;
   else link.removeAttribute("href");
+  document.querySelector("[data-choose-none]").hidden = !chosen.size;
 }
 
 function step(by) {
@@ -27,14 +52,17 @@ function step(by) {
 function fitting() {
   const [task, answers] = [document.getElementById("ftask"), document.getElementById("fclass")];
   for (const one of answers.options) {
-    const fits = !task.value || !one.value || one.dataset.of.split(" ").includes(task.value);
+    const fits = !task.value || !one.dataset.of || one.dataset.of.split(" ").includes(task.value);
     one.hidden = one.disabled = !fits;
     if (!fits && one.selected) answers.value = "";
   }
 }
 
 document.addEventListener("change", (event) => event.target.id === "ftask" && fitting(), true);
-document.addEventListener("change", (event) => event.target.matches("[data-pick]") && refresh());
+document.addEventListener("change", ({ target }) => {
+  if (target.matches("[data-pick]")) pick([...[...chosen].filter((id) => id !== target.value), ...(target.checked ? [target.value] : [])]);
+});
+document.addEventListener("click", (event) => event.target.closest("[data-choose-none]") && pick([]));
 document.addEventListener("htmx:after:swap", refresh);
 document.addEventListener("htmx:before:response", (event) => {
   const { response } = event.detail.ctx;
@@ -44,9 +72,9 @@ document.addEventListener("htmx:before:response", (event) => {
   location.assign(at);
 });
 document.addEventListener("htmx:error", () => say("The server did not answer. What you see is the list before."));
-const again = () => (refresh(), fitting());
+const again = () => (recall(), refresh(), fitting());
 again();
-window.addEventListener("pageshow", again); // after a way back the browser has put the ticks there again
+window.addEventListener("pageshow", again); // after a way back the browser has put the ticks there as they were
 
 action("row-next", { title: "Next answer", group: "List", key: "j", repeat: true, run: () => step(1) });
 action("row-before", { title: "Answer before", group: "List", key: "k", repeat: true, run: () => step(-1) });

@@ -49,6 +49,11 @@ function taker(id, key) {
   return found && { title: found[1].title, key: at(...found) };
 }
 
+/** Keys of the browser, the machine and screen readers (F5, Enter, Insert, ContextMenu, …) are theirs alone. */
+function free(key) {
+  return /^(Shift\+)?(.|Arrow(Left|Right|Up|Down)|Page(Up|Down)|Home|End|Delete|Backspace)$/su.test(key);
+}
+
 /** How a key is written for people. */
 export function written(key) {
   const names = { " ": "Space", ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", PageUp: "PgUp", PageDown: "PgDn" };
@@ -157,7 +162,9 @@ function change(id, button) {
   asking = (key) => {
     asking = null;
     const taken = key && taker(id, key);
-    if (taken && taken.key !== key) {
+    if (key && !free(key)) {
+      said.textContent = `${written(key)} belongs to the browser or to a screen reader. Nothing was changed.`;
+    } else if (taken && taken.key !== key) {
       said.textContent = `${written(key)} begins other keys: ${written(taken.key)} is ${taken.title}. Nothing was changed.`;
     } else if (taken) {
       said.textContent = `${written(key)} is taken: ${taken.title}. Nothing was changed.`;

@@ -14,7 +14,10 @@ export function opened() {
     const script = document.createElement("script");
     script.src = new URL("./vendor/openseadragon.min.js", import.meta.url).href;
     script.onload = () => done(window.OpenSeadragon);
-    script.onerror = () => failed(new Error("The viewer could not be loaded."));
+    script.onerror = () => {
+      library = undefined; // the next picture asks again
+      failed(new Error("The viewer could not be loaded."));
+    };
     document.head.append(script);
   });
   return library;

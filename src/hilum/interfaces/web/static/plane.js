@@ -1,9 +1,10 @@
 // A file or an address -> one grey plane {width, height, values, most}, and a plane -> painted pixels. Knows no page.
 
-/** The picture of a local file, grey as the server reads it; null where the browser cannot decode it (DICOM, TIFF). */
+/** The picture of a local file, grey as the server reads it; null where the browser cannot do that (DICOM, TIFF, 16 bits). */
 export async function planeOfFile(file) {
   let bitmap;
   try {
+    if (await deep(file)) return null;
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
   } catch {
     return null;
@@ -19,6 +20,12 @@ export async function planeOfFile(file) {
     values[i] = (data[j] * 299 + data[j + 1] * 587 + data[j + 2] * 114 + 500) / 1000;
   }
   return { width: bitmap.width, height: bitmap.height, values, most: 255 };
+}
+
+/** A PNG of 16 bits: the browser keeps 8 of them, and shows one that fills only 10 or 12 almost black. */
+async function deep(file) {
+  const head = new Uint8Array(await file.slice(0, 25).arrayBuffer());
+  return String.fromCharCode(...head.slice(1, 4)) === "PNG" && head[24] === 16;
 }
 
 /** The plane behind an address; its shape and depth stand in the headers. Throws an Error whose message can be shown. */

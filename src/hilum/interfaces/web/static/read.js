@@ -191,11 +191,12 @@ function tell(item) {
   answerPlace.replaceChildren(template.content.cloneNode(true));
   answerPlace.querySelector("[data-file]").textContent = item.name;
   if (item.state === "batch") taken(item);
-  else if (item.state === "failed") failed(item.problem);
+  else if (item.state === "failed") failed(item);
   else progress(item);
 }
 
-function failed({ title, detail, next, signIn }) {
+function failed({ name, problem: { title, detail, next, signIn } }) {
+  hear(name, `Not read. ${title}`);
   answerPlace.querySelector("[data-title]").textContent = title;
   answerPlace.querySelector("[data-detail]").textContent = detail;
   answerPlace.querySelector("[data-next]").replaceChildren(...next.map((step) => Object.assign(document.createElement("li"), { textContent: step })));
@@ -226,6 +227,7 @@ function again(some) {
 }
 
 function taken(item) {
+  hear(item.name, "Taken on as a batch");
   answerPlace.querySelector("[data-count]").textContent = item.batch.files.toLocaleString("en");
   answerPlace.querySelector("[data-batch]").href = `/app/jobs/${encodeURIComponent(item.batch.id)}`;
 }
@@ -234,12 +236,34 @@ function taken(item) {
 async function answered(item, at) {
   const { id } = item.answers[at];
   item.at = at;
+  if (item === chosen) keep(items, chosen); // loaded anew, the page stands at this frame
   item.pages ??= {};
   if (!item.pages[id]) answerPlace.replaceChildren(document.getElementById("loading").content.cloneNode(true));
   item.pages[id] ||= await page(id);
   if (item !== chosen || item.at !== at || item.answers[at]?.id !== id) return;
-  answerPlace.innerHTML = item.pages[id] || `<p>The answer was recorded but cannot be shown now. <a href="/app/history/${encodeURIComponent(id)}">Open its record</a>.</p>`;
+  if (!item.pages[id]) askLater(item, at);
+  answerPlace.innerHTML = item.pages[id] || `<p>The answer was recorded but cannot be shown now. It appears here as soon as the server answers again. <a href="/app/history/${encodeURIComponent(id)}">Open its record</a>.</p>`;
   which(item, at);
+  const [is, sure] = [".is", ".sure .number"].map((part) => answerPlace.querySelector(part)?.textContent);
+  hear(nameOf(item, item.answers[at]), [is ?? "Answered", sure].filter(Boolean).join(", "));
+}
+
+/** Ask again for the answer that could not be shown, as long as one stands before it. */
+function askLater(item, at) {
+  clearTimeout(askLater.timer);
+  askLater.timer = setTimeout(async () => {
+    const { id } = item.answers[at] ?? {};
+    if (!id || item !== chosen || item.at !== at) return;
+    item.pages[id] ||= await page(id);
+    if (item !== chosen || item.at !== at) return;
+    if (item.pages[id]) answered(item, at);
+    else askLater(item, at);
+  }, 3000);
+}
+
+/** Said to those who do not see the answer appear: what stands in a place that was there before is read aloud. */
+function hear(name, what) {
+  document.querySelector("[data-heard]").textContent = `${name}: ${what}`;
 }
 
 /** Of several images: which one this answer is of, the others, and which were not read. */

@@ -1,4 +1,4 @@
-// A page with one or two recorded answers -> their pictures in the viewer, moved together. Knows no upload.
+// A page with one or two recorded answers -> their pictures in the viewer, moved together; the way back to the list. Knows no upload.
 
 import { renew, say } from "./app.js";
 import { Viewer } from "./viewer.js";
@@ -18,6 +18,13 @@ const viewers = [...document.querySelectorAll(".viewer[data-pixels]")].map((root
     });
   return viewer;
 });
+/** Back to the list or the batch that one came from, as it was filtered and paged. */
+const from = document.referrer ? new URL(document.referrer) : location;
+if (from.origin === location.origin && /^\/app\/(history$|jobs\/)/.test(from.pathname)) {
+  const link = document.querySelector("[data-list]");
+  link.href = from.pathname + from.search;
+  link.textContent = "Back to the list";
+}
 document.addEventListener("hilum:feedback", () => document.getElementById("heard") && renew("heard"));
 viewers[0]?.takeKeys();
 if (viewers.length > 1) viewers[0].link(viewers[1]);

@@ -6,11 +6,13 @@ const CORRECT = ["Correct it under Question and consent.", AGAIN];
 const WHY = {
   0: { title: "No connection", next: ["Wait until the foot of the page says Online.", AGAIN] },
   401: { title: "You are signed out", next: ["Sign in again: it opens in a tab of its own.", AGAIN] },
+  408: { title: "It took too long to arrive", next: WAIT },
   413: { title: "This is too much at once", next: ["Send fewer files, or a zip of images as a batch."] },
   415: { title: "This is no image that can be read here" },
   422: { title: "This file cannot be read" },
   429: { title: "Too many questions at once", next: WAIT },
   500: { title: "The server failed", next: WAIT },
+  502: { title: "The server did not answer", next: WAIT },
   503: { title: "The server is busy", next: WAIT },
   504: { title: "It waited too long", next: WAIT },
 };
@@ -27,7 +29,7 @@ const OF_THE_FILE = [
 
 /** Of an answer {status, body} without a prediction in it. */
 export function whyUnread({ status, body }) {
-  const { title, next } = BY_CODE[body.code] ?? WHY[status] ?? {};
+  const { title, next } = BY_CODE[body.code] ?? WHY[status] ?? (status > 500 ? WHY[500] : {});
   const sent = (status === 200 || [413, 415, 422].includes(status)) && next !== CORRECT;
   return {
     title: title ?? body.title ?? "This file cannot be read",

@@ -86,7 +86,10 @@ export class Viewer {
     const holder = this.root.querySelector(".panes");
     holder.append(element);
     const pane = new Pane(element);
-    await pane.open();
+    await pane.open().catch((error) => {
+      element.remove();
+      throw error;
+    });
     const label = document.createElement("span");
     label.className = "name";
     const figures = document.createElement("span");

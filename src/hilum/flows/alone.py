@@ -1,0 +1,27 @@
+"""A run's folder -> held by one process; another one is told so before it reads or writes anything in it."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+from typing import BinaryIO
+
+from hilum.errors import UsageError
+
+LOCK = "lock"
+
+
+def alone(folder: Path) -> BinaryIO:
+    """Hold the folder until what is given back is closed, or the process ends, however it ends.
+
+    Raises:
+        UsageError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = (folder / LOCK).open("wb")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise UsageError(f"this very run is under way already, in {folder}: wait for it, or stop it") from error
+    return file

@@ -1,0 +1,247 @@
+"""What an installation keeps -> a folder with a list of hashes, while a server goes on writing; and back again.
+
+Copied in such an order that whatever is named is in the copy: the noted checkpoints before the records that they saw,
+the records before the images and packages that they name. The list is written last: without it there is no backup.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hilum import __version__
+from hilum.durable import sync_folder, write_whole
+from hilum.errors import StorageError, UsageError
+from hilum.flows.verify import Lying, Verified, verify_as_it_lies
+from hilum.secret import read_secret
+from hilum.settings import Settings
+
+LIST, FORMAT = "backup.json", 1
+SECRET, HEADS, RECORDS, IMAGES = "secret.key", "journal.heads", "hilum.db", "images/images.sqlite"  # in the backup
+AFTER = ("training", "works", "models", "pins.jsonl")  # a package lies there before it is pinned
+HALVES = (".new", ".gone")  # behind a name: a file that is being written or erased
+PIECE = 1 << 20  # bytes in memory
+
+
+@dataclass(frozen=True, slots=True)
+class BackedUp:
+    """How much is in the backup; apart: in words, what lies elsewhere and needs a copy of its own."""
+
+    files: int
+    bytes: int
+    apart: tuple[str, ...]
+
+
+def back_up(settings: Settings, to: Path) -> BackedUp:
+    """Copy all that is kept here into a folder that is new or empty.
+
+    Raises:
+        UsageError: there is nothing to back up, or the folder is not empty.
+        StorageError: a database cannot be read.
+    """
+    if to.exists() and any(to.iterdir()):
+        raise UsageError(f"{to}: is not empty; name a folder of its own for each backup")
+    if not settings.home.is_dir():
+        raise UsageError(f"{settings.home}: nothing to back up (HILUM_HOME says where the state is)")
+    if settings.home.resolve() in (to.resolve(), *to.resolve().parents):
+        raise UsageError(f"{to}: lies in what is to be backed up")
+    to.mkdir(parents=True, exist_ok=True, mode=0o700)
+    done: dict[str, str] = {}
+    for name, source in _kept(settings):
+        if name in (RECORDS, IMAGES):
+            _copy_database(source, to / name)
+            done[name] = _hash(to / name)
+        elif (digest := _copy(source, to / name)) is not None:
+            done[name] = digest
+    made = {
+        "format": FORMAT,
+        "hilum": __version__,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "files": done,
+    }
+    write_whole(to / LIST, json.dumps(made, indent=1).encode())
+    (to / LIST).chmod(0o600)
+    return BackedUp(len(done), sum((to / name).stat().st_size for name in done), _apart(settings))
+
+
+def restore(source: Path, settings: Settings, *, with_faults: bool = False) -> Verified | None:
+    """Check a backup, then copy it to where the settings say; None where it holds no records.
+
+    with_faults: restore records that do not verify, too. What faults there are is in what is returned; without
+    `with_faults` nothing is restored then.
+
+    Raises:
+        UsageError: no backup, or something is there already. StorageError: a file of the backup is damaged.
+    """
+    listed = _listed(source)
+    places = {name: _place(name, settings) for name in listed}
+    _must_be_free(settings, places)
+    for name, digest in listed.items():
+        if not (source / name).is_file() or _hash(source / name) != digest:
+            raise StorageError(f"{source / name}: is missing or not as it was backed up; nothing was restored")
+    found = None
+    if RECORDS in listed:
+        secret = read_secret(_secret_for(source, listed, settings))
+        images = source / "images" if IMAGES in listed else None
+        found = verify_as_it_lies(Lying(source / RECORDS, source / HEADS, images), secret)
+        if found.faults and not with_faults:
+            return found
+    _put_back(source, listed, places)
+    return found
+
+
+def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> None:
+    """All or nothing; every file is one that was not there before."""
+    done: list[Path] = []
+    try:
+        for name, place in places.items():
+            done.append(place)
+            if _copy(source / name, place) != listed[name]:
+                raise StorageError(f"{source / name}: changed while it was read; nothing was restored")
+    except (OSError, StorageError):
+        for path in done:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _kept(settings: Settings) -> Iterator[tuple[str, Path]]:
+    """Name in the backup and file, in the order of copying."""
+    records, images = _database(settings), _images(settings)
+    first = {HEADS: settings.heads, RECORDS: records, IMAGES: images and images / "images.sqlite"}
+    if settings.home in settings.secret_file.parents:
+        first = {SECRET: settings.secret_file, **first}
+    for name, file in first.items():
+        if file is not None and file.is_file():
+            yield name, file
+    if images is not None:
+        yield from _below(images / "large", "images/large")
+    for name in AFTER:
+        file = settings.home / name
+        if file.is_file():
+            yield name, file
+        yield from _below(file, name)
+
+
+def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder)
+        if path.is_file() and path.suffix not in HALVES and not any(part.startswith(".") for part in parts.parts):
+            yield f"{name}/{parts.as_posix()}", path
+
+
+def _place(name: str, settings: Settings) -> Path:
+    """Where a file of a backup belongs.
+
+    Raises:
+        UsageError: the settings name a server or a bucket for it, or it is none of ours.
+    """
+    if name.startswith("/") or ".." in Path(name).parts:
+        raise UsageError(f"{LIST}: names {name!r}, which lies outside the backup")
+    whole, images = {SECRET: settings.secret_file, RECORDS: _database(settings)}, _images(settings)
+    place = whole.get(name, settings.home / name)
+    if name.startswith("images/"):
+        place = images / name.removeprefix("images/") if images else None
+    if place is None:
+        what = "HILUM_IMAGES_URL" if name.startswith("images/") else "HILUM_DATABASE_URL"
+        raise UsageError(f"the backup holds {name}, and {what} names a place that is none of files: leave it out")
+    return place
+
+
+def _must_be_free(settings: Settings, places: dict[str, Path]) -> None:
+    """Nothing is ever restored over what is there.
+
+    Raises:
+        UsageError: something is.
+    """
+    there = [settings.home] if any(path.is_file() for path in settings.home.rglob("*")) else []
+    there += [place for place in places.values() if place.exists()]
+    if there:
+        raise UsageError(f"{there[0]}: is not empty; nothing is restored over what is there (HILUM_HOME says where)")
+
+
+def _secret_for(source: Path, listed: dict[str, str], settings: Settings) -> Path:
+    file = source / SECRET if SECRET in listed else settings.secret_file
+    if not file.is_file():
+        raise UsageError(f"{file}: the secret is not in the backup; put it there, or name it with HILUM_SECRET_FILE")
+    return file
+
+
+def _listed(source: Path) -> dict[str, str]:
+    try:
+        said = json.loads((source / LIST).read_bytes())
+        if said["format"] == FORMAT:
+            return {str(name): str(digest) for name, digest in said["files"].items()}
+    except FileNotFoundError:
+        raise UsageError(f"{source}: no finished backup, {LIST} is missing") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{source / LIST}: cannot be read: {error}") from error
+    raise UsageError(f"{source / LIST}: of a newer Hilum")
+
+
+def _apart(settings: Settings) -> tuple[str, ...]:
+    """What a backup of this machine cannot hold."""
+    found = []
+    if _database(settings) is None:
+        found.append("the records, users and keys are in PostgreSQL: pg_dump, now (after this backup)")
+    if _images(settings) is None:
+        found.append("the images are in a bucket: copy it with its own tool, after the database")
+    if settings.home not in settings.secret_file.parents:
+        found.append(f"the secret, {settings.secret_file}: without it no row can be proven")
+    return tuple(found)
+
+
+def _database(settings: Settings) -> Path | None:
+    file = settings.database_url.removeprefix("sqlite:///")
+    return Path(file) if file != settings.database_url else None
+
+
+def _images(settings: Settings) -> Path | None:
+    folder = settings.images_url.removeprefix("file://")
+    return Path(folder) if "://" not in folder else None
+
+
+def _make(file: Path) -> int:
+    """A new file, and the folders above it, for their owner only."""
+    for folder in reversed([one for one in file.parents if not one.exists()]):
+        folder.mkdir(mode=0o700)
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+
+
+def _copy(source: Path, to: Path) -> str | None:
+    """Copy durably; returns its hash, None where it was erased in this moment."""
+    digest = hashlib.sha256()
+    try:
+        reading = source.open("rb")
+    except FileNotFoundError:
+        return None
+    with reading, os.fdopen(_make(to), "wb") as out:
+        while piece := reading.read(PIECE):
+            digest.update(piece)
+            out.write(piece)
+        out.flush()
+        os.fsync(out.fileno())
+    sync_folder(to.parent)
+    return digest.hexdigest()
+
+
+def _copy_database(source: Path, to: Path) -> None:
+    """One moment of a database that others go on writing (https://sqlite.org/backup.html)."""
+    os.close(_make(to))
+    try:
+        with closing(sqlite3.connect(source, timeout=30)) as here, closing(sqlite3.connect(to)) as there:
+            here.backup(there)
+            there.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, which can be read as it lies
+    except sqlite3.Error as error:
+        raise StorageError(f"{source}: cannot be backed up ({error})") from error
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as reading:
+        return hashlib.file_digest(reading, "sha256").hexdigest()

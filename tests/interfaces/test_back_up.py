@@ -1,0 +1,123 @@
+"""`hilum backup` of an installation that is being written to, and `hilum restore`: it verifies and goes on."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hilum.interfaces.cli.main import main
+from hilum.records.store import open_records
+from hilum.secret import read_secret
+from hilum.storage.images import open_images
+from hilum.storage.local import LARGE
+from tests.flows.recorded import FILMS, ask, settings_for
+from tests.records.made import prediction
+
+
+def test_a_backup_of_a_server_that_goes_on_answering_is_sound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, copy = settings_for(tmp_path / "home"), tmp_path / "copy"
+    secret = read_secret(home.secret_file)
+    records, images = open_records(home.database_url, secret, home.heads), open_images(home.images_url, secret)
+    begun, stop = threading.Event(), threading.Event()
+
+    def go_on() -> None:
+        for number in itertools.count():
+            picture = number.to_bytes(4) * (LARGE // 4 if number % 10 == 0 else 500)
+            records.append([prediction(number, image=images.put(picture))]).result(30)
+            if number > 20:
+                begun.set()
+            if stop.is_set():
+                return
+
+    monkeypatch.setenv("HILUM_HOME", str(home.home))
+    writing = threading.Thread(target=go_on)
+    writing.start()
+    try:
+        assert begun.wait(60)
+        assert main(["backup", str(copy)]) == 0
+    finally:
+        stop.set()
+        writing.join()
+        images.close()
+        records.close()
+    assert {path.stat().st_mode & 0o077 for path in copy.rglob("*")} == {0}
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    capsys.readouterr()
+    assert main(["restore", str(copy)]) == 0
+    assert "restored 0 records" not in capsys.readouterr().out
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "again").rglob("*")} == {0}
+    assert main(["verify"]) == 0
+    assert main(["promote", "pneumonia-cxr", "--why", "the restored one goes on"]) == 0
+    assert main(["verify"]) == 0
+    assert ", 0 kept images" not in capsys.readouterr().out
+    monkeypatch.setenv("HILUM_HOME", str(copy))
+    assert main(["verify"]) == 0
+
+
+@pytest.fixture
+def backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of one answer, with the environment naming a new home."""
+    ask(settings_for(tmp_path / "home"), FILMS[0])
+    (tmp_path / "home" / "models" / "x" / ".half").mkdir(parents=True)
+    (tmp_path / "home" / "models" / "x" / ".half" / "manifest.json").touch()
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    assert main(["backup", str(tmp_path / "copy")]) == 0
+    assert not (tmp_path / "copy" / "models").exists()
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    return tmp_path / "copy"
+
+
+def test_nothing_is_written_over_what_is_there(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["restore", str(backup)]) == 0
+    assert main(["restore", str(backup)]) == 2
+    assert main(["backup", str(backup)]) == 2
+    assert main(["backup", str(tmp_path / "again" / "copy")]) == 2
+    assert main(["restore", str(tmp_path)]) == 2
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "third"))
+    monkeypatch.setenv("HILUM_DATABASE_URL", "postgresql://hilum@db.example.org/hilum")
+    assert main(["restore", str(backup)]) == 2
+    said = capsys.readouterr().err
+    assert "again: is not empty" in said
+    assert "HILUM_DATABASE_URL names a place" in said
+    assert not (tmp_path / "third").exists()
+
+
+def test_a_damaged_backup_and_a_lost_secret_restore_nothing(
+    backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (backup / "hilum.db").read_bytes()
+    (backup / "hilum.db").write_bytes(whole[:-1] + b"x")
+    assert main(["restore", str(backup)]) == 1
+    (backup / "hilum.db").write_bytes(whole)
+    (backup / "secret.key").unlink()
+    assert main(["restore", str(backup)]) == 1
+    assert capsys.readouterr().err.count("nothing was restored") == 2
+    assert not (tmp_path / "again").exists()
+
+
+def test_records_that_do_not_verify_are_restored_only_when_that_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(settings_for(tmp_path / "home"), FILMS[0])
+    with closing(sqlite3.connect(tmp_path / "home" / "images" / "images.sqlite")) as raw, raw:
+        raw.execute("DELETE FROM images")
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HILUM_SECRET_FILE", str(shutil.copy(tmp_path / "home" / "secret.key", tmp_path / "apart.key")))
+    assert main(["backup", str(tmp_path / "copy")]) == 0
+    assert "NOT IN IT  the secret" in capsys.readouterr().out
+    assert not (tmp_path / "copy" / "secret.key").exists()
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    assert main(["restore", str(tmp_path / "copy")]) == 1
+    assert not (tmp_path / "again").exists()
+    assert main(["restore", str(tmp_path / "copy"), "--with-faults"]) == 0
+    assert main(["verify"]) == 1
