@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from hilum.errors import DuplicateRecord, RecordsError, StorageError, UsageError
 from hilum.records.entry import Columns, Entry
@@ -313,6 +313,26 @@ def test_a_lost_secret_is_told_and_not_written_over(opening, url, tmp_path):
     with pytest.raises(UsageError, match="HILUM_SECRET_FILE"):
         opens()
     assert opening().verify().sound
+
+
+@pytest.mark.parametrize("reading", ["FROM checkpoints", "FROM records "])
+def test_another_may_write_first_while_one_opens(opening, url, tmp_path, reading):
+    other, wrote = opening(), threading.Event()
+
+    def write(_connection, _cursor, statement, *_):
+        if reading in statement and not wrote.is_set():
+            wrote.set()
+            add(other, prediction(1))
+            other.close()  # with a checkpoint
+
+    event.listen(Engine, "after_cursor_execute", write)
+    try:
+        mine = open_records(url, SECRET, tmp_path / "head")
+    finally:
+        event.remove(Engine, "after_cursor_execute", write)
+    assert wrote.is_set()
+    assert mine.verify().sound
+    mine.close()
 
 
 def test_only_the_owner_may_look(tmp_path):

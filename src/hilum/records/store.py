@@ -176,8 +176,8 @@ class Records:
             with self._engine.connect() as connection:
                 if writes:
                     connection = connection.execution_options(writes=True)  # noqa: PLW2901
-                if whole and self._engine.dialect.name != "sqlite":
-                    connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901
+                if whole:
+                    _as_of_now(connection)
                 with connection.begin():
                     yield connection
         except SQLAlchemyError as error:
@@ -213,6 +213,7 @@ def _opened(engine: Engine, secret: bytes, head: Path | None, *, upgrade: bool =
                 raise RecordsError("the tables are those of an older Hilum: look at a copy that can be written")
             import_module("hilum.records.migrate").upgrade(engine)  # Alembic is slow to import and seldom needed
         with engine.connect() as connection, verification.any_text(connection):
+            _as_of_now(connection)  # another process may write its first rows and seal them in the middle of the look
             fits = verification.fits(connection, journal_key(secret))
     except SQLAlchemyError as error:
         reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
@@ -225,6 +226,12 @@ def _opened(engine: Engine, secret: bytes, head: Path | None, *, upgrade: bool =
             "were both changed"
         )
     return Records(engine, secret, head)
+
+
+def _as_of_now(connection: Connection) -> None:
+    """All reads of this connection see one state, as they do on SQLite without being asked."""
+    if connection.dialect.name != "sqlite":
+        connection.execution_options(isolation_level="REPEATABLE READ")
 
 
 def _up_to_date(engine: Engine) -> bool:
