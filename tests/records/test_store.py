@@ -6,7 +6,7 @@ import functools
 import math
 import threading
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event
 from hilum.errors import DuplicateRecord, RecordsError, StorageError, UsageError
 from hilum.records.entry import Columns, Entry
 from hilum.records.query import ORDERS, Query
-from hilum.records.store import open_records
+from hilum.records.store import Records, open_records
 from tests.records.made import HOUR, SECRET, START, feedback, prediction
 
 
@@ -348,6 +348,27 @@ def test_erased_words_lie_nowhere_in_the_folder(tmp_path):
     records.forget([prediction(i).id for i in range(300)])
     assert all(b"CANARY" not in path.read_bytes() for path in tmp_path.iterdir())
     records.close()
+
+
+def test_a_long_file_is_read_in_portions_that_hold_no_connection(records, monkeypatch):
+    monkeypatch.setattr("hilum.records.store.PORTION", 4)
+    add(records, *(prediction(number) for number in range(10)))
+    reading, opened = Records._reading, []
+
+    @contextmanager
+    def noted(self, **how):
+        opened.append(1)
+        with reading(self, **how) as connection:
+            yield connection
+        opened.append(-1)
+
+    monkeypatch.setattr(Records, "_reading", noted)
+    seen = []
+    for row in records.first(Query(), 9):
+        assert sum(opened) == 0
+        seen.append((row.entry.id, opened.count(1) - 1))
+    assert [name for name, _ in seen] == [prediction(number).id for number in range(9, 0, -1)]
+    assert [portions for _, portions in seen] == [1] * 4 + [2] * 4 + [3]
 
 
 def test_what_is_to_be_erased_is_found_by_age_caller_picture_and_file_and_never_twice(records, monkeypatch):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
 
 from hilum.interfaces.web import history
-from hilum.records.entry import Columns, Entry
+from hilum.records import search
+from hilum.records.entry import Columns, Entry, Record
 from tests.interfaces.http.running import Running, running
 from tests.web.looking import PHONE, visit
 
@@ -47,6 +50,25 @@ def test_a_file_ends_where_it_says(server: Running, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(history, "MOST", 700)
     files = [one["file"] for one in server.ask("GET", "/app/export?form=json").json()["predictions"]]
     assert files == _listed(server, "")[:700]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_file_whose_end_cannot_be_read_is_not_taken_for_whole(
+    server: Running, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    read, asked = search.by_number, []
+
+    def fail(connection: Connection, wanted: Sequence[int]) -> tuple[Record, ...]:
+        asked.append(wanted)
+        if len(asked) > 1:
+            raise OperationalError("", {}, Exception("the database went away"))
+        return read(connection, wanted)
+
+    monkeypatch.setattr(search, "by_number", fail)
+    with pytest.raises(http.client.IncompleteRead) as cut:
+        server.ask("GET", f"/app/export?form={form}")
+    assert b"film-1199.png" in cut.value.partial
+    assert len(asked) == 2
 
 
 def test_what_is_chosen_stays_chosen_on_other_pages_until_it_is_let_go(browser: Browser, server: Running) -> None:

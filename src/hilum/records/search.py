@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
@@ -38,11 +39,17 @@ def find(connection: Connection, query: Query) -> Page:
     return Page(records_of(connection, shown), cursor, total)
 
 
-def first(connection: Connection, query: Query, most: int) -> Iterator[Record]:
-    """The first `most` of all that fit: put in order once and not counted, however many pages they would fill."""
-    rows = connection.execute(_ordered(query, _keys(query)).limit(most)).mappings().all()
-    for start in range(0, len(rows), AT_ONCE):
-        yield from records_of(connection, rows[start : start + AT_ONCE])
+def numbers(connection: Connection, query: Query, most: int) -> array[int]:
+    """The numbers of the first `most` of all that fit: put in order once and not counted, 8 bytes each."""
+    chosen = _ordered(query, _keys(query)).with_only_columns(COLUMNS.number)
+    return array("q", connection.execute(chosen.limit(most)).scalars())
+
+
+def by_number(connection: Connection, wanted: Sequence[int]) -> tuple[Record, ...]:
+    """The records of these numbers, at most AT_ONCE of them, in the order that they were named in."""
+    rows = connection.execute(select(RECORDS).where(COLUMNS.number.in_(wanted))).mappings().all()
+    place = {number: i for i, number in enumerate(wanted)}
+    return records_of(connection, sorted(rows, key=lambda row: place[row["number"]]))
 
 
 def by_id(connection: Connection, identity: str) -> Record | None:

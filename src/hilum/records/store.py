@@ -26,6 +26,7 @@ from hilum.records.verification import Verification
 
 VERSION = "0001"  # the newest revision in migrations/versions
 READY_SECONDS = 3.0  # for the database to say that it takes entries
+PORTION = 100  # records of a long file in memory at once
 
 
 class Records:
@@ -79,13 +80,23 @@ class Records:
             return search.find(connection, query)
 
     def first(self, query: Query, most: int) -> Iterator[Record]:
-        """The first `most` records of a query, whatever its limit; asked for once, for a file of them.
+        """The first `most` records of a query, whatever its limit, for a file of them.
+
+        They are put in order at once and read in portions as they are taken, so that neither memory nor a connection is
+        held for as long as somebody reads the file. A record that is erased meanwhile comes without what was personal.
 
         Raises:
             UsageError: the cursor is none of ours.
         """
         with self._reading() as connection:
-            yield from search.first(connection, query, most)
+            numbers = search.numbers(connection, query, most)
+        return self._portions(numbers)
+
+    def _portions(self, numbers: Sequence[int]) -> Iterator[Record]:
+        for start in range(0, len(numbers), PORTION):
+            with self._reading() as connection:
+                found = search.by_number(connection, numbers[start : start + PORTION])
+            yield from found
 
     def about(self, identity: str, kind: str | None = None) -> tuple[Record, ...]:
         """What speaks of a record (feedback, erasures …), oldest first."""

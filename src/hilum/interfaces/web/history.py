@@ -6,14 +6,15 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from hilum.errors import UsageError
 from hilum.interfaces.http.asked import parts_of
@@ -26,7 +27,8 @@ from hilum.task import Task, shipped_tasks
 
 router = APIRouter()
 LIMIT = 50
-MOST = 5000  # rows of a file
+MOST = 100_000  # rows of a file
+LINES = 100  # of it sent at a time
 FIELDS = ("text", "task", "class", "model", "since", "until", "state", "order")
 ORDERS = {"newest": "Newest first", "priority": "Most likely disease first", "uncertain": "Least certain first"}
 STATES = {"answered": "Answered", "refused": "Refused", "disagreed": "Somebody disagreed"}
@@ -89,12 +91,14 @@ def export(request: Request, form: str = "csv") -> Response:
     """The list as it is filtered, as CSV or JSON."""
     must(request, "read")
     parts, asked = parts_of(request), _asked(request.query_params)
-    rows = [told(one) for one in parts.records.first(wanted(_filters(asked, LIMIT, None)), MOST)]
+    rows = map(told, parts.records.first(wanted(_filters(asked, LIMIT, None)), MOST))
     name = "json" if form == "json" else "csv"
-    text = json.dumps({"predictions": rows}, indent=1) if name == "json" else _csv(rows)
+    lines = _json(rows) if name == "json" else _csv(rows)
     kind = "application/json" if name == "json" else "text/csv; charset=utf-8"
-    return Response(
-        text, media_type=kind, headers={"Content-Disposition": f'attachment; filename="hilum-history.{name}"'}
+    return StreamingResponse(
+        iter(lambda: "".join(islice(lines, LINES)), ""),
+        media_type=kind,
+        headers={"Content-Disposition": f'attachment; filename="hilum-history.{name}"'},
     )
 
 
@@ -140,17 +144,26 @@ def _classes() -> list[tuple[str, str, str]]:
     ]
 
 
-def _csv(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
-    writer.writerow(COLUMNS)
+def _json(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield '{"predictions": ['
+    for number, row in enumerate(rows):
+        yield (",\n" if number else "\n") + json.dumps(row)
+    yield "\n]}\n"
+
+
+def _csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    yield _line(COLUMNS)
     for row in rows:
         said, gate, model = row.get("prediction") or {}, row["gate"], row.get("model") or {}
-        line = (
+        yield _line((
             row["id"], row["at"], row.get("file", ""), row.get("task") or "",
             said.get("class", ""), said.get("probability", ""),
             not gate["admitted"], " ".join(gate["reasons"]), " ".join(row["conformal_set"]),
             f"{model.get('name', '')} {model.get('version', '')}".strip(), model.get("digest", ""), row["caller"],
-        )  # fmt: skip
-        writer.writerow([harmless(cell) for cell in line])
+        ))  # fmt: skip
+
+
+def _line(cells: Iterable[Any]) -> str:
+    out = io.StringIO()
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerow([harmless(cell) for cell in cells])
     return out.getvalue()
