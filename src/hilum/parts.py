@@ -37,7 +37,7 @@ from hilum.monitor.meters import Meters
 from hilum.records.entry import Entry
 from hilum.records.store import Records, open_records
 from hilum.registry.history import chosen
-from hilum.secret import read_secret
+from hilum.secret import read_or_draw
 from hilum.settings import Settings
 from hilum.storage.cache import Cache, open_cache
 from hilum.storage.images import Images, open_images
@@ -160,12 +160,11 @@ def records_with_secret(settings: Settings) -> tuple[bytes, Records]:
         UsageError: a setting does not fit; the records were made with another secret.
         RecordsError: they cannot be opened.
     """
-    drawn = not settings.secret_file.exists()
-    secret = read_secret(settings.secret_file)
+    secret, drawn = read_or_draw(settings.secret_file)
     try:
         return secret, open_records(settings.database_url, secret, settings.heads)
     except UsageError:
-        if drawn:  # else it seemed to be the one of these records
+        if drawn:  # else it seemed to be the one of these records, or was drawn by a process that goes on with it
             settings.secret_file.unlink(missing_ok=True)
         raise
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from hilum.durable import sync_folder
 from hilum.errors import UsageError
 
 BYTES = 32
@@ -31,28 +32,35 @@ def read_secret(file: Path) -> bytes:
     Raises:
         UsageError: the file holds something else or cannot be read or written.
     """
+    return read_or_draw(file)[0]
+
+
+def read_or_draw(file: Path) -> tuple[bytes, bool]:
+    """As `read_secret`, and whether it was drawn by this very call, not by another process."""
     try:
-        if not file.exists():
-            _draw(file)
+        drawn = not file.exists() and _drawn(file)
         secret = bytes.fromhex(file.read_text(encoding="ascii").strip())
     except (OSError, ValueError) as error:
         raise UsageError(f"{file}: no usable secret (64 hexadecimal digits): {error}") from error
     if len(secret) != BYTES:
         raise UsageError(f"{file}: the secret must be {BYTES} bytes, that is {2 * BYTES} hexadecimal digits")
-    return secret
+    return secret, drawn
 
 
-def _draw(file: Path) -> None:
+def _drawn(file: Path) -> bool:
+    """Draw a secret; False where another process was quicker, whose secret then holds."""
     file.parent.mkdir(parents=True, mode=0o700, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.{os.getpid()}.new")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as out:
-        out.write(secrets.token_hex(BYTES) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
+    fresh = file.with_name(f"{file.name}.{secrets.token_hex(8)}.new")  # the process's number is 1 in every container
     try:
-        os.link(fresh, file)  # whoever is first wins; the others read that one
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as out:
+            out.write(secrets.token_hex(BYTES) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        os.link(fresh, file)
     except FileExistsError:
-        pass
+        return False
     finally:
-        fresh.unlink()
+        fresh.unlink(missing_ok=True)
+    sync_folder(file.parent)
+    return True
