@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
-from hilum.errors import UsageError
+from hilum.errors import DuplicateRecord, UsageError
+from hilum.records.entry import Columns, Entry
 from hilum.records.store import Records, open_records
-from hilum.registry.history import chosen, history, previous, promote, roll_back
+from hilum.registry.history import KIND, chosen, history, previous, promote, roll_back
 from hilum.registry.pins import Known
 from tests.records.made import SECRET
 
@@ -34,7 +37,7 @@ def test_a_promotion_by_a_clock_that_lags_holds(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
     promote(records, second, caller="local", why="")
     assert chosen(records) == {"spot": second.digest}
-    roll_back(records, first, caller="local", why="")
+    roll_back(records, first, first.digest, caller="local", why="")
     assert chosen(records) == {"spot": first.digest}
     assert [event.act for event in history(records)] == ["rollback", "promote", "promote"]
     records.close()
@@ -48,20 +51,20 @@ def test_each_step_back_leads_to_who_spoke_before_and_the_last_one_to_the_shippe
     promote(records, second, caller="anna", why="")
     promote(records, known(tmp_path, "9", "other"), caller="anna", why="another task")
     assert previous(records, "spot") == first.digest
-    event = roll_back(records, first, caller="ben", why="worse")
+    event = roll_back(records, first, first.digest, caller="ben", why="worse")
     assert (event.act, event.digest, event.before) == ("rollback", first.digest, second.digest)
     assert history(records, "spot", most=1) == (event,)
     promote(records, third, caller="anna", why="")
     assert previous(records, "spot") == first.digest  # what was taken back does not speak again
-    roll_back(records, first, caller="ben", why="")
+    roll_back(records, first, first.digest, caller="ben", why="")
     assert previous(records, "spot") is None
-    event = roll_back(records, shipped, caller="ben", why="")
+    event = roll_back(records, shipped, None, caller="ben", why="")
     assert (event.digest, event.reference, event.before) == (None, "spot@0", first.digest)
     assert chosen(records) == {"other": "9" * 64}
     with pytest.raises(UsageError, match="nothing to take back"):
         previous(records, "spot")
     with pytest.raises(UsageError, match="nothing to take back"):
-        roll_back(records, shipped, caller="ben", why="")
+        roll_back(records, shipped, None, caller="ben", why="")
     assert len(history(records, "spot")) == 6
 
 
@@ -76,3 +79,67 @@ def test_who_speaks_already_is_not_promoted_again_and_may_be_once_another_spoke(
     promote(records, second, caller="anna", why="")
     assert promote(records, first, caller="anna", why="").before == second.digest
     assert chosen(records) == {"spot": first.digest}
+
+
+def at_the_same_moment(monkeypatch: pytest.MonkeyPatch, records: Records, other: Callable[[], object]) -> None:
+    """Somebody else decides between the last look of who decides here and the entry."""
+    append, told = records.append, []
+
+    def second(entries: Sequence[Entry]) -> Future[None]:
+        if not told:
+            told.append(entries)
+            other()
+        return append(entries)
+
+    monkeypatch.setattr(records, "append", second)
+
+
+def test_of_two_steps_back_at_the_same_moment_one_is_refused(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped, first = known(tmp_path, "0"), known(tmp_path, "1")
+    promote(records, first, caller="anna", why="")
+    with monkeypatch.context() as context:
+        at_the_same_moment(context, records, lambda: roll_back(records, shipped, None, caller="ben", why=""))
+        with pytest.raises(DuplicateRecord, match="somebody else"):
+            roll_back(records, shipped, None, caller="anna", why="")
+    assert [event.act for event in history(records)] == ["rollback", "promote"]
+    with pytest.raises(UsageError, match="nothing to take back"):
+        previous(records, "spot")
+    assert promote(records, first, caller="anna", why="").before is None
+
+
+def test_of_two_promotions_at_the_same_moment_one_is_refused_and_those_of_other_tasks_go_on(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, other = known(tmp_path, "1"), known(tmp_path, "2"), known(tmp_path, "9", "other")
+    with monkeypatch.context() as context:
+        at_the_same_moment(context, records, lambda: promote(records, other, caller="ben", why=""))
+        promote(records, first, caller="anna", why="")
+    with monkeypatch.context() as context:
+        at_the_same_moment(context, records, lambda: promote(records, second, caller="ben", why=""))
+        with pytest.raises(DuplicateRecord, match="somebody else"):
+            promote(records, known(tmp_path, "3"), caller="anna", why="")
+    assert chosen(records) == {"spot": second.digest, "other": other.digest}
+    assert previous(records, "spot") == first.digest
+
+
+def test_a_step_back_is_to_the_package_that_was_looked_for(records: Records, tmp_path: Path) -> None:
+    """Another one stepped back while this one opened the package."""
+    first, second = known(tmp_path, "1"), known(tmp_path, "2")
+    for one in (first, second):
+        promote(records, one, caller="anna", why="")
+    assert previous(records, "spot") == first.digest
+    roll_back(records, first, first.digest, caller="ben", why="")
+    with pytest.raises(DuplicateRecord, match="somebody else"):
+        roll_back(records, first, first.digest, caller="anna", why="")
+    assert chosen(records) == {"spot": first.digest}
+
+
+def test_steps_back_at_the_same_moment_that_stand_on_record_end_nothing(records: Records) -> None:
+    """As two servers wrote them before such were refused."""
+    for act, digest in (("promote", "1" * 64), ("rollback", None), ("rollback", None), ("promote", "2" * 64)):
+        body = {"task": "spot", "digest": digest, "reference": "spot@1", "before": None, "why": "", "act": act}
+        records.append([Entry(KIND, json.dumps(body).encode(), "anna", None, Columns(task="spot"))]).result()
+    assert chosen(records) == {"spot": "2" * 64}
+    assert previous(records, "spot") is None

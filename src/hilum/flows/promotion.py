@@ -34,6 +34,7 @@ def promote(reference: str, records: Records, settings: Settings, decision: Deci
         UnknownModel: nothing of this installation answers to the reference.
         PackageError: it must not be used.
         UsageError: it was promoted already, and still speaks.
+        DuplicateRecord: somebody else decided in the same moment.
     """
     known = _ready(find_package(reference, settings, history.chosen(records)), settings)
     return history.promote(records, known, caller=decision.caller, why=decision.why)
@@ -46,10 +47,11 @@ def roll_back(task: str, records: Records, settings: Settings, decision: Decisio
         UsageError: nothing was promoted that could be taken back.
         UnknownModel: that package is not installed any more.
         PackageError: it must not be used any more.
+        DuplicateRecord: somebody else decided meanwhile.
     """
     digest = history.previous(records, task)
     known = _ready(find_package(digest, settings) if digest else champion_for(task, settings), settings)
-    return history.roll_back(records, known, caller=decision.caller, why=decision.why)
+    return history.roll_back(records, known, digest, caller=decision.caller, why=decision.why)
 
 
 def _ready(folder: Path, settings: Settings) -> Known:

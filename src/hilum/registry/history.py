@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hilum.errors import UsageError
+from hilum.errors import DuplicateRecord, UsageError
 from hilum.records.entry import Columns, Entry, Record
 from hilum.records.query import MOST, Query
 from hilum.records.store import Records
@@ -19,6 +20,8 @@ from hilum.registry.pins import Known
 
 KIND = "promotion"
 PROMOTE, ROLLBACK = "promote", "rollback"
+PLACES = uuid.UUID("5c4b1b0e-6d0f-4e6e-9a55-3f2b8f0c7d11")  # the id of an event follows from the one before it
+MEANWHILE = "somebody else changed who speaks for this task in the same moment: look at the history, then decide again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +50,27 @@ def promote(records: Records, known: Known, *, caller: str, why: str) -> Event:
 
     Raises:
         UsageError: it was promoted already, and still speaks.
+        DuplicateRecord: somebody else decided in the same moment.
     """
-    before = chosen(records).get(known.task)
+    events = tuple(_all(records, known.task))
+    before = events[0].digest if events else None
     if before == known.digest:
         raise UsageError(f"{known.reference} speaks for {known.task} already: it was promoted before")
-    return _written(records, known, known.digest, {"before": before, "why": why}, caller)
+    return _written(records, known, {"digest": known.digest, "before": before, "why": why}, events, caller)
 
 
-def roll_back(records: Records, to: Known, *, caller: str, why: str) -> Event:
-    """Put on record that who spoke before the last promotion speaks again; `to` is that package (see `previous`).
+def roll_back(records: Records, to: Known, digest: str | None, *, caller: str, why: str) -> Event:
+    """Put on record that who spoke before the last promotion speaks again: `to`, for the digest that `previous` gave.
 
     Raises:
         UsageError: nothing was promoted that could be taken back.
+        DuplicateRecord: somebody else decided since `previous` was asked.
     """
-    digest, before = previous(records, to.task), chosen(records).get(to.task)
-    return _written(records, to, digest, {"before": before, "why": why, "act": ROLLBACK}, caller)
+    events = tuple(_all(records, to.task))
+    if _previous(events, to.task) != digest:
+        raise DuplicateRecord(MEANWHILE)
+    said = {"digest": digest, "before": events[0].digest, "why": why, "act": ROLLBACK}
+    return _written(records, to, said, events, caller)
 
 
 def previous(records: Records, task: str) -> str | None:
@@ -70,15 +79,7 @@ def previous(records: Records, task: str) -> str | None:
     Raises:
         UsageError: nothing was promoted that could be taken back.
     """
-    spoke: list[str | None] = [None]
-    for event in reversed(tuple(_all(records, task))):
-        if event.act == ROLLBACK:
-            spoke.pop()
-        else:
-            spoke.append(event.digest)
-    if len(spoke) == 1:
-        raise UsageError(f"nothing to take back: the shipped package speaks for {task}")
-    return spoke[-2]
+    return _previous(tuple(_all(records, task)), task)
 
 
 def history(records: Records, task: str | None = None, most: int = MOST) -> tuple[Event, ...]:
@@ -95,13 +96,31 @@ def chosen(records: Records) -> dict[str, str]:
     return {task: digest for task, digest in state.items() if digest is not None}
 
 
-def _written(records: Records, known: Known, digest: str | None, said: dict[str, Any], caller: str) -> Event:
-    body: dict[str, Any] = {"task": known.task, "digest": digest, "reference": known.reference, **said}
+def _previous(events: Sequence[Event], task: str) -> str | None:
+    """The same, by the events of the task, newest first."""
+    spoke: list[str | None] = []  # before the first promotion the shipped one did
+    for event in reversed(events):
+        if event.act != ROLLBACK:
+            spoke.append(event.digest)
+        elif spoke:  # else two servers took back one promotion, when that was not refused yet
+            spoke.pop()
+    if not spoke:
+        raise UsageError(f"nothing to take back: the shipped package speaks for {task}")
+    return spoke[-2] if len(spoke) > 1 else None
+
+
+def _written(records: Records, known: Known, said: dict[str, Any], events: Sequence[Event], caller: str) -> Event:
+    """On record after these events of the task, newest first: of two at once only one finds the place free."""
+    body: dict[str, Any] = {"task": known.task, "reference": known.reference, **said}
     columns = Columns(task=known.task, model=known.reference, digest=known.digest)
     last = records.find(Query(kind=KIND, limit=1)).records  # after it, whatever the clock says: the newest one holds
     at = max([time.time_ns() // 1000, *(one.entry.at + 1 for one in last)])
-    entry = Entry(KIND, json.dumps(body, separators=(",", ":")).encode(), caller, None, columns, at=at)
-    records.append([entry]).result()
+    place = str(uuid.uuid5(PLACES, f"{known.task} {events[0].id if events else ''}"))
+    entry = Entry(KIND, json.dumps(body, separators=(",", ":")).encode(), caller, None, columns, id=place, at=at)
+    try:
+        records.append([entry]).result()
+    except DuplicateRecord:
+        raise DuplicateRecord(MEANWHILE) from None
     return Event(id=entry.id, caller=caller, at=entry.at, **body)
 
 
