@@ -14,8 +14,17 @@ from hilum.interfaces.http.rates import Rates
 from tests.servers import free_port, redis
 
 
+@pytest.fixture(autouse=True)
+def no_window_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a minute or an hour ends, what was counted in it begins to fade."""
+    begun = time.time()
+    middle = begun - begun % 3600 + 1830
+    monkeypatch.setattr("time.time", lambda: middle)
+
+
 @pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
+def redis_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr("hilum.interfaces.http.rates.REDIS_SECONDS", 60.0)  # slow is not away: that is another test
     with redis(tmp_path, free_port()) as address:
         yield address
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -224,6 +226,15 @@ def test_a_browser_is_sent_to_sign_in_and_a_program_is_told(house: Running) -> N
     assert house.ask("GET", "/predictions", headers={"Accept": "application/json"}).status == 401
 
 
+@pytest.fixture
+def no_window_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a minute or an hour ends, what was counted in it begins to fade."""
+    begun = time.time()
+    middle = begun - begun % 3600 + 1830
+    monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: middle))
+
+
+@pytest.mark.usefixtures("no_window_ends")
 def test_rates_are_each_callers_own(tmp_path: Path) -> None:
     with running(tmp_path, AUTH="on", RATE="5/minute;1000/hour") as server:
         seen = [server.ask("GET", "/tasks", key="reader") for _ in range(8)]
@@ -237,6 +248,7 @@ def test_rates_are_each_callers_own(tmp_path: Path) -> None:
         assert server.ask("GET", "/livez").status == 200
 
 
+@pytest.mark.usefixtures("no_window_ends")
 def test_strangers_are_slowed_and_others_are_not(tmp_path: Path) -> None:
     with running(tmp_path, AUTH="on") as server:
         seen = [
