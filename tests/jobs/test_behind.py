@@ -20,6 +20,15 @@ from hilum.monitor.meters import Meters
 DESK = Desk(())
 
 
+class Clock:
+    """The line's own: seconds go by only where a test says so."""
+
+    now = 0.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+
 class Clerk:
     """Answers with the file's own bytes, in the order of asking; a file may be told to go wrong, or to be slow."""
 
@@ -91,16 +100,18 @@ def test_a_person_waits_for_a_few_files_at_most() -> None:
 
 
 def test_a_full_line_is_waited_for_and_a_deadline_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    clerk, door, clock = Clerk(), threading.Event(), Clock()
     monkeypatch.setattr(behind, "PATIENCE", 0.01)
-    clerk, door = Clerk(), threading.Event()
-    clerk.slow = lambda: door.wait(60)
+    monkeypatch.setattr("hilum.flows.line.time", clock)
+    begun = threading.Event()
+    clerk.slow = lambda: begun.set() or door.wait(60)
     line = Line(clerk, Length(most=3, seconds=1, threads=1), Meters())
     first = line.enter(ask(b"first"))
-    until(lambda: line.waiting == 0)
+    assert begun.wait(60)
     second = line.enter(ask(b"second"))
     thread, got = in_thread(lambda: Behind(line, threading.Event()).answer(files(6)))
     until(lambda: line.waiting == 2)  # the second and one file: the last place is left free
-    time.sleep(1.1)  # past the deadline of both
+    clock.now += 1.1  # past the deadline of both
     door.set()
     thread.join(60)
     assert first.result(60).bodies == (b"first",)
