@@ -49,21 +49,23 @@ def test_sigterm_answers_who_was_taken_and_ends_well(process) -> None:
     running, url = process
     ask(url, -1)
     answered: list[dict[str, object]] = []
-    started = threading.Barrier(17)
+    taken = threading.Barrier(17, timeout=90)
 
     def one(i: int) -> None:
         data = sample("pneumonia-cxr").read_bytes() + str(i).encode()
         head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: {len(data)}"
         with socket.create_connection(tuple_of(url)) as connection:
-            started.wait()
-            connection.sendall(f"{head}\r\nConnection: close\r\n\r\n".encode() + data)
+            connection.sendall(f"{head}\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n".encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 100")  # it waits for the body: the question was taken
+            taken.wait()
+            connection.sendall(data)
             received = b"".join(iter(lambda: connection.recv(65536), b""))
         answered.append(json.loads(received.partition(b"\r\n\r\n")[2]))
 
     threads = [threading.Thread(target=one, args=(i,)) for i in range(16)]
     for thread in threads:
         thread.start()
-    started.wait()
+    taken.wait()
     while len(answered) < 2:
         threading.Event().wait(0.002)
     running.send_signal(signal.SIGTERM)
