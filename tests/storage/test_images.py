@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 from hilum.errors import ImageGone, StorageError, UsageError
 from hilum.storage.images import FRESH_SECONDS, Images, open_images
-from hilum.storage.local import LARGE
+from hilum.storage.local import LARGE, LocalShelf
 
 SECRET = b"s" * 32
 SIZES = (1, 20_000, LARGE, LARGE + 1)
@@ -281,3 +282,33 @@ def test_an_image_is_put_again_only_once_it_is_no_longer_fresh(tmp_path, monkeyp
         images.put(data)
         assert (images._shelf.kept_at(key) > began) is again
     images.close()
+
+
+def test_two_processes_of_one_number_keep_the_same_large_image_at_once(tmp_path, monkeypatch):
+    """As in two containers on one folder, in each of which the process has the number 1."""
+    one, other = LocalShelf(tmp_path), LocalShelf(tmp_path)
+    key, data, sync, met = "ab" * 32, os.urandom(LARGE), os.fsync, []
+
+    def meanwhile(handle):
+        if not met:
+            met.append(handle)
+            other.keep(key, data, 0).result(60)
+        sync(handle)
+
+    monkeypatch.setattr("hilum.storage.local.os.fsync", meanwhile)
+    one.keep(key, data, 0).result(60)
+    assert met
+    assert one.get(key) == data
+    one.close()
+    other.close()
+
+
+def test_a_large_image_that_the_disk_did_not_take_leaves_no_half(tmp_path, monkeypatch):
+    shelf, asked, sync = LocalShelf(tmp_path), itertools.count(), os.fsync
+    with monkeypatch.context() as full:  # of the image each time, and then not of what wipes it: the file, the folder
+        full.setattr("hilum.storage.local.os.fsync", lambda to: sync(to) if next(asked) % 3 else os.close(-1))
+        for _ in range(3):
+            with pytest.raises(StorageError):
+                shelf.keep("ab" * 32, os.urandom(LARGE), 0).result(60)
+    assert list(tmp_path.glob("large/*/*")) == []
+    shelf.close()

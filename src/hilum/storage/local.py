@@ -6,6 +6,7 @@ one sync of the disk. What a folder of files would give (one name, one image) `h
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import sqlite3
@@ -185,12 +186,17 @@ class LocalShelf:
         final = self._large(key)
         for folder in (final.parent.parent, final.parent):
             folder.mkdir(exist_ok=True, mode=0o700)
-        fresh = final.with_name(f"{key}.{os.getpid()}.new")
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:  # noqa: PTH123  the mode counts
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(final)
+        fresh = final.with_name(f"{key}.{secrets.token_hex(8)}.new")  # the process's number is 1 in every container
+        try:
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:  # noqa: PTH123  the mode counts
+                out.write(data)
+                out.flush()
+                os.fsync(out.fileno())
+            fresh.replace(final)
+        except OSError:
+            with suppress(OSError):  # what stays all the same goes with the next sweep
+                _wipe(fresh, math.inf)
+            raise
         for folder in (final.parent, final.parent.parent, self._folder):
             sync_folder(folder)
 
