@@ -205,7 +205,15 @@ def test_the_guards_refuse_changes(records, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", ["seal = 'x'", "seal = 1000000000000", "heads = cast(heads as blob)", "writer = x'00'"]
+    "change",
+    [
+        "seal = 'x'",
+        "seal = 1000000000000",
+        "heads = cast(heads as blob)",
+        "writer = x'00'",
+        "at = x'00'",
+        "upto = x'00'",
+    ],
 )
 def test_a_checkpoint_of_another_kind_of_value_is_named_and_hides_no_other_fault(sealed, tmp_path, change):
     tamper(tmp_path, (f"UPDATE checkpoints SET {change} WHERE number = 1", ()), (*_A_ROW, ()))
@@ -224,6 +232,13 @@ def test_a_value_that_no_row_could_have_been_sealed_with_is_a_change(sealed, tmp
     (fault,) = faults(sealed)
     assert identity in fault
     assert fault.endswith("was changed")
+
+
+def test_a_chain_whose_name_is_no_text_is_named_and_hides_no_other_fault(sealed, tmp_path):
+    tamper(tmp_path, ("UPDATE records SET writer = CAST(x'ff' AS TEXT) WHERE number = 1", ()), (*_A_ROW, ()))
+    found = faults(sealed)
+    assert f"record {prediction(0).id} was changed" in found
+    assert any(prediction(2).id in fault for fault in found)
 
 
 def test_records_whose_checkpoints_are_noted_nowhere_are_verified_all_the_same(sealed, tmp_path):

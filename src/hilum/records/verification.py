@@ -91,7 +91,7 @@ class _Chains:
     def look(self, row: RowMapping) -> None:
         """One more row."""
         writer, seq, stored = row["writer"], row["seq"], row["seal"]
-        if not (isinstance(writer, str) and isinstance(seq, int) and isinstance(stored, bytes)):
+        if not (_is_text(writer) and isinstance(seq, int) and isinstance(stored, bytes)):
             self._faults.append(f"record {row['id']} was changed")  # SQLite takes any kind of value in any column
             return
         last, before = self._ends.get(writer, (0, first_seal(self._key, writer)))
@@ -140,7 +140,7 @@ def _checkpoints(
     found: list[Checkpoint] = []
     before, expected = b"", 1
     for row in connection.execute(select(CHECKPOINTS).order_by(CHECKPOINTS.c.number).limit(most)).mappings():
-        if not (isinstance(row["seal"], bytes) and isinstance(row["heads"], str) and isinstance(row["writer"], str)):
+        if not _is_checkpoint(row):
             faults.append(f"checkpoint {row['number']} was changed")  # SQLite takes any kind of value in any column
             noted.pop(row["number"], None)
             before, expected = b"", row["number"] + 1
@@ -159,6 +159,20 @@ def _checkpoints(
     if noted:
         faults.append(f"checkpoints up to {max(noted)} are noted in {head} and missing from the database")
     return found
+
+
+def _is_checkpoint(row: RowMapping) -> bool:
+    """Whether every value is of the kind that was stored."""
+    kinds = {"at": int, "upto": int, "heads": str, "writer": str, "seal": bytes}
+    return all(isinstance(row[name], kind) for name, kind in kinds.items())
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is text that can be encoded, and not empty; what `any_text` reads of other bytes cannot."""
+    try:
+        return isinstance(value, str) and bool(value.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _noted(head: Path | None) -> tuple[dict[int, str], list[str]]:
