@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import Future
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from hilum.access.tables import Database
 from hilum.durable import sync_folder, write_whole
+from hilum.errors import RecordsError
 from hilum.jobs.inbox import Inbox, Order
 from hilum.records.checkpoint import Checkpoint, note_outside
 from hilum.records.schema import open_engine
@@ -75,6 +77,25 @@ def test_a_checkpoint_is_on_the_disk_once_it_is_noted(tmp_path: Path, synced: li
     for _ in range(2):
         note_outside(tmp_path / "head", made)
     assert synced == [("head", len(made.line)), ("head", 2 * len(made.line))]
+
+
+def test_a_checkpoint_that_the_disk_takes_half_of_is_not_noted_and_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, write = Checkpoint(1, 2, "writer", 3, "{}", b"s" * 32), os.write
+
+    def full(handle: int, data: bytes) -> int:
+        if len(data) < len(made.line):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(handle, data[:10])
+
+    note_outside(tmp_path / "head", made)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(RecordsError, match="cannot be noted"):
+            note_outside(tmp_path / "head", made)
+    note_outside(tmp_path / "head", made)
+    assert (tmp_path / "head").read_text() == 2 * made.line
 
 
 def test_a_large_image_and_its_name_are_on_the_disk_once_it_is_kept(

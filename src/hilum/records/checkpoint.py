@@ -6,6 +6,7 @@ themselves, and the file outside says how many there were.
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import json
 import os
@@ -78,7 +79,7 @@ def make_checkpoint(connection: Connection, key: bytes, writer: str, head: tuple
 
 
 def note_outside(file: Path, made: Checkpoint) -> None:
-    """Append the checkpoint to the file outside the database, durably.
+    """Append the checkpoint to the file outside the database, durably, whole or not at all.
 
     Raises:
         RecordsError: the file cannot be written.
@@ -87,9 +88,21 @@ def note_outside(file: Path, made: Checkpoint) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(handle, made.line.encode("ascii"))
-            os.fsync(handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)  # servers of one home write here, and half a line is taken back
+            _append_whole(handle, made.line.encode("ascii"))
         finally:
             os.close(handle)
     except OSError as error:
         raise RecordsError(f"{file}: a checkpoint cannot be noted ({error.strerror})") from error
+
+
+def _append_whole(handle: int, line: bytes) -> None:
+    """A full disk takes the beginning of a line: left there, it would spoil the next one for ever."""
+    end = os.fstat(handle).st_size
+    try:
+        while line:
+            line = line[os.write(handle, line) :]
+        os.fsync(handle)
+    except OSError:
+        os.ftruncate(handle, end)
+        raise
