@@ -10,12 +10,12 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, create_engine, event, text
 
 from hilum.errors import DuplicateRecord, RecordsError, StorageError, UsageError
 from hilum.records.entry import Columns, Entry
 from hilum.records.query import ORDERS, Query
-from hilum.records.store import Records, open_records
+from hilum.records.store import Records, open_records, records_as_they_lie
 from tests.records.made import HOUR, SECRET, START, feedback, prediction
 
 
@@ -302,6 +302,19 @@ def test_a_file_that_is_no_database_is_said(tmp_path):
         open_records(f"sqlite:///{tmp_path / 'x.db'}", SECRET)
     with pytest.raises(RecordsError, match="cannot be kept here"):
         open_records(f"sqlite:///{tmp_path / 'x.db' / 'y.db'}", SECRET)
+
+
+def test_records_of_a_newer_hilum_are_told_and_left_alone(opening, url, tmp_path):
+    opening().close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE records_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(UsageError, match="newer hilum"):
+        opening()
+    if url.startswith("sqlite"):
+        with pytest.raises(RecordsError, match="another version"):
+            records_as_they_lie(tmp_path / "records.db", SECRET, tmp_path / "head")
 
 
 def test_a_lost_secret_is_told_and_not_written_over(opening, url, tmp_path):

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Engine
+
+from hilum.errors import UsageError
 
 SCRIPTS = Path(__file__).parent / "migrations"
 VERSIONS = "records_version"  # the table in which Alembic notes where it is
@@ -21,5 +24,12 @@ def configuration(engine: Engine) -> Config:
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the tables up to date; several processes may ask at once."""
-    command.upgrade(configuration(engine), "head")
+    """Bring the tables up to date; several processes may ask at once.
+
+    Raises:
+        UsageError: they are those of a version that is not known here.
+    """
+    try:
+        command.upgrade(configuration(engine), "head")
+    except CommandError as error:
+        raise UsageError(f"the records were made by a newer hilum ({error}): update hilum") from error

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from hilum.errors import RecordsError, UsageError
+from hilum.errors import HilumError, RecordsError, UsageError
 from hilum.probe import Probe
 from hilum.records import erasures, search, tallies, verification
 from hilum.records.chain import journal_key
@@ -200,7 +200,7 @@ def open_records(url: str, secret: bytes, head: Path | None = None) -> Records:
     """Open the records at sqlite:///FILE or postgresql://…; tables are made or brought up to date where needed.
 
     Raises:
-        UsageError: an address of neither kind; records that were made with another secret.
+        UsageError: an address of neither kind; records that were made with another secret or by a newer Hilum.
         MissingExtra: PostgreSQL needs its driver.
         RecordsError: the database cannot be opened.
     """
@@ -212,16 +212,30 @@ def records_as_they_lie(file: Path, secret: bytes, head: Path) -> Records:
 
     Raises:
         UsageError: they were made with another secret.
-        RecordsError: they cannot be read, or are those of an older Hilum.
+        RecordsError: they cannot be read, or are those of another version of Hilum.
     """
     return _opened(engine_as_it_lies(file), secret, head, upgrade=False)
 
 
 def _opened(engine: Engine, secret: bytes, head: Path | None, *, upgrade: bool = True) -> Records:
     try:
+        _must_fit(engine, secret, upgrade=upgrade)
+    except HilumError:
+        engine.dispose()
+        raise
+    return Records(engine, secret, head)
+
+
+def _must_fit(engine: Engine, secret: bytes, *, upgrade: bool) -> None:
+    """The tables are of this version, or become so where `upgrade` says, and sealed with this secret.
+
+    Raises:
+        UsageError, RecordsError: they are not, see `open_records` and `records_as_they_lie`.
+    """
+    try:
         if not _up_to_date(engine):
             if not upgrade:
-                raise RecordsError("the tables are those of an older Hilum: look at a copy that can be written")
+                raise RecordsError("the tables are those of another version of Hilum: look at a copy with that one")
             import_module("hilum.records.migrate").upgrade(engine)  # Alembic is slow to import and seldom needed
         with engine.connect() as connection, verification.any_text(connection):
             _as_of_now(connection)  # another process may write its first rows and seal them in the middle of the look
@@ -230,13 +244,11 @@ def _opened(engine: Engine, secret: bytes, head: Path | None, *, upgrade: bool =
         reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
         raise RecordsError(f"the records cannot be opened ({str(reason).splitlines()[0]})") from error
     if not fits:  # rows of a second secret would break the chain for good
-        engine.dispose()
         raise UsageError(
             "the records were made with another secret: HILUM_SECRET_FILE (else HOME/secret.key) must hold the one of "
             "the backup, or of the other servers of this database; if it does, their first row and first checkpoint "
             "were both changed"
         )
-    return Records(engine, secret, head)
 
 
 def _as_of_now(connection: Connection) -> None:
