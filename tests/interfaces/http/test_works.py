@@ -114,6 +114,15 @@ def test_nothing_outside_the_roots_is_named(server: Running, source: str) -> Non
         assert answer.is_problem()
 
 
+@pytest.mark.parametrize("weights", ["/etc/passwd", "out/passwd", "../x.safetensors", 5])
+def test_no_weights_outside_the_roots_are_named(server: Running, weights: object) -> None:
+    pytest.importorskip("lightning")
+    said = {"source": "spots", "task": "pneumonia-cxr", "network": "resnet50-transfer", "changes": {"weights": weights}}
+    answer = server.ask("POST", "/trainings", said)
+    assert (answer.status, answer.is_problem()) == (422, True)
+    assert "HILUM_DATA_ROOTS" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -28,17 +28,18 @@ from hilum.task import shipped_task
 router = APIRouter(tags=["data and training"])
 _EPOCH = re.compile(r"epoch (\d+)/(\d+), loss ([\d.]+)(?:, tune ([\d.]+))?")
 _LINE = re.compile(r"[a-z_]{1,40}")
+_NO_FILE = ("auto", "none")  # what `weights` may say instead of a path
 
 
 class Audit(BaseModel):
-    """What to audit: a folder or file below HILUM_DATA_ROOTS, or a bucket's address that the operator allows."""
+    """What to audit: a folder or file below HILUM_DATA_ROOTS."""
 
     source: str = Field(max_length=1000)
     task: str | None = Field(None, description="read labels and patients by this task's rules")
 
 
 class Training(BaseModel):
-    """What to train on, for which question, and what of the plan to change."""
+    """What to train on, for which question, and what of the plan to change; paths lie below HILUM_DATA_ROOTS."""
 
     source: str = Field(max_length=1000)
     task: str
@@ -100,10 +101,7 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     parts = parts_of(request)
     needs_learning()
     source = allowed(said.source, parts.settings)
-    strange = [name for name in said.changes if not _LINE.fullmatch(name)]
-    if strange:
-        raise UsageError(f"changes: {strange[0]!r} is no line of a plan")
-    lines = [f"--set={name}={value}" for name, value in sorted(said.changes.items())]
+    lines = [f"--set={_line(name, value, parts.settings)}" for name, value in sorted(said.changes.items())]
     numbers = [f"--{name}={value}" for name, value in (("folds", said.folds), ("tune", said.tune)) if value]
     network = [f"--network={said.network}"] if said.network else []
     task = shipped_task(said.task).name
@@ -260,6 +258,18 @@ def _packed(upload: Upload, task: str | None) -> Order:
 
 def _task_arguments(task: str | None) -> list[str]:
     return [] if task is None else [f"--task={shipped_task(task).name}"]
+
+
+def _line(name: str, value: str | float, settings: Settings) -> str:
+    """A line of the plan; weights of a file are a path like any other.
+
+    Raises:
+        UsageError: no name of a line, or a file that lies elsewhere.
+    """
+    if not _LINE.fullmatch(name):
+        raise UsageError(f"changes: {name!r} is no line of a plan")
+    text = str(value).strip()
+    return f"{name}={allowed(text, settings) if name == 'weights' and text not in _NO_FILE else text}"
 
 
 def _told(work: Work) -> Response:
