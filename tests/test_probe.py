@@ -6,6 +6,8 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from hilum.probe import Probe
 
 
@@ -29,3 +31,14 @@ def test_what_does_not_answer_is_a_no_and_is_asked_once():
     while not probe.good():
         assert time.monotonic() < until
     assert len(asked) <= 2
+
+
+def test_where_no_thread_can_be_had_it_is_a_no_and_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    probe = Probe(lambda: True, 30)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        assert not probe.good()
+    assert probe.good()

@@ -20,13 +20,20 @@ class Probe:
         """Whether the answer is yes; one that does not come in time is a no."""
         with self._lock:
             if self._asked is None or self._asked.done():
-                self._asked = Future()
-                threading.Thread(target=self._run, args=(self._asked,), name="hilum-probe", daemon=True).start()
+                self._asked = self._begun()
             asked = self._asked
         try:
             return asked.result(self._seconds)
         except TimeoutError:
             return False
+
+    def _begun(self) -> Future[bool]:
+        asked: Future[bool] = Future()
+        try:
+            threading.Thread(target=self._run, args=(asked,), name="hilum-probe", daemon=True).start()
+        except RuntimeError:  # there may be no more threads now: no answer, and the next one asks again
+            asked.set_result(False)
+        return asked
 
     def _run(self, asked: Future[bool]) -> None:
         good = False
