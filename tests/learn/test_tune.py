@@ -11,7 +11,7 @@ import pytest
 from hilum.errors import Diverged
 from hilum.learn.fitting import fit_network
 from hilum.learn.networks import full_config
-from hilum.learn.plan import Plan
+from hilum.learn.plan import RANGES, Plan
 from hilum.learn.tune import Search, search_plans, trials_table, tune
 from hilum.learn.tune_plot import draw_trials
 from tests.learn.made import TASK, TINY, cases
@@ -79,6 +79,12 @@ def test_the_first_trial_is_the_plan_as_it_was(tmp_path: Path, plan: Plan) -> No
     for first in (tried[0], tuned.plan):
         assert full_config(first.network, first.network_config(2)) == full_config(plan.network, plan.network_config(2))
         assert (first.learning_rate, first.augmentation) == (plan.learning_rate, "light")
+
+
+@pytest.mark.parametrize("rate", RANGES["learning_rate"])
+def test_no_trial_leaves_what_a_plan_may_say(tmp_path: Path, rate: float) -> None:
+    tuned = search_plans(Plan(learning_rate=rate), preferring, Search(tmp_path, trials=8))
+    assert len(tuned.trials) == 8
 
 
 def test_a_first_trial_that_was_cut_off_is_run_again(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class Plan:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name} must be one of {', '.join(choices)}, not {getattr(self, name)!r}")
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} must be {low} to {high}, not {value}")
@@ -156,7 +156,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "standardise": ("image", "foreground"),
     **{"final" if name == "keep" else name: choices for name, choices in CHOICES.items()},
 }
-_RANGES: dict[str, tuple[float, float]] = {
+RANGES: dict[str, tuple[float, float]] = {
     "size": (16, 1024), "keep": (0.1, 1.0), "margin": (0.0, 0.5), "low": (0.0, 49.0), "high": (51.0, 100.0),
     "batch": (2, 4096), "epochs": (1, 10_000), "patience": (1, 10_000), "learning_rate": (1e-7, 10.0),
     "warmup": (0.0, 0.9), "plateau_factor": (0.01, 0.99), "plateau_patience": (0, 1000), "weight_decay": (0.0, 10.0),

@@ -22,7 +22,7 @@ from optuna.trial import TrialState
 from hilum.errors import Diverged
 from hilum.learn.fitting import Cases, fit_network
 from hilum.learn.networks import full_config
-from hilum.learn.plan import STRENGTHS, Plan, override
+from hilum.learn.plan import RANGES, STRENGTHS, Plan, override
 from hilum.task import Task
 
 Objective = Callable[[Plan, int], float]  # plan and trial number -> score, higher is better
@@ -177,7 +177,8 @@ def _lines(trial: optuna.Trial, plan: Plan) -> list[str]:
 def _asked(trial: optuna.Trial, name: str, own: Any) -> Any:
     """What a trial tries for a line; `own` is always among what it may be."""
     if name == "learning_rate":
-        return trial.suggest_float(name, own / 10, own * 5, log=True)
+        least, most = RANGES[name]
+        return trial.suggest_float(name, max(own / 10, least), min(own * 5, most), log=True)
     if name == "dropout":
         return trial.suggest_float(name, 0.0, max(DROPOUT, own))
     if name == "augmentation":
