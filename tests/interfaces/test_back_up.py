@@ -92,6 +92,47 @@ def test_nothing_is_written_over_what_is_there(
     assert not (tmp_path / "third").exists()
 
 
+def test_a_backup_that_was_verified_is_restored_all_the_same(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()}
+    monkeypatch.setenv("HILUM_HOME", str(backup))
+    assert main(["verify"]) == 0
+    assert "sound: 1 records" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()} == before
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    assert main(["restore", str(backup)]) == 0
+
+
+def test_a_backup_without_an_image_is_verified_and_lacks_those_that_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = settings_for(tmp_path / "home")
+    monkeypatch.setenv("HILUM_HOME", str(home.home))
+    with closing(open_records(home.database_url, read_secret(home.secret_file), home.heads)) as records:
+        for number, image in enumerate((None, "5a" * 32)):
+            records.append([prediction(number, image=image)]).result(30)
+            monkeypatch.setenv("HILUM_HOME", str(home.home))
+            assert main(["backup", str(tmp_path / f"copy-{number}")]) == 0
+            monkeypatch.setenv("HILUM_HOME", str(tmp_path / f"copy-{number}"))
+            assert main(["verify"]) == number
+    said = capsys.readouterr()
+    assert "sound: 1 records" in said.out
+    assert "never kept" in said.err
+    assert not list(tmp_path.glob("copy-*/images"))
+
+
+def test_a_backup_that_was_copied_and_served_is_verified_with_what_was_recorded_since(
+    backup: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = settings_for(backup)
+    with closing(open_records(home.database_url, read_secret(home.secret_file), home.heads)) as records:
+        records.append([prediction(1)]).result(30)
+        monkeypatch.setenv("HILUM_HOME", str(backup))
+        assert main(["verify", "--no-images"]) == 0
+    assert "sound: 2 records" in capsys.readouterr().out
+
+
 def test_a_damaged_backup_and_a_lost_secret_restore_nothing(
     backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

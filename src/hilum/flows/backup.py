@@ -97,6 +97,13 @@ def restore(source: Path, settings: Settings, *, with_faults: bool = False) -> V
     return found
 
 
+def as_backed_up(folder: Path) -> bool:
+    """Whether this is a backup whose records nobody has opened since, to be written."""
+    if not (folder / LIST).is_file() or not (folder / RECORDS).is_file():
+        return False
+    return _listed(folder).get(RECORDS) == _hash(folder / RECORDS)
+
+
 def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> None:
     """All or nothing; every file is one that was not there before."""
     done: list[Path] = []

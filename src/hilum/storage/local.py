@@ -26,6 +26,7 @@ from hilum.storage.shelf import is_key
 PAUSE = 0.005  # seconds between two commits while several images come at a time
 LARGE = 512 * 1024  # bytes from which an image is a file of its own
 HALVES = (".new", ".gone")  # behind a key: a file that is being written, one that is being erased
+_TABLE = "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, at INTEGER NOT NULL, data BLOB NOT NULL) STRICT"
 _OPENING = (
     "PRAGMA page_size=16384",
     "PRAGMA auto_vacuum=INCREMENTAL",
@@ -33,7 +34,7 @@ _OPENING = (
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",
     "PRAGMA cache_size=-1024",
-    "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, at INTEGER NOT NULL, data BLOB NOT NULL) STRICT",
+    _TABLE,
 )
 
 
@@ -138,7 +139,7 @@ class LocalShelf:
         """One for each thread; those of threads that have ended are let go when another begins."""
         found: sqlite3.Connection | None = getattr(self._mine, "connection", None)
         if found is None:
-            found = open_as_it_lies(self._file) if self._as_it_lies else self._to_write()
+            found = self._to_read() if self._as_it_lies else self._to_write()
             self._mine.connection = found
             with self._opening:
                 for thread, connection in self._open:
@@ -147,6 +148,13 @@ class LocalShelf:
                 self._open = [pair for pair in self._open if pair[0].is_alive()]
                 self._open.append((threading.current_thread(), found))
         return found
+
+    def _to_read(self) -> sqlite3.Connection:
+        if self._file.exists():
+            return open_as_it_lies(self._file)
+        made = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)  # no image was ever kept
+        made.execute(_TABLE)
+        return made
 
     def _to_write(self) -> sqlite3.Connection:
         if not self._file.exists():  # before SQLite does, so that its neighbours inherit the mode

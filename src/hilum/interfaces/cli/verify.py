@@ -20,7 +20,7 @@ DESCRIPTION = "Check that no record was changed, deleted, reordered or cut off, 
 EXAMPLES = """examples:
   hilum verify                     every row, checkpoint and kept image
   hilum verify --no-images         the records only
-  HILUM_HOME=/media/audit hilum verify      a copy on a read-only disc: nothing is written
+  HILUM_HOME=/media/audit hilum verify      a backup, or a copy on a read-only disc: nothing is written
 
 exit code: 0 everything fits, 1 something does not (each in a sentence), 2 wrong use"""
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _verified(settings: Settings, *, images: bool) -> Verified:
     file = Path(settings.database_url.removeprefix("sqlite:///"))
-    if file.is_file() and not writable(file) and "://" not in settings.images_url:
+    if file.is_file() and (_is_backup(settings) or not writable(file)) and "://" not in settings.images_url:
         from hilum.flows.verify import Lying, verify_as_it_lies
 
         at = Lying(file, settings.heads, Path(settings.images_url) if images else None)
@@ -55,3 +55,10 @@ def _verified(settings: Settings, *, images: bool) -> Verified:
         from hilum.flows.verify import verify
 
         return verify(places.records, places.images if images else None)
+
+
+def _is_backup(settings: Settings) -> bool:
+    """Whether this is what `hilum backup` wrote: opened to be written, it would no longer be what it lists."""
+    from hilum.flows.backup import as_backed_up
+
+    return as_backed_up(settings.home)
