@@ -23,6 +23,7 @@ import pytest
 
 from hilum.errors import ImageGone, StorageError, UnknownModel
 from hilum.image.decode import decode
+from hilum.interfaces.http import batch
 from hilum.interfaces.http.jobs import as_csv
 from hilum.model.overlay import grey_png
 from tests.conftest import ROOT
@@ -115,6 +116,20 @@ def test_the_same_key_is_the_same_batch(server: Running) -> None:
     for body, query in ((form([("a.png", BRAIN)]), ""), (form([("a.png", XRAY)]), "?task=pneumonia-cxr")):
         other = server.ask("POST", f"/predict{query}", body, headers)
         assert (other.status, other.json()["code"]) == (422, "key_reused")
+
+
+def test_where_no_more_batches_may_wait_a_key_still_finds_its_own(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = form([("a.png", XRAY)])
+    taken = server.ask("POST", "/predict", body, {**TYPE, **ASYNC, "Idempotency-Key": "the last place"})
+    monkeypatch.setattr(batch, "WAITING", 0)
+    again, other = (
+        server.ask("POST", "/predict", body, {**TYPE, **ASYNC, "Idempotency-Key": key})
+        for key in ("the last place", "none left")
+    )
+    assert (again.status, again.headers["location"]) == (202, taken.headers["location"])
+    assert other.status == 503
 
 
 def test_a_batch_that_could_not_be_begun_is_begun_by_the_same_key(

@@ -68,7 +68,9 @@ async def taken(parts: Parts, like: Ask, model: str | None, files: Iterable[Uplo
     )
 
     def begin() -> State:
-        if sum(one.state in OPEN for one in batches.all()) >= WAITING:
+        known = batches.all()
+        waiting = sum(one.state in OPEN for one in known)
+        if waiting >= WAITING and order.id not in {one.id for one in known}:  # what was taken takes no other place
             raise Full(f"{WAITING} batches wait already: try again later")
         return batches.state(batches.begin(order, ((file.name, file.data) for file in files)).id)
 
