@@ -60,6 +60,20 @@ def test_a_hash_is_argon2id_and_fits_its_password_only() -> None:
     assert not fits("x" * 10_000_000, stored)
 
 
+@pytest.mark.parametrize("letter", ["a\u0308", "\u1112\u1161\u11ab"], ids=["two parts", "three parts"])
+def test_a_password_that_was_taken_opens_the_door_where_letters_are_typed_in_parts(letter: str) -> None:
+    word = WORD + letter * 200
+    check_new(word, "ada")
+    assert fits(word, hashed(word))
+
+
+def test_letters_that_are_many_count_as_many_everywhere() -> None:
+    word = WORD + "\ufdfa" * 200  # eighteen letters each
+    with pytest.raises(UsageError, match="to 256 characters"):
+        check_new(word, "ada")
+    assert not fits(word, hashed(word))
+
+
 def test_the_last_administrator_cannot_be_lost(each_house: House) -> None:
     users = each_house.access.users
     ada, bob = users.add("ada", "admin", LOCAL), users.add("bob", "admin", LOCAL)

@@ -11,6 +11,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from hilum.errors import UsageError
 
 SHORTEST, LONGEST = 12, 256  # characters
+TYPED = 4 * LONGEST  # characters before their accents and letters are put together
 DISTINCT = 5
 AT_ONCE = 2  # hashes computed side by side: bounds memory (46 MiB each) and processor time whoever knocks
 
@@ -29,11 +30,12 @@ def hashed(password: str) -> str:
 
 def fits(password: str, stored: str) -> bool:
     """Whether the password is the one; takes the same time when nothing is stored."""
-    if len(password) > LONGEST:
+    plain = _plain(password)
+    if len(plain) > LONGEST:
         return False
     with _TURN:
         try:
-            return _HASHER.verify(stored or _NOBODY, _plain(password)) and bool(stored)
+            return _HASHER.verify(stored or _NOBODY, plain) and bool(stored)
         except (VerificationError, InvalidHashError):
             return False
 
@@ -54,4 +56,5 @@ def check_new(password: str, name: str) -> None:
 
 
 def _plain(password: str) -> str:
-    return unicodedata.normalize("NFKC", password)
+    """One spelling of it (NFKC); what is too long in any spelling stays as it is: ordering its accents takes long."""
+    return unicodedata.normalize("NFKC", password) if len(password) <= TYPED else password
