@@ -5,11 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hilum.errors import UsageError
 from hilum.image.limits import DEFAULT_LIMITS
 from hilum.parts import _environment as environment
 from hilum.settings import SETTINGS, read_settings
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
+
+def public_pem(key: Key) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def test_the_environment_is_read_and_typed() -> None:
@@ -22,7 +30,7 @@ def test_a_path_from_where_one_stands_holds_for_works_that_run_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "key.pem").write_text("-----BEGIN PUBLIC KEY-----")
+    (tmp_path / "key.pem").write_bytes(public_pem(ec.generate_private_key(ec.SECP384R1())))
     names = {"HILUM_HOME": "state", "HILUM_MODELS": "models", "HILUM_SIGNING_KEY": "key.pem"}
     assert environment(read_settings(names)) == {name: str(tmp_path / value) for name, value in names.items()}
 
@@ -34,6 +42,9 @@ def test_a_home_is_found_where_no_shell_has_read_the_setting(tmp_path: Path, mon
     assert (found.home, found.secret_file) == (tmp_path / "state", tmp_path / "secret")
     assert found.data_roots == (Path("/srv/a"), tmp_path / "b")
     assert found.images_url == "s3://bucket/~x"
+    assert read_settings({"HILUM_DATABASE_URL": "sqlite:///~/x.db"}).database_url == f"sqlite:///{tmp_path}/x.db"
+    for given in ("postgresql://~/x", "sqlite:///a/~b.db", "sqlite:////srv/x.db"):
+        assert read_settings({"HILUM_DATABASE_URL": given}).database_url == given
 
 
 def test_a_signing_key_is_a_public_key_that_is_there(tmp_path: Path) -> None:
@@ -42,6 +53,34 @@ def test_a_signing_key_is_a_public_key_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "private.pem").write_text("-----BEGIN PRIVATE KEY-----")
     with pytest.raises(UsageError, match=r"HILUM_SIGNING_KEY=.*no public key"):
         read_settings({"HILUM_SIGNING_KEY": str(tmp_path / "private.pem")})
+
+
+@pytest.mark.parametrize(
+    ("key", "fits"),
+    [
+        (ec.generate_private_key(ec.SECP256R1()), True),
+        (ec.generate_private_key(ec.SECP521R1()), True),
+        (ec.generate_private_key(ec.SECP256K1()), False),
+        (rsa.generate_private_key(65537, 2048), False),
+        (ed25519.Ed25519PrivateKey.generate(), False),
+    ],
+    ids=["P-256", "P-521", "another curve", "RSA", "Ed25519"],
+)
+def test_a_signing_key_is_of_the_kind_that_packages_are_signed_with(tmp_path: Path, key: Key, fits: bool) -> None:
+    (tmp_path / "public.pem").write_bytes(b"a remark\r\n" + public_pem(key).replace(b"\n", b"\r\n"))
+    asked = {"HILUM_SIGNING_KEY": str(tmp_path / "public.pem")}
+    if fits:
+        assert read_settings(asked).signing_key == tmp_path / "public.pem"
+    else:
+        with pytest.raises(UsageError, match=r"HILUM_SIGNING_KEY=.*P-256, P-384 or P-521"):
+            read_settings(asked)
+
+
+def test_a_signing_key_that_is_cut_off_is_refused_at_the_start(tmp_path: Path) -> None:
+    for body in ("", "\nMFkwE\n-----END PUBLIC KEY-----", "\n=\n-----END PUBLIC KEY-----"):
+        (tmp_path / "key.pem").write_text(f"-----BEGIN PUBLIC KEY-----{body}")
+        with pytest.raises(UsageError, match="HILUM_SIGNING_KEY"):
+            read_settings({"HILUM_SIGNING_KEY": str(tmp_path / "key.pem")})
 
 
 @pytest.mark.parametrize("value", ["many", "-1", "1.5"])

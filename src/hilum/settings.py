@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ from hilum.errors import UsageError
 from hilum.quota import cores
 
 PATHS = ("HOME", "MODELS", "DATA", "SECRET_FILE", "IMAGES_URL", "PROGRESS_FILE", "SIGNING_KEY")
+SQLITE = "sqlite:///"
+# In DER, each with its tag: keys on elliptic curves, and the curves that model_signing knows (P-256, P-384, P-521)
+EC_KEY = bytes.fromhex("06072a8648ce3d0201")
+CURVES = tuple(map(bytes.fromhex, ("06082a8648ce3d030107", "06052b81040022", "06052b81040023")))
 MOST_SERVE_WORKERS = 8  # the one event loop before them has little use for more
 
 
@@ -82,7 +87,9 @@ SETTINGS = (
     Setting("IMAGE_URL_HOSTS", "", "Hosts that image_url may name, with commas. Empty: image_url is off."),
     Setting("DATA_ROOTS", "", "Folders that requests may name, separated like PATH. Empty: none."),
     Setting("PROGRESS_FILE", "", "File to which long work also tells its progress, as JSON lines. Empty: nowhere."),
-    Setting("SIGNING_KEY", "", "Public key (PEM) that signatures of packages are checked against."),
+    Setting(
+        "SIGNING_KEY", "", "Public key (PEM; P-256, P-384 or P-521) that signatures of packages are checked against."
+    ),
 )
 
 
@@ -155,7 +162,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         max_frames=_number("MAX_FRAMES", raw, least=1),
         signing_key=_public_key(raw),
         progress_file=Path(raw["PROGRESS_FILE"]) if raw["PROGRESS_FILE"] else None,
-        database_url=raw["DATABASE_URL"] or f"sqlite:///{home / 'hilum.db'}",
+        database_url=_database(raw["DATABASE_URL"] or f"{SQLITE}{home / 'hilum.db'}"),
         images_url=raw["IMAGES_URL"] or str(home / "images"),
         cache_url=raw["CACHE_URL"],
         cache_bytes=_number("CACHE_BYTES", raw),
@@ -210,18 +217,39 @@ def _number(name: str, raw: Mapping[str, str], least: int = 0) -> int:
     return value
 
 
+def _database(url: str) -> str:
+    if not url.startswith(SQLITE):
+        return url
+    return SQLITE + os.path.expanduser(url.removeprefix(SQLITE))  # noqa: PTH111
+
+
 def _public_key(raw: Mapping[str, str]) -> Path | None:
     """Looked at here: else it shows with the first signed package that it is none."""
     if not raw["SIGNING_KEY"]:
         return None
     file = Path(raw["SIGNING_KEY"]).absolute()
     try:
-        fits = b"-----BEGIN PUBLIC KEY-----" in file.read_bytes()
+        _, begins, body = file.read_bytes().partition(b"-----BEGIN PUBLIC KEY-----")
     except OSError as error:
         raise UsageError(f"HILUM_SIGNING_KEY={file}: cannot be read ({error.strerror})") from error
-    if not fits:
+    if not begins:
         raise UsageError(f"HILUM_SIGNING_KEY={file}: holds no public key (PEM, -----BEGIN PUBLIC KEY-----)")
+    if not _is_elliptic(body.partition(b"-----END")[0]):
+        raise UsageError(
+            f"HILUM_SIGNING_KEY={file}: a key on an elliptic curve is needed (P-256, P-384 or P-521); "
+            "RSA and Ed25519 sign no packages"
+        )
     return file
+
+
+def _is_elliptic(body: bytes) -> bool:
+    """Whether the body of a PEM public key names a curve that packages are signed on (RFC 5480, 2.1)."""
+    try:
+        head = base64.b64decode(body)[:32]
+    except ValueError:
+        return False
+    kind, _, curve = head.partition(EC_KEY)
+    return len(kind) < 8 and curve.startswith(CURVES)
 
 
 def _serve_workers(raw: Mapping[str, str], ours: int) -> int:
