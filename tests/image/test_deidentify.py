@@ -160,11 +160,22 @@ def test_uids_are_consistent_within_and_between_files_and_registered_ones_stay()
     assert one.SOPInstanceUID != two.SOPInstanceUID
     assert two.ReferencedImageSequence[0].ReferencedSOPInstanceUID == one.SOPInstanceUID
     assert one.SOPClassUID == "1.2.840.10008.5.1.4.1.1.7"
+    assert one.ReferencedImageSequence[0].ReferencedSOPClassUID == one.SOPClassUID
     assert one.PatientID == two.PatientID != "Patient 7"
     assert len(one.StudyInstanceUID) <= 64
     other = dcmread(io.BytesIO(deidentify(file(1), b"t" * 32)))
     assert other.StudyInstanceUID != one.StudyInstanceUID
     assert other.PatientID != one.PatientID
+
+
+def test_only_what_the_standard_registers_is_well_known():
+    """A careless writer draws instances below the standard's own root."""
+    drawn = "1.2.840.10008.1.19700313.4711"
+    said = dicom_set(picture(8, 8), StudyInstanceUID=drawn, FrameOfReferenceUID="1.2.840.10008.1.4.1.1")
+    left = deidentify(written(said), SECRET)
+    assert drawn.encode() not in left
+    assert dcmread(io.BytesIO(left)).StudyInstanceUID.startswith("2.25.")
+    assert dcmread(io.BytesIO(left)).FrameOfReferenceUID == "1.2.840.10008.1.4.1.1"  # the Talairach atlas
 
 
 def test_it_says_what_was_done():
@@ -277,7 +288,26 @@ def _box_before(file: bytes) -> bytes:
     return file[:at] + b"\0\0\0\x0exml CANARY" + file[at:]
 
 
+def _with_profile(file: bytes, profile: bytes) -> bytes:
+    """With a profile instead of the colour space that the header names (T.800 I.5.3.3)."""
+    at, header = file.index(b"colr") - 4, file.index(b"jp2h") - 4
+    colour = struct.pack(">I4s3B", 11 + len(profile), b"colr", 2, 0, 0) + profile
+    said = bytearray(file[:at] + colour + file[at + struct.unpack_from(">I", file, at)[0] :])
+    struct.pack_into(">I", said, header, struct.unpack_from(">I", said, header)[0] - (len(file) - len(said)))
+    return bytes(said)
+
+
+def _box_inside(file: bytes) -> bytes:
+    at, header = file.index(b"colr") - 4, file.index(b"jp2h") - 4
+    said = bytearray(file[:at] + b"\0\0\0\x0exml CANARY" + file[at:])
+    struct.pack_into(">I", said, header, struct.unpack_from(">I", said, header)[0] + 14)
+    return bytes(said)
+
+
 JPEG_2000 = {
+    "profile": lambda: _with_profile(encoded(picture(), "JPEG2000"), b"CANARY" * 30),
+    "short profile": lambda: _with_profile(encoded(picture(), "JPEG2000"), b"CANARY"),
+    "box within": lambda: _box_inside(encoded(picture(), "JPEG2000")),
     "tile-part": lambda: _tile_part_remark(encoded(picture(), "JPEG2000", no_jp2=True)),
     "behind the end": lambda: encoded(picture(), "JPEG2000", no_jp2=True) + b"CANARY",
     "box behind": lambda: encoded(picture(), "JPEG2000") + b"\0\0\0\x0exml CANARY",
@@ -290,6 +320,16 @@ def test_remarks_anywhere_in_a_jpeg_2000_frame_go(where: str) -> None:
     data = raw_dicom(pixel_module(96, 112), encapsulated(JPEG_2000[where]()), syntax=b"1.2.840.10008.1.2.4.90")
     done = deidentify(data, SECRET)
     assert b"CANARY" in data
+    assert b"CANARY" not in done
+    np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(data, name="a")[0].pixels)
+
+
+def test_a_colour_frame_keeps_its_colours_without_its_profile() -> None:
+    colours = np.stack([picture(), picture(seed=1), picture(seed=2)], axis=-1)
+    module = pixel_module(96, 112, samples=3, photometric=b"RGB ")
+    frame = _with_profile(encoded(colours, "JPEG2000"), b"CANARY" * 500)
+    data = raw_dicom(module, encapsulated(frame), syntax=b"1.2.840.10008.1.2.4.90")
+    done = deidentify(data, SECRET)
     assert b"CANARY" not in done
     np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(data, name="a")[0].pixels)
 

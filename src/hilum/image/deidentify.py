@@ -23,7 +23,7 @@ from pydicom.filewriter import dcmwrite
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID
+from pydicom.uid import UID, UID_dictionary
 
 from hilum.errors import UnreadableImage
 from hilum.image.dicom.elements import (
@@ -44,7 +44,6 @@ from hilum.secret import derived
 
 METHOD = "Hilum: PS3.15 Basic Profile; pixels not cleaned"
 CLASS_UID, VERSION = "2.25.214403486312650861932391862843173419876", "HILUM"
-_REGISTERED = "1.2.840.10008."  # classes, transfer syntaxes, code schemes: they name no instance
 _ICC_PROFILE = 0x00282000  # its description names devices and people, and no pixel needs it here
 _PATIENT_ID = Tag(0x00100020)
 # Kinds of value that name people, places and moments, or hold whatever somebody typed.
@@ -129,8 +128,8 @@ class _Cleaner:
         return made if len(made) > 1 else "".join(made)
 
     def uid(self, old: str) -> str:
-        """2.25.<128 bits>, the same for the same UID; registered ones stay."""
-        if old.startswith(_REGISTERED):
+        """2.25.<128 bits>, the same for the same UID; those that the standard registers name no patient's object."""
+        if old in UID_dictionary:
             return old
         return f"2.25.{int.from_bytes(hmac.digest(self._key, b'uid ' + old.encode(), 'sha256')[:16], 'big')}"
 

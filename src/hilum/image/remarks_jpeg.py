@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from hilum.image.exif import exif_block, exif_orientation
 
@@ -12,9 +14,21 @@ _COM, _APP0, _APP1, _APP8, _APP14, _APP15 = 0xFE, 0xE0, 0xE1, 0xE8, 0xEE, 0xEF
 _EOI, _SOS = 0xD9, 0xDA
 _SOT, _SOD = b"\xff\x90", b"\xff\x93"  # T.800 table A.2: a tile-part, its data
 _BOXES = frozenset((b"jP  ", b"ftyp", b"jp2h", b"jp2c"))
+_HEADER_BOXES = frozenset((b"ihdr", b"bpcc", b"colr", b"pclr", b"cmap", b"cdef", b"res "))  # T.800 I.5.3
+_ENUMERATED, _SRGB, _GREY = b"\1", 16, 17  # T.800 tables I.9 and I.10
 # Application data that tell how to read the colours, and how many of their bytes do
 _NEEDED = {_APP0: ((b"JFIF\0", 12),), _APP8: ((b"mrfx", 64), (b"SPIFF\0", 30)), _APP14: ((b"Adobe", 12),)}
 _NEXT = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")  # behind the coded data of a scan, of JPEG (T.81) and JPEG-LS (T.87)
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """A box of a JP2 file: where it begins, where its contents do, and where it ends."""
+
+    kind: bytes
+    start: int
+    inside: int
+    end: int
 
 
 def bare_jpeg(data: bytes) -> bytes:
@@ -106,15 +120,49 @@ def _blank_header(out: bytearray, position: int, stop: int, last: bytes) -> int:
 
 
 def blank_boxes(out: bytearray) -> None:
-    """Blank the boxes of a JP2 file (T.800 I.4) but those that tell how to read the pixels."""
-    position = 0
-    while position + 8 <= len(out):
+    """Blank the boxes of a JP2 file (T.800 I.4) but those that tell how to read the pixels; of these the profiles."""
+    for box in _boxes(out, 0, len(out)):
+        if box.kind not in _BOXES:
+            _blank(out, box.inside, box.end)
+        elif box.kind == b"jp2h":
+            _blank_header_boxes(out, box)
+
+
+def _blank_header_boxes(out: bytearray, header: _Box) -> None:
+    grey = False
+    for box in _boxes(out, header.inside, header.end):
+        if box.kind == b"ihdr":
+            grey = out[box.inside + 8 : box.inside + 10] in (b"\0\1", b"\0\2")  # components: grey, perhaps opacity
+        elif box.kind not in _HEADER_BOXES:
+            _blank(out, box.inside, box.end)
+        elif box.kind == b"colr" and out[box.inside : box.inside + 1] != _ENUMERATED:
+            _without_profile(out, box, _GREY if grey else _SRGB)
+
+
+def _without_profile(out: bytearray, box: _Box, space: int) -> None:
+    """Name a colour space instead of the profile (T.800 I.5.3.3); what is left of the box becomes a free one."""
+    _blank(out, box.inside, box.end)
+    rest = box.end - box.inside - 7
+    if rest < 0:
+        return
+    struct.pack_into(">cBBI", out, box.inside, _ENUMERATED, 0, 0, space)
+    if rest >= 8 and box.inside - box.start == 8:
+        struct.pack_into(">I", out, box.start, 8 + 7)
+        struct.pack_into(">I4s", out, box.inside + 7, rest, b"free")
+
+
+def _boxes(out: bytearray, position: int, stop: int) -> Iterator[_Box]:
+    """Those between two places; fewer bytes than a box has are blanked."""
+    while position + 8 <= stop:
         length, kind = struct.unpack_from(">I4s", out, position)
         head = 16 if length == 1 else 8
-        if length == 1 and position + head <= len(out):
+        if length == 1 and position + head <= stop:
             length = struct.unpack_from(">Q", out, position + 8)[0]
-        end = min(position + max(length, head), len(out)) if length else len(out)
-        if kind not in _BOXES:
-            out[position + head : end] = bytes(max(0, end - position - head))
+        end = min(position + max(length, head), stop) if length else stop
+        yield _Box(kind, position, min(position + head, end), end)
         position = end
-    out[position:] = bytes(len(out) - position)
+    _blank(out, position, stop)
+
+
+def _blank(out: bytearray, start: int, stop: int) -> None:
+    out[start:stop] = bytes(max(0, stop - start))
