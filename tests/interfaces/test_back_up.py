@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.flows import backup as backup_flow
 from hilum.interfaces.cli.main import main
 from hilum.records.store import open_records
 from hilum.secret import read_secret
@@ -60,6 +61,42 @@ def test_a_backup_of_a_server_that_goes_on_answering_is_sound(
     assert ", 0 kept images" not in capsys.readouterr().out
     monkeypatch.setenv("HILUM_HOME", str(copy))
     assert main(["verify"]) == 0
+
+
+@pytest.mark.parametrize("times", [1, backup_flow.TRIES])
+def test_what_is_erased_while_it_is_copied_is_not_in_the_backup(
+    times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, copy = settings_for(tmp_path / "home"), tmp_path / "copy"
+    secret = read_secret(home.secret_file)
+    with (
+        closing(open_records(home.database_url, secret, home.heads)) as records,
+        closing(open_images(home.images_url, secret)) as images,
+    ):
+        rows = [prediction(n, image=images.put(bytes([n]) * (LARGE if n % 2 else 500))) for n in range(12)]
+        records.append(rows).result(30)
+    going = iter([row.id for row in rows[:times]])
+    whole = backup_flow._copy_database
+
+    def erased_meanwhile(source: Path, to: Path) -> None:
+        whole(source, to)
+        if to.name == backup_flow.RECORDS and (identity := next(going, None)):
+            assert main(["erase", identity]) == 0
+
+    monkeypatch.setattr(backup_flow, "_copy_database", erased_meanwhile)
+    monkeypatch.setenv("HILUM_HOME", str(home.home))
+    if times == backup_flow.TRIES:
+        assert main(["backup", str(copy)]) == 1
+        assert "back up when that is over" in capsys.readouterr().err
+        assert not (copy / "backup.json").exists()
+        return
+    assert main(["backup", str(copy)]) == 0
+    monkeypatch.setenv("HILUM_HOME", str(copy))
+    capsys.readouterr()
+    assert main(["verify"]) == 0
+    assert "11 kept images" in capsys.readouterr().out
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    assert main(["restore", str(copy)]) == 0
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +28,7 @@ SECRET, HEADS, RECORDS, IMAGES = "secret.key", "journal.heads", "hilum.db", "ima
 AFTER = ("training", "works", "models", "pins.jsonl")  # a package lies there before it is pinned
 HALVES = (".new", ".gone")  # behind a name: a file that is being written or erased
 PIECE = 1 << 20  # bytes in memory
+TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,7 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
     if settings.home.resolve() in (to.resolve(), *to.resolve().parents):
         raise UsageError(f"{to}: lies in what is to be backed up")
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
-    done: dict[str, str] = {}
-    for name, source in _kept(settings):
-        if name in (RECORDS, IMAGES):
-            _copy_database(source, to / name)
-            done[name] = _hash(to / name)
-        elif (digest := _copy(source, to / name)) is not None:
-            done[name] = digest
+    done = _records_and_images(settings, to) | _copied(_afterwards(settings), to)
     made = {
         "format": FORMAT,
         "hilum": __version__,
@@ -104,6 +99,46 @@ def as_backed_up(folder: Path) -> bool:
     return _listed(folder).get(RECORDS) == _hash(folder / RECORDS)
 
 
+def _records_and_images(settings: Settings, to: Path) -> dict[str, str]:
+    """What is erased while it is copied is taken out by copying again: else its record would name a lost image.
+
+    Raises:
+        StorageError: something was erased every time.
+    """
+    for _ in range(TRIES):
+        done = _copied(_kept(settings), to)
+        records = _database(settings)
+        if IMAGES not in done or RECORDS not in done or records is None:
+            return done
+        if _erasures(records) == _erasures(to / RECORDS):
+            return done
+        for name in done:
+            (to / name).unlink()
+    raise StorageError(
+        f"{to}: images were erased each of the {TRIES} times they were copied; back up when that is over"
+    )
+
+
+def _copied(files: Iterable[tuple[str, Path]], to: Path) -> dict[str, str]:
+    done: dict[str, str] = {}
+    for name, source in files:
+        if name in (RECORDS, IMAGES):
+            _copy_database(source, to / name)
+            done[name] = _hash(to / name)
+        elif (digest := _copy(source, to / name)) is not None:
+            done[name] = digest
+    return done
+
+
+def _erasures(database: Path) -> int:
+    """How many are on record; each is before its image goes."""
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as reading:
+            return int(reading.execute("SELECT count(*) FROM records WHERE kind = 'erasure'").fetchone()[0])
+    except sqlite3.Error as error:
+        raise StorageError(f"{database}: cannot be read ({error})") from error
+
+
 def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> None:
     """All or nothing; every file is one that was not there before."""
     done: list[Path] = []
@@ -129,6 +164,9 @@ def _kept(settings: Settings) -> Iterator[tuple[str, Path]]:
             yield name, file
     if images is not None:
         yield from _below(images / "large", "images/large")
+
+
+def _afterwards(settings: Settings) -> Iterator[tuple[str, Path]]:
     for name in AFTER:
         file = settings.home / name
         if file.is_file():
