@@ -74,6 +74,19 @@ def test_the_first_answer_and_the_same_again_have_one_etag(server: Running) -> N
     assert sent(server, "another tag", ("tag.png", FILM + b"tag")).headers["etag"] != tags[0]
 
 
+def test_a_key_is_of_one_caller(tmp_path: Path) -> None:
+    """Else whoever guesses a colleague's key is told what the colleague asked."""
+    with running(tmp_path, AUTH="on") as house:
+        body = form((A,))
+        mine, yours = (
+            house.ask("POST", f"/predict?task={NAME}", body, {**TYPE, "Idempotency-Key": "order-1"}, key=role)
+            for role in ("reader", "engineer")
+        )
+        assert (mine.status, yours.status) == (200, 200)
+        assert mine.json()["id"] != yours.json()["id"]
+        assert "idempotent-replayed" not in yours.headers
+
+
 def test_a_version_that_was_asked_for_is_part_of_the_request(server: Running, digests: dict[str, str]) -> None:
     first = sent(server, "version", A, query=f"model={NAME}@1.9.0").json()
     assert first["model"]["version"] == "1.9.0"

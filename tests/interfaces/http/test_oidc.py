@@ -25,6 +25,7 @@ from starlette.routing import Route
 
 from hilum.access.caller import LOCAL
 from hilum.errors import NotAllowed, UsageError
+from hilum.interfaces.http import oidc
 from hilum.interfaces.http.provider import Provider, roles_of
 from hilum.settings import read_settings
 from tests.interfaces.http.running import WORD, Running, listening, running
@@ -42,6 +43,7 @@ class Op:
     person: dict[str, Any] = field(
         default_factory=lambda: {"sub": "248289", "preferred_username": "Ada", "groups": ["ml"]}
     )
+    says: dict[str, str] = field(default_factory=dict)  # of itself, instead of the truth
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     lie: Lie | None = None
 
@@ -53,7 +55,8 @@ class Op:
 
     async def describe(self, _: Request) -> Response:
         ends = {"authorization_endpoint": "/authorize", "token_endpoint": "/token", "jwks_uri": "/keys"}
-        return JSONResponse({"issuer": self.issuer} | {name: self.issuer + path for name, path in ends.items()})
+        truth = {"issuer": self.issuer} | {name: self.issuer + path for name, path in ends.items()}
+        return JSONResponse(truth | self.says)
 
     async def keys(self, _: Request) -> Response:
         return JSONResponse(KeySet([self.key]).as_dict(private=False))
@@ -146,7 +149,7 @@ def house(op: Op, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
 
 @pytest.fixture(autouse=True)
 def truthful(op: Op) -> None:
-    op.lie = None
+    op.lie, op.says = None, {}
     op.person = {"sub": "248289", "preferred_username": "Ada", "groups": ["ml"]}
 
 
@@ -317,6 +320,45 @@ def test_a_provider_that_describes_itself_wrongly_is_said(tmp_path: Path, said: 
         about = {"OIDC_ISSUER": f"http://127.0.0.1:{port}", "OIDC_CLIENT_ID": NAMED, "OIDC_ROLES": "*=reader"}
         with running(tmp_path, AUTH="on", **about) as server:
             assert "failed=not_signed_in" in Browser(server).get("/login/oidc")[1]
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {"issuer": "https://login.evil.test"},
+        {"authorization_endpoint": "http://login.test/authorize"},
+        {"token_endpoint": "http://login.test/token"},
+    ],
+    ids=["another issuer", "a page in the clear", "a token in the clear"],
+)
+def test_a_provider_that_speaks_for_another_or_in_the_clear_is_not_followed(
+    tmp_path: Path, op: Op, says: dict[str, str]
+) -> None:
+    op.says = says
+    with running(tmp_path, AUTH="on", OIDC_ISSUER=op.issuer, OIDC_CLIENT_ID=NAMED, OIDC_ROLES="*=reader") as server:
+        assert "failed=not_signed_in" in Browser(server).get("/login/oidc")[1]
+
+
+def test_a_sign_in_that_took_too_long_begins_again(house: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "PATIENCE", -60)
+    browser = Browser(house)
+    assert "took+too+long" in browser.sign_in()
+    assert "hilum" not in browser.cookies
+
+
+def test_who_has_another_role_at_the_provider_has_it_here_at_the_next_sign_in(house: Running, op: Op) -> None:
+    def acts(browser: Browser) -> list[str]:
+        cookie = {"Cookie": f"hilum={browser.cookies['hilum']}"}
+        return list(house.ask("GET", "/session", headers=cookie).json()["acts"])
+
+    before, after = Browser(house), Browser(house)
+    op.person = {"sub": "70", "preferred_username": "Turing", "groups": ["ml"]}
+    before.sign_in()
+    assert "promote" in acts(before)
+    op.person["groups"] = ["radiology"]
+    after.sign_in()
+    assert "promote" not in acts(after)
+    assert "promote" not in acts(before)
 
 
 def test_a_stranger_cannot_have_the_provider_asked_without_end(tmp_path: Path, op: Op) -> None:
