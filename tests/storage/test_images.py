@@ -11,6 +11,7 @@ from pathlib import Path
 
 import obstore
 import pytest
+from obstore.exceptions import PermissionDeniedError
 
 from hilum.errors import ImageGone, StorageError, UsageError
 from hilum.storage.images import FRESH_SECONDS, Images, open_images
@@ -245,6 +246,31 @@ def test_a_bucket_that_is_away_is_an_error_and_one_that_comes_back_works_again(b
     images.close()
     with pytest.raises(StorageError, match="cannot be kept"):
         images.put(b"after closing")
+
+
+def test_a_bucket_that_is_read_and_not_written_is_not_ready_until_it_is_written_again(bucket, monkeypatch):
+    """As with a key that may only read, or where the share of the disk is used up."""
+    whole, allowed = obstore.put, [False]
+
+    def put(store, path, data):
+        if not allowed[0]:
+            raise PermissionDeniedError("AccessDenied")
+        return whole(store, path, data)
+
+    monkeypatch.setattr(obstore, "put", put)
+    images = open_images(bucket, SECRET)
+    assert not images.ready()
+    allowed[0] = True
+    assert images.ready()
+    images.put(b"taken")
+    allowed[0] = False
+    with pytest.raises(StorageError):
+        images.put(b"not taken")
+    assert not images.ready()
+    allowed[0] = True
+    assert images.ready()
+    assert list(images.keys()) == [images.key(b"taken")]
+    images.close()
 
 
 def test_only_what_is_old_goes_from_a_bucket(bucket):

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from hilum.errors import MissingExtra, StorageError, UsageError
-from hilum.storage.shelf import is_key
+from hilum.storage.shelf import NONE, is_key
 
 try:
     import obstore
@@ -22,6 +22,7 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtra("images in a bucket", "serve") from error
 
+TRIAL = "is-it-taken"  # an empty object beside the images
 AT_ONCE = 16  # objects on their way at the same time
 # allow_http: for an endpoint that the operator names as http://; without one every provider's address is https.
 _CLIENT: Any = {"timeout": timedelta(seconds=20), "connect_timeout": timedelta(seconds=5), "allow_http": True}
@@ -34,6 +35,7 @@ class BucketShelf:
     def __init__(self, store: Any) -> None:
         """Wrap an object store."""
         self._store = store
+        self._takes = False  # whether the last thing put was taken
         self._pool = ThreadPoolExecutor(AT_ONCE, "hilum-images")
 
     def kept_at(self, key: str) -> float | None:
@@ -44,6 +46,12 @@ class BucketShelf:
             return None
         except BaseError as error:
             raise _failure("looked for", error) from error
+
+    def look(self) -> None:
+        """Raises StorageError where nothing is read or, as a trial shows after a start or a failure, nothing taken."""
+        self.kept_at(NONE)
+        if not self._takes:
+            self._send(TRIAL, b"")
 
     def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
         """Resolved once the bucket has the bytes; what was put less than `fresh` seconds ago is not put again."""
@@ -94,10 +102,15 @@ class BucketShelf:
         at = self.kept_at(key)
         if at is not None and time.time() - at < fresh:
             return
+        self._send(_path(key), data)
+
+    def _send(self, path: str, data: bytes) -> None:
         try:
-            obstore.put(self._store, _path(key), data)
+            obstore.put(self._store, path, data)
         except BaseError as error:
+            self._takes = False
             raise _failure("kept", error) from error
+        self._takes = True
 
 
 def open_bucket(url: str) -> BucketShelf:

@@ -21,7 +21,7 @@ from hilum.secret import derived
 from hilum.storage.local import LocalShelf
 from hilum.storage.shelf import Shelf
 
-NONE, READY_SECONDS = 64 * "0", 3.0  # a key that no image has; for the place to answer whether it has one
+READY_SECONDS = 3.0  # for the place to answer
 FRESH_SECONDS = 600  # an image that was put so short ago is not put again
 
 
@@ -87,7 +87,7 @@ class Images:
         return self._shelf.kept_at(key) is not None
 
     def ready(self) -> bool:
-        """Whether the place answers within READY_SECONDS."""
+        """Whether the place answers within READY_SECONDS and, as far as is known, takes images."""
         return self._probe.good()
 
     def delete(self, *keys: str, older_than: float = 0.0) -> None:
@@ -108,7 +108,7 @@ class Images:
 
     def _answers(self) -> bool:
         try:
-            self._shelf.kept_at(NONE)
+            self._shelf.look()
         except StorageError:
             return False
         return True

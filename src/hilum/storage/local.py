@@ -21,7 +21,7 @@ from hilum.durable import sync_folder
 from hilum.errors import StorageError
 from hilum.group import Group, Waiting
 from hilum.sqlite import open_as_it_lies, set_up
-from hilum.storage.shelf import is_key
+from hilum.storage.shelf import NONE, is_key
 
 PAUSE = 0.005  # seconds between two commits while several images come at a time
 LARGE = 512 * 1024  # bytes from which an image is a file of its own
@@ -64,6 +64,10 @@ class LocalShelf:
             return os.stat(f"{self._folder}/large/{key[:2]}/{key}").st_mtime  # noqa: PTH116  a Path costs more than the look-up
         except OSError:
             return None
+
+    def look(self) -> None:
+        """Raises StorageError where nothing can be looked for."""
+        self.kept_at(NONE)
 
     def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
         """Resolved once the bytes are on the disk; what was put less than `fresh` seconds ago is there."""

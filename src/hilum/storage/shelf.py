@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
+NONE = 64 * "0"  # a key that no image has
 _KEY = re.compile("[0-9a-f]{64}")
 
 
@@ -15,6 +16,10 @@ class Shelf(Protocol):
 
     def kept_at(self, key: str) -> float | None:
         """When the key was last put (seconds since 1970), None where it is not kept."""
+        ...
+
+    def look(self) -> None:
+        """Raises StorageError where nothing can be looked for or, as far as is known, be kept."""
         ...
 
     def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
