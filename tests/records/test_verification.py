@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from hilum.records.chain import FIELDS, first_seal, journal_key, seal
 from hilum.records.journal import ROWS_A_CHECKPOINT
 from hilum.records.schema import CHECKPOINTS, RECORDS
 from hilum.records.store import open_records
@@ -68,6 +69,24 @@ def test_any_changed_checkpoint_is_found(sealed, tmp_path, column):
     value = {"at": 5, "upto": 1, "heads": "{}", "seal": b"x" * 32}.get(column, "other")
     tamper(tmp_path, (f"UPDATE checkpoints SET {column} = ? WHERE number = 2", (value,)))
     assert any("checkpoint 2" in fault for fault in faults(sealed))
+
+
+def test_a_chain_that_was_sealed_anew_with_the_very_secret_is_not_the_one_that_the_checkpoints_saw(sealed, tmp_path):
+    """An insider who has the secret can make a chain that fits in itself, with another past."""
+    key = journal_key(SECRET)
+    with closing(sqlite3.connect(tmp_path / "records.db")) as raw:
+        writer = raw.execute("SELECT writer FROM records WHERE number = 3").fetchone()[0]
+        asked = f"SELECT number, {', '.join(FIELDS)} FROM records WHERE writer = ? ORDER BY seq"
+        rows = raw.execute(asked, (writer,)).fetchall()
+    before, anew = first_seal(key, writer), []
+    for number, *row in rows:
+        label = "normal" if number == 3 else row[FIELDS.index("label")]
+        row[FIELDS.index("label")] = label
+        before = seal(key, before, tuple(row))
+        anew.append(("UPDATE records SET label = ?, seal = ? WHERE number = ?", (label, before, number)))
+    tamper(tmp_path, *anew)
+    (fault,) = faults(sealed)
+    assert "is not the one that checkpoint" in fault
 
 
 def test_a_changed_row_is_named(sealed, tmp_path):

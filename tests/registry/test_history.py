@@ -143,3 +143,16 @@ def test_steps_back_at_the_same_moment_that_stand_on_record_end_nothing(records:
         records.append([Entry(KIND, json.dumps(body).encode(), "anna", None, Columns(task="spot"))]).result()
     assert chosen(records) == {"spot": "2" * 64}
     assert previous(records, "spot") is None
+
+
+def test_a_promotion_holds_however_many_of_other_tasks_came_after_it(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hilum.registry.history.MOST", 2)  # on record are asked for so many at a time
+    first = known(tmp_path, "1")
+    promote(records, first, caller="anna", why="")
+    for digest in "23456":
+        promote(records, known(tmp_path, digest, "other"), caller="anna", why="")
+    assert chosen(records) == {"spot": first.digest, "other": "6" * 64}
+    assert previous(records, "other") == "5" * 64
+    assert previous(records, "spot") is None
