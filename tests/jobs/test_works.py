@@ -83,6 +83,23 @@ def test_two_servers_with_one_folder_do_a_work_once(
     second.close()
 
 
+def test_what_one_server_runs_is_stopped_when_another_one_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = subprocess.Popen
+    monkeypatch.setattr("hilum.jobs.works.subprocess.Popen", lambda _, **k: real(["sleep", "600"], **k))
+    first = Works(tmp_path / "works")
+    work = first.begin("audit", "endless", [], "local")
+    until(first, work.id, lambda work: work.state == "running")
+    second = Works(tmp_path / "works")
+    second.stop(work.id)
+    assert until(second, work.id, lambda work: work.over).state == "stopped"
+    second.stop(work.id)
+    assert second.get(work.id).state == "stopped"
+    second.close()
+    first.close()
+
+
 def test_a_work_that_outlives_its_server_keeps_the_turn_until_it_ends(tmp_path: Path, images: Path) -> None:
     works = Works(tmp_path / "works")
     work = works.begin("audit", "spots", [str(images)], "local")

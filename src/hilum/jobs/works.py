@@ -33,7 +33,8 @@ STATE, RESULT, LOG, PROGRESS, REPORT = "work.json", "result.json", "log.txt", "p
 KINDS = ("audit", "train", "evaluate")
 FINE = {"audit": (0, 1), "train": (0,), "evaluate": (0, 3)}  # a bad verdict, or an unreadable case, is a result
 CALM = 10  # niceness
-LOCK, LOOK = "lock", 0.5  # a file beside the works; seconds between two looks whether another server has done its work
+LOCK, LOOK = "lock", 0.5  # a file beside the works; seconds between two looks at what another server has done
+STOP = "stop"  # a file in a work's folder: it was asked of another server than the one that runs it
 log = logging.getLogger("hilum.jobs")
 
 
@@ -183,7 +184,7 @@ class Works:
             return ""
 
     def stop(self, identity: str) -> Work:
-        """Stop a work that waits or runs; what is over stays as it is."""
+        """Stop a work that waits or runs, within LOOK where another server runs it; what is over stays as it is."""
         with self._lock:
             work = self.get(identity)
             if work.state == "waiting":
@@ -191,6 +192,8 @@ class Works:
             if self._running is not None and self._running.work.id == work.id:
                 self._running.stopped = True
                 _end(self._running.process)
+            elif work.state == "running":
+                (self.folder(identity) / STOP).touch()
         return self.get(identity)
 
     def close(self) -> None:
@@ -258,7 +261,7 @@ class Works:
             running = self._running = _Running(replace(work, state="running"), process)
             os.setpriority(os.PRIO_PROCESS, process.pid, CALM)  # the server's answers come first
             self._write(running.work)
-        code = process.wait()
+        code = self._code(running, place / STOP)
         with self._lock:
             self._running = None
             if self._closing.is_set() and not running.stopped:
@@ -267,6 +270,17 @@ class Works:
             state = "stopped" if running.stopped else "done" if fine else "failed"
             self._write(replace(running.work, state=state, code=code, ended=round(time.time(), 3)))
         log.info("work %s %s: %s", work.id, work.kind, state)
+
+    def _code(self, running: _Running, stop: Path) -> int:
+        """How it ended, of itself or because another server was asked to stop it."""
+        while True:
+            try:
+                return running.process.wait(LOOK)
+            except subprocess.TimeoutExpired:
+                with self._lock:
+                    if not running.stopped and stop.exists():
+                        running.stopped = True
+                        _end(running.process)
 
     def _write(self, work: Work) -> Work:
         write_whole(self.folder(work.id) / STATE, json.dumps(asdict(work)).encode())
