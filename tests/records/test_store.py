@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import json
 import math
 import threading
 from concurrent.futures import Future
@@ -201,6 +203,40 @@ def test_a_search_looks_through_names_and_notes_once_and_not_for_every_row(tmp_p
             plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {q}", given).all()) for q, given in searches]
     assert ["SCAN personal" in plan for plan in plans] == [True, True]
     assert not any("CORRELATED" in plan for plan in plans)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_who_follows_pages_lets_count_once(records, order):
+    add(records, *(prediction(number, probability=number / 10) for number in range(5)))
+    asked = []
+    event.listen(records._engine, "before_cursor_execute", lambda *said: asked.append(said[2]))
+    page = records.find(Query(order=order, limit=2))
+    add(records, prediction(9, probability=0.9))
+    while page.next_cursor is not None:
+        page = records.find(Query(order=order, limit=2, cursor=page.next_cursor))
+        assert page.total == 5
+    assert sum("count(" in statement for statement in asked) == 1
+
+
+def test_a_cursor_of_an_older_hilum_is_followed(records):
+    add(records, *(prediction(number) for number in range(3)))
+    values = [START + 1000, 2]
+    page = records.find(Query(cursor=base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")))
+    assert (len(page.records), page.total) == (1, 3)
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest"])
+def test_a_page_far_down_is_found_by_the_index(tmp_path, order):
+    with closing(open_records(f"sqlite:///{tmp_path / 'records.db'}", SECRET)) as records:
+        add(records, *(prediction(number) for number in range(9)))
+        asked = []
+        cursor = records.find(Query(order=order, limit=2)).next_cursor
+        event.listen(records._engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
+        records.find(Query(order=order, limit=2, cursor=cursor))
+        paged, given = next((sql, given) for sql, given in asked if "ORDER BY" in sql)
+        with records._engine.connect() as connection:
+            plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {paged}", given).all())
+    assert "(kind=? AND at" in plan
 
 
 @pytest.mark.parametrize("cursor", ["x", "%%%", "W10", "WyJhIiwgImIiXQ", "bnVsbA", "é"])

@@ -50,7 +50,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of the records found. total: all of them. next_cursor: None on the last page."""
+    """Some of the records found. next_cursor: None on the last page.
+
+    total: all of them, as they were when the first page was asked for.
+    """
 
     records: tuple[Record, ...]
     next_cursor: str | None

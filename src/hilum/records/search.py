@@ -31,11 +31,10 @@ def find(connection: Connection, query: Query) -> Page:
     """
     keys = _keys(query)
     rows = connection.execute(_ordered(query, keys).limit(query.limit + 1)).mappings().all()
-    counted = select(func.count()).select_from(RECORDS).where(*_conditions(query))
-    total = connection.execute(counted).scalar_one()
+    total = _counted(connection, query, len(keys))
     shown = rows[: query.limit]
     more = len(rows) > query.limit
-    cursor = _cursor([shown[-1][f"key{i}"] for i in range(len(keys))]) if more else None
+    cursor = _cursor([*(shown[-1][f"key{i}"] for i in range(len(keys))), total]) if more else None
     return Page(records_of(connection, shown), cursor, total)
 
 
@@ -107,10 +106,18 @@ def records_of(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Reco
     )
 
 
+def _counted(connection: Connection, query: Query, many: int) -> int:
+    """All that fit; a cursor brings what was counted for the first page, which costs more than a page does."""
+    if query.cursor is not None and (brought := _read_cursor(query.cursor, many)[many:]):
+        return int(brought[0])
+    counted = select(func.count()).select_from(RECORDS).where(*_conditions(query))
+    return int(connection.execute(counted).scalar_one())
+
+
 def _ordered(query: Query, keys: Sequence[Key]) -> Select[Any]:
     chosen = select(RECORDS, *(key.label(f"key{i}") for i, (key, _) in enumerate(keys))).where(*_conditions(query))
     if query.cursor is not None:
-        chosen = chosen.where(_beyond(keys, _read_cursor(query.cursor, len(keys))))
+        chosen = chosen.where(_beyond(keys, _read_cursor(query.cursor, len(keys))[: len(keys)]))
     return chosen.order_by(*(key.desc() if down else key.asc() for key, down in keys))
 
 
@@ -174,12 +181,13 @@ def _keys(query: Query) -> list[Key]:
 
 
 def _beyond(keys: Sequence[Key], last: Sequence[Any]) -> ColumnElement[bool]:
-    """Strictly after the last row shown, in the order of the keys."""
+    """Strictly after the last row shown, in the order of the keys; an index finds the first of them only by itself."""
     steps = []
     for i, (key, down) in enumerate(keys):
         same = [before == value for (before, _), value in zip(keys[:i], last[:i], strict=True)]
         steps.append(and_(*same, key < last[i] if down else key > last[i]))
-    return or_(*steps)
+    foremost, falling = keys[0]
+    return and_(foremost <= last[0] if falling else foremost >= last[0], or_(*steps))
 
 
 def _cursor(values: Sequence[Any]) -> str:
@@ -187,11 +195,16 @@ def _cursor(values: Sequence[Any]) -> str:
 
 
 def _read_cursor(cursor: str, many: int) -> list[float]:
+    """So many keys of the last row shown and, but from an older Hilum, the number of all."""
     try:
         values = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError) as error:
         raise UsageError("cursor: not one that a page named") from error
-    if not isinstance(values, list) or len(values) != many or not all(_number(value) for value in values):
+    if (
+        not isinstance(values, list)
+        or len(values) not in (many, many + 1)
+        or not all(_number(value) for value in values)
+    ):
         raise UsageError("cursor: not one that a page named for this order")
     return values
 

@@ -61,7 +61,7 @@ class Filters(BaseModel):
 
 @router.get("/predictions", response_model=shapes.RecordPage, summary="The record of answers, newest first")
 def predictions(request: Request, filters: Annotated[Filters, Query()]) -> Response:
-    """With filters and paging: follow `next` as `cursor`."""
+    """With filters and paging: follow `next` as `cursor`; `total` is counted once, for the first page."""
     parts = parts_of(request)
     page = parts.records.find(wanted(filters))
     found = [told(record) for record in page.records]
