@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import zipfile
@@ -22,6 +23,7 @@ from hilum.errors import (
     HilumError,
     NotFound,
     NotSignedIn,
+    StorageError,
     UnknownTask,
     Unreachable,
     UnreadableImage,
@@ -311,10 +313,89 @@ def test_what_is_no_json_comes_as_bytes(client: hilum.Client) -> None:
     assert client.get("/samples/pneumonia-cxr/normal-1.png").startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("url", ["localhost:8000", "hilum.example.org", "ftp://127.0.0.1"])
+NO_ADDRESSES = (
+    *("localhost:8000", "hilum.example.org", "ftp://127.0.0.1", "http://", "http:///x", "http://127.0.0.1:port"),
+    *("http://127.0.0.1:99999", "http://127.0.0.1:-1", "http://[::1", "http://x\x00", "http://xn--.com"),
+    *("http://127.0.0.1:8000/?key=x", "http://127.0.0.1:8000/#top"),
+)
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
 def test_an_address_that_is_none_is_said_at_once(url: str) -> None:
     with pytest.raises(UsageError, match="is no address of a server: write for example http://"):
         hilum.Client(url)
+
+
+def test_a_password_in_the_address_stands_in_no_error() -> None:
+    address = "http://ward:secret@127.0.0.1:9/hilum"
+    with hilum.Client(address, retries=0) as client, pytest.raises(Unreachable) as told:
+        client.models()
+    assert str(told.value).startswith("http://127.0.0.1:9/hilum does not answer")
+
+
+def test_what_no_request_can_hold_is_an_error_of_the_house(client: hilum.Client) -> None:
+    asks = (
+        lambda: client.get("/models\n"),
+        lambda: client.feedback("x", label="\udcff"),
+        lambda: client.predict(XRAY, task="\udcff"),
+        lambda: client.predict("x" * 5000),
+    )
+    for ask in asks:
+        with pytest.raises(UsageError):
+            ask()
+
+    async def talk() -> None:
+        async with hilum.AsyncClient(client.url) as other:
+            await other.get("/models\n")
+
+    with pytest.raises(UsageError):
+        asyncio.run(talk())
+
+
+def test_another_server_is_not_asked_with_the_key_of_this_one() -> None:
+    asked = []
+
+    def note(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={})
+
+    with hilum.Client("http://127.0.0.1:8000", "hilum_key", transport=httpx.MockTransport(note)) as client:
+        for elsewhere in ("http://example.org/models", "HTTPS://example.org/models"):
+            with pytest.raises(UsageError, match="names a server"):
+                client.get(elsewhere)
+        client.get("//example.org/models")
+    assert [one.partition("/models")[0] for one in asked] == ["http://127.0.0.1:8000"]
+
+
+def test_names_that_are_no_utf8_stop_nothing(client: hilum.Client, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xff.png"))
+    odd.write_bytes(XRAY.read_bytes())
+    assert client.predict(odd).label == "normal"
+    for found in (client.predict_many(tmp_path), client.wait(client.submit(tmp_path))):
+        assert [(one.file, one.label) for one in found] == [("b\ufffd.png", "normal")]
+
+
+def test_a_report_that_cannot_be_written_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise AssertionError("nothing is to be asked")
+
+    with hilum.Client(transport=httpx.MockTransport(refuse)) as client:
+        for report in (tmp_path, tmp_path / "none" / "report.html"):
+            with pytest.raises(UsageError, match="one file, in a folder that is there"):
+                client.evaluate(tmp_path, "pneumonia-cxr", report=report)
+
+
+def test_a_report_that_could_not_be_written_can_still_be_had(tmp_path: Path) -> None:
+    def told(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/report"):
+            report.mkdir()
+            return httpx.Response(200, content=b"page")
+        return httpx.Response(200, json={"id": "7", "state": "done", "evaluation": {}})
+
+    report = tmp_path / "report.html"
+    elsewhere = "the server has the page at /evaluations/7/report"
+    with hilum.Client(transport=httpx.MockTransport(told)) as client, pytest.raises(StorageError, match=elsewhere):
+        client.evaluate("folder", "pneumonia-cxr", report=report)
 
 
 def test_a_model_is_measured_on_a_zip(client: hilum.Client, tmp_path: Path) -> None:

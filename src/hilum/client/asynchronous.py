@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, overload
 
 import httpx
 
-from hilum.client import questions
+from hilum.client import calls, questions
 from hilum.client.questions import CONCURRENT, Filters, Question
 from hilum.client.results import Feedback, Job, Model, Prediction, Predictions, Task
 from hilum.client.sources import Many, One, Source, is_many, source_of, sources_of
@@ -157,4 +157,6 @@ class AsyncClient:
                 came = await self._http.request(step.method, step.path, **step.arguments())
             except httpx.RequestError as error:
                 came = error
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise calls.unsendable(error) from error
         return step.answer

@@ -106,14 +106,19 @@ def error_from(response: httpx.Response) -> HilumError:
     return kind(detail)
 
 
+def unsendable(error: httpx.InvalidURL | UnicodeError) -> errors.UsageError:
+    """What no request can hold: a line end in a path, half a character in a text, a host's name that is none."""
+    return errors.UsageError(f"this cannot be sent: {error}")
+
+
 def unreachable(url: str, error: httpx.RequestError) -> Unreachable:
     """The server gave no answer at all."""
-    return Unreachable(f"{url} does not answer ({type(error).__name__}): is the server running?")
+    return Unreachable(f"{_shown(url)} does not answer ({type(error).__name__}): is the server running?")
 
 
 def strange(url: str) -> HilumError:
     """A success that no question of ours has."""
-    return HilumError(f"{url} answers something else than a Hilum server does: is the address right?")
+    return HilumError(f"{_shown(url)} answers something else than a Hilum server does: is the address right?")
 
 
 def pause_after(call: Call, attempt: int, failure: httpx.Response | httpx.RequestError) -> float | None:
@@ -127,3 +132,8 @@ def pause_after(call: Call, attempt: int, failure: httpx.Response | httpx.Reques
     elif not call.again and not isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return None
     return min(0.2 * 2.0**attempt * random.uniform(0.75, 1.25), LONGEST_PAUSE)
+
+
+def _shown(url: str) -> str:
+    """An address as it may stand in a log: without the password before the @."""
+    return str(httpx.URL(url).copy_with(userinfo=b""))

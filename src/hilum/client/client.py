@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar, overload
 
 import httpx
 
-from hilum.client import questions
+from hilum.client import calls, questions
 from hilum.client.questions import CONCURRENT, Filters, Question
 from hilum.client.results import Feedback, Job, Model, Prediction, Predictions, Task
 from hilum.client.sources import Many, One, is_many, source_of, sources_of
@@ -172,4 +172,6 @@ class Client:
                 came = self._http.request(step.method, step.path, **step.arguments())
             except httpx.RequestError as error:
                 came = error
+            except (httpx.InvalidURL, UnicodeError) as error:
+                raise calls.unsendable(error) from error
         return step.answer

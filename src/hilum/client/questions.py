@@ -31,7 +31,7 @@ from hilum.client.results import (
     prediction_of,
     task_of,
 )
-from hilum.client.sources import Source
+from hilum.client.sources import Source, whole
 from hilum.errors import DataError, InputError, UsageError
 
 T = TypeVar("T")
@@ -153,7 +153,7 @@ def measured(what: Any, given: Mapping[str, Any]) -> Question[str]:
     said, once = calls.chosen(given), calls.once()
     path = Path(what)
     if path.is_file():
-        zipped = (path.name, Source(path.name, path).read())
+        zipped = (whole(path.name), Source(path.name, path).read())
         call = Call("POST", "/evaluate", said, files=(("file", zipped),), headers=once)
     else:
         call = Call("POST", "/evaluate", json={**said, "source": str(what)}, headers=once)
@@ -209,7 +209,13 @@ def models() -> Question[tuple[Model, ...]]:
 
 
 def anything(path: str, params: Mapping[str, Any]) -> Question[Any]:
-    """GET of any other address, as it is: JSON read, anything else as bytes."""
+    """GET of any other path of the server, as it is: JSON read, anything else as bytes.
+
+    Raises:
+        UsageError: it names a server, which would be sent the key.
+    """
+    if path.partition("/")[0].endswith(":"):
+        raise UsageError(f"{path!r:.200} names a server: give a path of this one, for example /models")
     return Question(Call("GET", path, params), lambda said: said)
 
 

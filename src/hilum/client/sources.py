@@ -54,11 +54,11 @@ def source_of(one: Any, index: int = 0) -> Source:
         return Source(f"array {index}.png", png_of(one))
     if isinstance(one, str | os.PathLike):
         path = Path(one)
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112  # no error where the system takes no such name
             raise UsageError(f"{path} is a folder: use predict_many")
-        if not path.is_file():
-            raise UsageError(f"no file {path}")
-        return Source(path.name, path)
+        if not os.path.isfile(path):  # noqa: PTH113
+            raise UsageError(f"no file {path!s:.200}")
+        return Source(whole(path.name), path)
     raise UsageError(f"{type(one).__name__} is no image: give a path, bytes or an array (H, W) or (H, W, 3)")
 
 
@@ -70,7 +70,7 @@ def sources_of(many: Any) -> tuple[Source, ...]:
     """
     if isinstance(many, str | os.PathLike):
         path = Path(many)
-        return _folder(path) if path.is_dir() else (source_of(path),)
+        return _folder(path) if os.path.isdir(path) else (source_of(path),)  # noqa: PTH112
     columns = getattr(many, "columns", None)
     if columns is not None:
         column = next((name for name in COLUMNS if name in columns), None)
@@ -119,4 +119,9 @@ def _folder(folder: Path) -> tuple[Source, ...]:
     visible = [path for path in paths if not path.name.startswith(".")]
     if not visible:
         raise UsageError(f"{folder} holds no images")
-    return tuple(Source(path.relative_to(folder).as_posix(), path) for path in visible)
+    return tuple(Source(whole(path.relative_to(folder).as_posix()), path) for path in visible)
+
+
+def whole(name: str) -> str:
+    """A file's name as it can be sent: bytes that are no UTF-8, as old archives have them, as the mark for such."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -19,7 +19,7 @@ from hilum.client.calls import Call
 from hilum.client.questions import Question
 from hilum.client.results import Job, Predictions
 from hilum.client.sources import Source
-from hilum.errors import DataError, InputError, UsageError
+from hilum.errors import DataError, InputError, StorageError, UsageError
 
 LOCAL = "http://127.0.0.1:8000"
 T = TypeVar("T")
@@ -102,11 +102,14 @@ class Manner:
 
     def evaluate(self, source: Any, given: Mapping[str, Any], report: Any, pause: float) -> Talk[dict[str, Any]]:
         """The evaluation object, once it is measured, and its page written to `report` where one is named."""
+        if report is not None and (Path(report).is_dir() or not Path(report).parent.is_dir()):
+            raise UsageError(f"{report}: the page of an evaluation is one file, in a folder that is there")
         identity = yield from self.ask(questions.measured(source, given))
         while (found := (yield from self.ask(questions.measurement(identity)))) is None:
             yield Pause(pause)
         if report is not None:
-            Path(report).write_bytes((yield from self.ask(questions.measurement_page(identity))))
+            page = questions.measurement_page(identity)
+            _write(Path(report), (yield from self.ask(page)), page.call.path)
         return found
 
 
@@ -124,10 +127,28 @@ def manner(url: str | None, key: str | None, retries: int) -> Manner:
     Raises:
         UsageError: the address is none, or the key.
     """
-    address = (url or os.environ.get("HILUM_URL") or LOCAL).rstrip("/")
-    if not address.startswith(("http://", "https://")):
+    address = (url or os.environ.get("HILUM_URL") or LOCAL).strip().rstrip("/")
+    if not _is_address(address):
         raise UsageError(f"{address!r} is no address of a server: write for example {LOCAL}")
     key = (key or os.environ.get("HILUM_API_KEY") or "").strip()  # out of a file it ends with its line
     if not (key.isascii() and key.isprintable()):
         raise UsageError("the key holds a character that no key has")
     return Manner(address, retries, questions.headers(key))
+
+
+def _is_address(address: str) -> bool:
+    try:
+        read = httpx.URL(address)
+        port = 80 if read.port is None else read.port
+        named = read.scheme in ("http", "https") and bool(read.host) and 0 < port < 65536
+    except (httpx.InvalidURL, UnicodeError):
+        return False
+    return named and not (read.query or read.fragment)
+
+
+def _write(report: Path, page: bytes, place: str) -> None:
+    try:
+        report.write_bytes(page)
+    except OSError as error:
+        reason = error.strerror
+        raise StorageError(f"{report} cannot be written ({reason}); the server has the page at {place}") from error
