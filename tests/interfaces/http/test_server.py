@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from hilum.errors import UsageError
+from hilum.interfaces.http import server
 from hilum.interfaces.http.logs import configure
 from hilum.interfaces.http.server import _listen, serve
 from hilum.settings import read_settings
@@ -32,8 +33,9 @@ def process(tmp_path: Path, request: pytest.FixtureRequest):
     env = {**os.environ, "HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": request.param}
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        found = re.search(r"http://[\d.]+:\d+", process.stderr.readline())
-        assert found
+        first = process.stderr.readline()
+        found = re.search(r"http://[\d.]+:\d+", first)
+        assert found, first
         yield process, found[0]
         process.kill()
 
@@ -178,3 +180,14 @@ def test_a_rate_that_is_none_is_refused_before_anything_listens(tmp_path: Path) 
         serve(settings, "127.0.0.1", 0, "warning", said=said)
     assert said.getvalue() == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_is_refused_does_not_go_on_listening(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listening = _listen("127.0.0.1", 0)
+    monkeypatch.setattr(server, "_listen", lambda *_: listening)
+    monkeypatch.setattr(server, "configure", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    settings = read_settings({"HILUM_HOME": str(tmp_path), "HILUM_DATABASE_URL": "mysql://x/y"})
+    with pytest.raises(UsageError, match="HILUM_DATABASE_URL"):
+        serve(settings, "127.0.0.1", 0, "warning", said=io.StringIO())
+    assert listening.fileno() == -1

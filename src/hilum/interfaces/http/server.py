@@ -37,9 +37,14 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
     """
     check_address(host, settings.auth)
     limits_of(settings.rate)  # the layer that counts is made when the application starts: too late to refuse in words
-    listening = _listen(host, port)
+    with _listen(host, port) as listening:  # let go where the parts are refused: the process may go on
+        configure(log_level)
+        _serve_on(listening, settings, said)
+    return 0
+
+
+def _serve_on(listening: socket.socket, settings: Settings, said: TextIO) -> None:
     address = listening.getsockname()
-    configure(log_level)
     told = threading.Event()
     for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn drains, then raises the signal again: that is no failure
         signal.signal(stop, lambda *_: told.set())
@@ -66,7 +71,6 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
         lifespan="on",
     )
     _Server(config, told, opening).run(sockets=[listening])
-    return 0
 
 
 def connections() -> int:
