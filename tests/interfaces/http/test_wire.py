@@ -96,6 +96,31 @@ def test_heads_in_pieces_and_several_on_one_connection_are_answered(port: int) -
     assert got.count(b"HTTP/1.1 200 OK") == 2
 
 
+OFFER = b"Host: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("kind", ["length", "chunked"])
+@pytest.mark.parametrize("cut", [0, 1, 4])
+def test_a_body_beside_which_another_protocol_is_offered_is_read(port: int, kind: str, cut: int) -> None:
+    hidden = b"GET /early HTTP/1.1\r\nHost: x\r\n\r\n"  # a body that looks like a request
+    head = b"POST / HTTP/1.1\r\n" + OFFER
+    if kind == "length":
+        head, body = head + b"Content-Length: %d\r\n\r\n" % len(hidden), hidden
+    else:
+        head, body = head + b"Transfer-Encoding: chunked\r\n\r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(hidden), hidden)
+    got, _ = talk(port, head + body[:cut], body[cut:] + head + body, LAST)
+    assert got.count(b"HTTP/1.1 200 OK") == 3
+    assert got.count(b"\r\n%d[" % len(hidden)) == 2
+    assert b"not read" not in got
+
+
+def test_a_question_beside_which_another_protocol_is_offered_is_answered_once(port: int) -> None:
+    ask = b"GET / HTTP/1.1\r\n" + OFFER + b"\r\n"
+    got, _ = talk(port, ask, ask + ask, LAST)
+    assert got.count(b"HTTP/1.1 200 OK") == 4
+
+
 ENDLESS = {
     "value": b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000_000,
     "target": b"GET /" + b"x" * 10_000_000,

@@ -71,6 +71,8 @@ class Shedding(Wire):
 
     def _is_plain(self) -> bool:
         """A POST of a declared, small body on a connection that stays and has nothing else under way."""
+        if self._known or self.parser.should_upgrade():
+            return False
         if self.parser.get_method() != b"POST" or not self.parser.should_keep_alive() or self.expect_100_continue:
             return False
         if self.cycle is not None and not self.cycle.response_complete:

@@ -2,9 +2,9 @@
 
 uvicorn waits for the head of a request for ever and takes one of any length; this layer of it does not (slow and
 endless heads). Nor does it wait for the rest of a body whose request is answered already, or keep what follows a body
-(trailers, which are no headers: RFC 9110, 6.5.1). What is no HTTP is told so as a problem. Where as many connections
-are open as there may be, a new one takes the place of one that asks nothing. A head that arrives in one piece costs
-nothing more.
+(trailers, which are no headers: RFC 9110, 6.5.1), or lose a body beside which another protocol is offered (7.8). What
+is no HTTP is told so as a problem. Where as many connections are open as there may be, a new one takes the place of one
+that asks nothing. A head that arrives in one piece costs nothing more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -24,6 +25,7 @@ from hilum.interfaces.http.security import DEFAULTS, HEADERS
 HEAD_SECONDS = 15.0
 HEAD_BYTES = 64 * 1024
 REST_SECONDS = 30.0  # for what nobody waits for: the rest of a body that was answered
+FRAMING = (b"content-length", b"transfer-encoding")
 
 log = logging.getLogger("hilum.http")
 
@@ -36,6 +38,26 @@ class Room:
     full: bool = False
 
 
+class Parser(httptools.HttpRequestParser):
+    """It leaves out the body of a request that offers another protocol, as Java's own client does: that is mended."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__(wire)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+        self._wire = wire
+
+    def feed_data(self, data: Any) -> None:
+        """More bytes.
+
+        Raises:
+            httptools.HttpParserError: they are no HTTP.
+        """
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as offered:
+            self._wire.stay(data[offered.args[0] :])
+
+
 class Wire(HttpToolsProtocol):
     """One connection; `uvicorn.Config(http=Wire)`."""
 
@@ -43,6 +65,8 @@ class Wire(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.parser = Parser(self)
+        self._known = False  # what the parser reads is the head that was read before
         self._heading = True  # the head of a request is awaited or has begun
         self._begun = False  # it has begun
         self._head = 0  # bytes of it so far, to the last block; or of what stands between the pieces of a body
@@ -78,11 +102,29 @@ class Wire(HttpToolsProtocol):
         elif self._timer is None and (self._heading or self._is_idle()):
             self._timer = self.loop.call_later(HEAD_SECONDS if self._heading else REST_SECONDS, self._late)
 
+    def stay(self, rest: bytes) -> None:
+        """Go on in HTTP/1.1 with the body of a request that offers another protocol, which may be left unanswered.
+
+        Else the body would be lost, and what comes of it in a later block be read as another request.
+        """
+        framing = b"".join(b"%s: %s\r\n" % one for one in self.headers if one[0] in FRAMING)
+        self.parser, self._known = Parser(self), True
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n")
+        self._known = False
+        self.parser.feed_data(rest)
+
     def on_message_begin(self) -> None:
         """The first byte of a head."""
+        if self._known:
+            return
         self._calm()
         self._heading, self._begun, self._fresh = True, True, True
         super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        if not self._known:
+            super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A line of the head; one behind the body would stand among those that were looked at, and is left out."""
@@ -96,9 +138,16 @@ class Wire(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole, unless its target is none."""
+        if self._known:
+            return
         super().on_headers_complete()
         self._heading = False
         self._calm()
+
+    def on_message_complete(self) -> None:
+        """The request is whole, unless its body was left out."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What was sent is no HTTP."""
