@@ -87,6 +87,14 @@ def test_a_key_is_of_one_caller(tmp_path: Path) -> None:
         assert "idempotent-replayed" not in yours.headers
 
 
+def test_files_that_cannot_be_read_are_no_answers_of_before(server: Running) -> None:
+    broken = ("a.png", b"broken"), ("b.png", b"broken")
+    for _ in range(2):
+        said = sent(server, "broken", *broken)
+        assert [one["code"] for one in said.json()["predictions"]] == ["unsupported_format"] * 2
+        assert "idempotent-replayed" not in said.headers
+
+
 def test_a_version_that_was_asked_for_is_part_of_the_request(server: Running, digests: dict[str, str]) -> None:
     first = sent(server, "version", A, query=f"model={NAME}@1.9.0").json()
     assert first["model"]["version"] == "1.9.0"

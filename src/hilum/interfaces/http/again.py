@@ -61,7 +61,7 @@ class Again:
     ) -> tuple[list[Reply | HilumError], bool]:
         """The recorded answers of this key and, of files that have none, those that `fresh` gives now.
 
-        And whether every answer was on record: a file that cannot be read is looked at again and has none.
+        And whether all answers were on record, of which a file that cannot be read has none: it is looked at again.
         version: of the package, where one was asked for beside the name.
 
         Raises:
@@ -83,8 +83,8 @@ class Again:
             rest = iter(made)
             found = [next(rest) if reply is None else reply for reply in known]
             replies = [_tagged(reply, ask) for reply, ask in zip(found, named, strict=True)]
-            news = any(isinstance(reply, Reply) and old is None for reply, old in zip(replies, known, strict=True))
-            return replies, not news
+            answered = [old for reply, old in zip(replies, known, strict=True) if isinstance(reply, Reply)]
+            return replies, bool(answered) and None not in answered
 
     async def _answered(
         self, named: Sequence[Ask], ids: frozenset[str], version: str, fresh: Ask_
