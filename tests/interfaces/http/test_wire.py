@@ -5,6 +5,7 @@ Also connections that are too many, and one on which nobody reads.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -232,6 +233,19 @@ def test_a_connection_too_many_takes_the_place_of_one_that_asks_nothing(
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
         "3 connections are open, all that there may be", "connections are few again"
     ]  # fmt: skip
+
+
+def test_a_connection_too_many_takes_the_place_of_a_slow_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Wire, "room", Room(4))
+    with contextlib.ExitStack() as stack:
+        busy, *slow = (stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(4))
+        busy.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        for one in slow:
+            one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n")
+            assert one.recv(100).startswith(b"HTTP/1.1 200")  # so the next head has begun
+        assert talk(port, LAST)[0].startswith(b"HTTP/1.1 200")
+        busy.sendall(b"hello")
+        assert busy.recv(100).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux counts")

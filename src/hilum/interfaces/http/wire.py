@@ -4,7 +4,7 @@ uvicorn waits for the head of a request for ever and takes one of any length; th
 endless heads). Nor does it wait for the rest of a body whose request is answered already, or keep what follows a body
 (trailers, which are no headers: RFC 9110, 6.5.1), or lose a body beside which another protocol is offered (7.8). What
 is no HTTP is told so as a problem. Where as many connections are open as there may be, a new one takes the place of one
-that asks nothing. A head that arrives in one piece costs nothing more.
+that asks nothing or has not asked to the end. A head that arrives in one piece costs nothing more.
 """
 
 from __future__ import annotations
@@ -158,6 +158,10 @@ class Wire(HttpToolsProtocol):
         between = not self._begun if self._heading else self._is_idle()
         return between and not (self.transport.is_closing() or self.transport.get_write_buffer_size())
 
+    def is_slow_to_ask(self) -> bool:
+        """Whether a part of a head is all that it has sent, where a whole one comes at once from who means it."""
+        return self._heading and self._is_idle() and not self.transport.is_closing()
+
     def _late(self) -> None:
         self._timer = None
         if self.transport.is_closing():
@@ -168,9 +172,14 @@ class Wire(HttpToolsProtocol):
             self.transport.close()
 
     def _make_room(self) -> None:
-        """End a connection that asks nothing; where all do, this one. More would take the files that answers need."""
-        others = (one for one in self.connections if isinstance(one, Wire) and one is not self)
-        next((one for one in others if one.asks_nothing()), self).transport.abort()
+        """End a connection that asks nothing, or one that is slow to ask; where there is none, this one.
+
+        More would take the files that answers need.
+        """
+        others = [one for one in self.connections if isinstance(one, Wire) and one is not self]
+        quiet = next((one for one in others if one.asks_nothing()), None)
+        slow = next((one for one in others if one.is_slow_to_ask()), None) if quiet is None else None
+        (quiet or slow or self).transport.abort()
         if not self.room.full:
             self.room.full = True
             log.warning("%d connections are open, all that there may be: those that ask nothing end", self.room.most)
