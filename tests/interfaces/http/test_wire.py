@@ -262,3 +262,42 @@ def test_who_reads_nothing_of_an_answer_is_left(monkeypatch: pytest.MonkeyPatch)
         time.sleep(4)
         with pytest.raises(ConnectionError):
             sum(map(len, iter(lambda: connection.recv(1_000_000), b"")))
+
+
+@pytest.mark.parametrize("end", [b"", b"Connection: close\r\n"], ids=["kept", "closing"])
+def test_who_drips_while_reading_is_left(monkeypatch: pytest.MonkeyPatch, end: bytes) -> None:
+    async def large(_: Request) -> Response:
+        return Response(bytes(20_000_000))
+
+    def noted(one: Wire, error: Exception | None) -> None:
+        ending(one, error)
+        lost.set()
+
+    lost, ending = threading.Event(), Wire.connection_lost
+    monkeypatch.setattr(Wire, "connection_lost", noted)
+    monkeypatch.setattr(wire, "READ_SECONDS", 0.5, raising=False)
+    with (
+        answering(Starlette(routes=[Route("/", large)]), socket.create_server(("127.0.0.1", 0))) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + end + b"\r\n")
+        until = time.monotonic() + 20
+        while not lost.is_set() and time.monotonic() < until:
+            assert connection.recv(1)
+            time.sleep(0.02)
+        assert lost.is_set()
+
+
+def test_who_takes_an_answer_in_time_gets_it_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def large(_: Request) -> Response:
+        return Response(bytes(20_000_000))
+
+    monkeypatch.setattr(wire, "READ_SECONDS", 0.1)
+    monkeypatch.setattr(wire, "LEAST_READ", 0)
+    with (
+        answering(Starlette(routes=[Route("/", large)]), socket.create_server(("127.0.0.1", 0))) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+    ):
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.5)
+        assert sum(map(len, iter(lambda: connection.recv(1_000_000), b""))) > 20_000_000

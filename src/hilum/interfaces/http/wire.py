@@ -4,7 +4,8 @@ uvicorn waits for the head of a request for ever and takes one of any length; th
 endless heads). Nor does it wait for the rest of a body whose request is answered already, or keep what follows a body
 (trailers, which are no headers: RFC 9110, 6.5.1), or lose a body beside which another protocol is offered (7.8). What
 is no HTTP is told so as a problem. Where as many connections are open as there may be, a new one takes the place of one
-that asks nothing or has not asked to the end. A head that arrives in one piece costs nothing more.
+that asks nothing or has not asked to the end, and who takes an answer drop by drop is left. A head that arrives in one
+piece costs nothing more.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from hilum.interfaces.http.security import DEFAULTS, HEADERS
 HEAD_SECONDS = 15.0
 HEAD_BYTES = 64 * 1024
 REST_SECONDS = 30.0  # for what nobody waits for: the rest of a body that was answered
+READ_SECONDS, LEAST_READ = 60.0, 1024  # in so many seconds so many bytes a second of an answer are taken, or the rest
 FRAMING = (b"content-length", b"transfer-encoding")
 
 log = logging.getLogger("hilum.http")
@@ -72,6 +74,7 @@ class Wire(HttpToolsProtocol):
         self._head = 0  # bytes of it so far, to the last block; or of what stands between the pieces of a body
         self._fresh = False  # a head or a piece of a body began in this block
         self._timer: asyncio.TimerHandle | None = None
+        self._reader: asyncio.TimerHandle | None = None  # runs while an answer waits to be taken
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection whose first head must come in time."""
@@ -85,6 +88,8 @@ class Wire(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone."""
         self._calm()
+        if self._reader is not None:
+            self._reader.cancel()
         super().connection_lost(exc)
         if self.room.full and len(self.connections) <= self.room.most // 2:
             self.room.full = False
@@ -152,6 +157,26 @@ class Wire(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What was sent is no HTTP."""
         self._refuse(400, "bad_request", msg)
+
+    def pause_writing(self) -> None:
+        """An answer comes faster than it is taken: from now on it is looked at whether it is taken at all."""
+        super().pause_writing()
+        self._watch()
+
+    def _watch(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+        left = self.transport.get_write_buffer_size()
+        self._reader = self.loop.call_later(READ_SECONDS, self._look, self.cycle, left)
+
+    def _look(self, cycle: object, before: int) -> None:
+        """Leave who drips; while more is being written unhindered, what is left tells nothing."""
+        self._reader, left = None, self.transport.get_write_buffer_size()
+        telling = self.flow.write_paused or (cycle is self.cycle and self._is_idle())
+        if left and telling and before - left < READ_SECONDS * LEAST_READ:
+            self.transport.abort()
+        elif left:
+            self._watch()
 
     def asks_nothing(self) -> bool:
         """Whether it is open, but between two requests or before the first, with every answer on its way."""
