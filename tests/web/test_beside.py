@@ -127,6 +127,25 @@ def test_a_frame_that_comes_late_takes_no_other_place(browser: Browser, server: 
         assert one.faults == []
 
 
+def test_a_key_held_down_on_a_long_series_asks_for_no_pile_of_frames(
+    browser: Browser, server: Running, tmp_path: Path
+) -> None:
+    with visit(browser, server) as one:
+        page = read(one, series(tmp_path, GLIOMA, *([None] * 18), PITUITARY))
+        stands(page, "frame 1", "Glioma")
+        page.evaluate("late['/pixels'] = [3000]")
+        with page.expect_request("**/pixels*"):
+            page.keyboard.press(".")
+        asked: list[str] = []
+        page.on("request", lambda request: "/pixels" in request.url and asked.append(request.url))
+        for _ in range(18):
+            page.keyboard.press(".")
+        stands(page, "frame 20", "Pituitary tumour")
+        expect(page.locator("[data-slide=frame] + output")).to_have_text("20 of 20")
+        assert len(asked) < 9, asked  # the first that was on its way, and then the last; one each before
+        assert one.faults == []
+
+
 def test_a_heatmap_that_comes_late_covers_no_other_picture(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = read(one, PNEUMONIA, GLIOMA)

@@ -29,6 +29,7 @@ export class Viewer {
     this.frames = [];
     this.frame = 0; // the one that stands there
     this.wanted = 0; // the one that was asked for last
+    this.going = null; // the frames among which one is on its way
     this.turn = 0; // counts what was asked for: what arrives for an earlier turn is let go
     this.doing = Promise.resolve(); // panes are changed one thing after the other
     this.linked = new Set();
@@ -108,7 +109,7 @@ export class Viewer {
       if (turn !== this.turn) return false;
       if (!this.panes.length) await this.#addPane();
       if (turn !== this.turn) return false;
-      Object.assign(this, { plane, name, look: look ?? this.look, heat: null, heatAddress: heat, frame, wanted: frame });
+      Object.assign(this, { plane, name, look: look ?? this.look, heat: null, heatAddress: heat, frame, wanted: look ? frame : this.wanted });
       this.frames = frames.length > 1 ? frames : [];
       if (this.frames.length) this.root.dispatchEvent(new CustomEvent("hilum:frame", { detail: frame }));
       for (const pane of this.panes) {
@@ -124,12 +125,21 @@ export class Viewer {
     });
   }
 
-  /** Go to a frame of several; the one before stays until it is there. */
+  /**
+   * Go to a frame of several; the one before stays until it is there. One is fetched at a time and then the one wanted
+   * last: a key held down, or a turn of the wheel, lets the frames in between go and asks for no pile of them.
+   */
   async goTo(frame) {
     const { frames } = this;
-    const wanted = Math.min(Math.max(frame, 0), frames.length - 1);
-    if (!frames.length || wanted === this.wanted) return;
-    this.wanted = wanted;
+    if (!frames.length) return;
+    this.wanted = Math.min(Math.max(frame, 0), frames.length - 1);
+    if (this.going === frames) return;
+    this.going = frames;
+    while (this.frames === frames && this.wanted !== this.frame) await this.#step(frames, this.wanted);
+    if (this.going === frames) this.going = null;
+  }
+
+  async #step(frames, wanted) {
     const turn = (this.turn += 1);
     try {
       const plane = await this.#fetched(turn, frames[wanted].address);
