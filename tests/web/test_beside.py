@@ -146,6 +146,15 @@ def test_a_key_held_down_on_a_long_series_asks_for_no_pile_of_frames(
         assert one.faults == []
 
 
+def test_a_long_series_fits_a_narrow_window(browser: Browser, server: Running, tmp_path: Path) -> None:
+    with visit(browser, server, size=(820, 900)) as one:
+        page = read(one, series(tmp_path, *([None] * 100)))
+        page.keyboard.press("End")
+        stands(page, "frame 100", "No answer")
+        expect(page.locator("[data-slide=frame] + output")).to_have_text("100 of 100")
+        one.check("read-long-series")
+
+
 def test_a_heatmap_that_comes_late_covers_no_other_picture(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = read(one, PNEUMONIA, GLIOMA)
