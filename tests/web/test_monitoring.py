@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -104,11 +105,13 @@ def test_a_month_by_days_and_a_year_by_weeks(browser: Browser, tmp_path_factory:
                 one.check(f"monitoring-month-{size[0]}")
                 page.get_by_role("link", name="Last year").click()
                 expect(page.locator("dl.figures")).to_contain_text(f"{len(days)} answered")
-                expect(page.locator("#chart-traffic")).to_contain_text("One column stands for one week.")
+                expect(page.locator("#chart-traffic")).to_contain_text("One column stands for one week, from Monday.")
                 page.locator("#table-traffic summary").click()
                 expect(page.locator("#table-traffic tbody th").last).to_have_text(
                     re.compile(r"^\d+ [A-Z][a-z]{2} \d{4}$")
                 )
+                began = page.locator("#table-traffic tbody th").all_inner_texts()
+                assert {datetime.strptime(day, "%d %b %Y").replace(tzinfo=UTC).isoweekday() for day in began} == {1}
                 one.check(f"monitoring-year-{size[0]}")
 
 

@@ -53,14 +53,17 @@ class Tallies:
 
 
 def count(connection: Connection, since: int, until: int, step: int = HOUR, task: str | None = None) -> Tallies:
-    """Count the predictions between two moments (microseconds since 1970 UTC, `until` excluded) and their feedback."""
+    """Count the predictions between two moments (microseconds since 1970 UTC, `until` excluded) and their feedback.
+
+    The first stretch begins at `since`, the others `step` microseconds after one another.
+    """
     return Tallies(step, _predictions(connection, since, until, step, task),
                    _agreement(connection, since, until, step, task))  # fmt: skip
 
 
 def _predictions(connection: Connection, since: int, until: int, step: int, task: str | None) -> tuple[Tally, ...]:
     at = RECORDS.c
-    stretch = (at.at - at.at % step).label("since")
+    stretch = (at.at - (at.at - since) % step).label("since")
     bins = [*_bins(at.took, MILLISECONDS), *_bins(at.probability, TENTHS)]
     last = 7 + len(MILLISECONDS) + 1
     groups = [stretch, at.task, at.model, at.label, at.refused]
@@ -89,7 +92,7 @@ def _agreement(connection: Connection, since: int, until: int, step: int, task: 
     at, said = RECORDS.c, RECORDS.alias("said")
     newest = select(func.max(said.c.number)).where(said.c.subject == at.id, said.c.kind == "feedback").scalar_subquery()
     word = RECORDS.alias("word")
-    stretch = (at.at - at.at % step).label("since")
+    stretch = (at.at - (at.at - since) % step).label("since")
     same = func.sum(cast(case((word.c.label == at.label, 1), else_=0), Integer))
     asked = (
         select(stretch, at.task, at.model, func.count(), same)

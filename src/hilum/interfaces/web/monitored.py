@@ -43,16 +43,20 @@ AWAY = {"full": "The line was full", "late": "Waited too long", "quota": "Asked 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span of time: `count` stretches of `step` microseconds; how a stretch is written."""
+    """A span of time: `count` stretches of `step` microseconds; how a stretch is written.
+
+    first: when one of the stretches begins, microseconds since 1970 UTC; all others lie whole steps from it.
+    """
 
     title: str
     step: int
     count: int
     written: str
+    first: int = 0
 
     def since(self, now: int) -> int:
         """When the span begins, so that the stretch of `now` is its last; microseconds since 1970."""
-        return now - now % self.step - self.step * (self.count - 1)
+        return now - (now - self.first) % self.step - self.step * (self.count - 1)
 
     def labels(self, now: int) -> tuple[str, ...]:
         """When each stretch begins, UTC."""
@@ -70,12 +74,13 @@ class Span:
         return [self.since(now) + i * self.step for i in range(self.count)]
 
 
+MONDAY = 4 * DAY  # 1970 began on a Thursday
 SPANS = {
     "hour": Span("Last hour", 2 * MINUTE, 30, "%H:%M"),
     "day": Span("Last day", HOUR, 24, "%H:%M"),
     "week": Span("Last week", 6 * HOUR, 28, "%-d %b %H:%M"),
     "month": Span("Last month", DAY, 30, "%-d %b"),
-    "year": Span("Last year", 7 * DAY, 53, "%-d %b %Y"),
+    "year": Span("Last year", 7 * DAY, 53, "%-d %b %Y", MONDAY),
 }
 
 
@@ -130,7 +135,7 @@ def charts(found: Tallies, span: Span, now: int) -> list[Chart]:
     turned = tuple(b / w if w else None for b, w in zip(refused, whole, strict=True))
     agreed = span.spread(now, ((one.since, one.agreed) for one in found.agreement))
     disagreed = span.spread(now, ((one.since, one.disagreed) for one in found.agreement))
-    each = f"One column stands for {_length(span.step)}. Times are UTC."
+    each = f"One column stands for {_length(span.step)}{', from Monday' if span.first else ''}. Times are UTC."
     took, sure = added(one.took for one in found.predictions), added(one.sure for one in found.predictions)
     return [
         Chart("traffic", "Traffic", f"Images sent in. {each}", labels,
