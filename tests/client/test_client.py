@@ -139,7 +139,8 @@ def test_feedback_says_whether_it_agrees(client: hilum.Client) -> None:
     said = client.predict(XRAY)
     assert client.feedback(said, "pneumonia", note="seen twice").agrees is False
     assert client.feedback(said.id, agree=True).label == "normal"
-    assert len(client.prediction(said.id).raw["feedback"]) == 2
+    assert client.feedback(said, withdraw=True).agrees is None
+    assert len(client.prediction(said.id).raw["feedback"]) == 3
 
 
 def test_models_and_tasks(client: hilum.Client) -> None:

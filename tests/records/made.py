@@ -30,5 +30,5 @@ def prediction(number: int = 0, label: str | None = "pneumonia", **others) -> En
     return Entry("prediction", body, columns=columns, id=identity, at=at, **others)
 
 
-def feedback(subject: Entry, label: str, **others) -> Entry:
+def feedback(subject: Entry, label: str | None, **others) -> Entry:
     return Entry("feedback", subject=subject.id, columns=Columns(label=label), at=subject.at + 1, **others)

@@ -263,6 +263,25 @@ def test_who_corrects_what_was_said_by_mistake_disagrees_no_more(records):
     assert [found.id for found in records.find(Query(disagreed=False))] == [slip.id]
 
 
+def test_what_was_taken_back_counts_no_more_but_what_others_said_does(records):
+    alone, others, again = prediction(1), prediction(2), prediction(3)
+    add(
+        records, alone, others, again,
+        feedback(alone, "normal", caller="anna"), feedback(alone, None, caller="anna"),
+        feedback(others, "normal", caller="bert"), feedback(others, "pneumonia", caller="anna"),
+        feedback(others, None, caller="anna"),
+        feedback(again, "normal", caller="anna"), feedback(again, None, caller="anna"),
+        feedback(again, "pneumonia", caller="anna"),
+    )  # fmt: skip
+    assert records.last_said([alone.id, others.id, again.id]) == {
+        others.id: ("normal", "bert"), again.id: ("pneumonia", "anna"),
+    }  # fmt: skip
+    assert [found.id for found in records.find(Query(disagreed=True))] == [others.id]
+    (row,) = records.tallies(START, START + HOUR).agreement
+    assert (row.agreed, row.disagreed) == (1, 1)
+    assert records.verify().sound
+
+
 def test_with_a_refusal_nobody_agrees_or_disagrees(records):
     refused, said = prediction(1, None), prediction(2)
     records.append([refused, said, feedback(refused, "pneumonia"), feedback(said, "pneumonia")]).result()

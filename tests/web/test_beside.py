@@ -234,6 +234,31 @@ def test_a_key_that_stays_down_is_one_press_and_what_was_said_stays(browser: Bro
         expect(page.locator("#heard li")).to_have_count(2)
 
 
+def test_what_was_said_by_mistake_is_taken_back_by_keyboard(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = read(one, GLIOMA)
+        said, back = page.locator("[data-feedback] [data-said]"), page.get_by_role("button", name="Take it back")
+        expect(back).to_be_hidden()
+        page.get_by_role("button", name="No: meningioma").focus()
+        page.keyboard.press("Enter")
+        expect(said).to_contain_text("Recorded: Meningioma")
+        expect(back).to_be_visible()
+        identity = page.locator("[data-feedback]").get_attribute("data-feedback")
+        page.keyboard.press("Shift+Y")
+        expect(said).to_contain_text("Taken back: it stays on record and counts no more.")
+        expect(page.locator("[data-feedback] [aria-pressed=true]")).to_have_count(0)
+        expect(page.get_by_role("button", name="Yes, glioma")).to_be_focused()
+        one.check("read-taken-back")
+        page = one.go(f"/app/history/{identity}")
+        expect(page.locator("#heard li")).to_contain_text(["it is meningioma (taken back)", "taken back"])
+        expect(page.locator("[data-feedback] [aria-pressed=true]")).to_have_count(0)
+        expect(back).to_be_hidden()
+        page.get_by_role("button", name="Yes, glioma").click()
+        expect(back).to_be_visible()
+        expect(page.locator("#heard li")).to_have_count(3)
+        assert one.faults == []
+
+
 def test_consent_and_question_outlast_a_reload_and_a_fresh_start(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = one.go("/app/read")

@@ -115,10 +115,16 @@ class AsyncClient:
         return await self._ask(questions.recorded(identity))
 
     async def feedback(
-        self, prediction: Prediction | str, label: str | None = None, *, agree: bool | None = None, note: str = ""
+        self,
+        prediction: Prediction | str,
+        label: str | None = None,
+        *,
+        agree: bool | None = None,
+        note: str = "",
+        withdraw: bool = False,
     ) -> Feedback:
         """As `Client.feedback`."""
-        return await self._ask(questions.feedback(prediction, label, agree, note))
+        return await self._ask(questions.feedback(prediction, label, agree, note, withdraw))
 
     async def models(self) -> tuple[Model, ...]:
         """As `Client.models`."""

@@ -130,10 +130,16 @@ class Client:
         return self._ask(questions.recorded(identity))
 
     def feedback(
-        self, prediction: Prediction | str, label: str | None = None, *, agree: bool | None = None, note: str = ""
+        self,
+        prediction: Prediction | str,
+        label: str | None = None,
+        *,
+        agree: bool | None = None,
+        note: str = "",
+        withdraw: bool = False,
     ) -> Feedback:
-        """Say which class is right (`label`), or that the answer is (`agree=True`)."""
-        return self._ask(questions.feedback(prediction, label, agree, note))
+        """Say which class is right (`label`), that the answer is (`agree=True`), or take back what you said before."""
+        return self._ask(questions.feedback(prediction, label, agree, note, withdraw))
 
     def models(self) -> tuple[Model, ...]:
         """The packages that are installed."""

@@ -195,10 +195,12 @@ def recorded(identity: str) -> Question[Prediction]:
     )
 
 
-def feedback(prediction: Prediction | str, label: str | None, agree: bool | None, note: str) -> Question[Feedback]:
+def feedback(
+    prediction: Prediction | str, label: str | None, agree: bool | None, note: str, withdraw: bool
+) -> Question[Feedback]:
     """POST /feedback."""
     identity = prediction.id if isinstance(prediction, Prediction) else prediction
-    said = {"id": identity, "label": label, "agree": agree, "note": note or None}
+    said = {"id": identity, "label": label, "agree": agree, "note": note or None, "withdraw": withdraw or None}
     body = {name: value for name, value in said.items() if value is not None}
     return Question(Call("POST", "/feedback", json=body, again=False), feedback_of)
 

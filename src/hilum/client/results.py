@@ -42,12 +42,12 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """What was said to an answer; agrees: whether `label` is the class that was answered."""
+    """What was said to an answer; agrees: whether `label` is the class that was answered. Both None: taken back."""
 
     id: str
     prediction: str
-    label: str
-    agrees: bool
+    label: str | None
+    agrees: bool | None
 
 
 @dataclass(frozen=True, slots=True)

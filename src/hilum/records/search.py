@@ -9,7 +9,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, exists, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from hilum.errors import UsageError
@@ -68,15 +68,23 @@ def by_ids(connection: Connection, identities: Sequence[str]) -> tuple[Record, .
     return tuple(found)
 
 
+def stands(said: FromClause) -> ColumnElement[bool]:
+    """Whether feedback counts: it names a class, and who said it took it back by no later one without a class."""
+    back = RECORDS.alias("back")
+    same = (back.c.subject == said.c.subject) & (back.c.kind == "feedback") & (back.c.caller == said.c.caller)
+    return and_(said.c.label.is_not(None), ~exists().where(same, back.c.label.is_(None), back.c.number > said.c.number))
+
+
 def last_said(connection: Connection, identities: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Id of a prediction -> the class last said to be right, and by whom; those nobody spoke of are absent."""
+    """Id of a prediction -> the class last said to be right, and by whom; those of which no word stands are absent."""
     found: dict[str, tuple[str, str]] = {}
+    one = RECORDS.alias("one")
     for start in range(0, len(identities), AT_ONCE):
         part = identities[start : start + AT_ONCE]
-        about = COLUMNS.subject.in_(part), COLUMNS.kind == "feedback"
-        said = select(COLUMNS.subject, COLUMNS.label, COLUMNS.caller).where(*about)
-        for row in connection.execute(said.order_by(COLUMNS.at, COLUMNS.number)):
-            found[row.subject] = row.label or "", row.caller
+        about = one.c.subject.in_(part), one.c.kind == "feedback", stands(one)
+        said = select(one.c.subject, one.c.label, one.c.caller).where(*about)
+        for row in connection.execute(said.order_by(one.c.at, one.c.number)):
+            found[row.subject] = row.label, row.caller
     return found
 
 
@@ -144,7 +152,7 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
 
 
 def _disagreed() -> ColumnElement[bool]:
-    """Whether somebody's last word names another class: who pressed wrongly and corrected it does not disagree."""
+    """Whether somebody's last word names another class: who corrected it, or took it back, does not disagree."""
     said, later = RECORDS.alias("said"), RECORDS.alias("later")
     about_it = (said.c.subject == COLUMNS.id) & (said.c.kind == "feedback")
     same = (later.c.subject == said.c.subject) & (later.c.kind == "feedback") & (later.c.caller == said.c.caller)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, Integer, case, cast, func, select
 
 from hilum.records.schema import RECORDS
+from hilum.records.search import stands
 
 HOUR = 3_600_000_000  # microseconds
 MILLISECONDS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # upper edges of the latency bins; the last bin is open
@@ -88,9 +89,10 @@ def _bins(column: ColumnElement[float], edges: tuple[float, ...]) -> list[Column
 
 
 def _agreement(connection: Connection, since: int, until: int, step: int, task: str | None) -> tuple[Agreement, ...]:
-    """By the newest feedback on each answer; with a refusal nobody can agree or disagree."""
+    """By the newest feedback that stands on each answer; with a refusal nobody can agree or disagree."""
     at, said = RECORDS.c, RECORDS.alias("said")
-    newest = select(func.max(said.c.number)).where(said.c.subject == at.id, said.c.kind == "feedback").scalar_subquery()
+    about = said.c.subject == at.id, said.c.kind == "feedback", stands(said)
+    newest = select(func.max(said.c.number)).where(*about).scalar_subquery()
     word = RECORDS.alias("word")
     stretch = (at.at - (at.at - since) % step).label("since")
     same = func.sum(cast(case((word.c.label == at.label, 1), else_=0), Integer))

@@ -113,7 +113,23 @@ def test_what_a_reader_says_stands_beside_the_answer(server: Running, film: str)
     assert server.ask("POST", "/feedback", {"id": film, "agree": True}).json()["agrees"] is True
 
 
-@pytest.mark.parametrize("said", [{}, {"agree": True, "label": "normal"}, {"label": "knee"}, {"agree": False}])
+def test_what_was_said_is_taken_back_and_stays_on_record(server: Running, film: str) -> None:
+    server.ask("POST", "/feedback", {"id": film, "label": "normal"})
+    back = server.ask("POST", "/feedback", {"id": film, "withdraw": True})
+    assert (back.status, back.json()["class"], back.json()["agrees"]) == (201, None, None)
+    assert [one["class"] for one in server.ask("GET", f"/predictions/{film}").json()["feedback"]][-2:] == [
+        "normal",
+        None,
+    ]
+    assert film not in {one["id"] for one in server.ask("GET", "/predictions?disagreed=true").json()["predictions"]}
+    again = server.ask("POST", "/feedback", {"id": film, "withdraw": True})
+    assert (again.status, again.is_problem()) == (409, True)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{}, {"agree": True, "label": "normal"}, {"label": "knee"}, {"agree": False}, {"agree": True, "withdraw": True}],
+)
 def test_feedback_that_says_nothing_or_nonsense_is_refused(server: Running, film: str, said: dict[str, object]) -> None:
     assert server.ask("POST", "/feedback", {"id": film, **said}).is_problem()
 

@@ -37,6 +37,7 @@ class Feedback(BaseModel):
     id: str = Field(description="id of the prediction", pattern=TEXT)
     label: str | None = Field(None, description="the right class, in the task's words or a synonym")
     agree: bool | None = Field(None, description="true: the answer is right")
+    withdraw: bool = Field(False, description="true: what the caller said to it before counts no more")
     note: str = Field("", max_length=NOTE, pattern=TEXT, description="for people; kept apart and erasable")
 
 
@@ -125,13 +126,21 @@ async def heatmap(
 
 @router.post("/feedback", response_model=shapes.Said, status_code=201, summary="Say whether an answer was right")
 def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
-    """Put on record beside the answer, never in its place; 409 for a note on an answer that was erased."""
+    """Put on record beside the answer, never in its place; 409 for a note on an answer that was erased.
+
+    With `withdraw` nothing is said: all that the caller said before stays on record and counts no more; 409 where
+    nothing stands.
+    """
     parts = parts_of(request)
     record = found(parts, said.id)
     if said.note and record.erased:
         raise Problem(409, "erased", "this answer was erased: what is said to it can hold no note any more")
+    caller = caller_of(request.scope)
     label = label_of(record, said)
-    body = {"prediction": record.id, "class": label, "agrees": label == record.entry.columns.label}
+    if label is None and not _stands(parts, record.id, caller):
+        raise Problem(409, "nothing_said", "nothing that you said to this answer stands: there is nothing to take back")
+    agrees = None if label is None else label == record.entry.columns.label
+    body = {"prediction": record.id, "class": label, "agrees": agrees}
     columns = Columns(
         task=record.entry.columns.task,
         model=record.entry.columns.model,
@@ -142,19 +151,20 @@ def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     raw = json.dumps({"id": name, **body}, separators=(",", ":")).encode()
     personal = {"note": said.note} if said.note else {}
     now = time.time_ns() // 1000
-    caller = caller_of(request.scope)
     parts.records.append([Entry("feedback", raw, caller, record.id, columns, personal, name, now)]).result()
     return answer({"id": name, **body}, 201)
 
 
-def label_of(record: Record, said: Feedback) -> str:
-    """The class that a reader named.
+def label_of(record: Record, said: Feedback) -> str | None:
+    """The class that a reader named; None where what was said before is taken back.
 
     Raises:
-        UsageError: neither or both of label and agree, or no class of the task.
+        UsageError: not one of label, agree and withdraw, or no class of the task.
     """
-    if (said.label is None) == (said.agree is None):
-        raise UsageError("say either 'label' (the right class) or 'agree' (true)")
+    if [said.label is not None, said.agree is not None, said.withdraw].count(True) != 1:
+        raise UsageError("say either 'label' (the right class), 'agree' (true) or 'withdraw' (true)")
+    if said.withdraw:
+        return None
     if record.entry.columns.task is None:
         raise UsageError("no task took this image, so there is no class to name")
     if said.label is None:
@@ -166,6 +176,12 @@ def label_of(record: Record, said: Feedback) -> str:
     if label is None:
         raise UsageError(f"{said.label!r} is no class of {task.name}; there are: {', '.join(task.classes)}")
     return label
+
+
+def _stands(parts: Parts, name: str, caller: str) -> bool:
+    """Whether the last that a caller said to an answer was no taking back."""
+    said = [one.entry.columns.label for one in parts.records.about(name, "feedback") if one.entry.caller == caller]
+    return bool(said) and said[-1] is not None
 
 
 def wanted(filters: Filters) -> Wanted:

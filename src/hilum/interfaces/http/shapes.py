@@ -83,12 +83,12 @@ class Recorded(Prediction):
 
 
 class Said(Shape):
-    """What somebody said to an answer."""
+    """What somebody said to an answer; class and agrees are null where they took back what they had said."""
 
     id: str
     prediction: str = Field(description="id of the answer")
-    class_: str = Field(alias="class")
-    agrees: bool
+    class_: str | None = Field(alias="class")
+    agrees: bool | None
 
 
 class SaidBefore(Said):

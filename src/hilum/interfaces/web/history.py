@@ -22,6 +22,7 @@ from hilum.interfaces.http.jobs import harmless
 from hilum.interfaces.http.recorded import Filters, feedback_on, found, told, wanted
 from hilum.interfaces.web.answers import answer_shown, answers_shown
 from hilum.interfaces.web.page import must, show
+from hilum.parts import Parts
 from hilum.registry.pins import known_packages
 from hilum.task import Task, shipped_tasks
 
@@ -72,9 +73,18 @@ def record(request: Request, name: str) -> Response:
     one = found(parts, name)
     shown = answer_shown(one, parts)
     titles = {label.name: label.title for label in shown.labels}
-    said = [{**each, "title": titles.get(each["class"], each["class"])} for each in feedback_on(parts, name)]
+    said = [{**each, "title": titles.get(each["class"], each["class"] or "")} for each in _heard(parts, name)]
     body = json.dumps(told(one), indent=2, ensure_ascii=False)
     return show(request, "record.html", {"answers": [shown], "feedback": said, "body": body})
+
+
+def _heard(parts: Parts, name: str) -> list[dict[str, Any]]:
+    """What was said to an answer, oldest first; `back`: whether it was taken back later."""
+    said = feedback_on(parts, name)
+    return [
+        {**one, "back": any(later["class"] is None and later["caller"] == one["caller"] for later in said[i + 1 :])}
+        for i, one in enumerate(said)
+    ]
 
 
 @router.get("/compare")

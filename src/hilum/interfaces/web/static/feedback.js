@@ -3,14 +3,21 @@
 import { send } from "./app.js";
 import { wrong } from "./session.js";
 
+/** What a button says of the answer. */
+function word({ withdraw, agree, label }) {
+  if (withdraw !== undefined) return { withdraw: true };
+  return agree === undefined ? { label } : { agree: true };
+}
+
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-feedback] button[data-label], [data-feedback] button[data-agree]");
+  const button = event.target.closest("[data-feedback] button");
   if (!button) return;
   const place = button.closest("[data-feedback]");
   const note = place.querySelector("textarea");
   const said = place.querySelector("[data-said]");
-  const body = { id: place.dataset.feedback, ...(button.dataset.agree === undefined ? { label: button.dataset.label } : { agree: true }) };
-  if (note?.value.trim()) body.note = note.value.trim();
+  const back = "withdraw" in button.dataset;
+  const body = { id: place.dataset.feedback, ...word(button.dataset) };
+  if (!back && note?.value.trim()) body.note = note.value.trim();
   else if (button.getAttribute("aria-pressed") === "true" && !("others" in place.dataset)) {
     said.className = "said-so";
     said.textContent = `On record already: ${button.dataset.title}.`;
@@ -22,11 +29,13 @@ document.addEventListener("click", async (event) => {
     one.disabled = false;
     if (ok && one.hasAttribute("aria-pressed")) one.setAttribute("aria-pressed", String(one === button));
   }
-  button.focus(); // a button that was switched off has lost it
+  if (ok) place.querySelector("[data-withdraw]").hidden = back;
+  (ok && back ? place.querySelector("button") : button).focus(); // a button that was switched off has lost it
   said.className = ok ? "said-so" : "error-text";
-  said.textContent = ok ? `Recorded: ${button.dataset.title}. Thank you. Pressed by mistake? Press the right one: both stay on record, the last counts.` : wrong({ status, body: answer }, "That was not recorded.");
+  const done = back ? "Taken back: it stays on record and counts no more." : `Recorded: ${button.dataset.title}. Thank you.`;
+  said.textContent = ok ? done : wrong({ status, body: answer }, "That was not recorded.");
   if (!ok) return;
-  if (note) note.value = "";
+  if (note && !back) note.value = "";
   delete place.dataset.others; // what was said last is now one's own
   document.dispatchEvent(new CustomEvent("hilum:feedback", { detail: { id: body.id, seen: place.isConnected } }));
 });

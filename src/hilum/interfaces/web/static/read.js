@@ -353,6 +353,10 @@ action("right", {
   title: "The answer is right", group: "Reading", key: "y", usable,
   run: () => answerPlace.querySelector("[data-agree]")?.click(),
 });
+action("withdraw", {
+  title: "Take back what you said", group: "Reading", key: "Shift+y", usable,
+  run: () => answerPlace.querySelector("[data-withdraw]:not([hidden])")?.click(),
+});
 document.querySelector("[data-afresh]").addEventListener("click", forget); // the browser takes it for loading anew
 const before = kept();
 if (before.items.length) take(before.items, before.items[before.at]);
