@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +34,10 @@ def test_the_search_never_ends_below_the_plan_and_says_why(tmp_path: Path) -> No
     assert "best of 16 trials" in tuned.plan.reasons["learning_rate"]
 
 
-def test_a_stopped_search_goes_on_and_another_plan_starts_anew(tmp_path: Path) -> None:
+def test_a_stopped_search_goes_on_and_another_plan_starts_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("optuna").addHandler(caplog.handler)  # it hands nothing on to the root
     asked = []
 
     def counted(plan: Plan, number: int) -> float:
@@ -45,6 +49,8 @@ def test_a_stopped_search_goes_on_and_another_plan_starts_anew(tmp_path: Path) -
     plan = Plan(network="residual-m")
     with pytest.raises(KeyboardInterrupt):
         search_plans(plan, counted, Search(tmp_path, trials=6))
+    logging.getLogger("optuna").removeHandler(caplog.handler)
+    assert not caplog.records  # Ctrl+C is no fault: no traceback of it
     heard: list[int] = []
     tuned = search_plans(plan, counted, Search(tmp_path, trials=6), told=heard.append)
     assert len(tuned.trials) == 6

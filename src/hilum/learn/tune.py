@@ -137,7 +137,7 @@ def _score(trial: Trial) -> str:
 
 
 def _study(plan: Plan, search: Search) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # its warning of a trial cut off is a traceback of Ctrl+C
     lines = {name: value for name, value, _ in plan.lines()}
     identity = hashlib.sha256(json.dumps([lines, search.epochs]).encode()).hexdigest()[:12]
     storage = optuna.storages.RDBStorage(f"sqlite:///{(search.folder / 'trials.db').resolve()}")
