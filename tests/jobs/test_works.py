@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -120,6 +121,24 @@ def test_a_stopped_work_is_over_and_the_next_one_runs(tmp_path: Path, images: Pa
     assert works.get(running.id).state == "stopped"
     assert [work.id for work in works.all()] == [last.id, waiting.id, running.id]
     works.close()
+
+
+def test_a_work_that_outlived_its_server_or_runs_at_another_can_be_stopped(tmp_path: Path, images: Path) -> None:
+    first = Works(tmp_path / "works")
+    work = first.begin("audit", "spots", [str(images)], "local")
+    until(first, work.id, lambda work: work.state == "running")
+    assert first._running is not None
+    process = first._running.process
+    process.send_signal(signal.SIGSTOP)  # it would be done too soon
+    second = Works(tmp_path / "works")
+    other = second.begin("audit", "other", [str(images)], "local")
+    assert second.stop(work.id).state == "stopped"
+    process.send_signal(signal.SIGCONT)
+    assert until(second, other.id, lambda work: work.over).state == "done"
+    assert process.wait(60) == -signal.SIGTERM
+    assert second.get(work.id).state == "stopped"
+    for works in (first, second):
+        works.close()
 
 
 def test_a_work_that_was_erased_while_it_waited_does_not_hold_up_the_next_one(tmp_path: Path, images: Path) -> None:

@@ -32,9 +32,9 @@ OVER = ("done", "failed", "stopped")
 STATE, RESULT, LOG, PROGRESS, REPORT = "work.json", "result.json", "log.txt", "progress.jsonl", "report"
 KINDS = ("audit", "train", "evaluate")
 FINE = {"audit": (0, 1), "train": (0,), "evaluate": (0, 3)}  # a bad verdict, or an unreadable case, is a result
+PLACE = "HILUM_PROGRESS_FILE"  # in the environment of a work: by it one that outlived its server is found
 CALM = 10  # niceness
 LOCK, LOOK = "lock", 0.5  # a file beside the works; seconds between two looks at what another server has done
-STOP = "stop"  # a file in a work's folder: it was asked of another server than the one that runs it
 log = logging.getLogger("hilum.jobs")
 
 
@@ -191,9 +191,11 @@ class Works:
                 return self._write(replace(work, state="stopped", ended=round(time.time(), 3)))
             if self._running is not None and self._running.work.id == work.id:
                 self._running.stopped = True
-                _end(self._running.process)
-            elif work.state == "running":
-                (self.folder(identity) / STOP).touch()
+                _end(self._running.process.pid)
+            elif work.state == "running":  # begun by another server, or by one that was killed and left it behind
+                self._write(replace(work, state="stopped", ended=round(time.time(), 3)))
+                for leader in _working_at(self.folder(work.id)):
+                    _end(leader)
         return self.get(identity)
 
     def close(self) -> None:
@@ -202,7 +204,7 @@ class Works:
         self._queue.put(None)
         with self._lock:
             if self._running is not None:
-                _end(self._running.process)
+                _end(self._running.process.pid)
         self._thread.join(10)
 
     def _serve(self) -> None:
@@ -223,7 +225,7 @@ class Works:
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
-            _end(running.process)
+            _end(running.process.pid)
             running.process.wait()
         with self._lock, contextlib.suppress(NotFound, OSError, ValueError, TypeError, KeyError):
             work = self.get(identity)
@@ -249,7 +251,7 @@ class Works:
 
     def _run(self, work: Work, lock: int) -> None:
         place = self.folder(work.id)
-        environment = {**os.environ, **self._environment, "HILUM_PROGRESS_FILE": str(place / PROGRESS)}
+        environment = {**os.environ, **self._environment, PLACE: str(place / PROGRESS)}
         command = [sys.executable, "-m", "hilum", work.kind, *work.arguments, "--json"]
         with (place / RESULT).open("wb") as out, (place / LOG).open("ab") as words, self._lock:
             if self._closing.is_set() or self.get(work.id).over:
@@ -261,32 +263,44 @@ class Works:
             running = self._running = _Running(replace(work, state="running"), process)
             os.setpriority(os.PRIO_PROCESS, process.pid, CALM)  # the server's answers come first
             self._write(running.work)
-        code = self._code(running, place / STOP)
+        code = self._code(running)
         with self._lock:
             self._running = None
             if self._closing.is_set() and not running.stopped:
                 return  # still "running" on the disk: the next start goes on with it
+            if self.get(work.id).state == "stopped":  # at another server
+                return
             fine = code in FINE[work.kind]
             state = "stopped" if running.stopped else "done" if fine else "failed"
             self._write(replace(running.work, state=state, code=code, ended=round(time.time(), 3)))
         log.info("work %s %s: %s", work.id, work.kind, state)
 
-    def _code(self, running: _Running, stop: Path) -> int:
-        """How it ended, of itself or because another server was asked to stop it."""
+    def _code(self, running: _Running) -> int:
+        """How it ended: of itself, or because another server was asked to stop it that cannot see its process."""
         while True:
             try:
                 return running.process.wait(LOOK)
             except subprocess.TimeoutExpired:
                 with self._lock:
-                    if not running.stopped and stop.exists():
+                    if not running.stopped and self.get(running.work.id).state == "stopped":
                         running.stopped = True
-                        _end(running.process)
+                        _end(running.process.pid)
 
     def _write(self, work: Work) -> Work:
         write_whole(self.folder(work.id) / STATE, json.dumps(asdict(work)).encode())
         return work
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(leader: int) -> None:
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
+        os.killpg(leader, signal.SIGTERM)
+
+
+def _working_at(place: Path) -> Iterator[int]:
+    """Leaders of their groups that were begun to work in this folder; none where the system has no /proc."""
+    mark = b"%s=%s" % (PLACE.encode(), bytes(place / PROGRESS))
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # ended in this moment, or not ours
+            number = int(environ.parent.name)
+            if mark in environ.read_bytes().split(b"\0") and os.getpgid(number) == number:
+                yield number
