@@ -125,21 +125,25 @@ def test_a_full_disk_is_said_and_not_a_traceback(
     assert "no space is left on the disk" in said
 
 
-def test_ctrl_c_is_said_with_how_to_go_on(tmp_path: Path, task: str) -> None:
+@pytest.mark.parametrize(
+    ("told_by", "where"),
+    [(signal.SIGINT, "/9999, loss"), (signal.SIGTERM, "/9999, loss"), (signal.SIGTERM, "auditing")],
+)
+def test_ctrl_c_and_sigterm_are_said_with_how_to_go_on(
+    tmp_path: Path, task: str, told_by: signal.Signals, where: str
+) -> None:
     write_spots(tmp_path / "images", 120)
     told = tmp_path / "progress"
     command = [sys.executable, "-m", "hilum", "train", str(tmp_path / "images"), task, *QUICK, "--set=epochs=9999"]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run behind a shell ignore it, and so would it
-    process = subprocess.Popen(
-        [*command, "--no-tracking"], stderr=subprocess.PIPE, env={**os.environ, "HILUM_PROGRESS_FILE": str(told)}
-    )
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "HILUM_PROGRESS_FILE": str(told)})
     late = time.monotonic() + 250
     try:
-        while not told.exists() or "/9999, loss" not in told.read_text():
+        while not told.exists() or where not in told.read_text():
             assert process.poll() is None
             assert time.monotonic() < late
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told_by)
         _, said = process.communicate(timeout=60)
     finally:
         process.kill()

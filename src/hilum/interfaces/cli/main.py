@@ -12,6 +12,7 @@ import gc
 import importlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
@@ -52,6 +53,7 @@ EXTRAS = {
 }  # what the light install lacks for them
 
 RESUMES = ("train", "compare")
+TIDY = (*RESUMES, "prepare", "export")  # what they have half made, or said is running, must not stay so
 ANSWERS = ("predict", "serve", "replay")  # one network a core: idle threads of OpenBLAS would only spin beside them
 INSTEAD = {"tune": "hilum train SOURCE --task T --tune 20"}
 DISK = {
@@ -149,7 +151,8 @@ def _run(name: str, arguments: list[str]) -> int:
             gc.freeze()
             gc.enable()
             options = parser_of(name).parse_args(arguments)
-            return int(module.run(options, read_settings()))
+            with _told_to_end(name):
+                return int(module.run(options, read_settings()))
     except SystemExit as leaving:  # argparse, after it has said why
         return int(leaving.code or 0)
     except HilumError as error:
@@ -168,6 +171,24 @@ def _run(name: str, arguments: list[str]) -> int:
         where = f"{error.filename2 or error.filename}: " if error.filename else ""
         print(f"hilum {name}: {where}{DISK[error.errno]}", file=sys.stderr)
         return BAD
+
+
+@contextlib.contextmanager
+def _told_to_end(name: str) -> Iterator[None]:
+    """SIGTERM, as a server, a batch system or a shutdown sends it, ends a command like Ctrl+C; a second one at once."""
+
+    def end(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    if name in TIDY and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        with contextlib.suppress(ValueError):  # called from a thread: signals are for the main one
+            signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is end:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ its package goes to HILUM_HOME/models or --out and answers nobody until `hilum p
 the same command goes on where it was, searches of --tune too.
 
 exit code: 0 done, 1 the data cannot carry a training, or it failed, 2 wrong use, 3 the source cannot be read,
-130 stopped"""
+130 stopped by Ctrl+C or SIGTERM"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
