@@ -24,6 +24,7 @@ from hilum.flows.progress import Silent
 from hilum.flows.references import FOLDS_TAKE_ALL
 from hilum.flows.report import write_evaluation_report
 from hilum.learn.plan import override
+from hilum.learn.tracking import store_uri
 from hilum.learn.tune import Trial, Tuned
 from tests.flows.made import write_spots
 from tests.learn.made import TASK, TASK_TEXT
@@ -204,6 +205,23 @@ def test_the_same_run_twice_at_a_time_is_refused(tmp_path: Path) -> None:
     ):
         begun(tmp_path)
     assert begun(tmp_path).made.folder == bench.made.folder
+
+
+def test_the_next_training_tells_the_store_of_one_that_was_killed(tmp_path: Path) -> None:
+    write_spots(tmp_path / "images", 120)
+    dataset = with_task(open_source(str(tmp_path / "images")), TASK)
+    kept = replace(wishes(tmp_path), tracking=store_uri(tmp_path, {}))
+    first, second = (
+        prepared_bench(dataset, TASK, replace(kept, changes=(*CHANGES, line)), Silent())
+        for line in ("epochs=3", "epochs=4")
+    )
+    killed, alive = first.__enter__(), second.__enter__()
+    first._alone.close()  # as the end of its process does
+    with prepared_bench(dataset, TASK, kept, Silent()):
+        pass
+    client = MlflowClient(kept.tracking)
+    assert [client.get_run(bench.run.id).info.status for bench in (killed, alive)] == ["KILLED", "RUNNING"]
+    second.__exit__(None, None, None)
 
 
 def test_more_trials_go_on_and_what_they_chose_is_trained_in_its_own_place(

@@ -47,7 +47,8 @@ def test_a_run_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     with track(uri, "same", note=note) as finished:
         finished.parameters({"epochs": 3})
-    client = MlflowClient(uri)
+        client = MlflowClient(uri)
+        assert client.get_run(first.id).info.status == "RUNNING"
     assert client.get_run(first.id).info.status == "FINISHED"
     assert first.id == stopped.id == finished.id
     with track(uri, "same", note=note) as anew:
@@ -56,6 +57,20 @@ def test_a_run_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     with track(store_uri(tmp_path / "elsewhere", {}), "same", note=note) as other:
         pass
     assert other.id not in ("", first.id, anew.id)
+
+
+def test_what_was_stopped_or_killed_is_not_called_running_or_failed(tmp_path: Path) -> None:
+    uri = store_uri(tmp_path, {})
+    with track(uri, "done") as done:
+        pass
+    left = [track(uri, name) for name in ("killed", "alive")]  # and never left, as by SIGKILL
+    killed, alive = (each.__enter__() for each in left)
+    with pytest.raises(KeyboardInterrupt), track(uri, "stopped", dead=lambda run: run != alive.id) as stopped:
+        raise KeyboardInterrupt
+    client = MlflowClient(uri)
+    assert [client.get_run(run.id).info.status for run in (killed, alive, done, stopped)] == [
+        "KILLED", "RUNNING", "FINISHED", "KILLED",
+    ]  # fmt: skip
 
 
 def test_a_named_server_wins_over_the_file(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 from pathlib import Path
 from typing import BinaryIO
@@ -25,3 +26,11 @@ def alone(folder: Path) -> BinaryIO:
         file.close()
         raise UsageError(f"this very run is under way already, in {folder}: wait for it, or stop it") from error
     return file
+
+
+def left(folder: Path) -> bool:
+    """Whether nobody works in a run's folder any more: its lock is there, and free."""
+    with contextlib.suppress(OSError), (folder / LOCK).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    return False

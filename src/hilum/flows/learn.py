@@ -22,7 +22,7 @@ from hilum.data.split import Split, folds, make_split
 from hilum.errors import DataError
 from hilum.evaluate.card import card
 from hilum.evaluate.charts import curves
-from hilum.flows.alone import alone
+from hilum.flows.alone import alone, left
 from hilum.flows.enough import check_enough, check_folds
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
 from hilum.flows.material import Material, digest_of_data, material
@@ -55,6 +55,7 @@ from hilum.model.engine import Engine
 from hilum.model.package import FINGERPRINTS, NOVELTY, Trust, open_package
 from hilum.task import Task
 
+NOTE = "mlflow-"  # of a run: its id in the store, for each number of trials
 SEALED = "sealed"  # of a run: its package until all of the run is done
 WITHOUT_NOVELTY = (
     "It holds no novelty reference: an image that the gate admits is answered however unlike the training images it is."
@@ -175,7 +176,8 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
         self._alone = alone(folder)
         _tell(listener, found, split, plan)
         _keep(folder, found, split, plan)
-        self._track = track(wishes.tracking, folder.name, note=folder / f"mlflow-{wishes.trials}")
+        note = folder / f"{NOTE}{wishes.trials}"
+        self._track = track(wishes.tracking, folder.name, note=note, dead=_dead(wishes.runs, folder))
         made = material(dataset, found, split, folder, listener)
         self._make: Callable[[Run], _Bench] = lambda run: _Bench(
             dataset, task, wishes, found, split, plan, made, folder, listener, run
@@ -187,6 +189,12 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
     def __exit__(self, *error: object) -> None:
         self._track.__exit__(*error)  # type: ignore[arg-type]
         self._alone.close()
+
+
+def _dead(runs: Path, own: Path) -> Callable[[str], bool]:
+    """Whether a tracked run is one of these folders', and its process is gone; that of `own`, held here, is."""
+    notes = {note.read_text(encoding="utf-8"): note.parent for note in runs.glob(f"*/{NOTE}*")}
+    return lambda run: run in notes and (notes[run] == own or left(notes[run]))
 
 
 def _searched(bench: _Bench) -> _Bench:

@@ -10,13 +10,14 @@ import importlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
 EXPERIMENT = "hilum"
+Dead = Callable[[str], bool]
 _QUIET = {  # read by MLflow when it is first imported or called
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -58,7 +59,7 @@ class Run:
         self._tell("log_artifacts" if path.is_dir() else "log_artifact", str(path))
 
     def end(self, status: str) -> None:
-        """Close the run: FINISHED or FAILED."""
+        """Close the run: FINISHED, FAILED or KILLED."""
         self._tell("set_terminated", status)
 
     def _tell(self, verb: str, *arguments: Any, **named: Any) -> None:
@@ -78,21 +79,29 @@ def store_uri(home: Path, environment: Mapping[str, str] | None = None) -> str:
 
 
 @contextmanager
-def track(uri: str, name: str, *, note: Path | None = None, experiment: str = EXPERIMENT) -> Iterator[Run]:
-    """A run that ends with the block, as failed where the block raises; a silent one where MLflow is not to be had.
+def track(
+    uri: str, name: str, *, note: Path | None = None, experiment: str = EXPERIMENT, dead: Dead = lambda _: False
+) -> Iterator[Run]:
+    """A run that ends with the block, as failed where it raises, as killed where it is stopped.
+
+    A silent one where MLflow is not to be had.
 
     note: a file that keeps the run's id; whoever gives it again goes on with that run, unless it came to its end.
+    dead: whether nobody works any more at the run of this id, which the store calls running.
     """
-    run = _start(uri, name, note, experiment)
+    run = _start(uri, name, note, experiment, dead)
     status = "FAILED"
     try:
         yield run
         status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
     finally:
         run.end(status)
 
 
-def _start(uri: str, name: str, note: Path | None, experiment: str) -> Run:
+def _start(uri: str, name: str, note: Path | None, experiment: str, dead: Dead) -> Run:
     if uri in ("", "off"):
         return Run()
     if uri.startswith("sqlite:///"):
@@ -110,7 +119,9 @@ def _start(uri: str, name: str, note: Path | None, experiment: str) -> Run:
         with warnings.catch_warnings():  # MLflow's models of its tables warn about SQLAlchemy's future
             warnings.simplefilter("ignore")
             client = tracking.MlflowClient(uri)
-            run_id = _unfinished(client, note) or _created(client, _experiment(client, uri, experiment), name)
+            place = _experiment(client, uri, experiment)
+            _close(client, place, dead)
+            run_id = _unfinished(client, note) or _created(client, place, name)
             if note is not None:
                 note.write_text(run_id, encoding="utf-8")
             return Run(client, run_id)
@@ -121,6 +132,13 @@ def _start(uri: str, name: str, note: Path | None, experiment: str) -> Run:
 
 def _created(client: Any, experiment: str, name: str) -> str:
     return str(client.create_run(experiment, run_name=name).info.run_id)
+
+
+def _close(client: Any, experiment: str, dead: Dead) -> None:
+    """A process that was killed could not say so."""
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'"):
+        if dead(run.info.run_id):
+            client.set_terminated(run.info.run_id, "KILLED")
 
 
 def _unfinished(client: Any, note: Path | None) -> str:
