@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -23,7 +24,7 @@ from pydicom.filewriter import dcmwrite
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import UID, UID_dictionary
+from pydicom.uid import UID
 
 from hilum.errors import UnreadableImage
 from hilum.image.dicom.elements import (
@@ -129,7 +130,7 @@ class _Cleaner:
 
     def uid(self, old: str) -> str:
         """2.25.<128 bits>, the same for the same UID; those that the standard registers name no patient's object."""
-        if old in UID_dictionary:
+        if UID(old, validation_mode=IGNORE).type:
             return old
         return f"2.25.{int.from_bytes(hmac.digest(self._key, b'uid ' + old.encode(), 'sha256')[:16], 'big')}"
 

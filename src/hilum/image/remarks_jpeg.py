@@ -132,7 +132,10 @@ def _blank_header_boxes(out: bytearray, header: _Box) -> None:
     grey = False
     for box in _boxes(out, header.inside, header.end):
         if box.kind == b"ihdr":
-            grey = out[box.inside + 8 : box.inside + 10] in (b"\0\1", b"\0\2")  # components: grey, perhaps opacity
+            grey = bytes(out[box.inside + 8 : box.inside + 10]) in (
+                b"\0\1",
+                b"\0\2",
+            )  # components: grey, perhaps opacity
         elif box.kind not in _HEADER_BOXES:
             _blank(out, box.inside, box.end)
         elif box.kind == b"colr" and out[box.inside : box.inside + 1] != _ENUMERATED:
