@@ -26,6 +26,7 @@ title = "Broken"
 synonyms = ["1", "fracture"]
 """
 
+LABELS = MINE[MINE.index("[[labels]]") :]
 POINT = '[[operating_points]]\nname = "balanced"\n[[operating_points]]\nname = "mine"\n'
 
 
@@ -79,7 +80,21 @@ def test_an_unknown_task_says_what_there_is() -> None:
         (('modalities = ["CR"]', 'patient_patterns = ["("]\nmodalities = []'), "no regular expression"),
         (('image_words = "a knee X-ray"', 'image_word = "x"'), "the file has no 'image_word'"),
         (('title = "Broken"', 'title = "Intact"'), "more than one label: intact"),
-        (('title = "Fracture of the knee"\n', ""), "title"),
+        (('title = "Fracture of the knee"\n', ""), "the file lacks 'title'$"),
+        (('body_parts = ["KNEE"]\n', ""), r"the file lacks 'body_parts'; write \[\] to accept any$"),
+        (('title = "Broken"\n', ""), "a label lacks 'title'$"),
+        ((LABELS, ""), "the file lacks 'labels'$"),
+        ((LABELS, "labels = 3"), "labels = 3: write a list"),
+        ((LABELS, 'labels = ["a", "b"]'), "a label = 'a': write a table"),
+        (('title = "Fracture of the knee"', "title = 5"), "title = 5: write it in quotes"),
+        (('name = "knee-fracture"', "name = 5"), "name = 5: write it in quotes"),
+        (('name = "broken"', "name = 7"), "name = 7: write it in quotes"),
+        (('modalities = ["CR"]', "modalities = [3]"), "modalities: 3: write it in quotes"),
+        (('modalities = ["CR"]', 'modalities = []\nauto_priority = "x"'), "auto_priority = 'x': write a whole number"),
+        (('modalities = ["CR"]', "modalities = []\ncodes = 3"), "codes = 3: write a table"),
+        (('modalities = ["CR"]', "modalities = []\ncodes = { site = 3 }"), "a code = 3: write a table"),
+        (('synonyms = ["1", "fracture"]', 'code = { value = "3" }'), "a code lacks 'scheme', 'meaning'$"),
+        (("[[labels]]", "[[operating_points]]\nsensitivity = 0.9\n[[labels]]"), "an operating point lacks 'name'$"),
         (('image_words = "a knee X-ray"', 'select_by = "luck"\nimage_words = "x"'), "select_by must be one of"),
         (('modalities = ["CR"]', 'patient_patterns = ["^x"]\nmodalities = []'), "needs a group named 'patient'"),
         (('[[labels]]\nname = "intact"', "[[labels"), "not a task file"),

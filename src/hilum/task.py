@@ -6,7 +6,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -162,33 +162,42 @@ def read_task(path: Path) -> Task:
     """
     try:
         return parse_task(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: not a task file: {_reason(error)}") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{path}: not a task file: {error}") from error
 
 
 def parse_task(text: str) -> Task:
-    """A task from the text of its file; raises ValueError, KeyError or TypeError where it does not fit."""
+    """A task from the text of its file; raises ValueError or TypeError where it does not fit."""
     raw = tomllib.loads(text)
-    _known(raw, Task, "the file")
-    labels = tuple(_label(entry) for entry in raw.pop("labels"))
-    points = tuple(_made(OperatingRule, entry) for entry in raw.pop("operating_points", [{"name": "balanced"}]))
-    codes = {name: _made(Code, entry) for name, entry in raw.pop("codes", {}).items()}
+    _fitting(raw, Task, "the file")
+    labels = tuple(_label(entry) for entry in _list("labels", raw.pop("labels")))
+    rules = _list("operating_points", raw.pop("operating_points", [{"name": "balanced"}]))
+    points = tuple(_made(OperatingRule, entry, "an operating point") for entry in rules)
+    codes = {name: _code(entry) for name, entry in _table("codes", raw.pop("codes", {})).items()}
     lists: dict[str, Any] = {key: _list(key, raw.pop(key)) for key in _LISTS if key in raw}
+    for key in _LISTS_OF_TEXT:
+        for word in lists.get(key, ()):
+            _check_text(f"{key}: {word!r}", word)
     task = Task(labels=labels, operating_points=points, codes=codes, **lists, **raw)
     for check in (_check, _check_view, _check_points):
         check(task)
     return task
 
 
-_LISTS = ("modalities", "body_parts", "patient_patterns", "prevalences")
+_LISTS_OF_TEXT = ("modalities", "body_parts", "patient_patterns")
+_LISTS = (*_LISTS_OF_TEXT, "prevalences")
 
 
-def _label(entry: dict[str, Any]) -> Label:
-    _known(entry, Label, "a label")
+def _label(entry: Any) -> Label:
+    _fitting(entry, Label, "a label")
     code = entry.pop("code", None)
     synonyms = tuple(str(word) for word in _list("synonyms", entry.pop("synonyms", [])))
     _check_yes_or_no("negative", entry.get("negative", False))
-    return Label(**entry, synonyms=synonyms, code=_made(Code, code) if code else None)
+    return Label(**entry, synonyms=synonyms, code=_code(code) if code else None)
+
+
+def _code(entry: Any) -> Code:
+    return _made(Code, entry, "a code")
 
 
 def _list(name: str, value: Any) -> tuple[Any, ...]:
@@ -197,16 +206,32 @@ def _list(name: str, value: Any) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def _made(kind: Callable[..., Made], entry: dict[str, Any]) -> Made:
-    _known(entry, kind, "a code or an operating point")
+def _table(where: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"{where} = {value!r}: write a table, with {{ and }}")
+    return value
+
+
+def _made(kind: Callable[..., Made], entry: Any, where: str) -> Made:
+    _fitting(entry, kind, where)
     return kind(**entry)
 
 
-def _known(entry: dict[str, Any], kind: Any, where: str) -> None:
+def _fitting(entry: Any, kind: Any, where: str) -> None:
+    """Nothing strange, nothing missing, and text where text must be: what Python would say of it is no help."""
+    _table(where, entry)
     names = [one.name for one in fields(kind)]
     strange = [name for name in entry if name not in names]
     if strange:
         raise ValueError(f"{where} has no '{strange[0]}'; there are: {', '.join(names)}")
+    needed = [one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING]
+    missing = [name for name in needed if name not in entry]
+    if missing:
+        empty = "; write [] to accept any" if {"modalities", "body_parts"}.issuperset(missing) else ""
+        raise ValueError(f"{where} lacks {', '.join(repr(name) for name in missing)}{empty}")
+    for one in fields(kind):
+        if one.type == "str" and one.name in entry:
+            _check_text(f"{one.name} = {entry[one.name]!r}", entry[one.name])
 
 
 def _check(task: Task) -> None:
@@ -237,6 +262,8 @@ def _check_view(task: Task) -> None:
         raise ValueError(f"geometry must be one of {', '.join(GEOMETRIES)}, not {task.geometry!r}")
     _check_yes_or_no("flip_horizontal", task.flip_horizontal)
     _check_yes_or_no("flip_vertical", task.flip_vertical)
+    if type(task.auto_priority) is not int:
+        raise TypeError(f"auto_priority = {task.auto_priority!r}: write a whole number")
 
 
 def _check_points(task: Task) -> None:
@@ -261,10 +288,11 @@ def _check_share(what: str, value: Any) -> None:
         raise ValueError(f"{what}: {value!r} must be a number between 0 and 1, such as 0.95")
 
 
+def _check_text(what: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{what}: write it in quotes")
+
+
 def _check_yes_or_no(name: str, value: Any) -> None:
     if not isinstance(value, bool):
         raise TypeError(f"{name} = {value!r}: write true or false")
-
-
-def _reason(error: Exception) -> str:
-    return f"missing {error}" if isinstance(error, KeyError) else str(error)
