@@ -28,6 +28,10 @@ window.fetch = async (address, how) => { const found = await fetch(address, how)
 for (const [part, waits] of Object.entries(window.late))
   if (String(address).includes(part) && waits.length) await new Promise(done => setTimeout(done, waits.shift()));
 return found; }; })()"""  # answers that are let through only after so many milliseconds, by a part of their address
+DRAWN_LATE = """(() => { const { createImageBitmap } = window; window.drawn = [];
+window.createImageBitmap = async (...what) => {
+if (what[0] instanceof File) await new Promise(done => drawn.push(done));
+return createImageBitmap(...what); }; })()"""  # a local file is drawn once the test says so
 
 
 @pytest.fixture(scope="module")
@@ -417,3 +421,17 @@ def test_a_heatmap_that_was_not_to_be_had_now_is_not_said_to_be_missing(browser:
         page.unroute(re.compile("heatmap"))
         page.keyboard.press("m")
         expect(page.locator(".heat-scale")).to_be_visible()
+
+
+def test_a_picture_whose_answer_comes_while_it_is_drawn_is_drawn_once(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        one.page.add_init_script(DRAWN_LATE)
+        page = one.go("/app/read")
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer .answer")).to_be_visible()
+        page.evaluate("drawn.shift()()")
+        expect(page.locator(".pane .figures-of")).to_contain_text("×")
+        page.keyboard.press("m")
+        expect(page.locator(".pane .name")).to_contain_text("with heatmap")
+        assert page.evaluate("drawn.length") == 0  # a second drawing would put away what was done to the first
+        assert one.faults == []

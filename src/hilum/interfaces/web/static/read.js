@@ -130,7 +130,8 @@ function arrived(item) {
 async function look(item) {
   viewer.clear();
   if (viewer.root.hidden) blank("Loading the picture");
-  item.plane ??= item.file instanceof Blob ? await planeOfFile(item.file) : null;
+  item.drawn ??= item.file instanceof Blob ? planeOfFile(item.file) : null; // once, though its answer came meanwhile
+  item.plane = await item.drawn;
   if (item === chosen) await picture(item);
 }
 
