@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 
 from tests.interfaces.http.running import Running
 from tests.interfaces.http.serving import Serving
@@ -75,6 +75,23 @@ def visit(
         yield one
     finally:
         context.close()
+
+
+@dataclass
+class Detour:
+    """What becomes of the requests to one address: they pass, until a test says otherwise."""
+
+    to: Callable[[Route], object] = Route.fallback
+
+    def __call__(self, route: Route) -> None:
+        self.to(route)
+
+
+def detour(page: Page, address: str) -> Detour:
+    """Laid before the page is opened: a browser that begins to hand requests over may still send the next one past."""
+    laid = Detour()
+    page.route(address, laid)
+    return laid
 
 
 def let_go(page: Page, selector: str, *paths: Path) -> None:

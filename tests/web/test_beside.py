@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import ROOT
 from tests.image.made import dicom_bytes, dicom_set
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import Visit, visit
+from tests.web.looking import Visit, detour, visit
 from tests.web.test_read import shown
 
 BRAINS, CHESTS = ROOT / "samples/brain-tumor-mri", ROOT / "samples/pneumonia-cxr"
@@ -28,6 +28,7 @@ window.fetch = async (address, how) => { const found = await fetch(address, how)
 for (const [part, waits] of Object.entries(window.late))
   if (String(address).includes(part) && waits.length) await new Promise(done => setTimeout(done, waits.shift()));
 return found; }; })()"""  # answers that are let through only after so many milliseconds, by a part of their address
+
 DRAWN_LATE = """(() => { const { createImageBitmap } = window; window.drawn = [];
 window.createImageBitmap = async (...what) => {
 if (what[0] instanceof File) await new Promise(done => drawn.push(done));
@@ -202,11 +203,12 @@ def test_a_file_of_several_is_summed_up_and_a_batch_is_no_answer(
     browser: Browser, server: Running, tmp_path: Path
 ) -> None:
     with visit(browser, server) as one:
+        asked = detour(one.page, "**/predict")
         page = read(one, series(tmp_path, None, GLIOMA, PITUITARY))
         expect(page.locator(".pane .name")).to_have_text("series.dcm  ·  frame 1")
         page.keyboard.press(".")
         stands(page, "frame 2", "Glioma")
-        page.route("**/predict", lambda route: route.fulfill(status=202, json={"id": "b", "files": 100}))
+        asked.to = lambda route: route.fulfill(status=202, json={"id": "b", "files": 100})
         page.set_input_files("#files", packed(tmp_path, "many.zip", a=GLIOMA))
         said = page.locator(".strip .said")
         expect(said).to_have_text(["3 images: 2 answered, 1 refused", "Became a batch"])
@@ -414,11 +416,12 @@ def test_a_turn_is_to_the_right_as_one_sees_it_and_stays_with_its_picture(
 
 def test_a_heatmap_that_was_not_to_be_had_now_is_not_said_to_be_missing(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
+        heatmap = detour(one.page, "**/heatmap?*")
         page = read(one, GLIOMA)
-        page.route(re.compile("heatmap"), lambda route: route.fulfill(status=503, body="later"))
+        heatmap.to = lambda route: route.fulfill(status=503, body="later")
         page.keyboard.press("m")
         expect(page.locator("#said")).to_contain_text("could not be fetched now")
-        page.unroute(re.compile("heatmap"))
+        heatmap.to = Route.fallback
         page.keyboard.press("m")
         expect(page.locator(".heat-scale")).to_be_visible()
 

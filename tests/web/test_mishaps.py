@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
-from tests.web.looking import let_go, visit
+from tests.web.looking import detour, let_go, visit
 
 GLIOMA = ROOT / "samples/brain-tumor-mri/glioma-1.png"
 NO_TUMOUR = ROOT / "samples/brain-tumor-mri/notumor-1.png"
@@ -99,8 +99,8 @@ def test_answers_are_there_again_after_a_way_back_and_a_reload(browser: Browser,
 
 def test_whoever_leaves_while_a_file_is_on_its_way_is_asked(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
+        detour(one.page, "**/predict").to = lambda _: None  # it never comes back
         page = one.go("/app/read")
-        page.route("**/predict", lambda _: None)  # it never comes back
         page.get_by_role("button", name="Glioma").focus()
         page.keyboard.press("Enter")
         expect(page.locator("#answer progress")).to_be_visible()
@@ -167,6 +167,7 @@ def test_a_list_that_is_asked_for_signed_out_or_unheard_is_not_emptied(browser: 
 
 def test_an_answer_that_got_lost_on_its_way_is_not_recorded_twice(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
+        asked = detour(one.page, "**/predict")
         page = one.go("/app/read")
         before = server.ask("GET", "/predictions", role="reviewer").json()["total"]
 
@@ -174,10 +175,10 @@ def test_an_answer_that_got_lost_on_its_way_is_not_recorded_twice(browser: Brows
             route.fetch()  # the server answers, and nobody hears it
             route.abort()
 
-        page.route("**/predict", lose)
+        asked.to = lose
         page.set_input_files("#files", GLIOMA)
         expect(page.locator("#answer")).to_contain_text("Sent again, the file is answered once", timeout=SLOW)
-        page.unroute("**/predict")
+        asked.to = Route.fallback
         page.get_by_role("button", name="Try again").click()
         expect(page.locator("#answer .is")).to_have_text("Glioma", timeout=SLOW)
         assert server.ask("GET", "/predictions", role="reviewer").json()["total"] == before + 1
@@ -197,25 +198,27 @@ def test_refusals_are_counted_apart(browser: Browser, server: Running, tmp_path:
 )
 def test_what_a_proxy_says_is_no_fault_of_the_file(browser: Browser, server: Running, status: int, body: str) -> None:
     with visit(browser, server, role="reviewer") as one:
+        asked = detour(one.page, "**/predict")
+        asked.to = lambda route: route.fulfill(status=status, body=body, content_type="text/html")
         page = one.go("/app/read")
-        page.route("**/predict", lambda route: route.fulfill(status=status, body=body, content_type="text/html"))
         page.set_input_files("#files", [GLIOMA, CHEST])
         expect(page.locator(".strip .said")).to_have_text(["Not sent", "Not sent"])
         expect(page.locator("#answer")).to_contain_text("the file is still here")
         for wrong in ("cannot be read", "Export it again", "undefined"):
             expect(page.locator("#answer")).not_to_contain_text(wrong)
-        page.unroute("**/predict")
+        asked.to = Route.fallback
         page.get_by_role("button", name="Try all 2 again").click()
         expect(page.locator(".strip .said")).to_have_text([re.compile("Glioma"), re.compile("Pneumonia")], timeout=SLOW)
 
 
 def test_a_viewer_that_got_lost_on_its_way_is_fetched_with_the_next_picture(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
+        library = detour(one.page, "**/openseadragon*")
+        library.to = Route.abort
         page = one.go("/app/read")
-        page.route("**/openseadragon*", lambda route: route.abort())
         page.set_input_files("#files", [GLIOMA, CHEST])
         expect(page.locator(".blank")).to_contain_text("The viewer could not be loaded")
-        page.unroute("**/openseadragon*")
+        library.to = Route.fallback
         page.keyboard.press("j")
         expect(page.locator(".pane .name")).to_have_text(CHEST.name)
         expect(page.locator(".pane")).to_have_count(1)

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from hilum.records.entry import Columns, Entry
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import PHONE, visit
+from tests.web.looking import PHONE, detour, visit
 
 HOUR = 3_600_000_000
 MODEL = "brain-tumor-mri@1.0.0"
@@ -117,6 +117,7 @@ def test_a_month_by_days_and_a_year_by_weeks(browser: Browser, tmp_path_factory:
 
 def test_new_figures_come_without_a_new_page_and_keep_what_is_open(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
+        figures = detour(one.page, "**/app/monitoring*")
         page = one.go("/app/monitoring?span=hour")
         page.locator("#table-traffic summary").click()
         before = page.locator("dl.figures .big").first.inner_text()
@@ -127,7 +128,7 @@ def test_new_figures_come_without_a_new_page_and_keep_what_is_open(browser: Brow
         page.get_by_label("Keep up to date").uncheck()
         page.reload()
         expect(page.get_by_label("Keep up to date")).not_to_be_checked()
-        page.route("**/app/monitoring*", lambda route: route.abort())
+        figures.to = Route.abort
         page.get_by_role("button", name="Refresh").click()
         expect(page.get_by_role("alert")).to_contain_text("does not answer")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import ROOT
 from tests.image.made import dicom_bytes, dicom_set
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import PHONE, WIDE, visit
+from tests.web.looking import PHONE, WIDE, detour, visit
 
 GLIOMA = ROOT / "samples/brain-tumor-mri/glioma-1.png"
 CHEST = ROOT / "samples/pneumonia-cxr/pneumonia-1.png"
@@ -299,11 +299,12 @@ def test_a_server_that_cannot_be_reached_is_said_and_asked_again(browser: Browse
 
 def test_an_answer_that_the_network_swallowed_appears_once_it_is_back(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
+        answer = detour(one.page, "**/app/answer/*")
+        answer.to = Route.abort
         page = one.go("/app/read")
-        page.route("**/app/answer/*", lambda route: route.abort())
         page.set_input_files("#files", GLIOMA)
         expect(page.locator("#answer")).to_contain_text("recorded but cannot be shown now")
-        page.unroute("**/app/answer/*")
+        answer.to = Route.fallback
         expect(page.locator("#answer .is")).to_have_text("Glioma", timeout=20_000)
         expect(page.locator("[data-heard]")).to_contain_text("Glioma")
 
