@@ -46,13 +46,45 @@ def test_a_file_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     sync_folder(tmp_path)
 
 
-def test_what_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+def test_what_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     file = tmp_path / "work.json"
     write_whole(file, b"one")
-    (tmp_path / "work.json.new").mkdir()  # in the way, even of the superuser
-    with pytest.raises(OSError, match="directory"):
-        write_whole(file, b"two")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            write_whole(file, b"two")
     assert file.read_bytes() == b"one"
+    assert [path.name for path in tmp_path.iterdir()] == ["work.json"]
+
+
+def test_two_that_write_one_file_at_once_do_not_meet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As two servers of one home, or two containers, whose processes have one number."""
+    file, sync = tmp_path / "work.json", os.fsync
+    others = [b"the second, which is longer"]
+
+    def between(handle: int) -> None:
+        if others:
+            write_whole(file, others.pop())
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", between)
+    write_whole(file, b"the first")
+    assert file.read_bytes() == b"the first"
+    assert [path.name for path in tmp_path.iterdir()] == ["work.json"]
+
+
+def test_drafts_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    old, older, living = (tmp_path / f"a[1].json{name}.new" for name in ("." + "0" * 16, "", "." + "1" * 16))
+    other = tmp_path / "b.json.new"
+    for path in (old, older, living, other):
+        path.write_bytes(b"half")
+    for path in (old, older, other):
+        os.utime(path, (0, 0))
+    write_whole(tmp_path / "a[1].json", b"one")
+    assert {path.name for path in tmp_path.iterdir()} == {"a[1].json", living.name, other.name}
 
 
 def test_a_commit_of_records_users_and_images_waits_for_the_disk(tmp_path: Path) -> None:
@@ -117,5 +149,6 @@ def test_a_batch_is_on_the_disk_once_it_is_taken(tmp_path: Path, synced: list[tu
     taken = Inbox(tmp_path / "inbox", b"s" * 32).take(order, [("a.png", b"abc")])
     place = f"inbox/{order.id}"
     file, (draft, _), *folders = synced
-    assert (file, draft) == ((f"{place}/{taken.keys[0]}", 3), f"{place}/order.json.new")
+    assert file == (f"{place}/{taken.keys[0]}", 3)
+    assert draft.startswith(f"{place}/order.json.")
     assert folders == [(place, -1), ("inbox", -1)]
