@@ -125,6 +125,22 @@ def test_an_upload_that_holds_the_picture_is_named_and_can_be_removed(home: Path
     assert main(["erase", "--work", upload(home, FILMS[0], state="running").id]) == 2
 
 
+def test_what_is_damaged_is_searched_for_the_picture_and_told_where_only_its_caller_is_known(
+    home: Path, capsys
+) -> None:
+    (answer,) = ask(settings_for(home), FILMS[0])
+    ask(settings_for(home), FILMS[2], caller="key-7")
+    batch, work = waiting(home, FILMS[0], FILMS[1]), upload(home, FILMS[1])
+    (home / "inbox" / batch.id / "order.json").write_text("{")
+    (home / "works" / work.id / STATE).write_text("{")
+    found = erased(capsys, "--caller", "key-7")
+    assert [name in said for name, said in zip((batch.id, work.id), found["unsearched"], strict=True)] == [True, True]
+    assert erased(capsys, answer["id"])["files"] == 1
+    assert not (home / "inbox" / batch.id / batch.keys[0]).exists()
+    assert (home / "inbox" / batch.id / batch.keys[1]).exists()
+    assert erased(capsys, "--work", work.id) == {"files": 1}
+
+
 def test_what_a_crash_left_of_a_batch_is_swept_and_what_is_taken_stays(home: Path, capsys) -> None:
     ask(settings_for(home), FILMS[0])
     taken, old, young = waiting(home, FILMS[0]), home / "inbox" / str(uuid.uuid4()), home / "inbox" / str(uuid.uuid4())

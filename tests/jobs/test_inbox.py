@@ -85,3 +85,21 @@ def test_what_was_taken_first_is_answered_first_and_what_is_over_no_more(tmp_pat
     kept.end(second, "cancelled")
     assert kept.unfinished() == (first, third)
     assert [order.id for order in kept.all()] == [third.id, second.id, first.id]
+
+
+@pytest.mark.parametrize("damaged", ["{", "[]", "{}", '{"names": 3}', "\0"])
+def test_a_batch_whose_order_is_damaged_has_failed_keeps_its_files_and_hides_no_other(
+    tmp_path: Path, damaged: str
+) -> None:
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    other = kept.take(replace(ORDER, id=ORDER.id.replace("0e4a", "1e4a")), FILES)
+    taken = kept.take(ORDER, FILES)
+    (tmp_path / "inbox" / ORDER.id / "order.json").write_text(damaged)
+    assert kept.unfinished() == (other,)
+    found = kept.order(ORDER.id)
+    assert found in kept.all()
+    assert (found.state, found.caller, found.names) == ("failed", "", (None, None))
+    assert "order.json is damaged" in found.fault
+    assert set(found.keys) == set(taken.keys)
+    assert kept.erase(ORDER.id, lambda data: data == b"a") == 1
+    assert sorted(path.read_bytes() for path in (tmp_path / "inbox" / ORDER.id).glob("?" * 64)) == [b"b"]

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from hilum.errors import NotFound, UsageError
-from hilum.jobs.works import LOCK, Work, Works
+from hilum.jobs.works import DAMAGED, LOCK, STATE, Work, Works
 from tests.flows.made import write_spots
 
 
@@ -199,3 +199,26 @@ def test_what_is_sent_to_be_measured_is_its_owners_alone(tmp_path: Path) -> None
     work = works.begin("audit", "a.zip", ["source.zip"], "local", {"source.zip": b"PK"})
     assert works.folder(work.id).stat().st_mode & 0o077 == 0
     works.close()
+
+
+@pytest.mark.parametrize(
+    "state",
+    ['{"id": "', '{"kind": "train", "at": "noon"}', '{"kind": "train", "state": "odd"}', "[]", "\0", ""],
+)
+def test_a_work_whose_state_is_damaged_has_failed_and_the_others_go_on(
+    tmp_path: Path, images: Path, state: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Works(tmp_path / "works")
+    works = [first.begin("audit", str(i), [str(images)], "local") for i in range(2)]
+    first.close()
+    damaged, whole = works
+    (first.folder(damaged.id) / STATE).write_text(state)
+    again = Works(tmp_path / "works")
+    assert until(again, whole.id, lambda work: work.over).state == "done"
+    found = again.get(damaged.id)
+    assert (found.state, found.title) == ("failed", DAMAGED)
+    assert found.kind == ("train" if "train" in state else "audit")
+    assert {work.id for work in again.all()} == {damaged.id, whole.id}
+    assert again.stop(damaged.id) == found
+    assert f"work {damaged.id}: {DAMAGED}" in caplog.text
+    again.close()

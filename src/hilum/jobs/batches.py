@@ -152,7 +152,8 @@ class Batches:
             known = self._desk.records.many([name for names in ids.values() for name in names])
             for index, outcome in part.items():
                 if "error" in outcome:
-                    yield index, {**outcome, "file": state.order.names[index] or ""}
+                    names = state.order.names  # fewer than files where the order is damaged
+                    yield index, {**outcome, "file": (names[index] if index < len(names) else None) or ""}
                 yield from ((index, known[name]) for name in ids[index] if name in known)
 
     def cancel(self, identity: str) -> Order:

@@ -5,7 +5,6 @@ Predictions themselves are erased in flows/erase.py, which asks here for what is
 
 from __future__ import annotations
 
-import json
 import shutil
 import zipfile
 import zlib
@@ -16,9 +15,9 @@ from pathlib import Path
 
 from hilum.errors import NotFound, UsageError, printable
 from hilum.flows.erase import Elsewhere, Found, Wanted
-from hilum.jobs.inbox import OPEN, Inbox, Order
+from hilum.jobs.inbox import OPEN, ORDER, Inbox, Order
 from hilum.jobs.learnt import Fetched, Trained
-from hilum.jobs.works import REPORT, STATE, Work
+from hilum.jobs.works import REPORT, STATE, Work, read_work
 from hilum.secret import content_names
 from hilum.storage.images import Images
 
@@ -42,16 +41,18 @@ class Batches:
 
     def erase(self, wanted: Wanted) -> Found:
         """A batch of the caller or time goes whole; of others, the files of the contents."""
-        files = 0
+        files, blind = 0, []
         for order in self._inbox.all():
             with suppress(NotFound):  # it was forgotten in the meantime
                 files += self._erased(order, wanted)
-        return Found(files)
+            if wanted.caller is not None and not order.caller:
+                blind.append(f"the batch {order.id}: its {ORDER} is damaged, so that nobody can tell whose it was")
+        return Found(files, unsearched=tuple(blind))
 
     def _erased(self, order: Order, wanted: Wanted) -> int:
         if _chosen(wanted, order.caller, order.made):
             return self._end(order)
-        if wanted.contents and order.state in OPEN:
+        if wanted.contents and order.has_files:
             return self._inbox.erase(order.id, lambda data: self._content(data) in wanted.contents)
         return 0
 
@@ -84,6 +85,8 @@ class Uploads:
                     files += len(zips)
                 else:
                     still.append(f"{self._named(work)} is not over: stop it, then erase again")
+            elif wanted.caller is not None and not work.caller:
+                blind.append(f"{self._named(work)}; whose it was, neither: `hilum erase --work {work.id}` removes it")
             elif wanted.contents and any(self._holds(path, wanted.contents) for path in zips):
                 still.append(f"{self._named(work)} holds the picture: `hilum erase --work {work.id}` removes it whole")
             elif wanted.contents and not zips:
@@ -116,8 +119,7 @@ class Uploads:
         for path in sorted(self._folder.glob(f"*/{STATE}")):
             zips = sorted(path.parent.glob("*.zip"))
             if zips or (path.parent / REPORT).is_dir():
-                said = json.loads(path.read_text(encoding="utf-8"))
-                yield Work(**{**said, "arguments": tuple(said["arguments"])}), zips
+                yield read_work(path.parent), zips
 
     def _holds(self, path: Path, contents: frozenset[str]) -> bool:
         try:

@@ -11,13 +11,15 @@ import fcntl
 import hmac
 import json
 import os
+import re
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from hilum.durable import sync_folder, write_whole
 from hilum.errors import ImageGone, NotFound, StorageError
@@ -26,6 +28,8 @@ from hilum.secret import derived
 
 ORDER, NAME, LOCK = "order.json", "name", "lock"
 OPEN = ("queued", "running")  # states that are not the end
+STATES = (*OPEN, "done", "failed", "cancelled")
+KEY = re.compile("[0-9a-f]{64}")  # what the file of a batch is called
 SPARE = 512 * 1024**2  # bytes of the disk that batches leave to the records and images of everybody else
 
 
@@ -50,6 +54,14 @@ class Order:
     made: int = 0
     state: str = "queued"
     fault: str = ""
+
+    @property
+    def has_files(self) -> bool:
+        """Whether files of it lie here: until it is over, or where nobody can tell what was asked."""
+        return self.state in OPEN or not self.task
+
+
+_ORDER = TypeAdapter(Order)
 
 
 class Inbox:
@@ -117,10 +129,9 @@ class Inbox:
             NotFound: there is none of this id.
         """
         try:
-            said = json.loads((self._place(identity) / ORDER).read_bytes())
-        except (OSError, ValueError):
+            return _read(self._place(identity))
+        except OSError:
             raise NotFound(f"no job {identity[:64]!r}") from None
-        return _order(said)
 
     def write(self, order: Order) -> None:
         """Put an order in the place of the one before, whole or not at all."""
@@ -200,7 +211,7 @@ class Inbox:
         found = []
         for path in self._folder.glob(f"*/{ORDER}"):
             with contextlib.suppress(FileNotFoundError):
-                found.append(_order(json.loads(path.read_bytes())))
+                found.append(_read(path.parent))
         return tuple(sorted(found, key=lambda order: -order.made))
 
     def unfinished(self) -> tuple[Order, ...]:
@@ -243,7 +254,18 @@ def _question(order: Order) -> tuple[object, ...]:
     return order.caller, order.task, order.model, order.operating_point, order.prevalence, order.keep
 
 
-def _order(said: dict[str, Any]) -> Order:
-    shares = said.pop("prevalence")
-    prevalence = tuple(shares) if isinstance(shares, list) else shares
-    return Order(**{**said, "prevalence": prevalence, "names": tuple(said["names"]), "keys": tuple(said["keys"])})
+def _read(place: Path) -> Order:
+    """What lies in the folder of a batch; where that is damaged, a batch of nobody that failed, with its files.
+
+    Raises:
+        OSError: there is none.
+    """
+    data, at = (place / ORDER).read_bytes(), (place / ORDER).stat().st_mtime_ns
+    with contextlib.suppress(ValueError):
+        order = _ORDER.validate_json(data)
+        if order.id == place.name and order.state in STATES and len(order.names) == len(order.keys):
+            return order
+    keys = tuple(sorted(path.name for path in place.iterdir() if KEY.fullmatch(path.name)))
+    fault = f"its {ORDER} is damaged: what was asked cannot be told"
+    outline = Order(place.name, "", "", None, "", None, keep=False, made=at // 1000, state="failed", fault=fault)
+    return replace(outline, names=(None,) * len(keys), keys=keys)

@@ -23,6 +23,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from hilum.durable import sync_folder, write_whole
 from hilum.errors import NotFound, UsageError
 from hilum.jobs.ids import place_of
@@ -32,6 +34,7 @@ OVER = ("done", "failed", "stopped")
 STATE, RESULT, LOG, PROGRESS, REPORT = "work.json", "result.json", "log.txt", "progress.jsonl", "report"
 KINDS = ("audit", "train", "evaluate")
 FINE = {"audit": (0, 1), "train": (0,), "evaluate": (0, 3)}  # a bad verdict, or an unreadable case, is a result
+DAMAGED = f"its {STATE} is damaged: what was asked cannot be told"  # instead of a title
 PLACE = "HILUM_PROGRESS_FILE"  # in the environment of a work: by it one that outlived its server is found
 CALM = 10  # niceness
 LOCK, LOOK = "lock", 0.5  # a file beside the works; seconds between two looks at what another server has done
@@ -59,6 +62,9 @@ class Work:
     def over(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in OVER
+
+
+_WORK = TypeAdapter(Work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,8 @@ class Works:
         for work in sorted(self.all(), key=lambda work: work.at):
             if not work.over:
                 self._queue.put(work.id)
+            elif work.title == DAMAGED:
+                log.warning("work %s: %s", work.id, DAMAGED)
         self._thread = threading.Thread(target=self._serve, name="works", daemon=True)
         self._thread.start()
 
@@ -144,10 +152,9 @@ class Works:
             NotFound: there is none of this id.
         """
         try:
-            said = json.loads((self.folder(identity) / STATE).read_text(encoding="utf-8"))
+            return read_work(self.folder(identity))
         except OSError:
             raise NotFound(f"no work {identity[:64]!r}") from None
-        return Work(**{**said, "arguments": tuple(said["arguments"])})
 
     def all(self) -> tuple[Work, ...]:
         """Every work, newest first."""
@@ -289,6 +296,21 @@ class Works:
     def _write(self, work: Work) -> Work:
         write_whole(self.folder(work.id) / STATE, json.dumps(asdict(work)).encode())
         return work
+
+
+def read_work(place: Path) -> Work:
+    """What lies in the folder of a work; where that is damaged, a work that failed and is called DAMAGED.
+
+    Raises:
+        OSError: there is none.
+    """
+    data, at = (place / STATE).read_bytes(), (place / STATE).stat().st_mtime
+    with contextlib.suppress(ValueError):
+        work = _WORK.validate_json(data)
+        if work.id == place.name and work.kind in KINDS and work.state in STATES:
+            return work
+    kind = next((kind for kind in KINDS if f'"{kind}"'.encode() in data), KINDS[0])  # for a place on the pages
+    return Work(place.name, kind, DAMAGED, (), "", at, "failed", at)
 
 
 def _end(leader: int) -> None:
