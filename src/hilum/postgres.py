@@ -18,6 +18,7 @@ BOUNDS = {
     "keepalives_interval": "3",
     "keepalives_count": "3",
 }
+LEVEL = "READ COMMITTED"  # who waited for a lock sees what its holder did, whatever the role or database has as default
 LOCK_SECONDS = 10  # a statement waits so long for a lock that somebody else holds
 
 

@@ -15,10 +15,12 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from hilum.access.tables import Database
 from hilum.errors import RecordsError
+from hilum.records.checkpoint import make_checkpoint
 from hilum.records.query import Query
 from hilum.records.schema import METADATA, open_engine
-from hilum.records.store import open_records
+from hilum.records.store import Records, open_records
 from tests.conftest import ROOT
 from tests.records.made import SECRET, prediction
 
@@ -41,6 +43,7 @@ for future in [records.append([prediction(number)]) for number in range(start, s
     future.result(timeout=60)
 records.close()
 """
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
 def test_the_tables_are_what_the_code_thinks_they_are(url):
@@ -65,6 +68,31 @@ def test_several_processes_write_chains_of_their_own(url, tmp_path):
     assert (found.rows, found.faults) == (900, ())
     assert len({record.writer for record in records.find(Query(limit=1000))}) == 3
     assert found.checkpoints >= 3
+    records.close()
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+def test_another_level_of_isolation_by_default_changes_nothing(postgres_url, tmp_path, level):
+    """Who waited for its turn must see what was done before; with such a default it would not."""
+    boss = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with boss.connect() as connection:
+        name = sa.make_url(postgres_url).database
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+    boss.dispose()
+    records, access = open_records(postgres_url, SECRET, tmp_path / "head"), Database(postgres_url)
+    with records._engine.connect() as theirs, access.writing() as ours:
+        for connection in (theirs, ours):
+            assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
+    waiting = Records(open_engine(postgres_url), SECRET, tmp_path / "head")
+    with records._engine.connect() as connection, connection.begin():
+        make_checkpoint(connection, b"k" * 32, "first", (0, b""))  # its lock is held
+        waits = waiting.append([prediction(1)])
+        late = time.monotonic() + 60
+        while not connection.exec_driver_sql(WAITING).scalar() and time.monotonic() < late:
+            time.sleep(0.01)
+    waits.result(timeout=60)
+    access.close()
+    waiting.close()
     records.close()
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from hilum.columns import filled, open_to_null
 from hilum.errors import StorageError, UsageError
-from hilum.postgres import bound_locks, bounded
+from hilum.postgres import LEVEL, bound_locks, bounded
 from hilum.sqlite import set_up
 
 LOCK = 0x48494C41  # PostgreSQL: writers of access take turns, as they do in SQLite
@@ -129,7 +129,8 @@ def _engine(url: str) -> Engine:
         address = sa.make_url(url)
         server = address.get_backend_name() != "sqlite"
         address = bounded(address) if server else address
-        engine = sa.create_engine(address, pool_pre_ping=server, hide_parameters=True)
+        level = {"isolation_level": LEVEL} if server else {}
+        engine = sa.create_engine(address, pool_pre_ping=server, hide_parameters=True, **level)
     except sa.exc.ArgumentError as error:
         raise UsageError("HILUM_DATABASE_URL: sqlite:///FILE or postgresql://… is needed") from error
     if engine.dialect.name == "sqlite":

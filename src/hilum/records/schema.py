@@ -30,7 +30,7 @@ from sqlalchemy.pool import QueuePool
 
 from hilum.columns import filled, open_to_null
 from hilum.errors import MissingExtra, RecordsError, UsageError
-from hilum.postgres import bound_locks, bounded
+from hilum.postgres import LEVEL, bound_locks, bounded
 from hilum.sqlite import open_as_it_lies, set_up
 
 METADATA = MetaData()
@@ -81,7 +81,8 @@ def open_engine(url: str) -> Engine:
     address = _address(url)
     try:
         if address.get_backend_name() != "sqlite":
-            engine = create_engine(bounded(address), pool_pre_ping=True, pool_size=5, max_overflow=10)
+            address = bounded(address)
+            engine = create_engine(address, isolation_level=LEVEL, pool_pre_ping=True, pool_size=5, max_overflow=10)
             event.listen(engine, "connect", bound_locks)
             return engine
         engine = create_engine(
