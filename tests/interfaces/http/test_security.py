@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -124,6 +126,47 @@ def test_a_broken_or_foreign_credential_is_nobody(house: Running) -> None:
         "__Host-hilum=" + house.sessions["admin"].token,
     ):
         assert house.ask("GET", "/predictions", headers={"Cookie": cookie}).status == 401
+
+
+def asked_twice(server: Running, name: str, values: tuple[str, str]) -> tuple[int, str]:
+    """Status and code of a prediction whose headers name one thing twice."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        connection.putrequest("POST", "/predict", skip_host=True)
+        for key, value in (
+            ("Host", f"127.0.0.1:{server.port}"),
+            ("Content-Type", "image/png"),
+            ("Content-Length", "1"),
+        ):
+            if key != name:
+                connection.putheader(key, value)
+        for value in values:
+            connection.putheader(name, value)
+        connection.endheaders(b"x")
+        got = connection.getresponse()
+        return got.status, json.loads(got.read())["code"]
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Host", ("127.0.0.1", "evil.example")),
+        ("Authorization", ("Bearer a", "Bearer b")),
+        ("Content-Type", ("image/png", "application/json")),
+        ("Origin", ("null", "https://evil.example")),
+        ("X-CSRF-Token", ("a", "b")),
+        ("Sec-Fetch-Site", ("same-origin", "cross-site")),
+        ("Idempotency-Key", ("first", "second")),
+        ("Idempotency-Key", ("same", "same")),
+    ],
+)
+def test_a_header_that_stands_twice_says_nothing(
+    house: Running, local: Running, name: str, values: tuple[str, str]
+) -> None:
+    for server in (house, local):
+        assert asked_twice(server, name, values) == (400, "repeated_header")
 
 
 def test_two_session_cookies_are_none(house: Running) -> None:

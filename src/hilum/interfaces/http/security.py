@@ -29,7 +29,16 @@ from hilum.settings import Settings
 ANONYMOUS_RATE = "120/minute"  # requests of an address nobody has vouched for
 LONGEST_TARGET, LARGEST_HEADERS = 8 * 1024, 32 * 1024  # bytes
 LARGEST_BODIES = 4  # bodies of HILUM_UPLOAD_BYTES that all requests together may hold
-ONCE = (b"host", b"authorization", b"content-length", b"content-type", b"origin", b"x-csrf-token", b"sec-fetch-site")
+ONCE = (
+    b"host",
+    b"authorization",
+    b"content-length",
+    b"content-type",
+    b"origin",
+    b"x-csrf-token",
+    b"sec-fetch-site",
+    b"idempotency-key",
+)
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
