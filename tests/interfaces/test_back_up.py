@@ -13,6 +13,7 @@ import pytest
 
 from hilum.flows import backup as backup_flow
 from hilum.interfaces.cli.main import main
+from hilum.records.entry import Entry
 from hilum.records.store import open_records
 from hilum.secret import read_secret
 from hilum.storage.images import open_images
@@ -97,6 +98,32 @@ def test_what_is_erased_while_it_is_copied_is_not_in_the_backup(
     assert "11 kept images" in capsys.readouterr().out
     monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
     assert main(["restore", str(copy)]) == 0
+
+
+def test_an_image_whose_erasure_is_on_record_and_one_that_no_record_names_are_in_no_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home, copy = settings_for(tmp_path / "home"), tmp_path / "copy"
+    secret = read_secret(home.secret_file)
+    pictures = [f"picture {n} ".encode() * (LARGE // 8 if n % 2 else 50) for n in range(6)]
+    with (
+        closing(open_records(home.database_url, secret, home.heads)) as records,
+        closing(open_images(home.images_url, secret)) as images,
+    ):
+        keys = [images.put(picture) for picture in pictures]
+        rows = [prediction(n, image=keys[n]) for n in range(4)]
+        records.append(rows).result(30)
+        again = prediction(9, image=keys[3])  # of the same picture, and not erased
+        records.append([Entry("erasure", b"{}", "local", rows[n].id) for n in (0, 1, 3)] + [again]).result(30)
+    monkeypatch.setenv("HILUM_HOME", str(home.home))
+    assert main(["backup", str(copy)]) == 0
+    whole = b"".join(path.read_bytes() for path in copy.rglob("*") if path.is_file())
+    assert [picture[:100] in whole for picture in pictures] == [False, False, True, True, False, False]
+    assert not [*copy.rglob("*-journal"), *copy.rglob("*-wal")]
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    assert main(["restore", str(copy)]) == 0
+    assert main(["verify"]) == 0
+    assert "2 kept images" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -29,6 +29,10 @@ AFTER = ("training", "works", "models", "pins.jsonl")  # a package lies there be
 HALVES = (".new", ".gone")  # behind a name: a file that is being written or erased
 PIECE = 1 << 20  # bytes in memory
 TRIES = 5
+NEEDED = """
+    INSERT OR IGNORE INTO needed SELECT image FROM other.records AS made WHERE kind = 'prediction' AND image IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM other.records AS said WHERE said.subject = made.id AND said.kind = 'erasure')
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,7 @@ def _records_and_images(settings: Settings, to: Path) -> dict[str, str]:
         if IMAGES not in done or RECORDS not in done or records is None:
             return done
         if _erasures(records) == _erasures(to / RECORDS):
-            return done
+            return _without_unnamed(done, to)
         for name in done:
             (to / name).unlink()
     raise StorageError(
@@ -137,6 +141,27 @@ def _erasures(database: Path) -> int:
             return int(reading.execute("SELECT count(*) FROM records WHERE kind = 'erasure'").fetchone()[0])
     except sqlite3.Error as error:
         raise StorageError(f"{database}: cannot be read ({error})") from error
+
+
+def _without_unnamed(done: dict[str, str], to: Path) -> dict[str, str]:
+    """Without the images that no copied record needs: erased on record and yet to go, or left over by a crash."""
+    try:
+        with closing(sqlite3.connect(to / IMAGES, isolation_level=None)) as copy:
+            copy.execute("PRAGMA journal_mode=MEMORY").fetchall()  # nothing of them in a file that is then removed
+            copy.execute("PRAGMA secure_delete=ON").fetchall()
+            copy.execute("ATTACH ? AS other", (str(to / RECORDS),))
+            copy.execute("CREATE TEMP TABLE needed (key TEXT PRIMARY KEY)")
+            copy.execute(NEEDED)
+            copy.execute("DELETE FROM images WHERE key NOT IN (SELECT key FROM needed)")
+            large = [name for name in done if name.startswith("images/large/")]
+            asked = "SELECT count(*) FROM needed WHERE key = ?"
+            unnamed = [name for name in large if not copy.execute(asked, (Path(name).name,)).fetchone()[0]]
+    except sqlite3.Error as error:
+        raise StorageError(f"{to / IMAGES}: cannot be read ({error})") from error
+    for name in unnamed:
+        (to / name).unlink()
+    left = {name: digest for name, digest in done.items() if name not in unnamed}
+    return {**left, IMAGES: _hash(to / IMAGES)}
 
 
 def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> None:
