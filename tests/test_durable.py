@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import tempfile
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hilum.access.tables import Database
-from hilum.durable import sync_folder, write_whole
+from hilum.durable import DRAFT, draft_beside, sync_folder, write_whole
 from hilum.errors import RecordsError
 from hilum.jobs.inbox import Inbox, Order
 from hilum.records.checkpoint import Checkpoint, note_outside
@@ -152,3 +156,54 @@ def test_a_batch_is_on_the_disk_once_it_is_taken(tmp_path: Path, synced: list[tu
     assert file == (f"{place}/{taken.keys[0]}", 3)
     assert draft.startswith(f"{place}/order.json.")
     assert folders == [(place, -1), ("inbox", -1)]
+
+
+def test_what_a_kill_left_half_made_is_taken_away_by_the_next_one(tmp_path: Path) -> None:
+    maker = (
+        "import os, sys\nfrom pathlib import Path\nfrom hilum.durable import draft_beside\n"
+        "with draft_beside(Path(sys.argv[1])) as draft:\n"
+        "    (draft / 'half').write_bytes(b'1')\n    os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", maker, str(tmp_path / "out")], check=False)
+    (left,) = tmp_path.iterdir()
+    assert (left / "half").is_file()
+    own = tmp_path / ".out-original"
+    own.mkdir()  # a hidden folder of the user's own is none of ours
+    pipe = tmp_path / f"{DRAFT}pipe"
+    os.mkfifo(pipe)  # opened like a file it would keep the command waiting for ever
+    with draft_beside(tmp_path / "other") as held, draft_beside(tmp_path / "out") as draft:
+        assert not left.exists()
+        assert held.is_dir()  # somebody works in it
+        (draft / "new").mkdir()
+        (draft / "new").rename(tmp_path / "out")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [pipe.name, own.name, "out"]
+
+
+def test_a_draft_that_was_found_before_it_was_held_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    make = tempfile.mkdtemp
+
+    def found(**given: Any) -> str:
+        made.append(make(**given))
+        if len(made) == 1:
+            Path(made[0]).rmdir()  # as another process that sweeps in this moment
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", found)
+    with draft_beside(tmp_path / "out") as draft:
+        assert draft.is_dir()
+        assert draft.name.startswith(DRAFT)
+    assert len(made) == 2
+
+
+def test_a_failure_leaves_nothing_half_made(tmp_path: Path) -> None:
+    def fail() -> None:
+        with draft_beside(tmp_path / "out") as draft:
+            (draft / "half").write_bytes(b"1")
+            raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full"):
+        fail()
+    assert not list(tmp_path.iterdir())

@@ -1,15 +1,20 @@
-"""A file or a folder's list of names -> on the disk, so that it survives a loss of power; knows no content."""
+"""What is made -> on the disk, whole, so that it survives a kill and a loss of power; knows no content."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import glob
 import os
 import secrets
+import shutil
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 LEFT_SECONDS = 3600.0  # a draft that nobody wrote to for so long was left by a writer that was killed
+DRAFT = ".hilum-part-"  # before the name of a folder in which something is being made
 
 
 def sync_folder(folder: Path) -> None:
@@ -41,14 +46,57 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError:
         fresh.unlink(missing_ok=True)
         raise
-    _sweep(path)
+    _sweep_drafts(path)
     sync_folder(path.parent)
 
 
-def _sweep(path: Path) -> None:
+def _sweep_drafts(path: Path) -> None:
     """Take away the drafts of this file that killed writers left."""
     before = time.time() - LEFT_SECONDS
     for draft in path.parent.glob(f"{glob.escape(path.name)}.*new"):  # also those of before, with nothing drawn
-        with suppress(OSError):  # another one was quicker, or it is not ours
+        with contextlib.suppress(OSError):  # another one was quicker, or it is not ours
             if draft.stat().st_mtime < before:
                 draft.unlink()
+
+
+@contextlib.contextmanager
+def draft_beside(out: Path) -> Iterator[Path]:
+    """An empty folder beside `out`, to make in it what is then renamed to `out`; gone afterwards, failed or not.
+
+    A kill leaves it behind: the next one that is made there takes away all that no process holds any more.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for old in out.parent.glob(f"{DRAFT}*"):
+        _sweep_folder(old)
+    folder, handle = _held(out.parent)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(handle)
+
+
+def _held(parent: Path) -> tuple[Path, int]:
+    """A new folder and what holds it until it is closed, or the process ends, however it ends."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=DRAFT, dir=parent))
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(folder, os.O_RDONLY)
+            with contextlib.suppress(OSError):  # a disk that knows no locks: nothing is swept there either
+                fcntl.flock(handle, fcntl.LOCK_EX)
+            if folder.is_dir():  # else another process found it before it was held
+                return folder, handle
+            os.close(handle)
+
+
+def _sweep_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # held; or another user's; or no folder
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(handle)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
 import numpy as np
 import pytest
 
+import hilum.data.export
 from hilum.data.audit import audit
 from hilum.data.audit_report import write_audit_report
 from hilum.data.export import Wanted, export
 from hilum.data.source import open_source
+from hilum.durable import DRAFT
 from hilum.errors import DataError, UnreadableImage, UnreadableSource, UsageError
 from hilum.image.prepare import Preparation, prepare
 from tests.data.made import dicom, lay, npz, pictures, png
@@ -140,3 +143,19 @@ def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path, path):
     lay(tmp_path / "in", pictures("a.png") | {"manifest.jsonl": line})
     with pytest.raises(UnreadableSource, match="leads out"):
         open_source(str(tmp_path / "in"))
+
+
+def test_what_a_full_disk_cut_short_leaves_nothing_and_goes_well_the_next_time(tmp_path, monkeypatch):
+    def full(log, file):
+        file.write_text("half", encoding="utf-8")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    dataset, target = source(tmp_path), tmp_path / "clean" / "out.npz"
+    with monkeypatch.context() as broken:
+        broken.setattr(hilum.data.export._Log, "save", full)
+        with pytest.raises(OSError, match="No space"):
+            export(dataset, target, Wanted((0, 1), SMALL))
+    assert not list(target.parent.iterdir())
+    (target.parent / f"{DRAFT}left").mkdir()  # by a kill
+    export(dataset, target, Wanted((0, 1), SMALL))
+    assert sorted(path.name for path in target.parent.iterdir()) == ["out.npz", "out.npz.manifest.jsonl"]

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from hilum.data.fingerprint import Fingerprints, fingerprint
+from hilum.durable import DRAFT
 from hilum.errors import PackageDamaged, TrainingError, UsageError
 from hilum.image.image import Image, Metadata
 from hilum.image.prepare import Preparation
@@ -149,22 +150,40 @@ def test_figures_are_added_without_touching_the_rest(sealing: Sealing, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["spot"]
 
 
+@pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
 def test_a_package_whose_figures_cannot_be_put_in_place_is_there_as_it_was(
-    sealing: Sealing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sealing: Sealing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: type[BaseException]
 ) -> None:
     first = seal(sealing, tmp_path / "spot")
     rename = Path.rename
 
     def fails(self: Path, target: Path) -> Path:
         if self.name == "new" and Path(target).name == "spot":
-            raise OSError("the disk says no")
+            raise failure("says no")
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", fails)
-    with pytest.raises(OSError, match="says no"):
+    with pytest.raises(failure, match="says no"):
         with_figures(tmp_path / "spot", {"accuracy": 0.5}, "# Card")
     assert open_package(tmp_path / "spot", Trust(pinned=(first,))).digest == first
     assert [path.name for path in tmp_path.iterdir()] == ["spot"]
+
+
+def test_a_package_is_never_where_the_leftovers_of_a_kill_are_swept(
+    sealing: Sealing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal(sealing, tmp_path / "spot")
+    rename, seen = Path.rename, []
+
+    def noted(self: Path, target: Path) -> Path:
+        if self.name == "spot":
+            seen.append(Path(target).relative_to(tmp_path).parts[0])
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", noted)
+    with_figures(tmp_path / "spot", {"accuracy": 0.5}, "# Card")
+    assert seen
+    assert not any(name.startswith(DRAFT) for name in seen)
 
 
 def test_a_package_appears_in_its_place_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from hilum.data.layouts.arrays import canonical
 from hilum.data.layouts.found import without_suffix
 from hilum.data.layouts.manifest import NAME
 from hilum.data.manifest import Entry, digest_of, sha256
+from hilum.durable import draft_beside
 from hilum.errors import DataError, InputError, UsageError
 from hilum.image.image import Image
 from hilum.image.prepare import Preparation, prepare
@@ -88,17 +88,18 @@ def export(dataset: Dataset, out: Path, wanted: Wanted | None = None, *, progres
     wanted = wanted or Wanted(tuple(range(len(dataset))))
     if out.exists() and (out.is_file() or any(out.iterdir())):
         raise UsageError(f"{out}: is there already; name a new file or an empty folder")
-    out.parent.mkdir(parents=True, exist_ok=True)
     log = _Log()
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".part-") as part:
-        made = Path(part, "made")
+    with draft_beside(out) as draft:
+        made = draft / "made"
         if out.suffix.lower() == ".npz":
             _write_arrays(dataset, wanted, (made, log), progress)
         else:
             _write_folder(dataset, wanted, (made, log), progress)
         if not log.lines:
             raise DataError(f"{dataset.name}: nothing to write: none of the {len(wanted.keep)} images can be read")
-        log.save(made / NAME if made.is_dir() else out.with_name(f"{out.name}.{NAME}"))
+        log.save(made / NAME if made.is_dir() else draft / NAME)
+        if made.is_file():
+            (draft / NAME).replace(out.with_name(f"{out.name}.{NAME}"))
         if out.is_dir():
             out.rmdir()
         made.replace(out)

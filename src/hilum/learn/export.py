@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from importlib import import_module, metadata
 from pathlib import Path
@@ -21,6 +19,7 @@ import onnx
 import torch
 from safetensors.torch import load as load_tensors
 
+from hilum.durable import draft_beside
 from hilum.errors import MissingExtra, UsageError
 from hilum.learn.halve import unpacked
 from hilum.learn.networks import build
@@ -41,13 +40,9 @@ def export(package: Package, kind: str, out: Path) -> Path:
         raise UsageError(f"no export '{kind}'; there are: {', '.join(KINDS)}")
     if out.exists():
         raise UsageError(f"{out}: exists already; name a new place")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        KINDS[kind](package, workplace / "new")
-        (workplace / "new").rename(out)
-    finally:
-        shutil.rmtree(workplace)
+    with draft_beside(out) as draft:
+        KINDS[kind](package, draft / "new")
+        (draft / "new").rename(out)
     return out
 
 

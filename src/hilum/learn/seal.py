@@ -24,6 +24,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from hilum.data.fingerprint import Fingerprints
+from hilum.durable import draft_beside
 from hilum.errors import UsageError
 from hilum.image.prepare import Preparation
 from hilum.learn.graph import Agreement, check_agreement, export_graph
@@ -122,18 +123,22 @@ def with_figures(folder: Path, metrics: Mapping[str, Any], card: str, agreement:
     about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
     if agreement is not None:
         about["agreement"] = asdict(agreement)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        digest = write_package(files, about, workplace / "new")
-        folder.rename(workplace / "old")
-        try:
-            (workplace / "new").rename(folder)
-        except OSError:  # else the package that took hours would go with the workplace
-            (workplace / "old").rename(folder)
-            raise
-    finally:
-        shutil.rmtree(workplace)
+    with draft_beside(folder) as draft:
+        digest = write_package(files, about, draft / "new")
+        _take_the_place(draft / "new", folder)
     return digest
+
+
+def _take_the_place(made: Path, folder: Path) -> None:
+    """What was there is moved to where nothing is swept: a kill in between would take a package that took hours."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        folder.rename(aside / "old")
+        made.rename(folder)
+    finally:
+        if not folder.exists():  # the disk said no, or Ctrl+C came in between
+            (aside / "old").rename(folder)
+        shutil.rmtree(aside)
 
 
 def write_package(files: Mapping[str, bytes], about: Mapping[str, Any], folder: Path) -> str:
@@ -142,20 +147,18 @@ def write_package(files: Mapping[str, bytes], about: Mapping[str, Any], folder: 
     Raises:
         PackageDamaged: what was written does not open.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with draft_beside(folder) as draft:
+        made = draft / "new"
+        made.mkdir()
         hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
         manifest = json_bytes({"format": FORMAT, **about, "task": _task_name(files), "files": hashes})
         for name, data in files.items():
-            (workplace / name).write_bytes(data)
-        (workplace / MANIFEST).write_bytes(manifest)
+            (made / name).write_bytes(data)
+        (made / MANIFEST).write_bytes(manifest)
         digest = hashlib.sha256(manifest).hexdigest()
-        open_package(workplace, Trust(pinned=(digest,)))
-        workplace.chmod(0o755)
-        workplace.rename(folder)
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+        open_package(made, Trust(pinned=(digest,)))
+        made.chmod(0o755)
+        made.rename(folder)
     return digest
 
 
@@ -167,13 +170,8 @@ def put_in_place(folder: Path, out: Path) -> None:
     """
     if out.exists():
         raise UsageError(f"{out}: exists already; a sealed package is never written over")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        moved = Path(shutil.move(folder, workplace / "new"))
-        moved.rename(out)
-    finally:
-        shutil.rmtree(workplace, ignore_errors=True)
+    with draft_beside(out) as draft:
+        Path(shutil.move(folder, draft / "new")).rename(out)
 
 
 def runtime_versions() -> dict[str, str]:
