@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +109,18 @@ def test_what_was_left_out_is_told_with_its_reasons(tmp_path: Path, capsys: pyte
     assert "3 images, 3 left out: 2 under conflicting labels, 1 unreadable" in capsys.readouterr().out
     assert main(["prepare", str(tmp_path / "no such"), "--out", str(tmp_path / "out")]) == 2
     assert "out: exists already" in capsys.readouterr().err
+
+
+def test_a_file_larger_than_the_disk_lets_it_be_is_said_and_not_a_traceback(tmp_path: Path) -> None:
+    source, out = films(tmp_path), tmp_path / "usb" / "out.npz"
+    out.parent.mkdir()
+    script = (
+        "import resource, sys\nfrom hilum.interfaces.cli.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (90000, 90000))\nsys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", script, "prepare", source, "--size=200", f"--out={out}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "larger than this disk" in ended.stderr
+    assert not list(out.parent.iterdir())

@@ -61,6 +61,9 @@ DISK = {
     "(HILUM_HOME, --out, --report)",
     errno.EDQUOT: "your share of the disk it is written to is used up: make room, or name a place on another one "
     "(HILUM_HOME, --out, --report)",
+    errno.EFBIG: "it would be larger than this disk, or a limit of yours (ulimit -f), lets a file be: name a place on "
+    "another one, or a folder instead of one file",
+    errno.EIO: "the disk reports that it cannot read or write it: look at the disk",
     errno.EROFS: "this disk is read-only: set HILUM_HOME, or --out, to a folder that can be written",
     errno.EACCES: "it may not be read or written: look at its owner and rights",
     errno.ENOTDIR: "a file lies where a folder must be: name another place",
