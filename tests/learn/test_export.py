@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import resource
 from pathlib import Path
 
 import cv2
@@ -114,3 +115,14 @@ def test_a_shipped_network_goes_on_learning_from_the_weights_of_its_package(tmp_
     moved = [name for name, value in trained.state_dict().items() if not torch.equal(value, before[name])]
     assert moved
     assert all(torch.isfinite(value).all() for value in trained.state_dict().values())
+
+
+def test_a_disk_that_takes_no_more_is_an_error_of_the_disk(package: Package, tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            export(package, "monai-bundle", tmp_path / "bundle")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not list(tmp_path.iterdir())

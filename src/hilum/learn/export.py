@@ -6,6 +6,7 @@ because its specification requires one; we write it and never open one.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -71,7 +72,9 @@ def _monai_bundle(package: Package, out: Path) -> None:
         (out / folder).mkdir(parents=True)
     _write_json(out / "configs" / "metadata.json", bundle_metadata(package))
     _write_json(out / "configs" / "inference.json", _bundle_inference(described))
-    torch.save(network.state_dict(), out / "models" / "model.pt")
+    packed = io.BytesIO()
+    torch.save(network.state_dict(), packed)  # in memory: into a full disk PyTorch raises an error that names no disk
+    (out / "models" / "model.pt").write_bytes(packed.getvalue())
     (out / "models" / "model.onnx").write_bytes(package.read(GRAPH))
     (out / "docs" / "README.md").write_bytes(package.read(CARD))
     (out / "docs" / "license.txt").write_text(f"{LICENCE}\nhttps://www.apache.org/licenses/LICENSE-2.0\n")
