@@ -93,6 +93,7 @@ def _held(parent: Path) -> tuple[Path, int]:
 
 
 def _sweep_folder(folder: Path) -> None:
+    """Take it away where no process holds it."""
     with contextlib.suppress(OSError):  # held; or another user's; or no folder
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:

@@ -113,6 +113,22 @@ def test_too_little_to_learn_from_is_said_before_training(
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_images_that_the_package_will_refuse_are_told_before_training(
+    tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "posix_fallocate", stop)  # before the first epoch
+    write_spots(tmp_path / "large", 60)
+    write_spots(tmp_path / "small", 60, size=40)
+    for name, is_told in (("large", False), ("small", True)):
+        assert main(["train", str(tmp_path / name), task, *QUICK, "--no-tracking"]) == 130
+        said = " ".join(capsys.readouterr().err.split())
+        assert ("beware: 60 of 60 images have a short side under 64 pixels" in said) is is_told
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_a_full_disk_is_said_and_not_a_traceback(
     tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,7 @@ from hilum.errors import DataError
 from hilum.evaluate.card import card
 from hilum.evaluate.charts import curves
 from hilum.flows.alone import alone, left
-from hilum.flows.enough import check_enough, check_folds
+from hilum.flows.enough import check_enough, check_folds, too_small
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
 from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.model_card import facts_for_card
@@ -366,6 +366,8 @@ def _tell(listener: Listener, found: Audit, split: Split, plan: Plan) -> None:
     listener.say(f"split: {parts}; left out {len(split.left_out)}")
     for note in (*split.notes, *split.marks):
         listener.say(f"  {note}")
+    if found.statistics and (beware := too_small(found.statistics.whole.sizes)):
+        listener.say(f"  {beware}")
     listener.say("plan:")
     for name, value, reason in plan.lines():
         if reason:
