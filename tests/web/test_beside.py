@@ -438,3 +438,23 @@ def test_a_picture_whose_answer_comes_while_it_is_drawn_is_drawn_once(browser: B
         expect(page.locator(".pane .name")).to_contain_text("with heatmap")
         assert page.evaluate("drawn.length") == 0  # a second drawing would put away what was done to the first
         assert one.faults == []
+
+
+def test_a_note_that_was_begun_stands_there_again_until_it_is_sent(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = read(one, GLIOMA, MENINGIOMA)
+        files, note = page.locator(".strip button"), page.locator("[data-feedback] textarea")
+        page.get_by_text("Add a note").click()
+        note.fill("its rim is bright")
+        for value in ("its rim is bright", ""):
+            files.last.click()
+            stands(page, "meningioma-1.png", "Meningioma")
+            expect(note).to_have_value("")
+            files.first.click()
+            stands(page, "glioma-1.png", "Glioma")
+            expect(note).to_have_value(value)
+            if value:
+                expect(note).to_be_visible()
+                page.get_by_role("button", name="Yes, glioma").click()
+                expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
+        assert one.faults == []

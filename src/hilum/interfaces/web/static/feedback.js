@@ -35,7 +35,10 @@ document.addEventListener("click", async (event) => {
   const done = back ? "Taken back: it stays on record and counts no more." : `Recorded: ${button.dataset.title}. Thank you.`;
   said.textContent = ok ? done : wrong({ status, body: answer }, "That was not recorded.");
   if (!ok) return;
-  if (note && !back) note.value = "";
+  if (note && !back) {
+    note.value = "";
+    note.dispatchEvent(new Event("input")); // whoever keeps what was begun hears that it is sent
+  }
   delete place.dataset.others; // what was said last is now one's own
   document.dispatchEvent(new CustomEvent("hilum:feedback", { detail: { id: body.id, seen: place.isConnected } }));
 });

@@ -245,6 +245,7 @@ async function answered(item, at) {
   if (!item.pages[id]) askLater(item, at);
   answerPlace.innerHTML = item.pages[id] || `<p>The answer was recorded but cannot be shown now. It appears here as soon as the server answers again. <a href="/app/history/${encodeURIComponent(id)}">Open its record</a>.</p>`;
   which(item, at);
+  noted(item, id);
   const [is, sure] = [".is", ".sure .number"].map((part) => answerPlace.querySelector(part)?.textContent);
   hear(nameOf(item, item.answers[at]), [is ?? "Answered", sure].filter(Boolean).join(", "));
 }
@@ -265,6 +266,15 @@ function askLater(item, at) {
 /** Said to those who do not see the answer appear: what stands in a place that was there before is read aloud. */
 function hear(name, what) {
   document.querySelector("[data-heard]").textContent = `${name}: ${what}`;
+}
+
+/** A note that was begun stands there again, whatever was looked at meanwhile. */
+function noted(item, id) {
+  const note = answerPlace.querySelector("[data-feedback] textarea");
+  if (!note) return;
+  note.value = item.notes?.[id] ?? "";
+  if (note.value) note.closest("details").open = true;
+  note.addEventListener("input", () => (item.notes = { ...item.notes, [id]: note.value }));
 }
 
 /** Of several images: which one this answer is of, the others, and which were not read. */
