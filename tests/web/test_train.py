@@ -116,6 +116,28 @@ def test_curves_grow_while_it_trains(browser: Browser, server: Running) -> None:
     (folder / STATE).unlink()
 
 
+def test_an_order_half_written_outlasts_the_session_beside_a_live_list(browser: Browser, tmp_path: Path) -> None:
+    write_spots(tmp_path / "roots" / "films", 2)
+    with running(tmp_path / "home", AUTH="on", DATA_ROOTS=str(tmp_path / "roots")) as server:
+        write_work(server, LIVE, 3, "running")
+        with visit(browser, server, role="engineer") as one:
+            page, failed = one.go("/app/train"), one.page.locator("[data-refresh-failed]")
+            page.locator("#start > summary").click()
+            page.get_by_label("Other lines of the plan").fill("learning_rate=0.003")
+            before = page.context.cookies()
+            page.context.clear_cookies()
+            expect(failed).to_contain_text("You are signed out")
+            expect(page.get_by_label("Other lines of the plan")).to_have_value("learning_rate=0.003")
+            page.context.add_cookies(before)  # type: ignore[arg-type]  # as another tab signs in again
+            expect(failed).to_be_hidden()
+            one.check("train-signed-out")
+            page.reload()
+            page.context.clear_cookies()
+            page.wait_for_url("**/login?next=**")  # nothing is lost with a page on which nothing was written
+        assert server.parts.works is not None
+        (server.parts.works.folder(LIVE) / STATE).unlink()
+
+
 def test_two_runs_side_by_side_by_keyboard(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = one.go("/app/train")

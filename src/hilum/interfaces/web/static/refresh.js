@@ -6,7 +6,10 @@ const STORE = "hilum.live";
 const part = document.querySelector("[data-refresh]");
 const live = document.querySelector("[data-live]");
 const failed = document.querySelector("[data-refresh-failed]");
+const LOST = "This could not be brought up to date: the server does not answer. What you see may be old.";
+const OUT = "You are signed out. Sign in again in another tab; what you wrote here stays.";
 let timer = 0;
+let wrote = false; // something beside the part
 
 function kept() {
   try {
@@ -30,17 +33,23 @@ async function refresh() {
   part.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout(15000) });
-    if (answer.redirected) return location.assign(answer.url);
+    if (answer.redirected && !unsent()) return location.assign(answer.url);
+    if (answer.redirected) throw new Error(OUT);
     if (!answer.ok) throw new Error(String(answer.status));
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     take(page.querySelector("[data-refresh]"));
     failed.hidden = true;
-  } catch {
-    failed.textContent = "This could not be brought up to date: the server does not answer. What you see may be old.";
+  } catch (error) {
+    failed.textContent = error.message === OUT ? OUT : LOST;
     failed.hidden = false;
   }
   part.removeAttribute("aria-busy");
   plan();
+}
+
+/** Whether leaving would lose something: what was written, or files that were chosen or are on their way. */
+function unsent() {
+  return wrote || [...document.querySelectorAll("input[type=file]")].some((one) => one.files.length);
 }
 
 function take(fresh) {
@@ -80,6 +89,7 @@ function plan() {
 }
 
 if (part) {
+  document.addEventListener("input", ({ target }) => (wrote ||= target !== live && !part.contains(target)));
   if (live) {
     live.checked = kept();
     live.addEventListener("change", () => {
