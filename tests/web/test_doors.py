@@ -126,6 +126,31 @@ def test_a_changed_password_ends_the_other_sessions(browser: Browser, server: Ru
     assert server.ask("GET", "/models", role="reviewer").status == 401  # the session of before
 
 
+def test_a_form_of_a_tab_that_was_signed_out_elsewhere_leads_to_the_way_in(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="engineer") as one:
+        page, idle, other = one.go("/app/account"), one.page.context.new_page(), one.page.context.new_page()
+        for tab in (idle, other):
+            tab.goto(one.address + "/app/account")
+        sign_out(other)
+        idle.get_by_label("Present password").fill(WORD)
+        idle.get_by_label("New password").fill(SENTENCE)
+        idle.get_by_role("button", name="Change").click()
+        expect(idle.get_by_role("alert")).to_contain_text("Nothing was changed")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+        server.parts.access.sign_in("engineer", WORD, "127.0.0.1")  # type: ignore[union-attr]  # still the password
+
+
+def test_a_form_of_an_earlier_sign_in_says_so(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reader") as one:
+        page = one.go("/app/account")
+        session = server.parts.access.sign_in("admin", WORD, "127.0.0.1")  # type: ignore[union-attr]
+        page.context.add_cookies([{"name": "hilum", "value": session.token, "url": one.address}])
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("This page is of an earlier sign-in")
+        expect(page.get_by_role("main")).not_to_contain_text("X-CSRF-Token")
+
+
 def test_who_is_in_already_is_sent_on_from_the_first_start(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = one.go("/first-start#a-code-that-nobody-printed")

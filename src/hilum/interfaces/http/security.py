@@ -183,12 +183,11 @@ class Security:
     def _refused(self, scope: Scope, error: Problem | HilumError) -> Response:
         status = error.status if isinstance(error, Problem) else status_of(error)
         accepts = next((value for key, value in scope["headers"] if key == b"accept"), b"")
-        if scope["method"] == "GET" and b"text/html" in accepts:
-            place = self._rules.at(scope["path"]) or {}
-            if status == 401 and place["GET"].page:
-                query = scope["query_string"].decode("latin-1")
-                target = scope["path"] + (f"?{query}" if query else "")
-                return RedirectResponse(f"/login?next={quote(target, safe='/')}", 303)
+        rule = (self._rules.at(scope["path"]) or {}).get(scope["method"])
+        form = rule is not None and rule.form
+        if (scope["method"] == "GET" or form) and b"text/html" in accepts:
+            if status == 401 and rule is not None and (rule.page or form):
+                return RedirectResponse(_way_in(scope), 303)
             drawn = self._guard.page(scope, error, status) if self._guard.page else None
             if drawn is not None:
                 return drawn
@@ -196,6 +195,15 @@ class Security:
 
     def _most(self, rule: Rule) -> int:
         return self._guard.upload_bytes if rule.most == UPLOAD else rule.most
+
+
+def _way_in(scope: Scope) -> str:
+    """Signing in, and back to the page that was asked for; a form that was sent signed out did nothing."""
+    if scope["method"] != "GET":
+        return "/login?failed=signed_out"
+    query = scope["query_string"].decode("latin-1")
+    target = scope["path"] + (f"?{query}" if query else "")
+    return f"/login?next={quote(target, safe='/')}"
 
 
 def check_csrf(access: Access, session: str, token: str) -> None:

@@ -14,6 +14,7 @@ from hilum.interfaces.web.page import caller_of, move, must, show
 router = APIRouter(include_in_schema=False)
 SAID = {
     "not_signed_in": "That did not fit. Check the name and the password, or ask for another link.",
+    "signed_out": "You were signed out already. Nothing was changed.",
     "not_allowed": "This account is shut out. Ask an administrator.",
     "too_many_attempts": "Too many attempts. Wait {seconds} seconds and try again.",
 }

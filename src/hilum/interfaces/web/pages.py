@@ -60,6 +60,9 @@ def refused_page(request: Request, error: BaseException, status: int) -> Respons
 
 
 def _words(error: BaseException, status: int) -> tuple[str, str, str]:
+    if isinstance(error, Problem) and error.code == "csrf":
+        again = "Somebody signed in again in another tab since it was opened, so nothing was done. Open it again."
+        return "This page is of an earlier sign-in", again, "lock"
     if isinstance(error, errors.NotAllowed) or status == 403:
         return (
             "This page is not for your role",
