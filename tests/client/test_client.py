@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -351,6 +353,73 @@ def test_what_no_request_can_hold_is_an_error_of_the_house(client: hilum.Client)
 
     with pytest.raises(UsageError):
         asyncio.run(talk())
+
+
+@pytest.mark.parametrize("name", ["..", ".", "", "a/b", "\ud800", "%2e%2e", "a\0b", "x y"])
+def test_what_is_no_id_is_not_asked_for(name: str) -> None:
+    """`..` would ask for another place of the server, and have it deleted where a batch is to be stopped."""
+
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise AssertionError
+
+    with hilum.Client(transport=httpx.MockTransport(refuse)) as client:
+        for ask in (client.prediction, client.job, client.results, client.cancel, client.wait):
+            with pytest.raises(NotFound, match=r"no (prediction|job) "):
+                ask(name)
+
+
+class Sink(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Takes what is sent piece by piece, and keeps the largest piece and how much there was."""
+
+    largest = size = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.SyncByteStream)
+        for piece in request.stream:
+            self.largest, self.size = max(self.largest, len(piece)), self.size + len(piece)
+        return httpx.Response(503)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert isinstance(request.stream, httpx.AsyncByteStream)
+        async for piece in request.stream:
+            self.largest, self.size = max(self.largest, len(piece)), self.size + len(piece)
+        return httpx.Response(503)
+
+
+def test_a_large_zip_is_sent_without_being_held(tmp_path: Path) -> None:
+    path, length = tmp_path / "large.zip", 64 * 1024**2
+    with path.open("wb") as file:
+        file.truncate(length)
+
+    async def talk() -> None:
+        async with hilum.AsyncClient(retries=0, transport=sink) as other:
+            await other.evaluate(path, "pneumonia-cxr")
+
+    tracemalloc.start()
+    try:
+        for times in (1, 2):
+            sink = Sink()
+            with hilum.Client(retries=times - 1, transport=sink) as client, pytest.raises(Busy):
+                client.evaluate(path, "pneumonia-cxr")
+            assert sink.size > times * length  # the second time from its beginning
+            assert sink.largest < length / 16
+        sink = Sink()
+        with pytest.raises(Busy):
+            asyncio.run(talk())
+        assert sink.size > length
+        assert tracemalloc.get_traced_memory()[1] < length / 4
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_zip_that_cannot_be_opened_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (tmp_path / "a.zip").write_bytes(b"PK")
+    monkeypatch.setattr(Path, "open", refuse)
+    with hilum.Client(transport=Sink()) as client, pytest.raises(UnreadableImage, match="Permission denied"):
+        client.evaluate(tmp_path / "a.zip", "pneumonia-cxr")
 
 
 def test_another_server_is_not_asked_with_the_key_of_this_one() -> None:

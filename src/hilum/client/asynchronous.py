@@ -160,7 +160,8 @@ class AsyncClient:
                 came = None
                 continue
             try:
-                came = await self._http.request(step.method, step.path, **step.arguments())
+                with step.arguments() as said:
+                    came = await self._http.request(step.method, step.path, **said)
             except httpx.RequestError as error:
                 came = error
             except (httpx.InvalidURL, UnicodeError) as error:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import httpx
 
@@ -37,21 +39,36 @@ class Call:
     path: str
     params: Mapping[str, Any] = field(default_factory=dict)
     json: Any = None
-    files: tuple[tuple[str, tuple[str, bytes]], ...] = ()
+    files: tuple[tuple[str, tuple[str, bytes | Path]], ...] = ()  # of a path it is sent piece by piece
     content: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     again: bool = True
 
-    def arguments(self) -> dict[str, Any]:
-        """What httpx is given."""
+    @contextmanager
+    def arguments(self) -> Iterator[dict[str, Any]]:
+        """What httpx is given, with files that are open until it was sent.
+
+        Raises:
+            UnreadableImage: a file cannot be opened.
+        """
         said: dict[str, Any] = {"params": dict(self.params), "headers": dict(self.headers)}
-        if self.files:
-            said["files"] = list(self.files)
         if self.content is not None:
             said["content"] = self.content
         if self.json is not None:
             said["json"] = self.json
-        return said
+        with ExitStack() as until:
+            if self.files:
+                said["files"] = [(field, (name, _opened(what, until))) for field, (name, what) in self.files]
+            yield said
+
+
+def _opened(what: bytes | Path, until: ExitStack) -> bytes | IO[bytes]:
+    if isinstance(what, bytes):
+        return what
+    try:
+        return until.enter_context(what.open("rb"))
+    except OSError as error:
+        raise errors.UnreadableImage(what.name, f"cannot be opened ({error.strerror})") from error
 
 
 def asked(files: tuple[tuple[str, bytes], ...], given: Mapping[str, Any]) -> Call:

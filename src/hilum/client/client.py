@@ -175,7 +175,8 @@ class Client:
                 came = None
                 continue
             try:
-                came = self._http.request(step.method, step.path, **step.arguments())
+                with step.arguments() as said:
+                    came = self._http.request(step.method, step.path, **said)
             except httpx.RequestError as error:
                 came = error
             except (httpx.InvalidURL, UnicodeError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,7 +11,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
-from urllib.parse import quote
 
 from rich.console import Console
 from rich.progress import Progress
@@ -32,12 +32,13 @@ from hilum.client.results import (
     task_of,
 )
 from hilum.client.sources import Source, whole
-from hilum.errors import DataError, InputError, UsageError
+from hilum.errors import DataError, InputError, NotFound, UsageError
 
 T = TypeVar("T")
 CONCURRENT = 4  # requests under way at once
 CHUNK, CHUNK_BYTES = 8, 16 * 1024**2  # of one request
 MANY = 32  # files from which on a bar is shown to a person
+_ID = re.compile(r"[0-9A-Za-z-]+")
 PARAMETERS = ("task", "model", "operating_point", "prevalence", "keep")
 
 
@@ -129,7 +130,11 @@ def submitted(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[J
 
 
 def job(which: Job | str) -> Question[Job]:
-    """GET /jobs/{id}."""
+    """GET /jobs/{id}.
+
+    Raises:
+        NotFound: no id; so do all below that take one.
+    """
     return Question(Call("GET", _place(which)), job_of)
 
 
@@ -145,16 +150,11 @@ def cancelled(which: Job | str) -> Question[Job]:
 
 
 def measured(what: Any, given: Mapping[str, Any]) -> Question[str]:
-    """POST /evaluate with a zip on this machine, or the name of a folder on the server; the answer is where to look.
-
-    Raises:
-        UnreadableImage: the zip cannot be opened.
-    """
+    """POST /evaluate with a zip on this machine, or the name of a folder on the server; the answer is where to look."""
     said, once = calls.chosen(given), calls.once()
     path = Path(what)
     if path.is_file():
-        zipped = (whole(path.name), Source(path.name, path).read())
-        call = Call("POST", "/evaluate", said, files=(("file", zipped),), headers=once)
+        call = Call("POST", "/evaluate", said, files=(("file", (whole(path.name), path)),), headers=once)
     else:
         call = Call("POST", "/evaluate", json={**said, "source": str(what)}, headers=once)
     return Question(call, lambda told: str(told["id"]))
@@ -169,12 +169,12 @@ def measurement(identity: str) -> Question[dict[str, Any] | None]:
         found: dict[str, Any] | None = said["evaluation"]
         return found
 
-    return Question(Call("GET", f"/evaluations/{quote(identity, safe='')}"), read)
+    return Question(Call("GET", f"/evaluations/{_named(identity, 'evaluation')}"), read)
 
 
 def measurement_page(identity: str) -> Question[bytes]:
     """GET /evaluations/{id}/report: the page."""
-    return Question(Call("GET", f"/evaluations/{quote(identity, safe='')}/report"), bytes)
+    return Question(Call("GET", f"/evaluations/{_named(identity, 'evaluation')}/report"), bytes)
 
 
 def page(filters: Filters, cursor: str | None) -> Question[tuple[list[Prediction], str | None]]:
@@ -191,7 +191,8 @@ def page(filters: Filters, cursor: str | None) -> Question[tuple[list[Prediction
 def recorded(identity: str) -> Question[Prediction]:
     """GET /predictions/{id}."""
     return Question(
-        Call("GET", f"/predictions/{quote(identity, safe='')}"), lambda said: Predictions((prediction_of(said),)).one()
+        Call("GET", f"/predictions/{_named(identity, 'prediction')}"),
+        lambda said: Predictions((prediction_of(said),)).one(),
     )
 
 
@@ -272,7 +273,18 @@ def shown(answers: Iterable[T], asked: Sequence[Sequence[Any]], *, wanted: bool 
 
 def _place(which: Job | str) -> str:
     """Where a batch is found, however it is named."""
-    return f"/jobs/{quote(which.id if isinstance(which, Job) else which, safe='')}"
+    return f"/jobs/{_named(which.id if isinstance(which, Job) else which, 'job')}"
+
+
+def _named(identity: str, kind: str) -> str:
+    """An id as a part of a path.
+
+    Raises:
+        NotFound: it is none: `..` would lead to another place, half a character cannot be sent.
+    """
+    if not _ID.fullmatch(str(identity)):
+        raise NotFound(f"no {kind} {str(identity)[:64]!r}")
+    return str(identity)
 
 
 def _size(source: Source) -> int:
