@@ -5,12 +5,15 @@ Also connections that are too many, and one on which nobody reads.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import functools
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import uvicorn
@@ -39,6 +42,9 @@ def port() -> Iterator[int]:
     )
     with answering(app, socket.create_server(("127.0.0.1", 0))) as found:
         yield found
+
+
+LATE = 1e6
 
 
 @contextmanager
@@ -286,6 +292,65 @@ def test_who_drips_while_reading_is_left(monkeypatch: pytest.MonkeyPatch, end: b
             assert connection.recv(1)
             time.sleep(0.02)
         assert lost.is_set()
+
+
+def test_who_reads_slowly_but_steadily_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's own buffer takes megabytes, and more only once a third of them went: a minute at 20 kB/s."""
+
+    async def large(_: Request) -> Response:
+        return Response(bytes(20_000_000))
+
+    def made(one: Wire, transport: asyncio.Transport) -> None:
+        one.loop = Noting(one.loop)
+        making(one, transport)
+
+    def noted(one: Wire) -> None:
+        pausing(one)
+        paused.append(one)
+        full.set()
+
+    paused: list[Wire] = []
+    full, pausing, making = threading.Event(), Wire.pause_writing, Wire.connection_made
+    monkeypatch.setattr(Wire, "connection_made", made)
+    monkeypatch.setattr(Wire, "pause_writing", noted)
+    monkeypatch.setattr(wire, "READ_SECONDS", LATE)  # looked at below, after what was read, on any clock
+    monkeypatch.setattr(wire, "LEAST_READ", 1e-3)
+    with (
+        answering(Starlette(routes=[Route("/", large)]), socket.create_server(("127.0.0.1", 0))) as port,
+        socket.socket() as connection,
+    ):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        connection.settimeout(60)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert full.wait(60)
+        for _ in range(4):
+            left = 100_000
+            while left:
+                left -= len(connection.recv(left))
+            paused[0].loop.do()
+            assert not paused[0].transport.is_closing()
+
+
+class Noting:
+    """A loop of which is noted what it is to do only after a million seconds."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop, self.due = loop, contextlib.nullcontext
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.loop, name)
+
+    def call_later(self, seconds: float, what: Callable[..., object], *arguments: Any) -> asyncio.TimerHandle:
+        if seconds == LATE:
+            self.due = functools.partial(what, *arguments)
+        return self.loop.call_later(seconds, what, *arguments)
+
+    def do(self) -> None:
+        """What is due, now."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (self.due(), done.set()))
+        assert done.wait(60)
 
 
 def test_who_takes_an_answer_in_time_gets_it_whole(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,11 @@ piece costs nothing more.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import sys
+import termios
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -166,17 +170,23 @@ class Wire(HttpToolsProtocol):
     def _watch(self) -> None:
         if self._reader is not None:
             self._reader.cancel()
-        left = self.transport.get_write_buffer_size()
-        self._reader = self.loop.call_later(READ_SECONDS, self._look, self.cycle, left)
+        self._reader = self.loop.call_later(READ_SECONDS, self._look, self.cycle, self._untaken())
 
     def _look(self, cycle: object, before: int) -> None:
         """Leave who drips; while more is being written unhindered, what is left tells nothing."""
-        self._reader, left = None, self.transport.get_write_buffer_size()
+        self._reader, left = None, self._untaken()
         telling = self.flow.write_paused or (cycle is self.cycle and self._is_idle())
         if left and telling and before - left < READ_SECONDS * LEAST_READ:
             self.transport.abort()
         elif left:
             self._watch()
+
+    def _untaken(self) -> int:
+        """Bytes of answers that wait here or in the system, whose own buffer of megabytes empties in large pieces."""
+        inside, socket = 0, self.transport.get_extra_info("socket")
+        with suppress(OSError, ValueError):  # no such socket any more, or a system that does not tell
+            inside = int.from_bytes(fcntl.ioctl(socket, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        return int(self.transport.get_write_buffer_size()) + inside
 
     def asks_nothing(self) -> bool:
         """Whether it is open, but between two requests or before the first, with every answer on its way."""
