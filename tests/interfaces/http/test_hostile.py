@@ -423,6 +423,22 @@ def test_nonsense_on_the_wire_harms_nobody(server: Serving, name: str) -> None:
     unharmed(server)
 
 
+@pytest.mark.parametrize(
+    "coding",
+    [b"gzip, chunked", b"gzip,chunked", b"chunked, chunked", b"x-evil, chunked", b"gzip\r\nTransfer-Encoding: chunked"],
+)
+def test_a_body_that_is_packed_for_the_way_is_not_taken_for_its_content(server: Serving, coding: bytes) -> None:
+    """RFC 9112, 6.1: a coding that is not understood is 501; nothing behind it is read as another request."""
+    body = b"3\r\nabc\r\n0\r\n\r\nGET /predictions HTTP/1.1\r\n" + H + b"\r\n"
+    got = server.raw(
+        b"POST /predict HTTP/1.1\r\n" + H + b"Transfer-Encoding: " + coding + b"\r\n\r\n" + body, seconds=3
+    )
+    assert got.split(b" ")[1] in (b"501", b"400"), got[:200]
+    assert got.count(b"HTTP/1.1 ") == 1
+    assert b"application/problem+json" in got
+    unharmed(server)
+
+
 def test_what_is_behind_a_request_is_no_part_of_it(server: Serving) -> None:
     """A second request smuggled behind a first one is answered by itself or not at all."""
     smuggled = b"GET /predictions HTTP/1.1\r\nHost: evil.test\r\n\r\n"

@@ -83,6 +83,12 @@ def check_length(declared: bytes | None, most: int) -> None:
         raise too_large(most)
 
 
+def check_coding(coding: bytes | None) -> None:
+    """Raises Problem (501, RFC 9112, 6.1) for a body that came packed: the packing would be taken for the content."""
+    if coding is not None and coding.strip().lower() != b"chunked":
+        raise Problem(501, "unknown_coding", "the only Transfer-Encoding that is read here is chunked", CLOSE)
+
+
 def too_large(most: int) -> Problem:
     """413 with the limit."""
     return Problem(413, "too_large", f"the body is larger than the limit of {most:,} bytes", CLOSE)

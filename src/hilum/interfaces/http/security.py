@@ -19,7 +19,7 @@ from hilum.access.access import Access
 from hilum.access.caller import LOCAL
 from hilum.errors import HilumError, UsageError
 from hilum.interfaces.http.credentials import Credentials, Found, address_of
-from hilum.interfaces.http.inflow import Held, Inflow, check_length
+from hilum.interfaces.http.inflow import Held, Inflow, check_coding, check_length
 from hilum.interfaces.http.origin import SAFE, Origins, is_loopback
 from hilum.interfaces.http.problems import Problem, from_error, status_of
 from hilum.interfaces.http.rates import Count, Rates
@@ -34,6 +34,7 @@ ONCE = (
     b"authorization",
     b"content-length",
     b"content-type",
+    b"transfer-encoding",
     b"origin",
     b"x-csrf-token",
     b"sec-fetch-site",
@@ -231,6 +232,7 @@ def _check_shape(scope: Scope, headers: Mapping[bytes, bytes]) -> None:
         names = [key for key, _ in raw]
         if any(names.count(name) > 1 for name in ONCE):
             raise Problem(400, "repeated_header", "a header that must stand once stands there twice")
+    check_coding(headers.get(b"transfer-encoding"))
 
 
 def _dressed(send: Send, extra: list[tuple[bytes, bytes]], inflow: Inflow | None = None) -> Send:
