@@ -6,7 +6,7 @@ bound of its own, and Linux gives a dead connection up after a quarter of an hou
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.engine import URL
 
@@ -18,7 +18,7 @@ BOUNDS = {
     "keepalives_interval": "3",
     "keepalives_count": "3",
 }
-LEVEL = "READ COMMITTED"  # who waited for a lock sees what its holder did, whatever the role or database has as default
+LEVEL: Final = "READ COMMITTED"  # who waited for a lock sees what its holder did, whatever the default is
 LOCK_SECONDS = 10  # a statement waits so long for a lock that somebody else holds
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -129,7 +130,7 @@ def _engine(url: str) -> Engine:
         address = sa.make_url(url)
         server = address.get_backend_name() != "sqlite"
         address = bounded(address) if server else address
-        level = {"isolation_level": LEVEL} if server else {}
+        level: dict[str, Any] = {"isolation_level": LEVEL} if server else {}
         engine = sa.create_engine(address, pool_pre_ping=server, hide_parameters=True, **level)
     except sa.exc.ArgumentError as error:
         raise UsageError("HILUM_DATABASE_URL: sqlite:///FILE or postgresql://… is needed") from error
