@@ -71,7 +71,7 @@ class Running:
             sent["Authorization"] = f"Bearer {self.keys[key]}"
         if isinstance(body, dict | list):
             body, sent["Content-Type"] = json.dumps(body), "application/json"
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=180)
         try:
             connection.request(method, path, body, {**sent, **(headers or {})})
             got = connection.getresponse()

@@ -30,6 +30,12 @@ def film(server: Running) -> str:
     return str(server.ask("POST", "/predict", sample("pneumonia-cxr").read_bytes(), PNG).json()["id"])
 
 
+@pytest.fixture
+def own(server: Running) -> str:
+    """The id of an answer that no other test speaks of."""
+    return str(server.ask("POST", "/predict", sample("pneumonia-cxr").read_bytes(), PNG).json()["id"])
+
+
 def test_pages_follow_one_another_without_a_gap(server: Running) -> None:
     seen, cursor = [], ""
     while True:
@@ -100,29 +106,26 @@ def test_the_image_its_pixels_and_its_heatmap_lie_on_one_another(server: Running
     assert server.ask("GET", f"/predictions/{film}/heatmap?label=glioma").status == 422
 
 
-def test_what_a_reader_says_stands_beside_the_answer(server: Running, film: str) -> None:
-    before = server.ask("GET", f"/predictions/{film}").json()
+def test_what_a_reader_says_stands_beside_the_answer(server: Running, own: str) -> None:
+    before = server.ask("GET", f"/predictions/{own}").json()
     right, wrong = before["prediction"]["class"], {"normal": "Pneumonia", "pneumonia": "NORMAL"}
-    said = server.ask("POST", "/feedback", {"id": film, "label": wrong[right], "note": "second look"})
+    said = server.ask("POST", "/feedback", {"id": own, "label": wrong[right], "note": "second look"})
     assert said.status == 201
     assert said.json()["agrees"] is False
-    after = server.ask("GET", f"/predictions/{film}").json()
+    after = server.ask("GET", f"/predictions/{own}").json()
     assert after["prediction"] == before["prediction"]
     assert [one["note"] for one in after["feedback"]] == ["second look"]
-    assert film in {one["id"] for one in server.ask("GET", "/predictions?disagreed=true").json()["predictions"]}
-    assert server.ask("POST", "/feedback", {"id": film, "agree": True}).json()["agrees"] is True
+    assert own in {one["id"] for one in server.ask("GET", "/predictions?disagreed=true").json()["predictions"]}
+    assert server.ask("POST", "/feedback", {"id": own, "agree": True}).json()["agrees"] is True
 
 
-def test_what_was_said_is_taken_back_and_stays_on_record(server: Running, film: str) -> None:
-    server.ask("POST", "/feedback", {"id": film, "label": "normal"})
-    back = server.ask("POST", "/feedback", {"id": film, "withdraw": True})
+def test_what_was_said_is_taken_back_and_stays_on_record(server: Running, own: str) -> None:
+    server.ask("POST", "/feedback", {"id": own, "label": "normal"})
+    back = server.ask("POST", "/feedback", {"id": own, "withdraw": True})
     assert (back.status, back.json()["class"], back.json()["agrees"]) == (201, None, None)
-    assert [one["class"] for one in server.ask("GET", f"/predictions/{film}").json()["feedback"]][-2:] == [
-        "normal",
-        None,
-    ]
-    assert film not in {one["id"] for one in server.ask("GET", "/predictions?disagreed=true").json()["predictions"]}
-    again = server.ask("POST", "/feedback", {"id": film, "withdraw": True})
+    assert [one["class"] for one in server.ask("GET", f"/predictions/{own}").json()["feedback"]] == ["normal", None]
+    assert own not in {one["id"] for one in server.ask("GET", "/predictions?disagreed=true").json()["predictions"]}
+    again = server.ask("POST", "/feedback", {"id": own, "withdraw": True})
     assert (again.status, again.is_problem()) == (409, True)
 
 
