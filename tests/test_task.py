@@ -91,6 +91,14 @@ def test_an_unknown_task_says_what_there_is() -> None:
         (('name = "broken"', "name = 7"), "name = 7: write it in quotes"),
         (('modalities = ["CR"]', "modalities = [3]"), "modalities: 3: write it in quotes"),
         (('modalities = ["CR"]', 'modalities = []\nauto_priority = "x"'), "auto_priority = 'x': write a whole number"),
+        (
+            ('modalities = ["CR"]', "modalities = []\nsmallest_side = 8"),
+            "smallest_side = 8: write a whole number of 16",
+        ),
+        (
+            ('modalities = ["CR"]', "modalities = []\nsmallest_side = true"),
+            "smallest_side = True: write a whole number",
+        ),
         (('modalities = ["CR"]', "modalities = []\ncodes = 3"), "codes = 3: write a table"),
         (('modalities = ["CR"]', "modalities = []\ncodes = { site = 3 }"), "a code = 3: write a table"),
         (('synonyms = ["1", "fracture"]', 'code = { value = "3" }'), "a code lacks 'scheme', 'meaning'$"),

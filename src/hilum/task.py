@@ -25,6 +25,7 @@ SELECT_BY = (
     "auprc",
 )
 GEOMETRIES = ("whole", "central", "foreground")
+LEAST_SIDE = 16  # pixels: below, nobody can tell what an image shows
 Made = TypeVar("Made")
 _NUMBER = re.compile(r"([+-]?\d+)(?:\.0*)?")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
@@ -73,6 +74,7 @@ class Task:
     geometry: str = "whole"  # how the field of view is found, see image.prepare
     flip_horizontal: bool = False
     flip_vertical: bool = False
+    smallest_side: int = 64  # pixels of the short side of an image that is admitted
     select_by: str = "balanced_accuracy"
     auto_priority: int = 0
     operating_points: tuple[OperatingRule, ...] = (OperatingRule("balanced"),)
@@ -264,6 +266,8 @@ def _check_view(task: Task) -> None:
     _check_yes_or_no("flip_vertical", task.flip_vertical)
     if type(task.auto_priority) is not int:
         raise TypeError(f"auto_priority = {task.auto_priority!r}: write a whole number")
+    if type(task.smallest_side) is not int or task.smallest_side < LEAST_SIDE:
+        raise ValueError(f"smallest_side = {task.smallest_side!r}: write a whole number of {LEAST_SIDE} pixels or more")
 
 
 def _check_points(task: Task) -> None:

@@ -79,6 +79,13 @@ def test_64_pixels_are_enough_and_three_times_as_long_as_wide_is_no_strip(
     assert [reason.code for reason in check_frame(made.image(ramp), whole)] == codes
 
 
+@pytest.mark.parametrize(("side", "codes"), [(28, []), (27, ["too_small"])])
+def test_a_task_may_ask_for_smaller_images(side: int, codes: list[str]) -> None:
+    small = made.task(**{'geometry = "foreground"': 'geometry = "central"\nsmallest_side = 28'})
+    ramp = np.linspace(0, 1, side * 40, dtype=np.float32).reshape(side, 40)
+    assert [reason.code for reason in check_frame(made.image(ramp), small)] == codes
+
+
 def test_the_size_is_told_as_width_by_height() -> None:
     (reason,) = check_frame(made.image(made.phantom(80)[:, :50]), made.task())
     assert "50 x 80 pixels" in reason.text

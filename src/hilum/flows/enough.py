@@ -10,7 +10,6 @@ from hilum.data.dataset import Dataset
 from hilum.data.split import Split
 from hilum.data.split import folds as divided
 from hilum.errors import DataError, UsageError
-from hilum.gate.pixels import RULES
 
 LEAST = 8  # groups of each class beside the test: fewer teach nothing that a figure could be put on
 WORDS = {"train": "train on", "tune": "choose by", "calibrate": "calibrate on"}
@@ -57,14 +56,18 @@ def check_folds(dataset: Dataset, split: Split, folds: int) -> None:
         raise UsageError(f"{folds} folds: some would hold no image; {fewest} is the most that the rarest class fills")
 
 
-def too_small(sizes: Mapping[str, int]) -> str | None:
-    """What to say of images that the package's own gate will refuse; sizes: how many images are "WIDTHxHEIGHT"."""
-    few = sum(count for size, count in sizes.items() if min(map(int, size.split("x"))) < RULES.side)
+def too_small(sizes: Mapping[str, int], side: int) -> str | None:
+    """What to say of images that the package's own gate will refuse; sizes: how many images are "WIDTHxHEIGHT".
+
+    side: the least short side that the task admits, in pixels.
+    """
+    few = sum(count for size, count in sizes.items() if min(map(int, size.split("x"))) < side)
     if not few:
         return None
     return (
-        f"beware: {few} of {sum(sizes.values())} images have a short side under {RULES.side} pixels; the package will "
-        "refuse to answer such images, in its own test too: use the originals rather than thumbnails"
+        f"beware: {few} of {sum(sizes.values())} images have a short side under {side} pixels; the package will "
+        "refuse to answer such images, in its own test too: use the originals rather than thumbnails, or write "
+        "smallest_side = … in the task file"
     )
 
 

@@ -174,7 +174,7 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
         check_folds(dataset, split, plan.folds)
         folder = wishes.runs / run_name(dataset, task, found, split, plan)
         self._alone = alone(folder)
-        _tell(listener, found, split, plan)
+        _tell(listener, found, split, plan, task.smallest_side)
         _keep(folder, found, split, plan)
         note = folder / f"{NOTE}{wishes.trials}"
         self._track = track(wishes.tracking, folder.name, note=note, dead=_dead(wishes.runs, folder))
@@ -360,13 +360,13 @@ def _keep(folder: Path, found: Audit, split: Split, plan: Plan) -> None:
     found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
 
 
-def _tell(listener: Listener, found: Audit, split: Split, plan: Plan) -> None:
+def _tell(listener: Listener, found: Audit, split: Split, plan: Plan, side: int) -> None:
     parts = ", ".join(f"{name} {count}" for name, count in split.sizes.items())
     listener.say(f"audit: {found.verdict}; {len(found.pairs)} copy pairs, {len(found.unreadable)} unreadable")
     listener.say(f"split: {parts}; left out {len(split.left_out)}")
     for note in (*split.notes, *split.marks):
         listener.say(f"  {note}")
-    if found.statistics and (beware := too_small(found.statistics.whole.sizes)):
+    if found.statistics and (beware := too_small(found.statistics.whole.sizes, side)):
         listener.say(f"  {beware}")
     listener.say("plan:")
     for name, value, reason in plan.lines():

@@ -21,7 +21,7 @@ from hilum.task import Task
 class Rules:
     """Limits of the pixel rules.
 
-    side: least short side in pixels. spread: least standard deviation of the grey values, of a range of 1.
+    spread: least standard deviation of the grey values, of a range of 1.
     shape: greatest ratio of long to short side. colour: greatest share of coloured pixels.
     white, black: greatest share of pixels at the end of the range, of the whole and of the box around the foreground.
     neighbours: least correlation of neighbouring pixels (0 is white noise).
@@ -29,7 +29,6 @@ class Rules:
     corner: grey of three corners above which, if the middle is darker by `step`, such an image is inverted.
     """
 
-    side: int = 64
     spread: float = 4 / 255
     shape: float = 3.0
     colour: float = 0.15
@@ -47,8 +46,8 @@ RULES = Rules()
 def check_frame(image: Image, task: Task, rules: Rules = RULES) -> Reasons:
     """What makes any further look useless: too small, blank, in colour, a strip, a bright background."""
     height, width = image.pixels.shape
-    if min(height, width) < rules.side:
-        text = f"The image is {width} x {height} pixels; its short side must be {rules.side} or more."
+    if min(height, width) < task.smallest_side:
+        text = f"The image is {width} x {height} pixels; its short side must be {task.smallest_side} or more."
         return (Reason("too_small", text),)
     if float(cv2.meanStdDev(image.pixels)[1].item()) < rules.spread:
         return (Reason("blank", "The image is blank: all its pixels are nearly alike."),)

@@ -55,7 +55,7 @@ def _whole(task: Task) -> str:
 labels
 {labels}
 
-accepts           {task.image_words}; {_kind(task)}
+accepts           {task.image_words}; {_kind(task)}; short side {task.smallest_side} pixels or more
 operating points  {points}
 optimised for     {task.select_by}
 flips allowed     {"left-right" if task.flip_horizontal else "none"}{", up-down" if task.flip_vertical else ""}"""
