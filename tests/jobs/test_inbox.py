@@ -71,6 +71,15 @@ def test_a_file_that_is_damaged_or_gone_is_not_answered(tmp_path: Path) -> None:
             kept.file(taken, index)
 
 
+def test_half_a_file_that_a_killed_server_left_is_written_whole(tmp_path: Path) -> None:
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    taken = kept.take(ORDER, FILES)
+    place = tmp_path / "inbox" / ORDER.id
+    (place / "order.json").unlink()  # it is written last
+    (place / taken.keys[0]).write_bytes(b"")
+    assert [kept.file(kept.take(ORDER, FILES), i) for i in range(2)] == [b"a", b"b"]
+
+
 def test_of_a_batch_that_is_over_no_file_is_left_and_no_name_but_of_what_could_not_be_read(tmp_path: Path) -> None:
     kept = Inbox(tmp_path / "inbox", b"s" * 32)
     taken = kept.take(ORDER, FILES)

@@ -239,12 +239,16 @@ class Inbox:
 
     def _keep(self, place: Path, data: bytes) -> str:
         key = self._name(data)
-        if not (place / key).exists():
+        if not self._is_whole(place / key):
             with (place / key).open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         return key
+
+    def _is_whole(self, file: Path) -> bool:
+        """Whether it is there, and not half of it, as a server leaves that is killed while it takes a batch."""
+        return file.exists() and self._name(file.read_bytes()) == file.name
 
     def _name(self, data: bytes) -> str:
         return hmac.digest(self._key, data, "sha256").hex()
