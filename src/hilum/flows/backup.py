@@ -112,10 +112,10 @@ def _records_and_images(settings: Settings, to: Path) -> dict[str, str]:
     for _ in range(TRIES):
         done = _copied(_kept(settings), to)
         records = _database(settings)
-        if IMAGES not in done or RECORDS not in done or records is None:
-            return done
-        if _erasures(records) == _erasures(to / RECORDS):
-            return _without_unnamed(done, to)
+        both = records is not None and RECORDS in done and IMAGES in done
+        if records is None or not both or _erasures(records) == _erasures(to / RECORDS):
+            left = _without_unnamed(done, to) if both else list(done)
+            return {name: done[name] or _hash(to / name) for name in left}
         for name in done:
             (to / name).unlink()
     raise StorageError(
@@ -124,11 +124,12 @@ def _records_and_images(settings: Settings, to: Path) -> dict[str, str]:
 
 
 def _copied(files: Iterable[tuple[str, Path]], to: Path) -> dict[str, str]:
+    """Name -> hash; "" for a database, from whose copy something may still be taken."""
     done: dict[str, str] = {}
     for name, source in files:
         if name in (RECORDS, IMAGES):
             _copy_database(source, to / name)
-            done[name] = _hash(to / name)
+            done[name] = ""
         elif (digest := _copy(source, to / name)) is not None:
             done[name] = digest
     return done
@@ -143,8 +144,8 @@ def _erasures(database: Path) -> int:
         raise StorageError(f"{database}: cannot be read ({error})") from error
 
 
-def _without_unnamed(done: dict[str, str], to: Path) -> dict[str, str]:
-    """Without the images that no copied record needs: erased on record and yet to go, or left over by a crash."""
+def _without_unnamed(done: dict[str, str], to: Path) -> list[str]:
+    """Names without the images that no copied record needs: erased on record and yet to go, or left over by a crash."""
     try:
         with closing(sqlite3.connect(to / IMAGES, isolation_level=None)) as copy:
             copy.execute("PRAGMA journal_mode=MEMORY").fetchall()  # nothing of them in a file that is then removed
@@ -160,8 +161,7 @@ def _without_unnamed(done: dict[str, str], to: Path) -> dict[str, str]:
         raise StorageError(f"{to / IMAGES}: cannot be read ({error})") from error
     for name in unnamed:
         (to / name).unlink()
-    left = {name: digest for name, digest in done.items() if name not in unnamed}
-    return {**left, IMAGES: _hash(to / IMAGES)}
+    return [name for name in done if name not in unnamed]
 
 
 def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> None:
