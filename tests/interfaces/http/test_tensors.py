@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hilum.interfaces.http.body import OBJECTS, STRINGS
 from hilum.interfaces.http.problems import Problem
-from hilum.interfaces.http.tensors import HEADER_LENGTH, Output, read_request, write_answer
+from hilum.interfaces.http.tensors import HEADER_LENGTH, LISTS, NUMBERS, Output, read_request, write_answer
 
 WORDS = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=5),
@@ -103,3 +104,17 @@ def test_an_input_stands_there_once() -> None:
     one = {"name": "image", "datatype": "BYTES", "shape": [1], "data": ["a"]}
     with pytest.raises(Problem, match="twice"):
         read_request(json.dumps({"inputs": [one, one]}).encode(), None)
+
+
+@pytest.mark.parametrize(
+    ("piece", "most"),
+    [(b"1,", NUMBERS), (b"[],", LISTS), (b"{},", OBJECTS), (b'"ab",', STRINGS), (b"[[[]]],", LISTS // 3)],
+    ids=["values", "lists", "objects", "strings", "lists in lists"],
+)
+def test_what_swells_in_memory_is_refused_before_it_is_read(piece: bytes, most: int) -> None:
+    """A string of two letters is 5 bytes on the wire and 72 in memory, an empty list 3 and 80."""
+    with pytest.raises(Problem, match="'inputs' must be a list of 1 to 16 tensors"):
+        read_request(b'{"inputs":[' + piece * (most - 9) + b"1]}", None)
+    with pytest.raises(Problem, match=r"the JSON holds more than [\d,]+ (values|lists|objects|strings)") as refused:
+        read_request(b'{"inputs":[' + piece * (most + 9) + b"1]}", None)
+    assert refused.value.status == 413

@@ -15,7 +15,7 @@ from hilum.interfaces.http.problems import Problem
 FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
 NAME_LENGTH = 255
 TEXT = r"^[^\x00]*$"  # of a field that is put on record: PostgreSQL keeps no zero byte
-VALUES, OBJECTS, BLOCK = 4096, 4096, 64 * 1024  # of JSON; block: bytes looked at together
+VALUES, OBJECTS, STRINGS, BLOCK = 4096, 4096, 16384, 64 * 1024  # of JSON; block: bytes looked at together
 _APPLICATIONS = ("dicom", "octet-stream", "x-image", "zip", "x-zip")  # x-image: what SageMaker's clients send
 IMAGE_TYPES = ("image/", *(f"application/{name}" for name in _APPLICATIONS))
 
@@ -129,19 +129,26 @@ def clean_path(name: str) -> str:
     return whole if len(whole) <= NAME_LENGTH else clean_name(name)
 
 
-def read_json(data: bytes, most: int = VALUES) -> Any:
+def read_json(data: bytes, values: int = VALUES, lists: int = VALUES) -> Any:
     """The JSON value of a body; what would take many times its length in memory is refused before it is read.
 
     Raises:
-        Problem: 400 where it is no JSON, 413 where it holds more than `most` values or OBJECTS objects.
+        Problem: 400 where it is no JSON; 413 beyond `values`, `lists`, OBJECTS or STRINGS, each counted by its mark.
     """
-    values = objects = 0
-    for start in range(0, len(data), BLOCK):
-        objects += data.count(b"{", start, start + BLOCK)
-        values += data.count(b",", start, start + BLOCK) + data.count(b"[", start, start + BLOCK)
-        if values > most or objects > OBJECTS:
-            raise Problem(413, "too_many_values", f"the JSON holds more than {most:,} values or {OBJECTS:,} objects")
+    limits = {b",": ("values", values), b"[": ("lists", lists), b"{": ("objects", OBJECTS), b'"': ("strings", STRINGS)}
+    for mark, (name, most) in limits.items():
+        if _more_than(most * (2 if mark == b'"' else 1), mark, data):
+            raise Problem(413, "too_many_values", f"the JSON holds more than {most:,} {name}")
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise Problem(400, "bad_json", f"the body is not JSON: {str(error)[:120]}") from error
+
+
+def _more_than(most: int, mark: bytes, data: bytes) -> bool:
+    found = 0
+    for start in range(0, len(data), BLOCK):
+        found += data.count(mark, start, start + BLOCK)
+        if found > most:
+            return True
+    return False

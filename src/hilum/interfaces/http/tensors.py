@@ -22,7 +22,7 @@ from hilum.interfaces.http.problems import Problem
 HEADER_LENGTH = "Inference-Header-Content-Length"
 ROWS = 256  # images in one request
 TENSORS = 16  # inputs, or outputs asked for
-NUMBERS = 4 * 1024**2  # values in JSON; binary tensors are bound by HILUM_UPLOAD_BYTES alone
+NUMBERS, LISTS = 2 * 1024**2, 1024**2 + 4096  # in JSON: 25 pictures of 160 x 160 x 3; binary: HILUM_UPLOAD_BYTES
 Values = Sequence[float] | Sequence[str] | Sequence[bool]
 
 
@@ -133,7 +133,7 @@ def _header_end(text: str, size: int) -> int:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    said = read_json(data, NUMBERS)
+    said = read_json(data, NUMBERS, LISTS)
     if not isinstance(said, dict):
         raise _bad("the body must be a JSON object with 'inputs'")
     return said
