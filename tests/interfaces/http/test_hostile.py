@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.interfaces.http.body import JSON_BYTES
 from hilum.secret import read_secret
 from hilum.settings import shipped_models
 from hilum.storage.images import open_images
@@ -359,6 +361,20 @@ def test_json_that_swells_is_refused_before_it_is_read(server: Serving, name: st
     assert seconds < SECONDS
     assert server.peak_bytes() - before < MEMORY
     unharmed(server)
+
+
+@pytest.mark.parametrize("path", ["/predict", "/audits", "/evaluate"])
+def test_json_without_an_image_is_small(server: Serving, path: str) -> None:
+    body = b'{"image_url":"https://x/%s"}' % (b"x" * JSON_BYTES)
+    answer = server.ask("POST", path, body, {"Content-Type": "application/json"})
+    assert (answer.status, answer.is_problem()) == (413, True)
+    assert b"the limit is 1,048,576" in answer.body
+
+
+def test_json_with_an_image_may_be_large(server: Serving) -> None:
+    body = b'{"image":"%s"%s}' % (base64.b64encode(PICTURE), b" " * JSON_BYTES)
+    answer = server.ask("POST", "/invocations", body, {"Content-Type": "application/json"})
+    assert answer.status == 200, answer
 
 
 def test_too_much_is_refused_before_it_is_read(server: Serving) -> None:

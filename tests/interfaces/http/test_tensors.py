@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hilum.interfaces.http.body import OBJECTS, STRINGS
+from hilum.interfaces.http.body import OBJECTS, STRINGS, WIDE_BYTES, read_json
 from hilum.interfaces.http.problems import Problem
 from hilum.interfaces.http.tensors import HEADER_LENGTH, LISTS, NUMBERS, Output, read_request, write_answer
 
@@ -118,3 +118,26 @@ def test_what_swells_in_memory_is_refused_before_it_is_read(piece: bytes, most: 
     with pytest.raises(Problem, match=r"the JSON holds more than [\d,]+ (values|lists|objects|strings)") as refused:
         read_request(b'{"inputs":[' + piece * (most + 9) + b"1]}", None)
     assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("letter", ["😀", "字", "\\ud83d\\ude00", "\\u5b57"])
+def test_one_wide_letter_does_not_widen_a_large_text(letter: str) -> None:
+    """Python keeps each letter of a text in as many bytes as its widest one needs: 60 MB had become 520."""
+    small = read_json(b'["%s"]' % letter.encode())
+    assert small == [json.loads(f'"{letter}"')]
+    with pytest.raises(Problem, match="no letter beyond") as refused:
+        read_json(b'["%s%s"]' % (b"A" * WIDE_BYTES, letter.encode()))
+    assert refused.value.status == 413
+
+
+@pytest.mark.parametrize("letter", ["ü", "\\u002B", "\\u00fc", "/"])
+def test_a_large_text_of_narrow_letters_is_read(letter: str) -> None:
+    (text,) = read_json(b'["%s%s"]' % (b"A" * WIDE_BYTES, letter.encode()))
+    assert text[-1] == json.loads(f'"{letter}"')
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_json_is_utf_8(encoding: str) -> None:
+    with pytest.raises(Problem, match="not JSON"):
+        read_json('{"a": 1}'.encode(encoding))
+    assert read_json('{"a": "字"}'.encode("utf-8-sig")) == {"a": "字"}

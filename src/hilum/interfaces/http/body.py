@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
 from hilum.interfaces.http.problems import Problem
@@ -16,6 +18,9 @@ FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
 NAME_LENGTH = 255
 TEXT = r"^[^\x00]*$"  # of a field that is put on record: PostgreSQL keeps no zero byte
 VALUES, OBJECTS, STRINGS, BLOCK = 4096, 4096, 16384, 64 * 1024  # of JSON; block: bytes looked at together
+JSON_BYTES = 1024**2  # of JSON that carries no image
+LARGE = 4 * 1024**2  # bytes of a body that takes long enough to read for others to wait
+WIDE_BYTES = 16 * 1024**2  # of JSON with letters that take 2 or 4 bytes each in memory, and then all others do, too
 _APPLICATIONS = ("dicom", "octet-stream", "x-image", "zip", "x-zip")  # x-image: what SageMaker's clients send
 IMAGE_TYPES = ("image/", *(f"application/{name}" for name in _APPLICATIONS))
 
@@ -62,8 +67,17 @@ async def read_bytes(receive: Receive, headers: Mapping[bytes, bytes], most: int
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def parse(data: bytes, content_type: str) -> Body:
-    """Files and fields of a multipart form, one raw image, or a JSON value.
+async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int, json_bytes: int = JSON_BYTES) -> Body:
+    """What a request of at most `most` bytes brought; raises like `read_bytes` and `parse`."""
+    data = await read_bytes(receive, headers, most)
+    kind = headers.get(b"content-type", b"").decode("latin-1")
+    if len(data) < LARGE:
+        return parse(data, kind, json_bytes)
+    return await run_in_threadpool(parse, data, kind, json_bytes)
+
+
+def parse(data: bytes, content_type: str, json_bytes: int = JSON_BYTES) -> Body:
+    """Files and fields of a multipart form, one raw image, or a JSON value of at most `json_bytes`.
 
     Raises:
         Problem: 400 where the body is not what its type says, 413 beyond the limits, 415 for any other type.
@@ -72,6 +86,8 @@ def parse(data: bytes, content_type: str) -> Body:
     if kind == "multipart/form-data":
         return _multipart(data, options.get("boundary", ""))
     if kind == "application/json" or kind.endswith("+json"):
+        if len(data) > json_bytes:
+            raise Problem(413, "too_large", f"{len(data):,} bytes of JSON; the limit is {json_bytes:,} here")
         return Body(said=read_json(data))
     if kind.startswith(IMAGE_TYPES) or not kind:
         if not data:
@@ -133,16 +149,25 @@ def read_json(data: bytes, values: int = VALUES, lists: int = VALUES) -> Any:
     """The JSON value of a body; what would take many times its length in memory is refused before it is read.
 
     Raises:
-        Problem: 400 where it is no JSON; 413 beyond `values`, `lists`, OBJECTS or STRINGS, each counted by its mark.
+        Problem: 400 where it is no JSON in UTF-8 (RFC 8259, 8.1); 413 beyond `values`, `lists`, OBJECTS or STRINGS,
+            each counted by its mark, and where it is larger than WIDE_BYTES with letters beyond U+00FF.
     """
     limits = {b",": ("values", values), b"[": ("lists", lists), b"{": ("objects", OBJECTS), b'"': ("strings", STRINGS)}
     for mark, (name, most) in limits.items():
         if _more_than(most * (2 if mark == b'"' else 1), mark, data):
             raise Problem(413, "too_many_values", f"the JSON holds more than {most:,} {name}")
+    if len(data) > WIDE_BYTES and _is_wide(data):
+        raise Problem(413, "too_large", f"JSON of more than {WIDE_BYTES:,} bytes must have no letter beyond U+00FF")
     try:
-        return json.loads(data)
+        return json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise Problem(400, "bad_json", f"the body is not JSON: {str(error)[:120]}") from error
+
+
+def _is_wide(data: bytes) -> bool:
+    """Whether a letter lies beyond U+00FF, in UTF-8 or escaped."""
+    beyond = int(np.frombuffer(data, np.uint8).max()) >= 0xC4
+    return beyond or data.count(b"\\u") != data.count(b"\\u00")
 
 
 def _more_than(most: int, mark: bytes, data: bytes) -> bool:

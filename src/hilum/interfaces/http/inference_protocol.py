@@ -185,13 +185,10 @@ async def infer(request: Request, name: str, version: str = "") -> Response:
     if parts.line.full:
         parts.meters.away("full")
         raise Full("too many requests wait already: try again in a moment")
-    most, headers = parts.settings.upload_bytes, request.headers
-    data = await read_bytes(request.receive, dict(request.scope["headers"]), most)
-    plain = await run_in_threadpool(plain_body, data, headers.get("content-encoding", ""), most)
-    asked = await run_in_threadpool(read_request, plain, headers.get(HEADER_LENGTH))
+    asked = await _sent(request, parts.settings.upload_bytes)
     desk = await run_in_threadpool(_desk, parts, name, version)
     asks = await run_in_threadpool(_asks, parts, desk, asked, (caller_of(request.scope), since))
-    key, ask = headers.get("idempotency-key"), partial(replies_of, parts.line)
+    key, ask = request.headers.get("idempotency-key"), partial(replies_of, parts.line)
     if key is None:
         replies, replayed = await ask(asks), False
     else:
@@ -202,6 +199,13 @@ async def infer(request: Request, name: str, version: str = "") -> Response:
     if replayed:
         answered.headers["Idempotent-Replayed"] = "true"
     return answered
+
+
+async def _sent(request: Request, most: int) -> Asked:
+    """What was asked; the body itself is let go."""
+    data = await read_bytes(request.receive, dict(request.scope["headers"]), most)
+    plain = await run_in_threadpool(plain_body, data, request.headers.get("content-encoding", ""), most)
+    return await run_in_threadpool(read_request, plain, request.headers.get(HEADER_LENGTH))
 
 
 def _asks(parts: Parts, desk: Desk, asked: Asked, sender: tuple[str, float]) -> list[Ask]:

@@ -21,7 +21,7 @@ from hilum.interfaces.http import problems
 from hilum.interfaces.http.again import Again
 from hilum.interfaces.http.asked import caller_of
 from hilum.interfaces.http.batch import TOGETHER, Sending, taken, wants_no_waiting
-from hilum.interfaces.http.body import Body, Upload, clean_name, parse, read_bytes
+from hilum.interfaces.http.body import JSON_BYTES, Body, Upload, clean_name, read_body
 from hilum.interfaces.http.packed import is_zip
 from hilum.interfaces.http.problems import Problem
 from hilum.model.calibration import read_prevalence
@@ -36,6 +36,8 @@ class Predict:
     """The endpoint; one for each application."""
 
     route = "/predict"
+
+    images_in_json = False
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -62,8 +64,8 @@ class Predict:
         if self._parts.line.full:
             self._parts.meters.away("full")
             raise Full("too many requests wait already: try again in a moment")
-        data = await read_bytes(receive, headers, self._parts.settings.upload_bytes)
-        body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
+        most = self._parts.settings.upload_bytes
+        body = await read_body(receive, headers, most, most if self.images_in_json else JSON_BYTES)
         given = {**dict(parse_qsl(scope["query_string"].decode("latin-1"))), **body.fields}
         files, key = await self.files(body, given), headers.get(b"idempotency-key")
         if wants_no_waiting(headers) or len(files) > TOGETHER or any(is_zip(file.data) for file in files):

@@ -34,6 +34,7 @@ class Invocations(Predict):
     """What /predict takes, and JSON: {"instances": [{"b64": …}, …]} or {"image": base64}."""
 
     route = "/invocations"
+    images_in_json = True
 
     async def files(self, body: Body, given: dict[str, str]) -> Sequence[Upload]:
         """The images of a JSON body; any other is left to /predict."""

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, Response
 from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.body import Upload, parse, read_bytes
+from hilum.interfaces.http.body import Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.jobs.works import REPORT, Step, Work, Works
@@ -80,8 +80,7 @@ async def audits(request: Request) -> Response:
     """
     parts = parts_of(request)
     headers = dict(request.scope["headers"])
-    data = await read_bytes(request.receive, headers, parts.settings.upload_bytes)
-    body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
+    body = await read_body(request.receive, headers, parts.settings.upload_bytes)
     if body.files:
         (upload, *_) = body.files
         order = _packed(upload, body.fields.get("task") or None)
