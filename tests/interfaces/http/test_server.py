@@ -15,6 +15,7 @@ import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -32,12 +33,19 @@ def process(tmp_path: Path, request: pytest.FixtureRequest):
     command = [sys.executable, "-m", "hilum", "serve", "--port", "0"]
     env = {**os.environ, "HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": request.param}
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        first = process.stderr.readline()
-        found = re.search(r"http://[\d.]+:\d+", first)
-        assert found, first
-        yield process, found[0]
+        yield process, address_of(process)
         process.kill()
+
+
+def address_of(process: subprocess.Popen[str]) -> str:
+    """Where it serves, from the first line that says so: a library may have something to say of the machine before."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if found := re.search(r"serves on (http://[\d.]+:\d+)", line):
+            return found[1]
+    raise AssertionError(f"ended with {process.wait(60)}: {''.join(lines)}")
 
 
 def ask(url: str, i: int) -> dict[str, object]:
@@ -117,18 +125,36 @@ def tuple_of(url: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def test_the_address_is_said_before_any_fault_of_the_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the first line reads the address in it."""
+    said, before = io.StringIO(), []
+    opened = threading.Event()
+
+    def opening(_parts: object, said: io.StringIO) -> None:
+        before.append(said.getvalue())
+        opened.set()
+
+    monkeypatch.setattr(server, "_open_models", opening)
+    monkeypatch.setattr(server, "configure", lambda *_: None)
+    monkeypatch.setattr(server, "_Server", lambda *_: SimpleNamespace(run=lambda **_: opened.wait(60)))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(server, "assemble", lambda _: SimpleNamespace(access=None, line=None, meters=None))
+    monkeypatch.setattr(server, "create_app", lambda _: None)
+    settings = read_settings({"HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": "0"})
+    assert serve(settings, "127.0.0.1", 0, "warning", said=said) == 0
+    assert [re.match(r"Hilum serves on http://127\.0\.0\.1:\d+ ", words) is not None for words in before] == [True]
+
+
 def test_open_connections_leave_files_for_the_answers(tmp_path: Path) -> None:
     command = 'ulimit -n 400; exec "$0" -m hilum serve --port 0'
     env = {**os.environ, "HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": "0"}
     with subprocess.Popen(["sh", "-c", command, sys.executable], env=env, stderr=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stderr is not None
-            found = re.search(r"http://[\d.]+:\d+", process.stderr.readline())
-            assert found
-            ask(found[0], 0)
-            quiet = [socket.create_connection(tuple_of(found[0]), timeout=60) for _ in range(600)]
+            url = address_of(process)
+            ask(url, 0)
+            quiet = [socket.create_connection(tuple_of(url), timeout=60) for _ in range(600)]
             for path in ("/readyz", "/app/history", "/app/export", "/samples", "/docs"):
-                with urllib.request.urlopen(found[0] + path, timeout=90) as answer:
+                with urllib.request.urlopen(url + path, timeout=90) as answer:
                     assert answer.status == 200, path
             for one in quiet:
                 one.close()

@@ -50,10 +50,10 @@ def _serve_on(listening: socket.socket, settings: Settings, said: TextIO) -> Non
         signal.signal(stop, lambda *_: told.set())
     cv2.setNumThreads(0)  # the answering threads share the cores; OpenCV's own would spin between them
     parts = assemble(settings)
-    opening = threading.Thread(target=_open_models, args=(parts, said), daemon=True)
-    opening.start()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(f"Hilum serves on http://{shown}:{address[1]} (Ctrl+C stops). Research use only.", file=said, flush=True)
+    opening = threading.Thread(target=_open_models, args=(parts, said), daemon=True)
+    opening.start()  # after the address: it speaks, too, and whoever waits for the first line looks for an address
     if words := first_words(parts.access, settings.public_url or f"http://{shown}:{address[1]}"):
         print(words, file=said, flush=True)
     wire = for_line(parts.line, parts.meters)
