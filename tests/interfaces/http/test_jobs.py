@@ -401,10 +401,11 @@ def test_people_are_answered_between_the_files_of_a_batch(tmp_path: Path) -> Non
             return enter(asks)
 
         line.enter_all = looking  # type: ignore[method-assign]
-        files = {f"{i}.png": data for i, data in enumerate(different(120))}
-        taken = server.ask("POST", "/predict?task=pneumonia-cxr", packed(files), ZIP)
+        films = different(130)  # all of them before the batch begins, which does not wait for who makes pictures
+        files = packed({f"{i}.png": data for i, data in enumerate(films[:120])})
+        taken = server.ask("POST", "/predict?task=pneumonia-cxr", files, ZIP)
         done = []
-        for data in different(130)[120:]:
+        for data in films[120:]:
             answer = server.ask("POST", "/predict?task=pneumonia-cxr", form([("person.png", data)]), TYPE)
             assert answer.status == 200, answer.body
             done.append(server.ask("GET", taken.headers["location"]).json()["done"])

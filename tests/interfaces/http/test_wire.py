@@ -147,7 +147,7 @@ def test_a_slow_head_is_told_and_closed(port: int, monkeypatch: pytest.MonkeyPat
     got, seconds = talk(port, b"GET / HTTP/1.1\r\nX: y\r\n", pause=0)
     assert got.startswith(b"HTTP/1.1 408")
     assert b"application/problem+json" in got
-    assert 0.2 < seconds < 8
+    assert 0.2 < seconds < 60
 
 
 def test_dripping_does_not_help(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +169,7 @@ def test_silence_is_closed_in_silence(port: int, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(wire, "HEAD_SECONDS", 0.3)
     got, seconds = talk(port)
     assert got == b""
-    assert 0.2 < seconds < 8
+    assert 0.2 < seconds < 60
 
 
 @pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01", b"CONNECT a:1 HTTP/1.1\r\nHost: x\r\n\r\n"])
@@ -206,11 +206,12 @@ def test_what_frames_a_body_may_not_be_endless(port: int, head: bytes, rest: byt
 @pytest.mark.parametrize("rest", [b"x", b"\r\n"], ids=["body", "line ends"])
 def test_who_drips_after_the_answer_is_left(port: int, monkeypatch: pytest.MonkeyPatch, rest: bytes) -> None:
     monkeypatch.setattr(wire, "REST_SECONDS", 0.3)
+    monkeypatch.setattr(wire, "HEAD_SECONDS", LATE)  # it is not what ends this
     length = b"9" if rest == b"x" else b"0"
     head = b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: " + length + b"\r\n\r\n"
     got, seconds = talk(port, head, rest, rest, pause=0.1)
     assert got.count(b"HTTP/1.1") == 1
-    assert seconds < 8
+    assert seconds < 60
 
 
 def test_a_body_that_comes_after_its_answer_does_not_end_the_connection(port: int) -> None:
@@ -225,15 +226,16 @@ def test_a_connection_too_many_takes_the_place_of_one_that_asks_nothing(
 ) -> None:
     monkeypatch.setattr(Wire, "room", Room(3))
     address, head = ("127.0.0.1", port), b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\n"
-    with socket.create_connection(address, timeout=20) as busy:
-        busy.sendall(head)
-        quiet = [socket.create_connection(address, timeout=20) for _ in range(10)]
+    with socket.create_connection(address, timeout=60) as busy:
+        busy.sendall(head.replace(b"Content", b"Expect: 100-continue\r\nContent"))
+        assert busy.recv(100).startswith(b"HTTP/1.1 100")  # so it is known to ask before the others come
+        quiet = [socket.create_connection(address, timeout=60) for _ in range(10)]
         assert talk(port, head + b"hello")[0].startswith(b"HTTP/1.1 200")
         busy.sendall(b"hello")
         assert busy.recv(100).startswith(b"HTTP/1.1 200")
     for one in quiet:
         one.close()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while Wire.room.full and time.monotonic() < until:
         time.sleep(0.02)
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
@@ -244,7 +246,7 @@ def test_a_connection_too_many_takes_the_place_of_one_that_asks_nothing(
 def test_a_connection_too_many_takes_the_place_of_a_slow_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Wire, "room", Room(4))
     with contextlib.ExitStack() as stack:
-        busy, *slow = (stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(4))
+        busy, *slow = (stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(4))
         busy.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
         for one in slow:
             one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n")
@@ -259,15 +261,29 @@ def test_who_reads_nothing_of_an_answer_is_left(monkeypatch: pytest.MonkeyPatch)
     async def large(_: Request) -> Response:
         return Response(bytes(20_000_000))
 
+    lost = told_of_the_end(monkeypatch)
     monkeypatch.setattr(server, "UNREAD_SECONDS", 1)
+    monkeypatch.setattr(wire, "READ_SECONDS", LATE)  # it is not what ends this
     with (
         answering(Starlette(routes=[Route("/", large)]), server._listen("127.0.0.1", 0)) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(4)
+        assert lost.wait(60)
         with pytest.raises(ConnectionError):
             sum(map(len, iter(lambda: connection.recv(1_000_000), b"")))
+
+
+def told_of_the_end(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set once a connection is over for the server."""
+    lost, ending = threading.Event(), Wire.connection_lost
+
+    def noted(one: Wire, error: Exception | None) -> None:
+        ending(one, error)
+        lost.set()
+
+    monkeypatch.setattr(Wire, "connection_lost", noted)
+    return lost
 
 
 @pytest.mark.parametrize("end", [b"", b"Connection: close\r\n"], ids=["kept", "closing"])
@@ -275,19 +291,14 @@ def test_who_drips_while_reading_is_left(monkeypatch: pytest.MonkeyPatch, end: b
     async def large(_: Request) -> Response:
         return Response(bytes(20_000_000))
 
-    def noted(one: Wire, error: Exception | None) -> None:
-        ending(one, error)
-        lost.set()
-
-    lost, ending = threading.Event(), Wire.connection_lost
-    monkeypatch.setattr(Wire, "connection_lost", noted)
-    monkeypatch.setattr(wire, "READ_SECONDS", 0.5, raising=False)
+    lost = told_of_the_end(monkeypatch)
+    monkeypatch.setattr(wire, "READ_SECONDS", 0.5)
     with (
         answering(Starlette(routes=[Route("/", large)]), socket.create_server(("127.0.0.1", 0))) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + end + b"\r\n")
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not lost.is_set() and time.monotonic() < until:
             assert connection.recv(1)
             time.sleep(0.02)
@@ -361,7 +372,7 @@ def test_who_takes_an_answer_in_time_gets_it_whole(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(wire, "LEAST_READ", 0)
     with (
         answering(Starlette(routes=[Route("/", large)]), socket.create_server(("127.0.0.1", 0))) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         time.sleep(0.5)
