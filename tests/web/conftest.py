@@ -8,14 +8,18 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-expect.set_options(timeout=60_000)  # a slow machine is no fault of a page
+from tests.web.looking import SLOW
+
+expect.set_options(timeout=SLOW)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as player:
         started = player.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=["--no-sandbox"]
+            executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+            args=["--no-sandbox"],
+            timeout=SLOW,
         )
         yield started
         started.close()

@@ -15,6 +15,7 @@ from tests.interfaces.http.running import Running
 from tests.interfaces.http.serving import Serving
 
 WIDE, PHONE = (1400, 900), (375, 812)
+SLOW = 60_000  # milliseconds for whatever is waited for: a slow machine is no fault of a page
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = Axe()
 STATE = "position => document.querySelectorAll('footer.status, .bar').forEach(e => (e.style.position = position))"
@@ -67,6 +68,7 @@ def visit(
     )
     if role and isinstance(server, Running):
         context.add_cookies([{"name": "hilum", "value": server.sessions[role].token, "url": address}])
+    context.set_default_timeout(SLOW)
     page = context.new_page()
     one = Visit(page, address)
     page.on("console", lambda message: message.type == "error" and one.faults.append(message.text))

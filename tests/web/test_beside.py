@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import re
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +25,12 @@ BRAINS, CHESTS = ROOT / "samples/brain-tumor-mri", ROOT / "samples/pneumonia-cxr
 GLIOMA, MENINGIOMA, PITUITARY = (BRAINS / f"{name}-1.png" for name in ("glioma", "meningioma", "pituitary"))
 NORMAL, PNEUMONIA = CHESTS / "normal-1.png", CHESTS / "pneumonia-1.png"
 PNG = {"Content-Type": "image/png"}
-LATE = """(() => { const { fetch } = window; window.late = {};
-window.fetch = async (address, how) => { const found = await fetch(address, how);
-for (const [part, waits] of Object.entries(window.late))
-  if (String(address).includes(part) && waits.length) await new Promise(done => setTimeout(done, waits.shift()));
-return found; }; })()"""  # answers that are let through only after so many milliseconds, by a part of their address
+GATES = """(() => { const { fetch } = window; window.gates = [];
+window.fetch = async (address, how) => {
+const gate = gates.findLast(one => String(address).includes(one.part));
+const found = await fetch(address, how);
+if (gate) { gate.waiting += 1; await gate.opened; }
+return found; }; })()"""  # answers that are let through only once the test says so, by a part of their address
 
 DRAWN_LATE = """(() => { const { createImageBitmap } = window; window.drawn = [];
 window.createImageBitmap = async (...what) => {
@@ -39,6 +42,28 @@ return createImageBitmap(...what); }; })()"""  # a local file is drawn once the 
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("home"), THREADS="1", SERVE_THREADS="1") as server:
         yield server
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A gate of a page: answers that were asked for while it was the last one wait at it."""
+
+    page: Page
+    number: int
+
+    def is_reached(self) -> None:
+        """Wait until an answer waits."""
+        self.page.wait_for_function("number => gates[number].waiting", arg=self.number)
+
+    def open(self) -> None:
+        """Let pass who waits, and whoever comes to it."""
+        self.page.evaluate("number => gates[number].open()", self.number)
+
+
+def closed(page: Page, part: str) -> Gate:
+    """A gate for answers from addresses with this part, from now on."""
+    made = "part => { const one = { part, waiting: 0 }; one.opened = new Promise(done => (one.open = done)); "
+    return Gate(page, page.evaluate(made + "return gates.push(one) - 1; }", part))
 
 
 def series(folder: Path, *pictures: Path | None) -> Path:
@@ -60,8 +85,8 @@ def packed(folder: Path, name: str, **members: Path) -> Path:
 
 
 def read(one: Visit, *files: Path) -> Page:
-    """Put files on Read, slowed down where the test says so, and wait for their answers."""
-    one.page.add_init_script(LATE)
+    """Put files on Read, with gates where the test closes some, and wait for their answers."""
+    one.page.add_init_script(GATES)
     page = one.go("/app/read")
     page.set_input_files("#files", list(files))
     if len(files) > 1:
@@ -109,19 +134,26 @@ def test_a_frame_that_comes_late_takes_no_other_place(browser: Browser, server: 
         chest = shown(page)
         page.keyboard.press("k")
         stands(page, "frame 1", "Glioma")
-        page.evaluate("late['/pixels'] = [1000]")
+        late = closed(page, "/pixels")
         page.keyboard.press(".")
-        page.wait_for_timeout(200)
+        late.is_reached()
         page.keyboard.press("j")
-        page.wait_for_timeout(2000)
+        stands(page, "pneumonia-1.png", "Pneumonia")
+        late.open()
+        page.wait_for_timeout(500)  # in which nothing must happen
         stands(page, "pneumonia-1.png", "Pneumonia")
         assert shown(page) == chest
         page.keyboard.press("k")
         stands(page, "frame 1", "Glioma")
-        page.evaluate("late['/pixels'] = [1200, 0]")  # the second of two overtakes the first
+        late = closed(page, "/pixels")
         page.keyboard.press(".")
+        late.is_reached()
+        closed(page, "/pixels").open()  # the second of two may overtake the first
         page.keyboard.press(".")
-        page.wait_for_timeout(2000)
+        page.wait_for_timeout(500)
+        late.open()
+        stands(page, "frame 3", "Meningioma")
+        page.wait_for_timeout(500)  # in which nothing must happen
         stands(page, "frame 3", "Meningioma")
         last = shown(page)
         page.keyboard.press("Home")
@@ -138,13 +170,14 @@ def test_a_key_held_down_on_a_long_series_asks_for_no_pile_of_frames(
     with visit(browser, server) as one:
         page = read(one, series(tmp_path, GLIOMA, *([None] * 18), PITUITARY))
         stands(page, "frame 1", "Glioma")
-        page.evaluate("late['/pixels'] = [3000]")
-        with page.expect_request("**/pixels*"):
-            page.keyboard.press(".")
+        late = closed(page, "/pixels")
+        page.keyboard.press(".")
+        late.is_reached()
         asked: list[str] = []
         page.on("request", lambda request: "/pixels" in request.url and asked.append(request.url))
         for _ in range(18):
             page.keyboard.press(".")
+        late.open()
         stands(page, "frame 20", "Pituitary tumour")
         expect(page.locator("[data-slide=frame] + output")).to_have_text("20 of 20")
         assert len(asked) < 9, asked  # the first that was on its way, and then the last; one each before
@@ -171,13 +204,17 @@ def test_a_heatmap_that_comes_late_covers_no_other_picture(browser: Browser, ser
         page.keyboard.press("m")
         page.keyboard.press("k")
         stands(page, "pneumonia-1.png", "Pneumonia")
-        page.evaluate("late['/heatmap'] = [1000, 2000]")
+        other = closed(page, "/heatmap")
         page.keyboard.press("m")
-        page.wait_for_timeout(200)
+        other.is_reached()
+        its = closed(page, "/heatmap")
         page.keyboard.press("j")
         stands(page, "glioma-1.png", "Glioma")  # it does not wait for its heatmap
-        page.wait_for_timeout(1500)
+        its.is_reached()
+        other.open()
+        page.wait_for_timeout(500)  # in which nothing must happen
         assert shown(page)["colour"] == 0
+        its.open()
         expect(page.locator(".pane .name")).to_contain_text("with heatmap")
         assert shown(page) == own
 
@@ -187,15 +224,17 @@ def test_until_it_is_there_nothing_else_stands_in_its_place(browser: Browser, se
         page = read(one, series(tmp_path, GLIOMA, PITUITARY), PNEUMONIA)
         page.keyboard.press("j")
         stands(page, "pneumonia-1.png", "Pneumonia")
-        page.evaluate("late['/pixels'] = [3000]; late['/answer/'] = [3000]")
+        picture = closed(page, "/pixels")
         page.keyboard.press("k")
         expect(page.locator(".veil")).to_have_text("Loading the picture")
         expect(page.locator(".veil")).to_be_visible()
+        picture.open()
         stands(page, "frame 1", "Glioma")
-        page.evaluate("late['/answer/'] = [1500]")
+        answer = closed(page, "/answer/")
         page.keyboard.press(".")
         expect(page.locator("#answer")).to_have_text("Loading the answer")
         assert page.locator("[data-feedback]").count() == 0
+        answer.open()
         stands(page, "frame 2", "Pituitary tumour")
 
 
@@ -380,6 +419,14 @@ def corners(page: Page) -> list[int]:
     return [int(shot[row + y, column + x]) for y in (-off, off) for x in (-off, off)]
 
 
+def come_to_rest(page: Page, right: Callable[[list[int]], bool]) -> None:
+    """Wait until the corners are as they should be: a picture is drawn after the words beside it."""
+    late = time.monotonic() + 60
+    while not right(found := corners(page)):
+        assert time.monotonic() < late, found
+        page.wait_for_timeout(50)
+
+
 def test_a_turn_is_to_the_right_as_one_sees_it_and_stays_with_its_picture(
     browser: Browser, server: Running, tmp_path: Path
 ) -> None:
@@ -389,15 +436,15 @@ def test_a_turn_is_to_the_right_as_one_sees_it_and_stays_with_its_picture(
     with visit(browser, server) as one:
         page = read(one, quarters, other)
         words = page.locator(".pane .figures-of")
+        come_to_rest(page, lambda greys: np.argsort(greys).tolist() == [0, 1, 2, 3])
         upright = corners(page)
-        assert np.argsort(upright).tolist() == [0, 1, 2, 3]
-        for mirror in ("h", "v"):
+        for mirror, order in (("h", [1, 0, 3, 2]), ("v", [2, 3, 0, 1])):
             page.keyboard.press(mirror)
             expect(words).to_contain_text("mirrored")
-            upper_left, upper_right, lower_left, lower_right = corners(page)
+            upper_left, upper_right, lower_left, lower_right = mirrored = [upright[corner] for corner in order]
+            come_to_rest(page, mirrored.__eq__)
             page.keyboard.press("r")
-            page.wait_for_timeout(300)
-            assert corners(page) == [lower_left, upper_left, lower_right, upper_right], mirror
+            come_to_rest(page, [lower_left, upper_left, lower_right, upper_right].__eq__)
             page.keyboard.press("Space")
             expect(words).not_to_contain_text("mirrored")
         for key in "rhi+":
@@ -407,11 +454,11 @@ def test_a_turn_is_to_the_right_as_one_sees_it_and_stays_with_its_picture(
         expect(page.locator(".pane .name")).to_contain_text("other.png")
         expect(words).not_to_contain_text("turned")
         expect(words).not_to_contain_text("mirrored")
-        assert np.argsort(corners(page)).tolist() == [3, 1, 2, 0]
+        come_to_rest(page, lambda greys: np.argsort(greys).tolist() == [3, 1, 2, 0])
         page.keyboard.press("k")
         expect(page.locator(".pane .name")).to_contain_text("quarters.png")
         expect(words).not_to_contain_text("mirrored")
-        assert corners(page) == upright
+        come_to_rest(page, upright.__eq__)
 
 
 def test_a_heatmap_that_was_not_to_be_had_now_is_not_said_to_be_missing(browser: Browser, server: Running) -> None:

@@ -177,7 +177,7 @@ def test_every_state_is_drawn(browser: Browser, server: Running, state: str, wor
         one.check(f"audit-{state}")
         if state == "running":  # and the page goes on by itself once it is over
             (folder / STATE).write_text(json.dumps({**work, "state": "failed", "ended": 9.0}))
-            expect(page.get_by_role("main")).to_contain_text("nothing to audit", timeout=15_000)
+            expect(page.get_by_role("main")).to_contain_text("nothing to audit")
     (folder / STATE).unlink()
 
 

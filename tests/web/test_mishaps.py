@@ -106,8 +106,8 @@ def test_whoever_leaves_while_a_file_is_on_its_way_is_asked(browser: Browser, se
         expect(page.locator("#answer progress")).to_be_visible()
         asked: list[str] = []
         page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-        page.get_by_role("navigation").get_by_role("link", name="History").click(no_wait_after=True)
-        page.wait_for_timeout(500)
+        with page.expect_event("dialog"):
+            page.get_by_role("navigation").get_by_role("link", name="History").click(no_wait_after=True)
         assert asked == ["beforeunload"]
         expect(page.locator("#answer progress")).to_be_visible()
 

@@ -305,7 +305,7 @@ def test_an_answer_that_the_network_swallowed_appears_once_it_is_back(browser: B
         page.set_input_files("#files", GLIOMA)
         expect(page.locator("#answer")).to_contain_text("recorded but cannot be shown now")
         answer.to = Route.fallback
-        expect(page.locator("#answer .is")).to_have_text("Glioma", timeout=20_000)
+        expect(page.locator("#answer .is")).to_have_text("Glioma")
         expect(page.locator("[data-heard]")).to_contain_text("Glioma")
 
 

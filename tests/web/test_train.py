@@ -103,7 +103,7 @@ def test_curves_grow_while_it_trains(browser: Browser, server: Running) -> None:
         one.check("training-live")
         page.locator("#log summary").click()
         write_work(server, LIVE, 5, "running")
-        expect(page.locator("#chart-score circle")).to_have_count(5, timeout=20_000)
+        expect(page.locator("#chart-score circle")).to_have_count(5)
         assert page.locator("#log").get_attribute("open") is not None
         write_work(server, LIVE, 5, "failed")
         expect(page.get_by_text("The training failed after")).to_be_visible(timeout=20_000)
