@@ -31,6 +31,7 @@ from tests.image.made import (
 )
 
 MEBI = 1024 * 1024
+QUICK = 1.0  # seconds of processor time; nothing takes as long on an idle machine
 J2K, JPEG, JPEG_LS, RLE, FRAME_DEFLATE, DEFLATE = (
     b"1.2.840.10008.1.2." + tail for tail in (b"4.90", b"4.50", b"4.80", b"5", b"8.1", b"1.99")
 )
@@ -371,7 +372,15 @@ def cost(folder: Path) -> dict[str, dict[str, object]]:
 
     for data in (_good_dicom(), encoded(picture(), "PNG")):
         decode(data, name="warm")
-    return {path.name: _in_child(path) for path in sorted(folder.iterdir())}
+    return {path.name: _least(path) for path in sorted(folder.iterdir())}
+
+
+def _least(path: Path) -> dict[str, object]:
+    """A file that seems slow is tried again: for the same work a loaded machine counts more seconds, never less."""
+    tries = [_in_child(path)]
+    while len(tries) < 3 and float(str(tries[-1]["seconds"])) > QUICK:
+        tries.append(_in_child(path))
+    return min(tries, key=lambda told: float(str(told["seconds"])))
 
 
 def _in_child(path: Path) -> dict[str, object]:

@@ -23,7 +23,7 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> Costs:
     for name, make in (HOSTILE | ODD | BIG).items():
         (folder / name).write_bytes(make())
     command = [sys.executable, "-m", "tests.image.hostile", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=800, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found: Costs = json.loads(done.stdout)
     return found
