@@ -17,8 +17,12 @@ from tests import servers
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: more threads only stand in one another's way
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[1]
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")  # a machine may be slow; what a test shows does not depend on it
+# a machine may be slow, and each run tries the same examples: what a test shows depends on no clock and no chance
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fixed", untimed, derandomize=True)
+settings.load_profile("fixed")
+# pytest --hypothesis-profile=search: other examples each time, to look for what nobody thought of
+settings.register_profile("search", untimed, derandomize=False)
 
 
 MAY_BE_ABSENT = (
