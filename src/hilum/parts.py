@@ -24,6 +24,7 @@ from hilum.flows.desks import Desks
 from hilum.flows.here import Here
 from hilum.flows.line import Length, Line
 from hilum.flows.predict import Desk
+from hilum.flows.restoring import check_restored
 from hilum.flows.retention import Retention
 from hilum.flows.workers import Workers
 from hilum.image.decode import is_dicom
@@ -157,9 +158,10 @@ def records_with_secret(settings: Settings) -> tuple[bytes, Records]:
     """The secret, drawn at the first start, and the records; one that was drawn and does not fit them is taken back.
 
     Raises:
-        UsageError: a setting does not fit; the records were made with another secret.
+        UsageError: a setting does not fit; the records were made with another secret; a restore is not finished.
         RecordsError: they cannot be opened.
     """
+    check_restored(settings.home)
     secret, drawn = read_or_draw(settings.secret_file)
     try:
         return secret, open_records(settings.database_url, secret, settings.heads)

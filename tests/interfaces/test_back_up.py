@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
+import os
 import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -154,6 +159,94 @@ def test_nothing_is_written_over_what_is_there(
     assert "again: is not empty" in said
     assert "HILUM_DATABASE_URL names a place" in said
     assert not (tmp_path / "third").exists()
+
+
+STOPPED = """
+import os, signal, sys
+from hilum.flows import backup
+from hilum.interfaces.cli.main import main
+
+whole, left = backup._copy, int(sys.argv[1])
+
+def copied(source, to):
+    global left
+    left -= 1
+    if not left:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_bytes(b"half")
+        os.kill(os.getpid(), int(sys.argv[2]))
+    return whole(source, to)
+
+backup._copy = copied
+raise SystemExit(main(sys.argv[3:]))
+"""
+
+
+def stopped(number: int, how: signal.Signals, *arguments: str) -> int:
+    """A command that is sent a signal while it writes its file of this number -> its exit code."""
+    said = subprocess.run([sys.executable, "-c", STOPPED, str(number), str(int(how)), *arguments], check=False)
+    return said.returncode
+
+
+@pytest.mark.parametrize("number", [1, 3, 4])
+def test_after_a_restore_that_was_killed_nothing_opens_its_half_and_the_next_one_is_whole(
+    number: int, backup: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert stopped(number, signal.SIGKILL, "restore", str(backup)) == -signal.SIGKILL
+    for command in (["verify"], ["history"], ["users", "list"], ["backup", str(tmp_path / "b")], ["serve", "--port=0"]):
+        assert main(command) == 2
+        assert "a restore has not come to its end" in capsys.readouterr().err
+    assert main(["restore", str(backup)]) == 0
+    assert main(["verify"]) == 0
+    assert "sound: 1 records" in capsys.readouterr().out
+    assert not (tmp_path / "again" / "restoring.json").exists()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_restore_that_is_stopped_leaves_nothing(how: signal.Signals, backup: Path, tmp_path: Path) -> None:
+    assert stopped(3, how, "restore", str(backup)) == 130
+    assert not [path for path in (tmp_path / "again").rglob("*") if path.is_file()]
+
+
+def test_of_two_restores_into_one_home_the_second_leaves_the_first_ones_files(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, codes = backup_flow._copy, []
+
+    def copied(source: Path, to: Path) -> str | None:
+        if not codes:
+            codes.append(0)
+            codes[0] = main(["restore", str(backup)])
+        return whole(source, to)
+
+    monkeypatch.setattr(backup_flow, "_copy", copied)
+    assert main(["restore", str(backup)]) == 0
+    assert codes == [2]
+    assert "under way" in capsys.readouterr().err
+    assert main(["verify"]) == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_backup_that_is_stopped_leaves_nothing_and_can_be_made_there_again(
+    how: signal.Signals, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    assert stopped(2, how, "backup", str(tmp_path / "b")) == 130
+    assert not [*(tmp_path / "b").rglob("*")]
+    assert main(["backup", str(tmp_path / "b")]) == 0
+
+
+def test_a_backup_onto_a_full_disk_leaves_nothing_there(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(backup_flow, "write_whole", full)
+    assert main(["backup", str(tmp_path / "b")]) == 1
+    assert "no space is left" in capsys.readouterr().err
+    assert not [*(tmp_path / "b").rglob("*")]
 
 
 def test_a_backup_that_was_verified_is_restored_all_the_same(

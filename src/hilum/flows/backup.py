@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -19,6 +20,7 @@ from pathlib import Path
 from hilum import __version__
 from hilum.durable import sync_folder, write_whole
 from hilum.errors import StorageError, UsageError
+from hilum.flows.restoring import check_restored, noted, take_back
 from hilum.flows.verify import Lying, Verified, verify_as_it_lies
 from hilum.secret import read_secret
 from hilum.settings import Settings
@@ -57,7 +59,20 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
         raise UsageError(f"{settings.home}: nothing to back up (HILUM_HOME says where the state is)")
     if settings.home.resolve() in (to.resolve(), *to.resolve().parents):
         raise UsageError(f"{to}: lies in what is to be backed up")
+    check_restored(settings.home)
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        done = _written(settings, to)
+    except FileExistsError:  # another backup is being written there
+        raise
+    except BaseException:  # Ctrl+C and SIGTERM too: a half takes the room that the next one needs, and holds images
+        _emptied(to)
+        raise
+    return BackedUp(len(done), sum((to / name).stat().st_size for name in done), _apart(settings))
+
+
+def _written(settings: Settings, to: Path) -> dict[str, str]:
+    """Name -> hash of all that is in the backup by now."""
     done = _records_and_images(settings, to) | _copied(_afterwards(settings), to)
     made = {
         "format": FORMAT,
@@ -67,7 +82,15 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
     }
     write_whole(to / LIST, json.dumps(made, indent=1).encode())
     (to / LIST).chmod(0o600)
-    return BackedUp(len(done), sum((to / name).stat().st_size for name in done), _apart(settings))
+    return done
+
+
+def _emptied(folder: Path) -> None:
+    for made in folder.iterdir():
+        if made.is_dir():
+            shutil.rmtree(made, ignore_errors=True)
+        else:
+            made.unlink(missing_ok=True)
 
 
 def restore(source: Path, settings: Settings, *, with_faults: bool = False) -> Verified | None:
@@ -81,6 +104,7 @@ def restore(source: Path, settings: Settings, *, with_faults: bool = False) -> V
     """
     listed = _listed(source)
     places = {name: _place(name, settings) for name in listed}
+    take_back(settings.home)
     _must_be_free(settings, places)
     for name, digest in listed.items():
         if not (source / name).is_file() or _hash(source / name) != digest:
@@ -92,7 +116,8 @@ def restore(source: Path, settings: Settings, *, with_faults: bool = False) -> V
         found = verify_as_it_lies(Lying(source / RECORDS, source / HEADS, images), secret)
         if found.faults and not with_faults:
             return found
-    _put_back(source, listed, places)
+    with noted(settings.home, places.values()):
+        _put_back(source, listed, places)
     return found
 
 
@@ -172,10 +197,17 @@ def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> 
             done.append(place)
             if _copy(source / name, place) != listed[name]:
                 raise StorageError(f"{source / name}: changed while it was read; nothing was restored")
-    except (OSError, StorageError):
-        for path in done:
-            path.unlink(missing_ok=True)
+    except FileExistsError:  # it was free a moment ago: whose it is, it is not ours
+        _remove(done[:-1])
         raise
+    except BaseException:  # Ctrl+C and SIGTERM too
+        _remove(done)
+        raise
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for path in files:
+        path.unlink(missing_ok=True)
 
 
 def _kept(settings: Settings) -> Iterator[tuple[str, Path]]:

@@ -53,7 +53,13 @@ EXTRAS = {
 }  # what the light install lacks for them
 
 RESUMES = ("train", "compare")
-TIDY = (*RESUMES, "prepare", "export")  # what they have half made, or said is running, must not stay so
+TIDY = (
+    *RESUMES,
+    "prepare",
+    "export",
+    "backup",
+    "restore",
+)  # what they have half made, or said is running, must not stay so
 ANSWERS = ("predict", "serve", "replay")  # one network a core: idle threads of OpenBLAS would only spin beside them
 INSTEAD = {"tune": "hilum train SOURCE --task T --tune 20"}
 DISK = {

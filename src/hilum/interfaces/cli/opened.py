@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hilum.errors import UsageError
+from hilum.flows.restoring import check_restored
 from hilum.secret import read_secret
 from hilum.settings import Settings
 
@@ -21,9 +22,10 @@ def places_of(settings: Settings) -> Iterator[Places]:
     """Everything that holds something of a prediction.
 
     Raises:
-        UsageError: nothing was ever recorded here.
+        UsageError: nothing was ever recorded here, or a restore is not finished.
         MissingExtra: the serving part is not installed.
     """
+    check_restored(settings.home)
     try:
         from hilum.flows.erase import COPIES, ERASURES, Places
         from hilum.jobs.erasing import elsewhere
@@ -54,9 +56,10 @@ def records_of(settings: Settings) -> Iterator[Records]:
 
     Raises:
         MissingExtra: the serving part is not installed.
-        UsageError: there are records, but the secret that they hang on is missing.
+        UsageError: there are records, but the secret that they hang on is missing; a restore is not finished.
         RecordsError: they cannot be opened.
     """
+    check_restored(settings.home)
     try:
         from hilum.records.store import open_records
     except ModuleNotFoundError as error:
@@ -80,8 +83,9 @@ def secret_of(settings: Settings) -> bytes:
     """The secret of an installation that has one.
 
     Raises:
-        UsageError: it is missing.
+        UsageError: it is missing, or a restore is not finished.
     """
+    check_restored(settings.home)
     if not settings.secret_file.is_file():
         raise UsageError(f"{settings.secret_file}: the secret that the records hang on is missing (HILUM_SECRET_FILE)")
     return read_secret(settings.secret_file)

@@ -1,0 +1,81 @@
+"""A restore under way -> a note in HILUM_HOME: nobody opens a half of what was backed up, and the next restore goes on.
+
+The note lists every file that is put back; all of them were free before. Its writer holds it, however it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hilum.durable import sync_folder
+from hilum.errors import UsageError
+
+NOTE = "restoring.json"
+
+
+def check_restored(home: Path) -> None:
+    """Nothing is opened where a restore has not come to its end.
+
+    Raises:
+        UsageError: it has not.
+    """
+    if (home / NOTE).exists():
+        raise UsageError(f"{home}: a restore has not come to its end here: wait for it, or give `hilum restore` again")
+
+
+def take_back(home: Path) -> None:
+    """Take away what a restore that was killed has put there.
+
+    Raises:
+        UsageError: it is under way.
+    """
+    with contextlib.suppress(FileNotFoundError), (home / NOTE).open("rb") as note:
+        _hold(note.fileno(), home)
+        with contextlib.suppress(ValueError):  # killed while it wrote the list: nothing was put back yet
+            for place in json.loads(note.read()):
+                Path(place).unlink(missing_ok=True)
+        (home / NOTE).unlink()
+        sync_folder(home)
+
+
+@contextlib.contextmanager
+def noted(home: Path, places: Iterable[Path]) -> Iterator[None]:
+    """Nobody opens this home within the block, nor after it where the process is killed.
+
+    Raises:
+        UsageError: another restore is under way.
+    """
+    home.mkdir(parents=True, mode=0o700, exist_ok=True)
+    try:
+        handle = os.open(home / NOTE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise _under_way(home) from None
+    with os.fdopen(handle, "wb") as note:
+        try:
+            _hold(handle, home)
+            note.write(json.dumps([str(place.absolute()) for place in places]).encode())
+            note.flush()
+            os.fsync(handle)
+            sync_folder(home)
+            yield
+        finally:
+            (home / NOTE).unlink()
+            sync_folder(home)
+
+
+def _hold(handle: int, home: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _under_way(home) from None
+    except OSError:  # a disk that knows no locks
+        return
+
+
+def _under_way(home: Path) -> UsageError:
+    return UsageError(f"{home}: a restore is under way here; wait for it, or stop it")
