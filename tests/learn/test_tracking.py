@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,6 +72,30 @@ def test_what_was_stopped_or_killed_is_not_called_running_or_failed(tmp_path: Pa
     assert [client.get_run(run.id).info.status for run in (killed, alive, done, stopped)] == [
         "KILLED", "RUNNING", "FINISHED", "KILLED",
     ]  # fmt: skip
+
+
+NO_ROOM = """
+import resource, signal, sys
+from hilum.learn.tracking import track
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))  # as on a full disk: fewer bytes than a store takes
+with track(sys.argv[1], "no room") as run:
+    raise SystemExit(bool(run.id))
+"""
+
+
+def test_a_store_that_had_no_room_to_be_made_is_made_by_the_next_run(tmp_path: Path) -> None:
+    uri = store_uri(tmp_path, {})
+    said = subprocess.run([sys.executable, "-c", NO_ROOM, uri], capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    assert "[SQL" not in said.stderr  # one line tells it
+    assert "the run is not tracked" in said.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    with track(uri, "room") as run:
+        pass
+    assert MlflowClient(uri).get_run(run.id).info.status == "FINISHED"
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mlflow.db"]
 
 
 def test_a_named_server_wins_over_the_file(tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from hilum.durable import draft_beside, sync_folder
 
 log = logging.getLogger(__name__)
 EXPERIMENT = "hilum"
@@ -104,8 +106,6 @@ def track(
 def _start(uri: str, name: str, note: Path | None, experiment: str, dead: Dead) -> Run:
     if uri in ("", "off"):
         return Run()
-    if uri.startswith("sqlite:///"):
-        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     for variable, value in _QUIET.items():
         os.environ.setdefault(variable, value)
     try:
@@ -118,6 +118,7 @@ def _start(uri: str, name: str, note: Path | None, experiment: str, dead: Dead) 
     try:
         with warnings.catch_warnings():  # MLflow's models of its tables warn about SQLAlchemy's future
             warnings.simplefilter("ignore")
+            _make_store(tracking.MlflowClient, uri)
             client = tracking.MlflowClient(uri)
             place = _experiment(client, uri, experiment)
             _close(client, place, dead)
@@ -126,8 +127,20 @@ def _start(uri: str, name: str, note: Path | None, experiment: str, dead: Dead) 
                 note.write_text(run_id, encoding="utf-8")
             return Run(client, run_id)
     except _errors() as error:
-        log.warning("the run is not tracked: %s", error)
+        log.warning("the run is not tracked: %s", str(error).partition("\n")[0])
         return Run()
+
+
+def _make_store(client: Callable[[str], Any], uri: str) -> None:
+    """A new store beside its place, then there: half of its tables, left by a kill or a full disk, are no use ever."""
+    file = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or "?" in uri or file.exists():
+        return
+    with draft_beside(file) as draft:
+        client(f"sqlite:///{draft / file.name}").search_experiments(max_results=1)
+        with suppress(FileExistsError):  # another run was quicker
+            os.link(draft / file.name, file)
+        sync_folder(file.parent)
 
 
 def _created(client: Any, experiment: str, name: str) -> str:
