@@ -15,6 +15,35 @@ from pathlib import Path
 SECONDS, PAUSE = 30.0, 0.01
 
 
+class Place:
+    """The path of a file that is open, and which file lay there when it was opened.
+
+    SQLite goes on writing into a file that was deleted or replaced (https://sqlite.org/howtocorrupt.html#unlink), and
+    all of it is lost when the process ends.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Look at a file that exists."""
+        self._file = str(file.absolute())
+        self._was = self._lies()
+
+    def check(self) -> None:
+        """The file that was opened still lies there.
+
+        Raises:
+            sqlite3.OperationalError: it was taken away, or another one lies there.
+        """
+        if self._was is None or self._lies() != self._was:
+            raise sqlite3.OperationalError("its file was taken away or replaced while it was open: start anew")
+
+    def _lies(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._file)  # noqa: PTH116  with every commit: a Path costs more than the look
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def set_up(connection: sqlite3.Connection, statements: Iterable[str]) -> None:
     """Run the statements in their order, each again while another connection holds the file, for SECONDS at most.
 

@@ -6,6 +6,7 @@ import base64
 import functools
 import json
 import math
+import shutil
 import threading
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
@@ -32,6 +33,33 @@ def test_an_entry_comes_back_as_it_was(records):
     assert records.get(entry.id).entry == entry
     assert records.get(bare.id).entry == bare
     assert records.get("no such id") is None
+
+
+@pytest.mark.parametrize("instead", ["nothing", "another"])
+def test_nothing_is_acknowledged_while_the_file_lies_elsewhere(instead, tmp_path):
+    url, head = f"sqlite:///{tmp_path / 'here' / 'records.db'}", tmp_path / "head"
+    here, aside = tmp_path / "here", tmp_path / "aside"
+    with closing(open_records(url, SECRET, head)) as records:
+        add(records, prediction(1))
+        noted = head.read_bytes()
+        here.rename(aside)
+        if instead == "another":
+            open_records(url, SECRET).close()
+        with pytest.raises(RecordsError, match="taken away or replaced"):
+            add(records, prediction(2))
+        with pytest.raises(RecordsError):
+            records.forget(["any"])
+        assert not records.ready()
+        assert head.read_bytes() == noted
+        shutil.rmtree(here, ignore_errors=True)
+        aside.rename(here)
+        add(records, prediction(3))
+        assert records.ready()
+        assert not records.verify().faults
+        assert records.find(Query()).total == 2
+        here.rename(aside)
+        noted = head.read_bytes()
+    assert head.read_bytes() == noted
 
 
 def test_what_speaks_of_a_record_is_found_in_order(records):

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import obstore
@@ -38,6 +39,23 @@ def each(request, tmp_path):
     opened = open_images(address, SECRET)
     yield opened
     opened.close()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_nothing_is_kept_while_the_file_lies_elsewhere(known, images, tmp_path):
+    here, aside = tmp_path / "images", tmp_path / "aside"
+    images.put(b"first")
+    assert images.ready()
+    here.rename(aside)
+    here.mkdir()
+    with pytest.raises(StorageError, match="taken away or replaced"):
+        images.put(b"first" if known else b"second")
+    with ThreadPoolExecutor(1) as another, pytest.raises(StorageError, match="taken away or replaced"):
+        another.submit(images.put, b"third").result()
+    assert not [*here.iterdir()]
+    here.rmdir()
+    aside.rename(here)
+    assert images.get(images.put(b"second")) == b"second"
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -22,6 +22,7 @@ from hilum.group import Group, Waiting
 from hilum.records.chain import FIELDS, Row, first_seal, row_of, seal
 from hilum.records.checkpoint import make_checkpoint, note_outside
 from hilum.records.entry import Entry
+from hilum.sqlite import Place
 
 ROWS_A_CHECKPOINT, SECONDS_A_CHECKPOINT = 1000, 60.0
 STUCK_SECONDS, CLOSE_SECONDS = 5.0, 10.0
@@ -44,6 +45,8 @@ class Journal:
             self._write, "hilum-records", pause=PAUSE, idle=(SECONDS_A_CHECKPOINT, self._idle)
         )
         self._driver: Any = engine.dialect.loaded_dbapi
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._place = Place(Path(file)) if file else None
         mark = "?" if engine.dialect.name == "sqlite" else "%s"
         self._insert = f"INSERT INTO records ({', '.join(FIELDS)}, seal) VALUES ({', '.join([mark] * 18)})"  # noqa: S608
         self._personal = f"INSERT INTO personal (id, name, value) VALUES ({mark}, {mark}, {mark})"  # noqa: S608
@@ -67,6 +70,17 @@ class Journal:
         since = self._since
         return since is not None and time.monotonic() - since > STUCK_SECONDS
 
+    def check(self) -> None:
+        """What was opened is still what lies there; on a server there is nothing to look at.
+
+        Raises:
+            RecordsError: it is not.
+        """
+        try:
+            self._look()
+        except self._driver.Error as error:
+            raise RecordsError(f"the records cannot be written ({_reason(error)})") from error
+
     def close(self) -> None:
         """Write what waits, then a last checkpoint; a database that does not answer is not waited for any longer."""
         if not self._group.close(CLOSE_SECONDS):
@@ -74,8 +88,14 @@ class Journal:
         try:
             if self._open_rows:
                 self._checkpoint()
+        except self._driver.Error:  # taken away: there is nothing to note, and every entry since was refused
+            return
         finally:
             self._let_go()
+
+    def _look(self) -> None:
+        if self._place is not None:
+            self._place.check()
 
     def _follow(self, earlier: Future[None], entries: Entries, done: Future[None]) -> None:
         error = earlier.exception()
@@ -156,6 +176,7 @@ class Journal:
             self._committing = True
             driver.commit()
             committed = True
+            self._look()  # after it: what nobody will find is not acknowledged
         finally:
             if not committed:
                 with suppress(self._driver.Error):
@@ -164,6 +185,7 @@ class Journal:
 
     def _opened(self) -> Connection:
         """The connection; with a new one a new chain begins, known to the checkpoints before its first row."""
+        self._look()
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(writes=True)
             self._writer = secrets.token_hex(8)
@@ -185,12 +207,17 @@ class Journal:
         if self._open_rows and self._connection is not None:
             try:
                 self._checkpoint()
-            except (RecordsError, SQLAlchemyError):  # what is committed stays so; the next group says what is wrong
+            except (
+                RecordsError,
+                SQLAlchemyError,
+                self._driver.Error,
+            ):  # what is committed stays so; the next group says what is wrong
                 self._let_go()
 
     def _checkpoint(self) -> None:
         if self._connection is None:
             return
+        self._look()  # the file outside is of what lies there
         with self._connection.begin():
             made = make_checkpoint(self._connection, self._key, self._writer, (self._seq, self._seal))
         if self._file is not None:

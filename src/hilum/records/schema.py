@@ -31,7 +31,7 @@ from sqlalchemy.pool import QueuePool
 from hilum.columns import filled, open_to_null
 from hilum.errors import MissingExtra, RecordsError, UsageError
 from hilum.postgres import LEVEL, bound_locks, bounded
-from hilum.sqlite import open_as_it_lies, set_up
+from hilum.sqlite import Place, open_as_it_lies, set_up
 
 METADATA = MetaData()
 _NUMBER = BigInteger().with_variant(Integer(), "sqlite")
@@ -92,7 +92,13 @@ def open_engine(url: str) -> Engine:
         )
     except ModuleNotFoundError as error:
         raise MissingExtra("PostgreSQL", "postgres") from error
-    event.listen(engine, "connect", _open_sqlite)
+    place = Place(Path(str(address.database)))
+
+    def opened(connection: Any, _record: Any) -> None:
+        set_up(connection, SQLITE_OPENING)
+        place.check()  # else a connection to another file would stay in the pool when the first one is back
+
+    event.listen(engine, "connect", opened)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -126,10 +132,6 @@ def _make_file(file: Path) -> None:
             os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise RecordsError(f"{file}: the records cannot be kept here ({error.strerror})") from error
-
-
-def _open_sqlite(connection: Any, _record: Any) -> None:
-    set_up(connection, SQLITE_OPENING)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -176,6 +176,7 @@ class Records:
         server = self._engine.dialect.name == "postgresql"
         asked = "SELECT current_setting('transaction_read_only')" if server else "SELECT 'off'"
         try:
+            self._journal.check()
             with self._reading() as connection:
                 return bool(connection.execute(text(asked)).scalar_one() == "off")
         except RecordsError:
@@ -186,6 +187,7 @@ class Records:
         try:
             with self._engine.connect() as connection:
                 if writes:
+                    self._journal.check()
                     connection = connection.execution_options(writes=True)  # noqa: PLW2901
                 if whole:
                     _as_of_now(connection)

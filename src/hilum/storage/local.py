@@ -20,7 +20,7 @@ from pathlib import Path
 from hilum.durable import sync_folder
 from hilum.errors import StorageError
 from hilum.group import Group, Waiting
-from hilum.sqlite import open_as_it_lies, set_up
+from hilum.sqlite import Place, open_as_it_lies, set_up
 from hilum.storage.shelf import NONE, is_key
 
 PAUSE = 0.005  # seconds between two commits while several images come at a time
@@ -47,10 +47,12 @@ class LocalShelf:
         self._mine = threading.local()
         self._open: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._opening = threading.Lock()
+        self._place: Place | None = None
         try:
             if not as_it_lies:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection()
+            self._place = None if as_it_lies else Place(self._file)
         except (OSError, sqlite3.Error) as error:
             what = "read" if as_it_lies else "kept"
             raise StorageError(f"{folder}: images cannot be {what} here ({error})") from error
@@ -68,11 +70,13 @@ class LocalShelf:
     def look(self) -> None:
         """Raises StorageError where nothing can be looked for."""
         self.kept_at(NONE)
+        self._look()
 
     def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
         """Resolved once the bytes are on the disk; what was put less than `fresh` seconds ago is there."""
         try:
             at = self._row_at(key) if len(data) < LARGE else self.kept_at(key)
+            self._look()
         except StorageError as error:
             failed: Future[None] = Future()
             failed.set_exception(error)
@@ -129,6 +133,13 @@ class LocalShelf:
                 connection.close()
             self._open.clear()
 
+    def _look(self) -> None:
+        try:
+            if self._place is not None:
+                self._place.check()
+        except sqlite3.Error as error:
+            raise StorageError(f"an image cannot be kept ({error})") from error
+
     def _row_at(self, key: str) -> float | None:
         try:
             row = self._connection().execute("SELECT at FROM images WHERE key = ?", (key,)).fetchone()
@@ -161,6 +172,8 @@ class LocalShelf:
         return made
 
     def _to_write(self) -> sqlite3.Connection:
+        if self._place is not None:
+            self._place.check()
         if not self._file.exists():  # before SQLite does, so that its neighbours inherit the mode
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
             sync_folder(self._folder)
@@ -190,6 +203,8 @@ class LocalShelf:
                 [(key, now, data) for key, data in rows],
             )
             connection.execute("COMMIT")
+            if self._place is not None:
+                self._place.check()  # after it: what nobody will find is not kept
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
