@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import huggingface_hub.errors
 import numpy as np
 import pytest
 import torch
@@ -139,12 +140,48 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         find_weights(str(tmp_path / "absent.safetensors"), "timm/none")
 
 
-def test_a_hub_out_of_reach_means_a_random_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_out_of_reach_means_a_random_start_and_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download by itself tries six times, for 23 seconds and a warning each, and that for every network built."""
+    asked = []
+
+    def refused(*_: Any, **__: Any) -> str:
+        asked.append("asked")
+        raise ConnectionError("no route")
+
+    def tries_for_long(*_: Any, **__: Any) -> str:
+        raise AssertionError("downloading from a hub that does not answer")
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", refused)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", tries_for_long)
+    assert find_weights("auto", "timm/resnet50.tv_in1k") is None
+    assert asked == ["asked"]
+
+
+def test_a_download_that_is_cut_off_means_a_random_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the error of the library that this release of the client itself speaks HTTP with, whichever that is."""
+
+    def cut_off(*_: Any, **__: Any) -> str:
+        raise huggingface_hub.errors.HTTPError("cut off")  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda *_, **__: None)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", cut_off)
+    assert find_weights("auto", "timm/resnet50.tv_in1k") is None
+
+
+def test_weights_fetched_before_need_no_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_file({"conv1.weight": torch.zeros(3)}, tmp_path / "kept.safetensors")
+
     def refused(*_: Any, **__: Any) -> str:
         raise ConnectionError("no route")
 
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: str(tmp_path / "kept.safetensors"))
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", refused)
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", refused)
-    assert find_weights("auto", "timm/resnet50.tv_in1k") is None
+    found = find_weights("auto", "timm/resnet50.tv_in1k")
+    assert found is not None
+    assert found[1] == "pretrained: timm/resnet50.tv_in1k"
 
 
 def test_unknown_names_and_arguments_are_usage_errors() -> None:

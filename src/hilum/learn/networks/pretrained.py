@@ -38,6 +38,7 @@ IMAGENET_LITE0 = Packaged(
     "ImageNet, efficientnet-lite0",
 )
 log = logging.getLogger(__name__)
+FILE = "model.safetensors"
 SECONDS = 5.0  # to wait for the hub before starting at random
 
 
@@ -92,13 +93,18 @@ def _from_hub(repository: str) -> Path | None:
     try:
         hub = importlib.import_module("huggingface_hub")
         errors = importlib.import_module("huggingface_hub.errors")
-        transport = importlib.import_module("httpx")
     except ModuleNotFoundError:
         log.warning("pretrained weights need the extra 'backbones': starting at random")
         return None
-    known = (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, transport.HTTPError, OSError)
+    kept = hub.try_to_load_from_cache(repository, FILE)
+    if isinstance(kept, str):
+        return Path(kept)
+    # HTTPError: of whichever library this release of the client speaks HTTP with
+    known = (errors.HTTPError, errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError)
     try:
-        return Path(hub.hf_hub_download(repository, "model.safetensors", etag_timeout=SECONDS))
+        # asked once: a download by itself tries six times before it says that nobody answers
+        hub.get_hf_file_metadata(hub.hf_hub_url(repository, FILE), timeout=SECONDS)
+        return Path(hub.hf_hub_download(repository, FILE, etag_timeout=SECONDS))
     except known as error:
         log.warning("pretrained weights %s are out of reach (%s): starting at random", repository, type(error).__name__)
         return None
