@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,28 @@ def test_a_second_model_stands_in_text_and_report(
         assert "Against brain-tumor-mri" in shown
         assert "this model alone is right on 0, the other alone on 0 (McNemar's test, mid-p: p = 1)" in shown
         assert "+0.0000 to +0.0000" in shown
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_errors_are_explained_by_the_method_asked_for_and_its_faithfulness_told(slices: Path, tmp_path: Path) -> None:
+    """In the report, beside that of the class-activation maps of the very same images."""
+    (slices / "glioma" / "glioma-1.png").rename(slices / "pituitary" / "glioma-1.png")
+    where = tmp_path / "report"
+    asked = ["evaluate", str(slices), "--task=brain-tumor-mri", f"--report={where}", "--method=occlusion"]
+    assert main(asked) == 0
+    page = (where / "index.html").read_text(encoding="utf-8")
+    rows = page[page.index("How faithful the heatmaps are") :]
+    for method in ("class-activation map", "occlusion"):
+        assert re.search(rf'<th scope="row">{method}</th><td class="num" data-key="0\.\d+">0\.\d+', rows)
+
+
+def test_lime_without_its_library_is_said_before_anything_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "hilum.learn.lime", None)
+    asked = ["evaluate", "no-such-folder", "--task=brain-tumor-mri", f"--report={tmp_path}", "--method=lime"]
+    assert main(asked) == 2
+    assert "hilum[learn]" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--model", "--versus"])

@@ -49,7 +49,7 @@ def _explained(answer: Answer, folder: Path, method: str) -> Line:
         return said
     speaker, image = answer.speaker, answer.image
     label = speaker.package.task.classes.index(said.label)
-    heat, picture = _drawn(speaker, answer, label, method)
+    heat, picture = drawn(speaker, image, answer.outputs.maps[0], label, method)
     pixels = prepare(image, speaker.package.preparation)
     inside = on_input(heat, image, speaker.package.preparation)
     faith = fidelity(speaker.probabilities, pixels, inside, label)
@@ -64,26 +64,34 @@ def _explained(answer: Answer, folder: Path, method: str) -> Line:
     return replace(said, explanation=explanation)
 
 
-def _drawn(speaker: Speaker, answer: Answer, label: int, method: str) -> tuple[Heatmap, NDArray[np.uint8]]:
-    preparation, image = speaker.package.preparation, answer.image
+def drawn(
+    speaker: Speaker, image: Image, maps: NDArray[np.float32], label: int, method: str
+) -> tuple[Heatmap, NDArray[np.uint8]]:
+    """Where the evidence for one class of one image lies, and the picture that shows it.
+
+    maps: (C, h, w) of the pass that answered; read by "cam" alone. method: one of METHODS.
+
+    Raises:
+        MissingExtra: LIME is asked for and not installed.
+    """
+    preparation = speaker.package.preparation
     if method == "lime":
-        regions = _lime()(speaker.probabilities, preparation).explain(image, label)
+        regions = lime()(speaker.probabilities, preparation).explain(image, label)
         return regions.heat, outlined(image, regions.edges)
-    heat = _cam(answer, label) if method == "cam" else _occluded(speaker, image, label)
+    heat = heatmap(maps, label, image, preparation) if method == "cam" else _occluded(speaker, image, label)
     return heat, overlay(image, heat)
 
 
-def _lime() -> Any:
+def lime() -> Any:
+    """The way of explaining that needs the learning part.
+
+    Raises:
+        MissingExtra: it is not installed.
+    """
     try:
         return import_module("hilum.learn.lime").Lime
     except ModuleNotFoundError as error:
         raise MissingExtra("--method lime", "learn") from error
-
-
-def _cam(answer: Answer, label: int) -> Heatmap:
-    assert answer.outputs is not None
-    assert answer.speaker is not None
-    return heatmap(answer.outputs.maps[0], label, answer.image, answer.speaker.package.preparation)
 
 
 def _occluded(speaker: Speaker, image: Image, label: int) -> Heatmap:

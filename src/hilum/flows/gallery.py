@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,18 +12,22 @@ from hilum.data.dataset import Dataset, middle
 from hilum.errors import InputError
 from hilum.evaluate.report import Extras, Shown, notable
 from hilum.flows.evaluate import Measured
+from hilum.flows.explain import drawn
 from hilum.flows.speaker import Speaker
 from hilum.image.prepare import prepare
 from hilum.metrics.intervals import Interval
-from hilum.model.explain import Fidelity, fidelity, heatmap, on_input
-from hilum.model.overlay import overlay, png
+from hilum.model.explain import Fidelity, fidelity, on_input
+from hilum.model.overlay import png
 
 MOST = 16
 
 
-def gallery(measured: Measured, dataset: Dataset, speaker: Speaker) -> Extras:
-    """Pictures of the rows worth a look, each with the heatmap of the class that was answered."""
-    shown, scores = [], []
+def gallery(measured: Measured, dataset: Dataset, speaker: Speaker, method: str = "cam") -> Extras:
+    """Pictures of the rows worth a look, each with the heatmap of the class that was answered.
+
+    method: how the heatmaps are made. Beside another than "cam" stands how faithful "cam" is on the same images.
+    """
+    shown, scores = [], defaultdict(list)
     for row in notable(measured.rows, MOST):
         try:
             image = middle(dataset.images(measured.cases[row]))
@@ -33,12 +38,13 @@ def gallery(measured: Measured, dataset: Dataset, speaker: Speaker) -> Extras:
             shown.append(Shown(row, png(_plain(image.pixels)), None))
             continue
         pixels = prepare(image, speaker.package.preparation)
-        heat = heatmap(speaker.engine.run(pixels[None]).maps[0], label, image, speaker.package.preparation)
-        inside = on_input(heat, image, speaker.package.preparation)
-        scores.append(fidelity(speaker.probabilities, pixels, inside, label))
-        shown.append(Shown(row, png(_plain(image.pixels)), png(overlay(image, heat))))
-    found = {"class-activation map": _means(scores)} if scores else {}
-    return Extras(gallery=tuple(shown), fidelity=found)
+        maps = speaker.engine.run(pixels[None]).maps[0]
+        for each in dict.fromkeys(("cam", method)):
+            heat, picture = drawn(speaker, image, maps, label, each)
+            inside = on_input(heat, image, speaker.package.preparation)
+            scores[heat.method].append(fidelity(speaker.probabilities, pixels, inside, label))
+        shown.append(Shown(row, png(_plain(image.pixels)), png(picture)))
+    return Extras(gallery=tuple(shown), fidelity={name: _means(found) for name, found in scores.items()})
 
 
 def _plain(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:

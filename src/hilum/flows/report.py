@@ -11,10 +11,12 @@ from hilum.flows.gallery import gallery
 from hilum.flows.speaker import Speaker
 
 
-def write_evaluation_report(measured: Measured, dataset: Dataset, speaker: Speaker, folder: Path) -> Path:
-    """Write `folder`/index.html; returns its path."""
+def write_evaluation_report(
+    measured: Measured, dataset: Dataset, speaker: Speaker, folder: Path, method: str = "cam"
+) -> Path:
+    """Write `folder`/index.html, its heatmaps made by `method`; returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    extras = gallery(measured, dataset, speaker)
+    extras = gallery(measured, dataset, speaker, method)
     page = folder / "index.html"
     page.write_text(report(measured.evaluation, measured.rows, speaker.package.task, extras), encoding="utf-8")
     return page

@@ -16,15 +16,20 @@ BLUE, GREY = "#2f6db5", "#8a8f98"
 
 def draw_trials(trials: Sequence[Trial], score_name: str) -> bytes:
     """PNG bytes; `score_name` is what the task selects by."""
+    buffer = io.BytesIO()
+    trials_figure(trials, score_name).savefig(buffer, format="png", dpi=110, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def trials_figure(trials: Sequence[Trial], score_name: str) -> Figure:
+    """One axis for the course of the search and one for each line that was searched."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.lines))
     figure = Figure(figsize=(3.2 * (1 + len(names)), 3.2), layout="constrained")
     axes = figure.subplots(1, 1 + len(names), squeeze=False)[0]
     _draw_course(axes[0], trials, score_name)
     for name, place in zip(names, axes[1:], strict=True):
         _draw_line(place, trials, name)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
-    return buffer.getvalue()
+    return figure
 
 
 def _draw_course(place: Axes, trials: Sequence[Trial], score_name: str) -> None:

@@ -12,6 +12,7 @@ from hilum.errors import UsageError
 from hilum.evaluate.text import text
 from hilum.evaluate.versus import compare, with_versus
 from hilum.flows.evaluate import Measured, evaluate_source
+from hilum.flows.explain import METHODS, lime
 from hilum.flows.predict import Options
 from hilum.flows.report import write_evaluation_report
 from hilum.flows.speaker import Speaker
@@ -26,6 +27,7 @@ DESCRIPTION = "Measure a package on labelled images: exactly what is served, ref
 EXAMPLES = """examples:
   hilum evaluate test/ --task pneumonia-cxr
   hilum evaluate images/ --task brain-tumor-mri --report out/     curves, errors with heatmaps: out/index.html
+  hilum evaluate images/ --task my.toml --report out/ --method lime    its errors explained by LIME
   hilum evaluate labels.csv --task my.toml --model ./mine --json  the evaluation object
   hilum evaluate test/ --task pneumonia-cxr --versus other@2      paired test against another model
 
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operating-point", default="balanced", metavar="NAME", help="balanced (default), screening …")
     parser.add_argument("--prevalence", metavar="P", help="share with disease where this is used, or one share a class")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the report into this folder")
+    parser.add_argument("--method", default="cam", choices=METHODS, help="kind of heatmap in the report")
     parser.add_argument("--json", action="store_true", help="the evaluation object on stdout")
 
 
@@ -48,6 +51,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Measure; 3 where some case could not be read."""
     task = find_task(arguments.task)
     options = Options(arguments.operating_point, read_prevalence(arguments.prevalence))
+    if arguments.method == "lime":
+        lime()  # that it is missing is said before the work, too
     if arguments.report:
         arguments.report.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:
@@ -59,7 +64,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             measured = _against(measured, evaluate_source(dataset, other, options, bars), task)
         if arguments.report:
             bars.stage("writing the report")
-            bars.say(f"report: {write_evaluation_report(measured, dataset, speaker, arguments.report)}")
+            page = write_evaluation_report(measured, dataset, speaker, arguments.report, arguments.method)
+            bars.say(f"report: {page}")
     evaluation = measured.evaluation
     print(json.dumps(evaluation.to_json()) if arguments.json else text(evaluation, task))
     return 3 if evaluation.setting.unreadable else 0
