@@ -5,16 +5,18 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from hilum.errors import Diverged
 from hilum.learn.fitting import fit_network
 from hilum.learn.networks import full_config
 from hilum.learn.plan import RANGES, Plan
-from hilum.learn.tune import Search, search_plans, trials_table, tune
-from hilum.learn.tune_plot import draw_trials
+from hilum.learn.tune import Search, Trial, search_plans, trials_table, tune
+from hilum.learn.tune_plot import draw_trials, trials_figure
 from tests.learn.made import TASK, TINY, cases
 
 
@@ -158,3 +160,20 @@ def test_trials_make_a_table_and_a_picture(tmp_path: Path) -> None:
     assert table[0].split() == ["trial", "score", "seconds", "learning_rate", "dropout", "width", "augmentation"]
     assert table[1].split()[0] == str(tuned.best.number)
     assert draw_trials(tuned.trials, "auroc").startswith(b"\x89PNG")
+
+
+def test_marks_on_the_axes_of_the_picture_do_not_lie_on_one_another() -> None:
+    rates = ("0.0015", "0.000767", "0.000773", "0.0021", "0.00031")
+    trials = [
+        Trial(number, 0.25, 1.0, {"learning_rate": rate, "dropout": f"0.{300 + 31 * number}", "augmentation": "light"})
+        for number, rate in enumerate(rates, 1)
+    ]
+    figure = trials_figure(trials, "auroc")
+    FigureCanvasAgg(figure).draw()
+    for place in figure.axes:
+        low, high = place.get_xlim()
+        marks = [*place.xaxis.get_major_ticks(), *place.xaxis.get_minor_ticks()]
+        shown = [mark.label1 for mark in marks if low <= mark.get_loc() <= high and mark.label1.get_text()]
+        boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: box.x0)
+        assert all(before.x1 < after.x0 for before, after in pairwise(boxes)), place.get_xlabel()
+    assert all(float(x).is_integer() for x in figure.axes[0].get_xticks())  # there is no trial one and a half

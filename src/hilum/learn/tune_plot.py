@@ -8,9 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hilum.learn.tune import Trial
 
+FEW = 4  # marks on an axis: more lie on one another
 BLUE, GREY = "#2f6db5", "#8a8f98"
 
 
@@ -37,6 +39,7 @@ def _draw_course(place: Axes, trials: Sequence[Trial], score_name: str) -> None:
     best = np.fmax.accumulate([trial.score for trial in trials])
     place.scatter(numbers, [trial.score for trial in trials], color=GREY, s=18, label="trial")
     place.step(numbers, best, where="post", color=BLUE, label="best so far")
+    place.xaxis.set_major_locator(MaxNLocator(FEW, integer=True))
     place.set(xlabel="trial", ylabel=f"{score_name} on the tune part")
     place.legend(frameon=False, fontsize=8)
 
@@ -53,4 +56,8 @@ def _draw_line(place: Axes, trials: Sequence[Trial], name: str) -> None:
         place.scatter(values, [score for _, score in pairs], color=BLUE, s=18)
         if name == "learning_rate":
             place.set_xscale("log")
+            place.set_xticks(ends := sorted({min(values), max(values)}), [f"{value:.2g}" for value in ends])
+            place.minorticks_off()  # several to a decade, whose labels lie on one another
+        else:
+            place.xaxis.set_major_locator(MaxNLocator(FEW))
     place.set_xlabel(name.replace("_", " "))
