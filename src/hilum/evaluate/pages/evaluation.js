@@ -13,7 +13,8 @@
   const nearest = (t) => counts.thresholds.reduce((best, each, i) => each <= t + 1e-9 ? i : best, 0);
 
   function show(remember) {
-    const i = Number(slider.value), t = counts.thresholds[i], p = Math.min(Math.max(Number(prevalence.value), 0), 100) / 100;
+    const i = Number(slider.value), t = counts.thresholds[i];
+    const p = Math.min(Math.max(prevalence.valueAsNumber, 0), 100) / 100;  // of an emptied field NaN: nothing is told
     const found = counts.found[i], alarms = counts.alarms[i];
     const missed = counts.diseased - counts.diseased_refused - found;
     const cleared = counts.healthy - counts.healthy_refused - alarms;
