@@ -133,6 +133,7 @@ def _facts(package: Package, parts: Path) -> CardFacts:
         sources[row["source"]] += 1
     said = json.loads(package.read("network.json"))
     return CardFacts(
+        licence="apache-2.0",
         name=package.name,
         version=package.version,
         network=network_words(said["name"], said.get("config", {})),

@@ -14,6 +14,7 @@ from hilum.model.calibration import Calibration, ConformalClass, OperatingPoint
 from tests.evaluate.made import BRAIN, made_rows, made_setting
 
 FACTS = CardFacts(
+    licence="apache-2.0",
     name="brain-small",
     version="1.2",
     network="residual, width 32",
@@ -102,3 +103,8 @@ def test_the_card_says_how_each_operating_point_was_chosen(found) -> None:
     assert "| `balanced` | most probable class | not stated in this package; a target was out of reach |" in text
     assert f"{classes[0]} 10" in text
     assert "How its operating points were chosen" not in card(found, FACTS, BRAIN)
+
+
+def test_a_card_claims_no_licence_that_nobody_gave() -> None:
+    facts = CardFacts("knee", "1", "residual-s", 1, 1, "one grey image", ())
+    assert facts.licence == "unknown"

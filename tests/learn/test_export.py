@@ -126,3 +126,19 @@ def test_a_disk_that_takes_no_more_is_an_error_of_the_disk(package: Package, tmp
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_somebodys_own_images_is_not_called_ours(package: Package, tmp_path: Path) -> None:
+    """Its bundle said "Copyright (c) Hilum contributors, Apache-2.0", whoever had trained it and on whatever."""
+    bundle = export(package, "monai-bundle", tmp_path / "bundle")
+    said = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    assert (said["authors"], said["copyright"]) == ("not stated", "not stated")
+    assert "not stated" in (bundle / "docs" / "license.txt").read_text(encoding="utf-8")
+
+
+def test_a_shipped_package_keeps_its_licence(tmp_path: Path) -> None:
+    digest = hashlib.sha256((SHIPPED / "manifest.json").read_bytes()).hexdigest()
+    bundle = export(open_package(SHIPPED, Trust({digest})), "monai-bundle", tmp_path / "bundle")
+    said = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    assert said["copyright"] == "Copyright (c) Hilum contributors, Apache-2.0"
+    assert "Apache-2.0" in (bundle / "docs" / "license.txt").read_text(encoding="utf-8")

@@ -53,7 +53,7 @@ class CardFacts:
     leaks: bool = False  # a supplied split that parts groups was kept
     limits: tuple[str, ...] = ()
     calibration: Calibration | None = None
-    licence: str = "apache-2.0"
+    licence: str = "unknown"  # of the model, as the hub spells it; whoever trained it decides
 
 
 def card(evaluation: Evaluation, facts: CardFacts, task: Task, others: Sequence[Evaluation] = ()) -> str:

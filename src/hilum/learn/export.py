@@ -26,7 +26,8 @@ from hilum.learn.halve import unpacked
 from hilum.learn.networks import build
 from hilum.model.package import CARD, GRAPH, Package
 
-LICENCE = "Apache-2.0"
+APACHE = "apache-2.0"  # as the cards of the shipped packages say
+UNSTATED = "not stated"
 WEIGHTS, NETWORK = "weights.safetensors", "network.json"
 
 
@@ -77,7 +78,18 @@ def _monai_bundle(package: Package, out: Path) -> None:
     (out / "models" / "model.pt").write_bytes(packed.getvalue())
     (out / "models" / "model.onnx").write_bytes(package.read(GRAPH))
     (out / "docs" / "README.md").write_bytes(package.read(CARD))
-    (out / "docs" / "license.txt").write_text(f"{LICENCE}\nhttps://www.apache.org/licenses/LICENSE-2.0\n")
+    (out / "docs" / "license.txt").write_text(_licence(package))
+
+
+def _ours(package: Package) -> bool:
+    """Whether its card gives it our licence: a model that somebody trained on images of their own is not ours."""
+    return f"\nlicense: {APACHE}\n" in package.read(CARD).decode()
+
+
+def _licence(package: Package) -> str:
+    if _ours(package):
+        return "Apache-2.0\nhttps://www.apache.org/licenses/LICENSE-2.0\n"
+    return "The licence of this model is not stated: ask whoever trained it.\n"
 
 
 def bundle_metadata(package: Package) -> dict[str, Any]:
@@ -98,8 +110,8 @@ def bundle_metadata(package: Package) -> dict[str, Any]:
         "name": package.name,
         "task": task.title,
         "description": f"{task.title}. Gives logits; probabilities = softmax(logits / temperature + bias).",
-        "authors": "Hilum contributors",
-        "copyright": f"Copyright (c) Hilum contributors, {LICENCE}",
+        "authors": "Hilum contributors" if _ours(package) else UNSTATED,
+        "copyright": "Copyright (c) Hilum contributors, Apache-2.0" if _ours(package) else UNSTATED,
         "intended_use": task.intended_use,
         "preparation": json.loads(package.read("preparation.json")),
         "calibration": package.calibration.to_json(),
