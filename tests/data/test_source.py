@@ -52,6 +52,38 @@ def test_what_lies_around_is_listed_and_the_images_still_open(tmp_path):
     assert set(dataset.stray) == {f"{tmp_path}/{path}" for path in stray}
 
 
+def test_folders_that_are_linked_as_train_and_as_test_are_both_listed(tmp_path):
+    lay(tmp_path / "pool", pictures("a/1.png", "b/2.png", "test/a/3.png"))
+    for name, split, leads in (
+        ("one", "train", ""),
+        ("one", "test", ""),
+        ("two", "train", ""),
+        ("two", "test", "test"),
+    ):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / split).symlink_to(tmp_path / "pool" / leads)
+    both = labels_of(tmp_path / "one")
+    assert {path for path in both if "3" not in path} == {
+        f"{s}/{p}" for s in ("train", "test") for p in ("a/1.png", "b/2.png")
+    }
+    assert {split for _, split in both.values()} == {"train", "test"}
+    assert {"test/a/3.png", "train/a/1.png", "train/b/2.png"} <= set(labels_of(tmp_path / "two"))
+
+
+def test_links_that_lead_back_end_and_links_without_number_are_refused(tmp_path, monkeypatch):
+    lay(tmp_path / "set", pictures("a/1.png", "b/2.png"))
+    lay(tmp_path / "else", pictures("3.png"))
+    (tmp_path / "set/c").symlink_to(tmp_path / "else")
+    (tmp_path / "else/back").symlink_to(tmp_path / "set")
+    (tmp_path / "else/own").symlink_to(tmp_path / "else")
+    (tmp_path / "set/up").symlink_to(tmp_path)
+    assert set(labels_of(tmp_path / "set")) == {"a/1.png", "b/2.png", "c/3.png"}
+    monkeypatch.setattr("hilum.data.places.folder.MAX_TIMES", 1)
+    (tmp_path / "set/d").symlink_to(tmp_path / "else")
+    with pytest.raises(UnreadableSource, match="more than 1 links to one folder"):
+        open_source(str(tmp_path / "set"))
+
+
 def test_nothing_to_read_is_an_error_that_names_the_reference(tmp_path):
     with pytest.raises(UnreadableSource, match="nowhere"):
         open_source(str(tmp_path / "nowhere"))

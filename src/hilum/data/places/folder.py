@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from hilum.data.places.tree import Entry, by_path, join
 from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
 
 MAX_DEPTH = 64
+MAX_TIMES = 100  # a folder that links lead to is listed: links to links to links would make millions of a few files
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Folder:
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        """All files below the folder; links to files and folders are followed, each folder once."""
+        """All files below the folder; links to files and folders are followed, but none back to where it lies."""
         found = _walk(self.root, self.progress)
         return by_path(found)
 
@@ -108,16 +110,19 @@ def read_file(file: str, name: str, limit: int) -> bytes:
 
 def _walk(root: str, progress: Progress | None) -> list[Entry]:
     found: list[Entry] = []
-    waiting, seen = [("", 0)], {os.path.realpath(root)}
+    waiting: list[tuple[str, int, tuple[str, ...]]] = [("", 0, ())]  # a folder, its depth, real folders links led from
+    times = Counter[str]()
     while waiting:
-        inside, depth = waiting.pop()
+        inside, depth, around = waiting.pop()
         for entry in _scan(f"{root}/{inside}" if inside else root):
             path = f"{inside}/{entry.name}" if inside else entry.name
             try:
                 if not entry.is_dir():
                     found.append(Entry(path, entry.stat().st_size))
-                elif depth < MAX_DEPTH and (not entry.is_symlink() or _new(entry.path, seen)):
-                    waiting.append((path, depth + 1))
+                elif depth < MAX_DEPTH and not entry.is_symlink():
+                    waiting.append((path, depth + 1, around))
+                elif depth < MAX_DEPTH and (led := _led(entry.path, around, times)):
+                    waiting.append((path, depth + 1, led))
             except OSError:  # a dangling link: nothing to read
                 found.append(Entry(path, 0))
             if progress and len(found) % 10_000 == 0 and found:
@@ -133,8 +138,18 @@ def _scan(folder: str) -> list[os.DirEntry[str]]:
         raise UnreadableSource(folder, error.strerror or "cannot be listed") from error
 
 
-def _new(folder: str, seen: set[str]) -> bool:
-    real = os.path.realpath(folder)
-    inside_known = any(known == real or real.startswith(f"{known}/") or known.startswith(f"{real}/") for known in seen)
-    seen.add(real)
-    return not inside_known
+def _led(link: str, around: tuple[str, ...], times: Counter[str]) -> tuple[str, ...]:
+    """The real folders that links led from on the way through this one; () where it leads back to one of them.
+
+    One folder linked as train and as test is listed under both: it is a leak, and dropping one of them would hide it.
+
+    Raises:
+        UnreadableSource: too many links lead to one folder.
+    """
+    real, way = os.path.realpath(link), (*around, os.path.realpath(Path(link).parent))
+    if any(f"{folder}/".startswith(f"{real.rstrip('/')}/") for folder in way):
+        return ()
+    times[real] += 1
+    if times[real] > MAX_TIMES:
+        raise UnreadableSource(link, f"is one of more than {MAX_TIMES} links to one folder; take some of them away")
+    return way
