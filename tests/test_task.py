@@ -49,6 +49,9 @@ def test_words_of_data_sets_become_labels() -> None:
 
 def test_words_of_any_script_stand_for_their_own_label_only(tmp_path: Path) -> None:
     task = parse_task(MINE.replace('title = "Intact"', 'title = "цел"').replace('"fracture"', '"перелом", "骨折"'))
+    path = tmp_path / "persian.toml"
+    path.write_text(MINE.replace('title = "Broken"', 'title = "می\u200cشکند"'), encoding="utf-8")
+    assert read_task(path).label_for("می\u200cشکند") == "broken"  # what joins or parts letters is no line's end
     words = ("Цел", "перелом", "骨折", "肺炎", "трещина")
     assert [task.label_for(word) for word in words] == ["intact", "broken", "broken", None, None]
 
@@ -113,6 +116,16 @@ def test_an_unknown_task_says_what_there_is() -> None:
         (('modalities = ["CR"]', "prevalences = [5]\nmodalities = []"), "prevalences: 5 must be a number between 0"),
         (("[[labels]]", f"{POINT}sensitivity = 95\n[[labels]]"), "'mine': 95 must be a number between 0 and 1"),
         (("[[labels]]", f"{POINT}sensitivity = 0.9\nspecificity = 0.9\n[[labels]]"), "'mine': give a sensitivity or"),
+        (('name = "broken"', 'name = ""'), "label '': its name '' must hold letters"),
+        (('name = "broken"', 'name = "in\\ntwo"'), "must hold letters, in one line"),
+        (('title = "Broken"', 'title = " "'), "label 'broken': its title ' ' must hold letters"),
+        (('"1", "fracture"', '"1", ""'), "label 'broken': its synonym '' must hold letters"),
+        (('name = "broken"', 'name = "broken/torn"'), "label name 'broken/torn': it is a folder's name too"),
+        (('name = "broken"', "name = 'torn\\broken'"), "it is a folder's name too"),
+        (('name = "broken"', 'name = "broken "'), "label name 'broken ': it is a folder's name too"),
+        (('name = "broken"', 'name = "Intact"'), "more than one label: intact"),
+        (("[[labels]]", f"{POINT.replace('mine', 'balanced')}[[labels]]"), "names of their own, not 'balanced', 'bal"),
+        (("[[labels]]", f"{POINT.replace('mine', '')}[[labels]]"), "names of their own, not 'balanced', ''"),
     ],
 )
 def test_a_broken_task_file_names_what_to_mend(tmp_path: Path, change: tuple[str, str], said: str) -> None:
@@ -132,3 +145,7 @@ def test_a_mark_that_an_editor_puts_before_the_text_is_no_part_of_it(tmp_path: P
     path.write_text(MINE, encoding="utf-8-sig")
     assert read_task(path).classes == ("intact", "broken")
     assert task_text(str(path)) == MINE
+
+
+def test_a_package_that_was_sealed_with_a_name_no_longer_taken_still_opens() -> None:
+    assert parse_task(MINE.replace('name = "broken"', 'name = "broken/torn"')).classes == ("intact", "broken/torn")

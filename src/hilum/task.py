@@ -163,7 +163,9 @@ def read_task(path: Path) -> Task:
         UsageError: the file is no valid task; the message names the file and the line to mend.
     """
     try:
-        return parse_task(path.read_text(encoding="utf-8-sig"))
+        task = parse_task(path.read_text(encoding="utf-8-sig"))
+        _check_names(task)  # here and not in `parse_task`: a package that was sealed with such names still opens
+        return task
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{path}: not a task file: {error}") from error
 
@@ -257,6 +259,26 @@ def _check(task: Task) -> None:
             raise ValueError(f"patient pattern {pattern!r} is no regular expression: {error}") from None
         if "patient" not in groups:
             raise ValueError(f"patient pattern {pattern!r} needs a group named 'patient'")
+
+
+def _check_names(task: Task) -> None:
+    """What stands on pages, in tables and in names of folders can be read there and told from its neighbours."""
+    for label in task.labels:
+        for what, text in (("name", label.name), ("title", label.title), *(("synonym", s) for s in label.synonyms)):
+            if not _in_one_line(text):
+                raise ValueError(f"label {label.name!r}: its {what} {text!r} must hold letters, in one line")
+        if "/" in label.name or "\\" in label.name or label.name.strip() != label.name:
+            raise ValueError(
+                f"label name {label.name!r}: it is a folder's name too; leave out / and \\ and spaces around it, "
+                "and write them into its title"
+            )
+    points = [rule.name for rule in task.operating_points]
+    if not all(map(_in_one_line, points)) or len(set(points)) < len(points):
+        raise ValueError(f"operating points need names of their own, not {', '.join(map(repr, points))}")
+
+
+def _in_one_line(text: str) -> bool:
+    return bool(text.strip()) and not any(unicodedata.category(c) in ("Cc", "Zl", "Zp") for c in text)
 
 
 def _check_view(task: Task) -> None:
