@@ -112,6 +112,9 @@ def test_too_little_to_learn_from_is_said_before_training(
     assert "no labelled image can be read" in complaint(capsys, "train", str(broken), task, code=1)
 
 
+TOLD = "beware: 60 of 60 images have a short side under 64 pixels"
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_images_that_the_package_will_refuse_are_told_before_training(
     tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -125,7 +128,15 @@ def test_images_that_the_package_will_refuse_are_told_before_training(
     for name, is_told in (("large", False), ("small", True)):
         assert main(["train", str(tmp_path / name), task, *QUICK, "--no-tracking"]) == 130
         said = " ".join(capsys.readouterr().err.split())
-        assert ("beware: 60 of 60 images have a short side under 64 pixels" in said) is is_told
+        assert (TOLD in said) is is_told
+        assert main(["compare", str(tmp_path / name), task, "--networks=residual-s", "--set=epochs=1"]) == 130
+        said = " ".join(capsys.readouterr().err.split())
+        assert (TOLD in said) is is_told
+        assert "split: train " in said
+        assert main(["train", str(tmp_path / name), task, "--plan"]) == 0
+        planned = capsys.readouterr()
+        assert (TOLD in " ".join(planned.err.split())) is is_told
+        assert "beware" not in planned.out
 
 
 @pytest.mark.filterwarnings("ignore")

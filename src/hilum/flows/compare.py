@@ -21,7 +21,7 @@ from hilum.evaluate.compare_report import Contender
 from hilum.evaluate.evaluation import evaluate
 from hilum.evaluate.rows import Rows, Setting
 from hilum.flows.alone import alone
-from hilum.flows.enough import check_enough
+from hilum.flows.enough import check_enough, tell_ahead
 from hilum.flows.material import Material, material
 from hilum.flows.naming import mark_of, run_name
 from hilum.flows.progress import Listener
@@ -53,7 +53,8 @@ def compare_networks(
     if found.statistics is None:
         raise DataError(f"{dataset.name}: no labelled image can be read")
     split = make_split(dataset, found, seed=seed)
-    check_enough(dataset, split)
+    check_enough(dataset, found, split)
+    tell_ahead(listener, found, split, task.smallest_side)
     facts, means = facts_of(found.statistics, found.shortcuts), replace(means_here(), weights=False)
     planned = make_plan(facts, task, means=means, changes=changes, seed=seed)
     plans = plans_of(names, planned, changes)

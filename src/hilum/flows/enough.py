@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hilum.data.dataset import Dataset
+from hilum.data.findings import Audit
 from hilum.data.split import Split
 from hilum.data.split import folds as divided
 from hilum.errors import DataError, UsageError
+from hilum.flows.progress import Listener
 
 LEAST = 8  # groups of each class beside the test: fewer teach nothing that a figure could be put on
 WORDS = {"train": "train on", "tune": "choose by", "calibrate": "calibrate on"}
 
 
-def check_enough(dataset: Dataset, split: Split, folds: int = 0) -> None:
+def check_enough(dataset: Dataset, found: Audit, split: Split, folds: int = 0) -> None:
     """Every class must have images to learn from and, without folds, images to calibrate on.
 
     Raises:
@@ -36,7 +38,7 @@ def check_enough(dataset: Dataset, split: Split, folds: int = 0) -> None:
         or sum(counted[i] for counted in counts.values()) < LEAST
     ]
     if short:
-        said = "; ".join(_said(dataset, counts, i) for i in short)
+        said = "; ".join(_said(dataset, found, split, (counts, i)) for i in short)
         raise DataError(
             f"{dataset.name}: too few images that are no copies of each other: {said}. Some of each class must be left "
             "to train, choose, calibrate and test on: add images, about 20 of each class at least"
@@ -71,9 +73,42 @@ def too_small(sizes: Mapping[str, int], side: int) -> str | None:
     )
 
 
-def _said(dataset: Dataset, counts: dict[str, list[int]], number: int) -> str:
+def tell_ahead(listener: Listener, found: Audit, split: Split, side: int) -> None:
+    """Say what was found, who is in which part, and what to beware of; side: as in `too_small`."""
+    parts = ", ".join(f"{name} {count}" for name, count in split.sizes.items())
+    listener.say(f"audit: {found.verdict}; {len(found.pairs)} copy pairs, {len(found.unreadable)} unreadable")
+    listener.say(f"split: {parts}; left out {len(split.left_out)}")
+    for note in (*split.notes, *split.marks):
+        listener.say(f"  {note}")
+    tell_too_small(listener, found, side)
+
+
+def tell_too_small(listener: Listener, found: Audit, side: int) -> None:
+    """Say it where there are images that the package will refuse."""
+    if found.statistics and (beware := too_small(found.statistics.whole.sizes, side)):
+        listener.say(f"  {beware}")
+
+
+def _said(dataset: Dataset, found: Audit, split: Split, counted: tuple[dict[str, list[int]], int]) -> str:
+    counts, number = counted
     parts = ", ".join(f"{counts[part][number]} to {word}" for part, word in WORDS.items())
-    return f"{dataset.classes[number]}: {int((dataset.labels == number).sum())} images, {parts}"
+    cases = np.flatnonzero(dataset.labels == number).tolist()
+    why = _why(found, split, cases)
+    return f"{dataset.classes[number]}: {len(cases)} images{f' ({why})' if why else ''}, {parts}"
+
+
+def _why(found: Audit, split: Split, cases: Sequence[int]) -> str:
+    """What keeps a class that has images from being learned, "" where there are merely few."""
+    out = [i for i in cases if i in split.left_out]
+    used = [i for i in cases if i not in split.left_out]
+    reasons = [f"{len(out)} left out, the first because: {split.left_out[out[0]]}"] if out else []
+    if used and all(found.splits[i] == "test" for i in used):
+        reasons.append("all in the test part of the data: have some in its train part, or give the data without parts")
+    if used and len({found.patients[i] for i in used}) == 1 and found.patients[used[0]] is not None:
+        reasons.append("all of one patient, who cannot be in two parts: add other patients")
+    elif len(used) > 1 and len(np.unique(split.groups[used])) == 1:
+        reasons.append("all bound together, as copies of one image or slices of one volume")
+    return "; ".join(reasons)
 
 
 def _groups(dataset: Dataset, split: Split, part: str) -> list[int]:

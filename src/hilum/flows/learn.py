@@ -23,7 +23,7 @@ from hilum.errors import DataError
 from hilum.evaluate.card import card
 from hilum.evaluate.charts import curves
 from hilum.flows.alone import alone, left
-from hilum.flows.enough import check_enough, check_folds, too_small
+from hilum.flows.enough import check_enough, check_folds, tell_ahead
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
 from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.model_card import facts_for_card
@@ -170,7 +170,7 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
         found = audit(dataset, progress=listener.done)
         plan = planned(dataset, task, found, (wishes.changes, wishes.seed))
         split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
-        check_enough(dataset, split, 0 if plan.distill else plan.folds)
+        check_enough(dataset, found, split, 0 if plan.distill else plan.folds)
         check_folds(dataset, split, plan.folds)
         folder = wishes.runs / run_name(dataset, task, found, split, plan)
         self._alone = alone(folder)
@@ -361,13 +361,7 @@ def _keep(folder: Path, found: Audit, split: Split, plan: Plan) -> None:
 
 
 def _tell(listener: Listener, found: Audit, split: Split, plan: Plan, side: int) -> None:
-    parts = ", ".join(f"{name} {count}" for name, count in split.sizes.items())
-    listener.say(f"audit: {found.verdict}; {len(found.pairs)} copy pairs, {len(found.unreadable)} unreadable")
-    listener.say(f"split: {parts}; left out {len(split.left_out)}")
-    for note in (*split.notes, *split.marks):
-        listener.say(f"  {note}")
-    if found.statistics and (beware := too_small(found.statistics.whole.sizes, side)):
-        listener.say(f"  {beware}")
+    tell_ahead(listener, found, split, side)
     listener.say("plan:")
     for name, value, reason in plan.lines():
         if reason:

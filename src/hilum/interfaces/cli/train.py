@@ -15,6 +15,7 @@ from hilum.data.audit_report import write_audit_report
 from hilum.data.dataset import Dataset
 from hilum.errors import UsageError
 from hilum.evaluate.text import text
+from hilum.flows.enough import tell_too_small
 from hilum.flows.learn import Learned, Wishes, learn, planned
 from hilum.flows.report import write_evaluation_report
 from hilum.interfaces.cli.progress import Bars
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         if arguments.plan:
-            print(_plan(dataset, task, arguments))
+            print(_plan(dataset, task, arguments, bars))
             return 0
         wishes = _wishes(arguments, settings, task.name)
         pages: dict[str, str] = {}
@@ -125,8 +126,10 @@ def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wis
     )
 
 
-def _plan(dataset: Dataset, task: Task, arguments: argparse.Namespace) -> str:
-    found = audit(dataset)
+def _plan(dataset: Dataset, task: Task, arguments: argparse.Namespace, bars: Bars) -> str:
+    bars.stage("auditing", len(dataset))
+    found = audit(dataset, progress=bars.done)
+    tell_too_small(bars, found, task.smallest_side)
     plan = planned(dataset, task, found, (changes_of(arguments), arguments.seed))
     return "\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines())
 
