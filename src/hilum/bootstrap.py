@@ -6,7 +6,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from hilum.errors import UnknownModel, UsageError
+from hilum.errors import UnknownModel, UnknownTask, UsageError
 from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
 from hilum.image.limits import Limits
@@ -14,7 +14,7 @@ from hilum.model.package import digest_of, open_package
 from hilum.model.unfolded import Shelf
 from hilum.registry.pins import champion_for, find_package, known_packages, named_package, trust
 from hilum.settings import Settings
-from hilum.task import find_task, shipped_task, shipped_tasks
+from hilum.task import Task, find_task, shipped_task, shipped_tasks
 
 
 def limits(settings: Settings) -> Limits:
@@ -40,21 +40,41 @@ def desk(
         UsageError: the model named answers another task.
         PackageError: the package must not be used.
     """
-    package_of, task_of = (find_package, find_task) if crew is None else (named_package, shipped_task)
-    crew = crew or Crew(settings, threads=threads)
+    if crew is None:
+        crew, package_of, name_of = Crew(settings, threads=threads), find_package, functools.partial(_name_of, settings)
+    else:
+        package_of, name_of = named_package, crew.task_named
     if model is not None:
         named = crew.speaker(package_of(model, settings, crew.chosen))
         answers = named.package.task.name if task != "auto" else task
-        if task != answers and task_of(task).name != answers:
+        if task != answers and name_of(task) != answers:
             raise UsageError(f"{named.package.reference} answers {answers}, not {task}")
         return Desk((named,), limits=limits(settings))
     if task != "auto":
-        return Desk((crew.champion(task_of(task).name),), limits=limits(settings))
+        return Desk((crew.champion(name_of(task)),), limits=limits(settings))
     trusted = {known.task for known in known_packages(settings)}
     names = [t.name for t in shipped_tasks() if t.name in trusted]
     if not names:
         raise UnknownModel(f"no model is installed in {settings.models}: train one with `hilum train`")
     return Desk(tuple(crew.champion(name) for name in names), automatic=True, limits=limits(settings))
+
+
+def task_named(reference: str, settings: Settings) -> Task:
+    """A task by its file, or by the name of a shipped one or of one that an installed package answers.
+
+    Raises:
+        UnknownTask: there is none of them. PackageError: the package must not be used.
+    """
+    try:
+        return find_task(reference)
+    except UnknownTask:
+        if reference not in {known.task for known in known_packages(settings)}:
+            raise
+    return speaker(settings, str(champion_for(reference, settings))).package.task
+
+
+def _name_of(settings: Settings, reference: str) -> str:
+    return task_named(reference, settings).name
 
 
 class Crew:
@@ -78,6 +98,14 @@ class Crew:
             opening = functools.partial(open_package, folder, trust(self._settings))
             self._speakers[folder] = digest, Speaker(opening, threads=self._threads, shelf=shelf(self._settings))
         return self._speakers[folder][1]
+
+    def task_named(self, name: str) -> str:
+        """The name, where it is a shipped task's or one that a package was promoted for: a user's own.
+
+        Raises:
+            UnknownTask: it is neither; a trained package answers nobody before it is promoted.
+        """
+        return name if name in self.chosen else shipped_task(name).name
 
     def champion(self, task: str) -> Speaker:
         """Who speaks for a task."""

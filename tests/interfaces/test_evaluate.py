@@ -12,6 +12,7 @@ import pytest
 from hilum.interfaces.cli.main import main
 from hilum.task import task_text
 from tests.conftest import ROOT
+from tests.interfaces.versions import own_question
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +83,28 @@ def test_a_task_of_that_name_with_other_classes_is_wrong_use(
     mine.write_text(task_text("pneumonia-cxr").replace('name = "normal"', 'name = "sound"'), encoding="utf-8")
     assert main(["evaluate", "no-such-folder", f"--task={mine}"]) == 2
     assert "answers pneumonia-cxr with the classes normal, pneumonia, not sound, pneumonia" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_question_of_ones_own_is_known_by_its_name_where_its_package_is_installed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_question(tmp_path / "home")
+    films = ROOT / "samples" / "pneumonia-cxr"
+    for picture in films.glob("*.png"):
+        folder = tmp_path / "films" / picture.name.partition("-")[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(picture, folder)
+    assert main(["predict", str(films), "--task=my-question"]) == 0
+    assert "my-question" in capsys.readouterr().out
+    assert main(["evaluate", str(tmp_path / "films"), "--task=my-question"]) == 0
+    assert main(["audit", str(tmp_path / "films"), "--task=my-question", "--json"]) == 0
+    assert '"classes": {"normal": ' in capsys.readouterr().out
+    assert main(["prepare", str(tmp_path / "films"), "--task=my-question", f"--out={tmp_path / 'out'}"]) == 0
+    assert (tmp_path / "out" / "normal").is_dir()
+    assert main(["predict", str(films), "--task=your-question"]) == 2
+    assert "no task 'your-question'" in capsys.readouterr().err
+    mine = tmp_path / "your.toml"
+    mine.write_text(task_text("pneumonia-cxr").replace('"pneumonia-cxr"', '"your-question"'), encoding="utf-8")
+    assert main(["predict", str(films), f"--task={mine}"]) == 2
+    assert "written with --out: --model DIR" in capsys.readouterr().err

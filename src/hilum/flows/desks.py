@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from hilum.errors import PackageError, UsageError
+from hilum.errors import PackageError, UnknownTask, UsageError
 from hilum.flows.predict import Desk
 
 OpenDesk = Callable[[str, str | None], Desk]
@@ -73,7 +73,8 @@ class Desks:
     def switch(self) -> None:
         """Open anew, and only then put in place, every desk that is open: who is meant may have changed.
 
-        A model that somebody named and that is not there any more, or must not be used, holds nobody up: it is let go.
+        A model that somebody named and that is not there any more, or must not be used, holds nobody up: it is let go;
+        so is a task of a user's own for which nobody speaks any more.
         """
         with self._lock:
             fresh = {}
@@ -82,6 +83,8 @@ class Desks:
                     desk = self._opening(task, model)
                     _ = model and desk.speakers[0].package  # what is wrong with it is raised here
                     fresh[task, model] = desk
+                except UnknownTask:
+                    continue
                 except (UsageError, PackageError):
                     if model is None:
                         raise

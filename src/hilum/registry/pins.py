@@ -152,7 +152,10 @@ def champion_for(task: str, settings: Settings) -> Path:
     """
     found = [k for k in known_packages(settings) if k.task == task]
     if not found:
-        raise UnknownModel(f"no model for the task '{task}' yet: train one with `hilum train SOURCE --task {task}`")
+        raise UnknownModel(
+            f"no model for the task '{task}' is installed: train one with `hilum train SOURCE --task {task}` (one of "
+            "your own by its .toml file), or name the package, such as one written with --out: --model DIR"
+        )
     return found[0].folder
 
 

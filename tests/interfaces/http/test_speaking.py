@@ -17,7 +17,7 @@ from hilum.flows.speaker import Speaker
 from hilum.model.overlay import grey_png
 from tests.interfaces.http.forms import sample
 from tests.interfaces.http.running import Running, running
-from tests.interfaces.versions import another_version
+from tests.interfaces.versions import another_version, own_question
 
 
 @pytest.fixture
@@ -108,6 +108,24 @@ def test_who_was_promoted_answers_to_the_name_and_to_champion(server: Running) -
     assert server.ask("POST", "/models/pneumonia-cxr@champion/promote").status == 422
     server.ask("POST", "/tasks/pneumonia-cxr/rollback")
     assert answering() == {"1.1.0"}
+
+
+def test_a_question_of_ones_own_is_asked_by_its_name_once_somebody_speaks_for_it(tmp_path: Path) -> None:
+    own_question(tmp_path / "home")
+    film, png = sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
+    with running(tmp_path / "home") as server:
+        assert server.ask("POST", "/predict?task=my-question", film, png).status == 404
+        assert server.ask("POST", "/models/my-question/promote").status == 201
+        said = server.ask("POST", "/predict?task=my-question", film, png)
+        assert (said.status, said.json()["task"]) == (200, "my-question")
+        named = server.ask("POST", "/predict?task=my-question&model=my-question", film, png)
+        assert named.json()["model"] == said.json()["model"]
+        told = server.ask("POST", "/feedback", {"id": said.json()["id"], "label": "NORMAL"})
+        assert (told.status, told.json()["class"]) == (201, "normal")
+        assert server.ask("POST", "/feedback", {"id": said.json()["id"], "label": "broken"}).status == 422
+        assert server.ask("POST", "/tasks/my-question/rollback").status == 201
+        assert server.ask("POST", "/predict?task=my-question", film, png).status == 404
+        assert server.ask("POST", "/predict?task=pneumonia-cxr", film, png).status == 200
 
 
 def test_the_latest_is_whoever_is_the_latest_now(server: Running) -> None:

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hilum import bootstrap
 from hilum.data.audit import audit
 from hilum.data.audit_words import CUES, strong_cues
 from hilum.data.findings import Audit, Pair
@@ -16,7 +17,6 @@ from hilum.errors import printable
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, counted, open_labelled
 from hilum.settings import Settings
-from hilum.task import find_task
 
 DESCRIPTION = "Find copies, leaking splits, patients in two parts, conflicting labels, shortcuts and broken files."
 EXAMPLES = """examples:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Audit the source; 1 where it is bad."""
-    task = find_task(arguments.task) if arguments.task else None
+    task = bootstrap.task_named(arguments.task, settings) if arguments.task else None
     if arguments.report:
         arguments.report.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:

@@ -21,7 +21,7 @@ from hilum.interfaces.cli.source import add_source_arguments, open_labelled
 from hilum.model.calibration import read_prevalence
 from hilum.registry.pins import champion_for
 from hilum.settings import Settings
-from hilum.task import Task, find_task
+from hilum.task import Task
 
 DESCRIPTION = "Measure a package on labelled images: exactly what is served, refusals counted as wrong, 95% intervals."
 EXAMPLES = """examples:
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Measure; 3 where some case could not be read."""
-    task = find_task(arguments.task)
+    task = bootstrap.task_named(arguments.task, settings)
     options = Options(arguments.operating_point, read_prevalence(arguments.prevalence))
     if arguments.method == "lime":
         lime()  # that it is missing is said before the work, too

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from hilum import bootstrap
 from hilum.data.audit import audit
 from hilum.data.dataset import Dataset
 from hilum.data.export import Exported, Wanted, export
@@ -17,7 +18,6 @@ from hilum.image.prepare import Preparation
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
 from hilum.settings import Settings
-from hilum.task import find_task
 
 DESCRIPTION = "Write a cleaned copy: one of each group of copies, no conflicting labels, no unreadable or stray files."
 EXAMPLES = """examples:
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.out.is_file() or (arguments.out.is_dir() and any(arguments.out.iterdir())):
         raise UsageError(f"{arguments.out}: exists already; name a new file, or a folder that is empty")
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    task = find_task(arguments.task) if arguments.task else None
+    task = bootstrap.task_named(arguments.task, settings) if arguments.task else None
     with Bars(file=settings.progress_file) as bars:
         opened = open_labelled(arguments, settings, bars)
         dataset = with_task(opened, task) if task else opened

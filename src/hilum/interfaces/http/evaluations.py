@@ -24,7 +24,6 @@ from hilum.interfaces.http.works import allowed, report_page, sent
 from hilum.jobs.works import REPORT, Work
 from hilum.model.calibration import read_prevalence
 from hilum.parts import Parts
-from hilum.task import shipped_task
 
 router = APIRouter(tags=["evaluate"])
 
@@ -143,7 +142,7 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
     """
     if not can_measure():
         raise MissingExtra("measuring on labelled images", "data")
-    task = shipped_task(said.task).name
+    task = parts.crew.task_named(said.task)
     desk = parts.desks.desk(task, said.model)
     prevalence = read_prevalence(None if said.prevalence is None else str(said.prevalence))
     check_options(Options(said.operating_point, prevalence), desk)

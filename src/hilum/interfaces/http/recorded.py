@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from hilum import bootstrap
 from hilum.errors import NotFound, UsageError
 from hilum.flows.shown import Shown, heatmap_of, shown
 from hilum.interfaces.http import shapes
@@ -25,7 +26,8 @@ from hilum.model.overlay import grey_png
 from hilum.parts import Parts
 from hilum.records.entry import Columns, Entry, Record
 from hilum.records.query import Query as Wanted
-from hilum.task import find_task, shipped_tasks
+from hilum.settings import Settings
+from hilum.task import shipped_tasks
 
 router = APIRouter(tags=["record"])
 NOTE = 2000
@@ -136,7 +138,7 @@ def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     if said.note and record.erased:
         raise Problem(409, "erased", "this answer was erased: what is said to it can hold no note any more")
     caller = caller_of(request.scope)
-    label = label_of(record, said)
+    label = label_of(record, said, parts.settings)
     if label is None and not _stands(parts, record.id, caller):
         raise Problem(409, "nothing_said", "nothing that you said to this answer stands: there is nothing to take back")
     agrees = None if label is None else label == record.entry.columns.label
@@ -155,7 +157,7 @@ def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     return answer({"id": name, **body}, 201)
 
 
-def label_of(record: Record, said: Feedback) -> str | None:
+def label_of(record: Record, said: Feedback, settings: Settings) -> str | None:
     """The class that a reader named; None where what was said before is taken back.
 
     Raises:
@@ -171,7 +173,7 @@ def label_of(record: Record, said: Feedback) -> str | None:
         if not said.agree or record.entry.columns.label is None:
             raise UsageError("say which class is right: 'label'")
         return record.entry.columns.label
-    task = find_task(record.entry.columns.task)
+    task = bootstrap.task_named(record.entry.columns.task, settings)
     label = task.label_for(said.label)
     if label is None:
         raise UsageError(f"{said.label!r} is no class of {task.name}; there are: {', '.join(task.classes)}")
