@@ -6,7 +6,7 @@ import pytest
 
 from hilum.data.labels import with_task
 from hilum.data.source import Columns, open_source
-from hilum.errors import UnreadableSource, UsageError
+from hilum.errors import DataError, UnreadableSource, UsageError
 from hilum.task import find_task
 from tests.data.made import SHARED, lay, needs_data, pictures
 
@@ -201,3 +201,13 @@ def test_an_empty_table_is_named_and_not_the_images_beside_it(tmp_path):
     lay(tmp_path, pictures("a.png", "b.png") | {"labels.csv": ""})
     with pytest.raises(UnreadableSource, match=r"labels\.csv: is empty, or no table"):
         open_source(str(tmp_path / "labels.csv"))
+
+
+def test_a_table_of_which_no_column_is_known_is_told_with_the_options_that_name_them(tmp_path):
+    dataset = opened(tmp_path, "Bild;Befund\n1.png;NORMAL\n", "images/1.png", "images/2.png")
+    (note,) = dataset.notes
+    assert note.startswith("t.csv: not used, none of its columns is known")
+    with pytest.raises(
+        DataError, match=r"or add a table \(t\.csv: not used, .*--image-column NAME --label-column NAME"
+    ):
+        with_task(dataset, find_task("pneumonia-cxr"))

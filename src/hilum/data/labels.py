@@ -23,8 +23,9 @@ def with_task(dataset: Dataset, task: Task) -> Dataset:
         DataError: no case has a label, or some words are unknown; the message lists each with its count.
     """
     if all(case.raw_label is None for case in dataset.cases):
+        why = f" ({'; '.join(dataset.notes)})" if dataset.notes else ""
         raise DataError(
-            f"{dataset.name}: no labels; sort the images into folders named {_listed(task)}, or add a table"
+            f"{dataset.name}: no labels; sort the images into folders named {_listed(task)}, or add a table{why}"
         )
     meaning, notes = _meanings(dataset, task)
     patterns = tuple(re.compile(pattern) for pattern in task.patient_patterns)

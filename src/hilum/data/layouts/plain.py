@@ -15,7 +15,16 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
     if columns.ask_for_a_table or not files.images:
         return None
     cases = tuple(Case(tree.id(path), None, None, _split(path), None, tree.reference, path) for path in files.images)
-    return Found("unlabelled", cases, TreeReader(tree), files.stray + files.arrays, (NOTE,))
+    return Found("unlabelled", cases, TreeReader(tree), files.stray + files.arrays, _unread(files) or (NOTE,))
+
+
+def _unread(files: Sorted) -> tuple[str, ...]:
+    """What of tables that lie there and were not understood: a user who has one is not helped by "add a table"."""
+    return tuple(
+        f"{table}: not used, none of its columns is known to name the images, or none their class; "
+        "name them with --image-column NAME --label-column NAME"
+        for table in files.tables
+    )
 
 
 def _split(path: str) -> str | None:
