@@ -17,7 +17,7 @@ from hilum.interfaces.web import history
 from hilum.records.query import Query
 from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
-from tests.web.looking import PHONE, visit
+from tests.web.looking import PHONE, Visit, visit
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +204,33 @@ def test_signing_in_and_out(browser: Browser, server: Running) -> None:
         page.get_by_role("link", name="Your account").click()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def sign_in(one: Visit, name: str) -> None:
+    """By the form: a session of its own, which may end without anybody else's ending."""
+    page = one.go("/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(WORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Read")
+
+
+def test_keys_that_were_changed_outlast_signing_out_and_are_nobody_elses(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        sign_in(one, "reviewer")
+        page = one.go("/app/history")
+        page.locator("[data-pick]").first.check()
+        page.keyboard.press("?")
+        page.get_by_role("button", name="Next answer: key J. Change").click()
+        page.keyboard.press("n")
+        expect(page.locator("[data-keys-said]")).to_contain_text("Next answer is now on N")
+        for name, key, chosen in (("reader", "J", 0), ("reviewer", "N", 1)):
+            one.go("/app/account").get_by_role("button", name="Sign out").click()
+            expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+            sign_in(one, name)
+            one.go("/app/history").keyboard.press("?")
+            expect(page.get_by_role("button", name=f"Next answer: key {key}. Change")).to_be_visible()
+            expect(page.locator("[data-pick]:checked")).to_have_count(chosen)
 
 
 def test_a_key_is_shown_once_and_can_be_revoked(browser: Browser, server: Running) -> None:

@@ -66,7 +66,7 @@ async def logout(request: Request) -> Response:
     session = session_of(request, access, said)
     await run_sync(access.sessions.end, session)
     left = RedirectResponse("/login", 303) if _is_form(request) else Response(status_code=204)
-    left.headers["Clear-Site-Data"] = '"cache", "storage"'
+    left.headers["Clear-Site-Data"] = '"cache"'  # what pages keep in a browser goes by the person (session.js)
     left.set_cookie(cookie_name(request.url.scheme), "", max_age=0, secure=request.url.scheme == "https", httponly=True)
     return left
 

@@ -2,8 +2,9 @@
 
 import { say } from "./app.js";
 import { action } from "./keys.js";
+import { own } from "./session.js";
 
-const STORE = "hilum.chosen";
+const STORE = own("hilum.chosen");
 let chosen = new Set(); // ids, in the order in which they were chosen; some may stand on other pages of the list
 
 const boxes = () => [...document.querySelectorAll("[data-pick]")];

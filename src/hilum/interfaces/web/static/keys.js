@@ -1,6 +1,8 @@
-// Named actions -> keys that can be looked up under `?`, changed and switched off; kept in this browser only.
+// Named actions -> keys that can be looked up under `?`, changed and switched off; kept in this browser only, for each person.
 
-const STORE = "hilum.keys";
+import { own } from "./session.js";
+
+const STORE = own("hilum.keys");
 const actions = new Map();
 const held = new Set();
 let kept = read();

@@ -1,5 +1,7 @@
 // The chosen question -> its model's operating points, that model alone at the foot; what was chosen stays for this tab.
 
+import { own } from "./session.js";
+
 const tasks = document.querySelector("[data-tasks]");
 
 function points() {
@@ -18,7 +20,7 @@ function models() {
 }
 
 const FIELDS = ["task", "operating_point", "prevalence", "keep"];
-const STORE = `hilum.question ${location.pathname}`;
+const STORE = own(`hilum.question ${location.pathname}`);
 
 function keep(form) {
   const given = new FormData(form);

@@ -1,6 +1,11 @@
-// Whose page this is -> the token of its changes, a fresh one after signing in again elsewhere, and words for what fails.
+// Whose page this is -> names of what is kept for them, the token of their changes, a fresh one after signing in again elsewhere, and words for what fails.
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`);
+
+/** The name under which the browser keeps something of this person alone: the next one at this screen never meets it. */
+export function own(name) {
+  return `${name} ${meta("caller")?.content ?? ""}`.trim();
+}
 
 /** The token that shows that a change comes from one of our own pages. */
 export function token() {
