@@ -112,6 +112,28 @@ def test_whoever_leaves_while_a_file_is_on_its_way_is_asked(browser: Browser, se
         expect(page.locator("#answer progress")).to_be_visible()
 
 
+def test_whoever_leaves_files_that_were_not_sent_is_asked(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        asked: list[str] = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+        page.context.set_offline(True)
+        page.get_by_role("button", name="Choose files").first.focus()
+        with page.expect_file_chooser() as chooser:  # a browser asks only whoever did something on the page
+            page.keyboard.press("Enter")
+        chooser.value.set_files([GLIOMA, CHEST])
+        expect(page.locator(".strip .said")).to_have_text(["Not sent", "Not sent"])
+        page.context.set_offline(False)
+        with page.expect_event("dialog"):
+            page.get_by_role("link", name="Start afresh").click(no_wait_after=True)
+        assert asked == ["beforeunload"]
+        page.get_by_role("button", name="Try all 2 again").click()
+        expect(page.get_by_text("All 2 files are answered.")).to_be_visible(timeout=SLOW)
+        page.get_by_role("link", name="Start afresh").click()
+        expect(page.get_by_role("heading", name="Drop images here")).to_be_visible()
+        assert asked == ["beforeunload"]
+
+
 def test_who_signed_out_in_another_tab_goes_on_after_signing_in_there(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
         page = one.go("/app/read")

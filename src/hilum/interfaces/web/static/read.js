@@ -357,6 +357,8 @@ document.querySelector("[data-anew]").addEventListener("click", () => again([cho
 viewer.root.addEventListener("hilum:say", (event) => say(event.detail));
 viewer.takeKeys();
 const usable = () => items.length > 0;
+// A file that met no server lies in this tab alone: the browser asks before it goes, as it does for one on its way.
+window.addEventListener("beforeunload", (event) => worthAgain().length > 0 && event.preventDefault());
 action("choose", { title: "Choose files", group: "Reading", key: "u", run: open });
 action("next", { title: "Next file", group: "Reading", key: "j", run: () => step(1), usable });
 action("before", { title: "File before", group: "Reading", key: "k", run: () => step(-1), usable });
