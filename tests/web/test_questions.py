@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +72,24 @@ def test_the_promoted_model_of_the_chosen_question_stands_at_the_foot(
         one.check(f"foot-{size[0]}")
         page.get_by_label("Question", exact=True).select_option("auto")
         expect(foot.locator("li:visible")).to_have_count(1 if size == PHONE else 3)
+
+
+def test_a_page_that_is_open_names_the_model_that_was_promoted_meanwhile(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("promoted")
+    noted(home, "of the second version")
+    with running(home, THREADS="1", SERVE_THREADS="1") as server, visit(browser, server) as one:
+        one.page.clock.install()
+        page = one.go("/app/read")
+        foot = page.get_by_label("Models that answer")
+        expect(foot).to_contain_text("pneumonia-cxr 1.1.0")
+        page.get_by_text("Question and consent").click()
+        page.get_by_label("Question", exact=True).select_option("pneumonia-cxr")
+        assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote", {"why": "a test"}).status == 201
+        page.clock.run_for(25_000)
+        expect(foot).to_have_text(
+            re.compile("^pneumonia-cxr 2.0.0$"), use_inner_text=True
+        )  # still of this question alone
+        expect(page.locator("[data-state]")).to_have_text("Online")
+        assert one.faults == []

@@ -82,6 +82,7 @@ RULES: tuple[Rule, ...] = (
     _read("/app/", "predict"),
     _read("/app/read", "predict"),
     _read("/app/answer/{name}"),
+    _read("/app/speaking", "predict"),
     _read("/app/thumb/{task}/{name}", "predict"),
     _read("/app/jobs", "predict"),
     _read("/app/jobs/{identity}", "predict"),

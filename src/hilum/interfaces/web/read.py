@@ -47,6 +47,13 @@ def answer(request: Request, name: str) -> Response:
     return show(request, "answer.html", {"answer": answer_shown(found(parts, name), parts)})
 
 
+@router.get("/speaking")
+def models_at_the_foot(request: Request) -> Response:
+    """The part of every page that names the models that answer."""
+    must(request, "predict")
+    return show(request, "speaking.html")
+
+
 @router.get("/thumb/{task}/{name}")
 def thumb(request: Request, task: str, name: str) -> Response:
     """One synthetic image, small."""

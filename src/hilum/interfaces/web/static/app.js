@@ -54,6 +54,20 @@ function theme() {
   action("theme", { title: "Light or dark", group: "Everywhere", key: "Shift+t", run: change });
 }
 
+/** The models at the foot, as they answer now: another may have been promoted since the page was opened. */
+async function models() {
+  const place = document.querySelector("[data-models]");
+  if (!document.querySelector('meta[name="caller"]').content) return; // nobody is signed in
+  const asked = { headers: { Accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout(8000) };
+  const answer = await fetch("/app/speaking", asked);
+  if (!answer.ok || answer.redirected) return; // signed out meanwhile: what stands there stays
+  const fresh = await answer.text();
+  if (fresh === models.before) return;
+  models.before = fresh;
+  place.innerHTML = fresh;
+  document.dispatchEvent(new CustomEvent("hilum:models"));
+}
+
 function serverState() {
   const place = document.querySelector("[data-state]");
   if (!place) return;
@@ -68,6 +82,7 @@ function serverState() {
       const answer = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(8000) });
       if (answer.ok) show("", "Online");
       else show("busy", "Not ready");
+      await models();
     } catch {
       show("off", "No connection");
     }

@@ -68,6 +68,7 @@ tasks?.addEventListener("change", () => {
 if (tasks) {
   const { form } = tasks;
   restore(form);
+  document.addEventListener("hilum:models", models);
   if (tasks.value !== "auto") models(); // a page that comes back keeps what was chosen
   sum(form);
   form.addEventListener("change", () => {
