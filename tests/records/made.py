@@ -15,7 +15,7 @@ START = 1_790_000_000_000_000 - 1_790_000_000_000_000 % HOUR
 def prediction(number: int = 0, label: str | None = "pneumonia", **others) -> Entry:
     columns = Columns(
         task=others.pop("task", "pneumonia-cxr"),
-        model="pneumonia-cxr@1.0.0",
+        model=others.pop("model", "pneumonia-cxr@1.0.0"),
         digest="d" * 64,
         label=label,
         probability=None if label is None else others.pop("probability", 0.5 + number % 50 / 100),

@@ -88,6 +88,18 @@ def test_many_are_asked_for_at_once_and_the_last_word_on_each(records, monkeypat
     assert (records.many([]), records.last_said([])) == ({}, {})
 
 
+def test_models_on_record_are_named_and_only_what_is_new_is_looked_through(records, opening, url):
+    assert records.models() == frozenset()
+    add(records, *(prediction(i) for i in range(3)), prediction(3, model="cxr@1"))
+    assert records.models() == {"pneumonia-cxr@1.0.0", "cxr@1"}
+    add(
+        opening("other") if url.startswith("postgresql") else records,
+        prediction(4, model="cxr@2"),
+        prediction(5, None, model=None),
+    )
+    assert records.models() == {"pneumonia-cxr@1.0.0", "cxr@1", "cxr@2"}
+
+
 def test_an_id_is_taken_once_and_the_neighbours_in_the_group_are_kept(records):
     add(records, prediction(1))
     futures = [records.append([prediction(number)]) for number in (2, 1, 3)]

@@ -91,7 +91,7 @@ def test_what_is_filtered_by_stands_in_the_filters(browser: Browser, server: Run
         expect(page.get_by_role("heading", name="No answer fits")).to_be_visible()
 
 
-def test_a_model_that_was_removed_is_named_and_leads_nowhere(
+def test_a_model_that_was_removed_is_named_offered_and_leads_nowhere(
     browser: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with running(tmp_path_factory.mktemp("removed"), THREADS="1", SERVE_THREADS="1") as server:
@@ -105,6 +105,8 @@ def test_a_model_that_was_removed_is_named_and_leads_nowhere(
         with visit(browser, server) as one:
             page = one.go(f"/app/history/{old.id}")
             expect(page.get_by_text("pneumonia-cxr 0.9.0, not installed any more")).to_be_visible()
+            one.go("/app/history").get_by_label("Model", exact=True).select_option("pneumonia-cxr@0.9.0")
+            expect(page.locator("table.work tbody tr")).to_have_count(1)
             one.go(f"/app/history/{now['id']}").locator(".side").get_by_role("link", name="pneumonia-cxr 1.1.0").click()
             expect(page.get_by_role("heading", level=1)).to_have_text("pneumonia-cxr 1.1.0")
             assert one.faults == []

@@ -122,6 +122,14 @@ def _counted(connection: Connection, query: Query, many: int) -> int:
     return int(connection.execute(counted).scalar_one())
 
 
+def models(connection: Connection, behind: int) -> tuple[frozenset[str], int]:
+    """The models of the predictions behind a number, and the last number there is."""
+    last = connection.execute(select(func.max(COLUMNS.number))).scalar_one() or 0
+    named = select(COLUMNS.model, COLUMNS.kind).where(COLUMNS.number > behind, COLUMNS.model.is_not(None)).distinct()
+    # the kind is no condition: the index by it would lead through all rows instead of the new ones
+    return frozenset(model for model, kind in connection.execute(named) if kind == "prediction"), int(last)
+
+
 def _ordered(query: Query, keys: Sequence[Key]) -> Select[Any]:
     chosen = select(RECORDS, *(key.label(f"key{i}") for i, (key, _) in enumerate(keys))).where(*_conditions(query))
     if query.cursor is not None:

@@ -27,6 +27,7 @@ from hilum.records.verification import Verification
 VERSION = "0001"  # the newest revision in migrations/versions
 READY_SECONDS = 3.0  # for the database to say that it takes entries
 PORTION = 100  # records of a long file in memory at once
+LATE = 1000  # numbers back that another server may still be committing
 
 
 class Records:
@@ -40,6 +41,7 @@ class Records:
         self._engine, self._key, self._head = engine, journal_key(secret), head
         self._journal = Journal(engine, self._key, head)
         self._probe = Probe(self._writable, READY_SECONDS)
+        self._models: tuple[frozenset[str], int] = (frozenset(), 0)
 
     def append(self, entries: Sequence[Entry], after: Future[None] | None = None) -> Future[None]:
         """Add entries, all or none.
@@ -97,6 +99,14 @@ class Records:
             with self._reading() as connection:
                 found = search.by_number(connection, numbers[start : start + PORTION])
             yield from found
+
+    def models(self) -> frozenset[str]:
+        """name@version of every model that ever answered; rows stay, so only new ones are looked through."""
+        known, seen = self._models
+        with self._reading() as connection:
+            new, last = search.models(connection, max(0, seen - LATE))
+        self._models = known | new, last
+        return known | new
 
     def about(self, identity: str, kind: str | None = None) -> tuple[Record, ...]:
         """What speaks of a record (feedback, erasures …), oldest first."""

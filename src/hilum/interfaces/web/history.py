@@ -59,7 +59,7 @@ def history(request: Request) -> Response:
         "problem": problem,
         "tasks": shipped_tasks(),
         "classes": _classes(),
-        "models": sorted({one.reference for one in known_packages(parts.settings)}),
+        "models": _models(parts),
         "orders": ORDERS,
         "states": STATES,
     })  # fmt: skip
@@ -133,6 +133,11 @@ def _day_after(day: str) -> str:
         return (datetime.fromisoformat(day) + timedelta(days=1)).date().isoformat()
     except (ValueError, OverflowError):  # no day, or the last one there is
         return day
+
+
+def _models(parts: Parts) -> list[str]:
+    """Those installed and those on record: a version that speaks no more is what one looks for when answers changed."""
+    return sorted({one.reference for one in known_packages(parts.settings)} | parts.records.models())
 
 
 def _classes() -> list[tuple[str, str, str]]:
