@@ -174,6 +174,16 @@ def test_keys_are_listed_changed_and_switched_off(browser: Browser, server: Runn
         expect(page.locator('[data-act="invert"]')).to_have_attribute("aria-pressed", "true")
 
 
+def test_a_picture_stands_on_black_in_the_colours_of_the_machine_too(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        one.page.emulate_media(forced_colors="active")
+        page = one.go("/app/read")
+        drop(page, GLIOMA)
+        expect(page.locator(".pane .figures-of")).to_contain_text("224")
+        around = page.locator(".pane").evaluate("e => getComputedStyle(e).backgroundColor")
+        assert around == "rgb(0, 0, 0)"
+
+
 def test_window_and_level_by_the_mouse(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = one.go("/app/read")
