@@ -134,7 +134,7 @@ def _shown(record: Record, package: Package | None, last_said: tuple[str, str]) 
         point=point,
         point_words=_point_words(point),
         point_short=_point_short(point, said),
-        set_words=_set_words(task, said.get("conformal_set", [])),
+        set_words=set_words(task, said.get("conformal_set", []), label),
         odds=_odds(task, said, label),
         reasons=reasons,
         next_steps=tuple(dict.fromkeys(NEXT_STEPS[r.code] for r in reasons if r.code in NEXT_STEPS)),
@@ -207,11 +207,14 @@ def _bar(task: Task | None, said: dict[str, Any], point: OperatingPoint) -> Bar 
     return Bar(name, min(max(disease, 0.0), 1.0), point.threshold, mark)
 
 
-def _set_words(task: Task | None, inside: Sequence[str]) -> str:
-    titles = [label_of(task, name).title for name in inside]
-    if len(titles) <= 1:
-        return f"Nothing else: {titles[0].lower()} alone is in the 95% set." if titles else ""
-    return f"{', '.join(titles[:-1])} or {titles[-1].lower()}: the model cannot tell these apart on this image."
+def set_words(task: Task | None, inside: Sequence[str], label: str) -> str:
+    """What the 95% set says beside the class that was answered."""
+    others = [label_of(task, name).title.lower() for name in inside if name != label]
+    if not others:
+        return f"Nothing else: {label_of(task, label).title.lower()} alone is in the 95% set." if inside else ""
+    either = " or ".join(filter(None, [", ".join(others[:-1]), others[-1]]))
+    without = "" if label in inside else "; the answer itself is not in it"
+    return f"On this image {either} cannot be ruled out (95% set{without})."
 
 
 def _odds(task: Task | None, said: dict[str, Any], label: str) -> tuple[Odd, ...]:
