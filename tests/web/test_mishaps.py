@@ -78,6 +78,19 @@ def test_files_that_met_no_server_are_all_sent_again_at_once(browser: Browser, s
         expect(page.locator(".strip .said")).to_have_text([re.compile("Glioma"), re.compile("Pneumonia")], timeout=SLOW)
 
 
+def test_what_was_counted_is_not_said_while_files_are_sent_again(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        way = detour(one.page, "**/predict")
+        way.to = lambda route: route.abort()
+        page = one.go("/app/read")
+        page.set_input_files("#files", [GLIOMA, CHEST])
+        expect(page.locator(".tally")).to_have_text("0 of 2 files are answered; 2 are not.")
+        way.to = lambda _: None  # it is on its way for as long as this test looks
+        page.get_by_role("button", name="Try all 2 again").click()
+        expect(page.locator(".strip .said")).to_have_text([re.compile("Sending|Reading")] * 2)
+        expect(page.locator(".tally")).to_have_text("")
+
+
 def test_answers_are_there_again_after_a_way_back_and_a_reload(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
         page = one.go("/app/read")

@@ -64,6 +64,7 @@ function work() {
     const next = items.find((item) => item.state === "waiting");
     if (!next) return;
     busy += 1;
+    tally.textContent = ""; // of the files before; what is on its way counts anew
     ask(next).finally(() => {
       busy -= 1;
       mark(next);
