@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hilum.flows.speaker import Speaker
 from hilum.image.decode import decode
-from hilum.image.image import Image
 from hilum.image.limits import ACCEPTED
 from hilum.image.prepare import as_seen, network_input
 from hilum.model.explain import heatmap, in_frame, occlusion
@@ -35,14 +34,9 @@ def evidence(data: bytes, speaker: Speaker, wanted: Drawing) -> NDArray[np.float
     Raises:
         InputError: the image cannot be read.
     """
-    image = frame_at(decode(data, name="kept image", limits=ACCEPTED), wanted.frame)
+    (image,) = decode(data, name="kept image", limits=ACCEPTED, only=wanted.frame)
     pixels = network_input(image, speaker.package.preparation, prepared=wanted.prepared)
     preparation = as_seen(speaker.package.preparation, prepared=wanted.prepared)
     if wanted.method == "occlusion":
         return in_frame(occlusion(speaker.probabilities, pixels, wanted.label), image, preparation)
     return heatmap(speaker.engine.run(pixels[None]).maps[0], wanted.label, image, preparation).values
-
-
-def frame_at(frames: tuple[Image, ...], number: int) -> Image:
-    """The frame of this number, or the last one."""
-    return frames[min(number, len(frames) - 1)]

@@ -15,7 +15,6 @@ from hilum.flows.evidence import Drawing
 from hilum.flows.predict import Desk
 from hilum.flows.prediction import PIXELS
 from hilum.image.decode import decode
-from hilum.image.image import Image
 from hilum.image.limits import ACCEPTED
 from hilum.records.entry import Record
 from hilum.storage.images import Images
@@ -52,10 +51,10 @@ def shown(record: Record, where: Where, frame: int = 0) -> Shown:
     Raises:
         NotFound: it was not kept, was erased, or has no such frame.
     """
-    images = frames_of(record, where)
-    if frame >= len(images):
-        raise NotFound(f"the image has {len(images)} frame(s); there is no frame {frame}")
-    return Shown(images[frame].pixels, len(images))
+    (image,) = decode(kept(record, where), name="kept image", limits=ACCEPTED, only=frame)
+    if frame >= image.frames:
+        raise NotFound(f"the image has {image.frames} frame(s); there is no frame {frame}")
+    return Shown(image.pixels, image.frames)
 
 
 def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) -> bytes:
@@ -76,11 +75,6 @@ def heatmap_of(record: Record, where: Where, *, method: str, label: str | None) 
     prepared = said.get("input") == PIXELS
     drawing = Drawing(task.classes.index(wanted), method, int(said.get("frame") or 0), prepared)
     return where.finder.draw(kept(record, where), desk, drawing)
-
-
-def frames_of(record: Record, where: Where) -> tuple[Image, ...]:
-    """All frames of the kept file."""
-    return decode(kept(record, where), name="kept image", limits=ACCEPTED)
 
 
 def kept(record: Record, where: Where) -> bytes:

@@ -22,9 +22,11 @@ __all__ = ["FORMATS", "Limits", "decode", "from_array", "is_dicom", "read_image_
 
 
 class Reader(Protocol):
-    """Reads the bytes of one format; raises UnreadableImage or a child of it."""
+    """Reads the bytes of one format, `only` one frame of it or all; raises UnreadableImage or a child of it."""
 
-    def __call__(self, data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]: ...
+    def __call__(
+        self, data: bytes, form: str, name: str, limits: Limits, only: int | None = None
+    ) -> tuple[Image, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,22 +38,22 @@ class Format:
     read: Reader
 
 
-def _read_dicom(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
+def _read_dicom(data: bytes, form: str, name: str, limits: Limits, only: int | None = None) -> tuple[Image, ...]:
     """A late import: pydicom costs as much as everything else together: only for a DICOM file."""
     reader: Reader = import_module("hilum.image.dicom.read").read_dicom
-    return reader(data, form, name, limits)
+    return reader(data, form, name, limits, only)
 
 
-def _read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
+def _read_raster(data: bytes, form: str, name: str, limits: Limits, only: int | None = None) -> tuple[Image, ...]:
     """A late import: Pillow is not needed for most JPEG files."""
     reader: Reader = import_module("hilum.image.raster").read_raster
-    return reader(data, form, name, limits)
+    return reader(data, form, name, limits, only)
 
 
-def _read_jpeg(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
+def _read_jpeg(data: bytes, form: str, name: str, limits: Limits, only: int | None = None) -> tuple[Image, ...]:
     check_header(data, form, name, limits)
     found = read_jpeg(data)
-    return _read_raster(data, form, name, limits) if found is None else (found,)
+    return _read_raster(data, form, name, limits, only) if found is None else (found,)
 
 
 def _is_bare_dicom(head: bytes) -> bool:
@@ -78,10 +80,11 @@ FORMATS = (
 )
 
 
-def decode(data: bytes, *, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[Image, ...]:
+def decode(data: bytes, *, name: str, limits: Limits = DEFAULT_LIMITS, only: int | None = None) -> tuple[Image, ...]:
     """Decode one image file, recognised by its content, never by its name.
 
     name: what the file is called in messages.
+    only: the number of the one frame that is wanted (the last, where there are fewer): no other is decoded.
     Returns one Image a frame, in the file's order; never an empty tuple.
     Raises UnreadableImage (broken), UnsupportedFormat (outside the allow-list) or ImageTooLarge (beyond `limits`).
     """
@@ -91,7 +94,7 @@ def decode(data: bytes, *, name: str, limits: Limits = DEFAULT_LIMITS) -> tuple[
     head = bytes(data[:160])
     for form in FORMATS:
         if form.accepts(head):
-            return form.read(data, form.name, name, limits)
+            return form.read(data, form.name, name, limits, only)
     raise UnsupportedFormat(name, "not an image that is read here: use PNG, JPEG, TIFF, BMP, WebP or DICOM")
 
 

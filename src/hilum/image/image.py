@@ -37,7 +37,7 @@ class Image:
     pixels: (H, W) float32 in [0, 1], bright = high signal (MONOCHROME1 already inverted), finite.
     spacing_mm: (row, column) distance of pixel centres in millimetres, None where unknown.
     colour_share: share in [0, 1] of the pixels that were visibly coloured before they were made grey.
-    frame: index in a multi-frame file, from 0.
+    frame: index in a multi-frame file, from 0. frames: how many that file holds.
     """
 
     pixels: NDArray[np.float32]
@@ -45,6 +45,7 @@ class Image:
     spacing_mm: tuple[float, float] | None = None
     colour_share: float = 0.0
     frame: int = 0
+    frames: int = 1
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.float32:

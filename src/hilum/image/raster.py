@@ -41,17 +41,17 @@ _HEAVY = {"WEBP": 2.5, "F": 1.7, "I": 1.6, "TIFF RGB": 1.2, "TIFF YCbCr": 1.2, "
 _BAND = 64  # rows with transparency made grey together
 
 
-def read_raster(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
+def read_raster(data: bytes, form: str, name: str, limits: Limits, only: int | None = None) -> tuple[Image, ...]:
     """Decode one raster file whose magic says `form`, a key of PLUGINS.
 
-    Several pages of a TIFF are several frames; of an animation only the first frame is read.
+    Several pages of a TIFF are several frames, of which `only` one may be wanted; of an animation the first is read.
     Raises UnreadableImage, UnsupportedFormat or ImageTooLarge.
     """
     check_header(data, form, name, limits)
     with named_faults(name, f"the {form} data"), _open(data, form, name) as image:
         _check_size(image, form, name, limits)
         if form == "TIFF":
-            return tuple(_pages(image, data, name, limits))
+            return _tiff(image, data, name, limits, only)
         load_whole(image, form, data, name)
         return (_image(image, form, _bits(image, form, data), name, 0),)
 
@@ -72,24 +72,38 @@ def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
         raise ImageTooLarge(name, "the header declares too many pixels") from error
 
 
-def _pages(image: ImageFile.ImageFile, data: bytes, name: str, limits: Limits) -> Iterator[Image]:
-    """Every page but the small copies that some writers put beside a page (TIFF 6.0, NewSubfileType)."""
-    total, frame = 0, 0
+def _tiff(image: ImageFile.ImageFile, data: bytes, name: str, limits: Limits, only: int | None) -> tuple[Image, ...]:
+    def loaded(frame: int) -> Image:
+        load_whole(image, "TIFF", data, name)
+        return _image(image, "TIFF", _bits(image, "TIFF", data), name, frame)
+
+    if only is None:
+        found = [loaded(frame) for frame, _ in enumerate(_pages(image, name, limits))]
+        return tuple(replace(one, frames=len(found)) for one in found)
+    pages = list(_pages(image, name, limits))
+    frame = min(only, len(pages) - 1)
+    image.seek(pages[frame])
+    return (replace(loaded(frame), frames=len(pages)),)
+
+
+def _pages(image: ImageFile.ImageFile, name: str, limits: Limits) -> Iterator[int]:
+    """The numbers of all pages but the small copies that some writers put beside a page (TIFF 6.0, NewSubfileType).
+
+    The file stands at each page as long as it is the last that was given.
+    """
+    total = 0
     for page in range(limits.max_frames):
         try:
             image.seek(page)
         except EOFError:
             return
-        tags = _tags(image)
-        if page and tags.get(_SUBFILE_TYPE, 0) & _REDUCED:
+        if page and _tags(image).get(_SUBFILE_TYPE, 0) & _REDUCED:
             continue
         _check_size(image, "TIFF", name, limits)
         total += image.width * image.height
         if total > limits.max_total_pixels:
             raise ImageTooLarge(name, f"its pages hold more than {limits.max_total_pixels:,} pixels")
-        load_whole(image, "TIFF", data, name)
-        yield _image(image, "TIFF", _bits(image, "TIFF", data), name, frame)
-        frame += 1
+        yield page
 
 
 def _image(image: ImageFile.ImageFile, form: str, bits: int, name: str, frame: int) -> Image:

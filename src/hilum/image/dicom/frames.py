@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels.decoders.base import get_decoder
 
 from hilum.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
@@ -48,25 +48,29 @@ _ITEM = b"\xfe\xff\x00\xe0"
 _JPEG_LS = (_UID + "4.80", _UID + "4.81")
 
 
-def read_frames(header: Header, name: str, limits: Limits) -> Iterator[tuple[NDArray[Any], str]]:
+def read_frames(
+    header: Header, name: str, limits: Limits, chosen: range | None = None
+) -> Iterator[tuple[NDArray[Any], str]]:
     """Every frame as stored, with its photometric interpretation: (H, W) or (H, W, 3), integers or floats.
 
+    chosen: numbers in a row of the frames that are wanted; the others are not decoded.
     Raises UnreadableImage where the pixels are fewer than declared or broken, UnsupportedFormat where the transfer
     syntax is none of those above.
     """
     layout, syntax = header.layout, header.elements.transfer_syntax
     if (layout.frame_bits + 7) // 8 > limits.max_inflated:
         raise ImageTooLarge(name, f"one frame holds more than {limits.max_inflated:,} bytes")
+    chosen = range(layout.frames) if chosen is None else chosen
     if syntax in NATIVE:
-        return _native(header, name)
+        return _native(header, name, chosen)
     if syntax in COMPRESSED:
-        return _compressed(header, name)
+        return _compressed(header, name, chosen)
     if syntax in (RLE, DEFLATED_FRAME):
-        return _packed(header, name)
+        return _packed(header, name, chosen)
     raise UnsupportedFormat(name, f"transfer syntax {syntax[:64]} is not read: save it uncompressed or as JPEG 2000")
 
 
-def _native(header: Header, name: str) -> Iterator[tuple[NDArray[Any], str]]:
+def _native(header: Header, name: str, chosen: range) -> Iterator[tuple[NDArray[Any], str]]:
     layout, element = header.layout, header.elements.pixels
     assert element is not None
     pixels = memoryview(header.elements.body)[element.start : element.stop]
@@ -77,7 +81,7 @@ def _native(header: Header, name: str) -> Iterator[tuple[NDArray[Any], str]]:
     big = not header.elements.encoding.little
     swapped = "OW" if element.vr == b"OW" else "OB"
     pixels = pixels[: needed + (needed % 2 if len(pixels) > needed else 0)]
-    for index in range(layout.frames):
+    for index in chosen:
         yield _array(pixels, layout, index, uid=EXPLICIT_BIG if big else EXPLICIT_LITTLE, pixel_vr=swapped)
 
 
@@ -117,23 +121,29 @@ def _used_bits(samples: NDArray[Any], layout: Layout) -> NDArray[Any]:
     return native
 
 
-def _compressed(header: Header, name: str) -> Iterator[tuple[NDArray[Any], str]]:
+def _compressed(header: Header, name: str, chosen: range) -> Iterator[tuple[NDArray[Any], str]]:
     layout, syntax = header.layout, header.elements.transfer_syntax
     pixels = _encapsulated(header, name)
-    sizes = [_checked_size(frame, layout, name) for frame in _fragments(pixels, layout)]
+    sizes = [_checked_size(frame, layout, name) for frame in _fragments(pixels, layout, chosen)]
+    if len(chosen) < layout.frames:  # the others are not sent to the child
+        pixels = encapsulate(list(_fragments(pixels, layout, chosen)), has_bot=False)
     # T.87 knows no sign; pydicom's own correction writes into read-only memory.
     signed_jpeg_ls = layout.signed and syntax in _JPEG_LS
-    options = _options(layout) | ({"apply_jls_sign_correction": False} if signed_jpeg_ls else {})
-    decoded = decode_apart(Job(syntax, COMPRESSED[syntax], options, layout.frames), pixels, name)
+    options = (
+        _options(layout)
+        | {"number_of_frames": len(chosen)}
+        | ({"apply_jls_sign_correction": False} if signed_jpeg_ls else {})
+    )
+    decoded = decode_apart(Job(syntax, COMPRESSED[syntax], options, len(chosen)), pixels, name)
     count = 0
     for stored, photometric in decoded:
         yield _sign_extended(stored, sizes[count].bits) if signed_jpeg_ls else stored, photometric
         count += 1
-    _check_count(count, layout, name)
+    _check_count(count, chosen, layout, name)
 
 
-def _fragments(pixels: bytes, layout: Layout) -> Iterator[bytes]:
-    return islice(generate_frames(pixels, number_of_frames=layout.frames), layout.frames)
+def _fragments(pixels: bytes, layout: Layout, chosen: range) -> Iterator[bytes]:
+    return islice(generate_frames(pixels, number_of_frames=layout.frames), chosen.start, chosen.stop)
 
 
 def _checked_size(frame: bytes, layout: Layout, name: str) -> FrameSize:
@@ -155,21 +165,23 @@ def _sign_extended(samples: NDArray[Any], bits: int) -> NDArray[Any]:
     return extended
 
 
-def _packed(header: Header, name: str) -> Iterator[tuple[NDArray[Any], str]]:
+def _packed(header: Header, name: str, chosen: range) -> Iterator[tuple[NDArray[Any], str]]:
     """RLE (PS3.5 annex G) and deflated frames (PS3.5 A.4.13): unpacked to native bytes of one frame each."""
     layout = header.layout
     single = _one_frame(layout, planar=1 if header.elements.transfer_syntax == RLE else layout.planar)
     length, count = (layout.frame_bits + 7) // 8, 0
-    for frame in _fragments(_encapsulated(header, name), layout):
+    for frame in _fragments(_encapsulated(header, name), layout, chosen):
         count += 1
         if header.elements.transfer_syntax == RLE:
             plain = run_lengths(frame, layout, name)
         else:
             plain = inflate(frame, length, name)
         if len(plain) < length:
-            raise UnreadableImage(name, f"frame {count} is cut short: {len(plain):,} bytes of {length:,}")
+            raise UnreadableImage(
+                name, f"frame {chosen.start + count} is cut short: {len(plain):,} bytes of {length:,}"
+            )
         yield _array(plain, single, 0, uid=EXPLICIT_LITTLE)
-    _check_count(count, layout, name)
+    _check_count(count, chosen, layout, name)
 
 
 def _one_frame(layout: Layout, planar: int) -> Layout:
@@ -220,6 +232,7 @@ def _check_fragments(pixels: bytes, name: str) -> None:
             raise ImageTooLarge(name, f"its compressed pixels lie in more than {_MOST_FRAGMENTS:,} pieces")
 
 
-def _check_count(count: int, layout: Layout, name: str) -> None:
-    if count < layout.frames:
-        raise UnreadableImage(name, f"the header declares {layout.frames} frames, {count} are there")
+def _check_count(count: int, chosen: range, layout: Layout, name: str) -> None:
+    if count < len(chosen):
+        there = chosen.start + count
+        raise UnreadableImage(name, f"the header declares {layout.frames} frames, {there} are there")

@@ -22,20 +22,22 @@ from hilum.image.limits import Limits
 logging.getLogger("pydicom").setLevel(logging.CRITICAL)
 
 
-def read_dicom(data: bytes, form: str, name: str, limits: Limits) -> tuple[Image, ...]:
-    """Decode one DICOM file, with or without preamble, to one Image a frame.
+def read_dicom(data: bytes, form: str, name: str, limits: Limits, only: int | None = None) -> tuple[Image, ...]:
+    """Decode one DICOM file, with or without preamble, to one Image a frame, or the `only` one that is wanted.
 
     Raises UnreadableImage, UnsupportedFormat or ImageTooLarge; no message holds a value of the header but sizes.
     """
     with named_faults(name, f"the {form} data", quote=False):
         header = read_header(data, name, limits)
-        return tuple(_images(header, name, limits))
+        return tuple(_images(header, name, limits, only))
 
 
-def _images(header: Header, name: str, limits: Limits) -> Iterator[Image]:
-    about = metadata(header)
+def _images(header: Header, name: str, limits: Limits, only: int | None) -> Iterator[Image]:
+    about, frames = metadata(header), header.layout.frames
+    chosen = range(frames) if only is None else range(frames)[min(only, frames - 1) :][:1]
     palette = palette_of(header, name) if header.layout.photometric == PALETTE else None
-    for index, (samples, photometric) in enumerate(read_frames(header, name, limits)):
+    read = read_frames(header, name, limits, chosen)
+    for index, (samples, photometric) in zip(chosen, read, strict=True):
         share = 0.0
         if palette is not None:
             pixels, share = colour_of(palette(samples), "RGB", 8)
@@ -43,5 +45,4 @@ def _images(header: Header, name: str, limits: Limits) -> Iterator[Image]:
             pixels, share = colour_of(samples, photometric, header.layout.stored)
         else:
             pixels = grey_of(samples, rules_of(header, index))
-        spacing = spacing_mm(header, index)
-        yield Image(np.ascontiguousarray(pixels), about, spacing_mm=spacing, colour_share=share, frame=index)
+        yield Image(np.ascontiguousarray(pixels), about, spacing_mm(header, index), share, index, frames)
