@@ -97,6 +97,21 @@ def test_a_picture_as_large_as_is_accepted_is_found(home: Path, capsys, tmp_path
     assert found["unsearched"] == []
 
 
+def test_whichever_frame_of_a_series_was_learned_from_is_found(home: Path, capsys, tmp_path) -> None:
+    """A training takes the middle frame of a file; one of `hilum prepare`d frames takes any."""
+    series, second = tmp_path / "series.tif", tmp_path / "second.png"
+    first, *others = (Image.open(film).convert("L").resize((512, 400)) for film in FILMS[:3])
+    first.save(series, save_all=True, append_images=others)
+    others[0].save(second)
+    answers = ask(settings_for(home), series)
+    on, off = run_of(home, "on", second), run_of(home, "off", FILMS[3])
+    package_of(home, "1", second)
+    found = erased(capsys, answers[0]["id"])
+    assert left(on) == ["fingerprints.npz", "plan.json"]
+    assert [said.split(" learned")[0] for said in found["still"]] == ["the package pneumonia-cxr@1"]
+    assert "report" in left(off)
+
+
 def test_a_picture_that_was_never_kept_takes_all_that_can_be_made_again(home: Path, capsys) -> None:
     (answer,) = ask(settings_for(home), FILMS[0], keep=False)
     run = run_of(home, "on", FILMS[0])

@@ -115,7 +115,8 @@ class Trained:
         found, unseen = [], going.unseen
         for key in going.pictures:
             try:
-                found.append(made.fingerprint(decode(self._images.get(key), name="kept", limits=ACCEPTED)[0]))
+                frames = decode(self._images.get(key), name="kept", limits=ACCEPTED)
+                found += [made.fingerprint(frame) for frame in frames]  # any may have been learned from
             except (ImageGone, InputError):
                 unseen = True
         return _Looked(made.Fingerprints.of(found), made.Fingerprints.load, unseen)
