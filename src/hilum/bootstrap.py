@@ -13,8 +13,9 @@ from hilum.image.limits import Limits
 from hilum.model.package import digest_of, open_package
 from hilum.model.unfolded import Shelf
 from hilum.registry.pins import champion_for, find_package, known_packages, named_package, trust
+from hilum.registry.questions import known_task
 from hilum.settings import Settings
-from hilum.task import Task, find_task, shipped_task, shipped_tasks
+from hilum.task import Task, find_task, shipped_tasks
 
 
 def limits(settings: Settings) -> Limits:
@@ -105,7 +106,12 @@ class Crew:
         Raises:
             UnknownTask: it is neither; a trained package answers nobody before it is promoted.
         """
-        return name if name in self.chosen else shipped_task(name).name
+        task = known_task(name, self._settings)
+        if task.name not in self.chosen and task not in shipped_tasks():
+            raise UnknownTask(
+                f"nobody speaks for the task '{task.name}' yet: promote a package of it, or name one (model=NAME)"
+            )
+        return task.name
 
     def champion(self, task: str) -> Speaker:
         """Who speaks for a task."""

@@ -6,6 +6,8 @@ HilumError
 │   ├── UnknownModel      no package of that reference
 │   ├── NotFound          no record, image or page of that name
 │   ├── KeyReused         an Idempotency-Key that came with another request before
+│   ├── ErasedAlready     a note on an answer that was erased
+│   ├── NothingSaid       feedback to take back where none stands
 │   └── MissingExtra      the part asked for is not installed: install the extra named
 ├── InputError            one input cannot be used: mend or leave out that file, the others go on
 │   ├── UnreadableImage   bytes that are no image, or a broken one
@@ -80,6 +82,18 @@ class KeyReused(UsageError):
     """The key that marks a request as sent again came with another request before."""
 
     code = "key_reused"
+
+
+class ErasedAlready(UsageError):
+    """The answer was erased: nothing personal can be kept with it any more."""
+
+    code = "erased"
+
+
+class NothingSaid(UsageError):
+    """There is no feedback of the caller to take back."""
+
+    code = "nothing_said"
 
 
 class MissingExtra(UsageError):

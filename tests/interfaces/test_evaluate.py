@@ -12,7 +12,7 @@ import pytest
 from hilum.interfaces.cli.main import main
 from hilum.task import task_text
 from tests.conftest import ROOT
-from tests.interfaces.versions import own_question
+from tests.interfaces.versions import package_of_own_task
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +89,7 @@ def test_a_task_of_that_name_with_other_classes_is_wrong_use(
 def test_a_question_of_ones_own_is_known_by_its_name_where_its_package_is_installed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own_question(tmp_path / "home")
+    package_of_own_task(tmp_path / "home", "my-question")
     films = ROOT / "samples" / "pneumonia-cxr"
     for picture in films.glob("*.png"):
         folder = tmp_path / "films" / picture.name.partition("-")[0]

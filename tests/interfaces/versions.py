@@ -1,9 +1,10 @@
-"""The shipped chest package again under another version, or for a question of one's own; trusted by a home."""
+"""The shipped chest package again under another version or for a task of one's own, trusted by a home."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from hilum.learn.seal import write_package
 from hilum.registry.pins import pin
@@ -15,23 +16,26 @@ SHIPPED = ROOT / "models" / "pneumonia-cxr"
 
 def another_version(home: Path, version: str, remark: bytes = b"") -> str:
     """Its digest; a remark at the end of its card makes it another package."""
-    return _package(home, ("pneumonia-cxr", version), {"README.md": remark})
+    files, about = _shipped()
+    files["README.md"] += remark
+    return _sealed(home, files, {**about, "version": version})
 
 
-def own_question(home: Path) -> str:
-    """The digest of a package named `my-question`, whose task no shipped file holds."""
-    task = (SHIPPED / "task.toml").read_text(encoding="utf-8")
-    return _package(home, ("my-question", "1.0.0"), {}, task.replace('name = "pneumonia-cxr"', 'name = "my-question"'))
+def package_of_own_task(home: Path, name: str = "my-films") -> str:
+    """The digest of a package that learned from a task file of one's own: another name and title."""
+    files, about = _shipped()
+    text = files["task.toml"].decode().replace('name = "pneumonia-cxr"', f'name = "{name}"')
+    files["task.toml"] = text.replace('title = "Pneumonia on a chest X-ray"', 'title = "What our films show"').encode()
+    return _sealed(home, files, {**about, "name": name, "version": "1.0.0"})
 
 
-def _package(home: Path, named: tuple[str, str], remarks: dict[str, bytes], task: str = "") -> str:
-    name, version = named
-    folder = home / "models" / name / version
+def _shipped() -> tuple[dict[str, bytes], dict[str, Any]]:
     manifest = json.loads((SHIPPED / "manifest.json").read_bytes())
     files = {name: (SHIPPED / name).read_bytes() for name in manifest["files"]}
-    for file, remark in remarks.items():
-        files[file] += remark
-    files["task.toml"] = task.encode() or files["task.toml"]
-    about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
-    write_package(files, {**about, "name": name, "version": version}, folder)
+    return files, {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
+
+
+def _sealed(home: Path, files: dict[str, bytes], about: dict[str, Any]) -> str:
+    folder = home / "models" / about["name"] / about["version"]
+    write_package(files, about, folder)
     return pin(read_settings({"HILUM_HOME": str(home)}), folder, "test")

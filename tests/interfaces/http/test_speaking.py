@@ -17,7 +17,7 @@ from hilum.flows.speaker import Speaker
 from hilum.model.overlay import grey_png
 from tests.interfaces.http.forms import sample
 from tests.interfaces.http.running import Running, running
-from tests.interfaces.versions import another_version, own_question
+from tests.interfaces.versions import another_version, package_of_own_task
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_who_was_promoted_answers_to_the_name_and_to_champion(server: Running) -
 
 
 def test_a_question_of_ones_own_is_asked_by_its_name_once_somebody_speaks_for_it(tmp_path: Path) -> None:
-    own_question(tmp_path / "home")
+    package_of_own_task(tmp_path / "home", "my-question")
     film, png = sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
     with running(tmp_path / "home") as server:
         assert server.ask("POST", "/predict?task=my-question", film, png).status == 404

@@ -18,8 +18,9 @@ from hilum.interfaces.http.problems import answer, told_as
 from hilum.model.package import CARD, Package, open_package
 from hilum.parts import Parts
 from hilum.registry.pins import known_packages, named_package, trust
+from hilum.registry.questions import known_task, known_tasks
 from hilum.settings import Settings, shipped_samples
-from hilum.task import Task, shipped_task, shipped_tasks
+from hilum.task import Task
 
 router = APIRouter(tags=["catalogue"])
 
@@ -38,14 +39,14 @@ def tasks(request: Request) -> Response:
     settings = parts_of(request).settings
     speaking = _speaking(parts_of(request))
     references = {known.digest: known.reference for known in known_packages(settings)}
-    told = [{**_task(task), "model": references.get(speaking.get(task.name, ""))} for task in shipped_tasks()]
+    told = [{**_task(task), "model": references.get(speaking.get(task.name, ""))} for task in known_tasks(settings)]
     return tagged(request, {"tasks": told})
 
 
 @router.get("/tasks/{name}", response_model=shapes.Task, summary="One clinical question")
-def task(name: str) -> Response:
+def task(request: Request, name: str) -> Response:
     """404 where there is no such task."""
-    return answer(_task(shipped_task(name)))
+    return answer(_task(known_task(name, parts_of(request).settings)))
 
 
 @router.get("/models", response_model=shapes.Models, summary="The packages that are installed")

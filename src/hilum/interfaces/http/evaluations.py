@@ -16,7 +16,7 @@ from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.body import Upload, read_body
+from hilum.interfaces.http.body import Upload, parse, read_bytes
 from hilum.interfaces.http.orders import ZIP, Order, Sender, sender_of, taken, works_of
 from hilum.interfaces.http.packed import Packed, is_zip
 from hilum.interfaces.http.problems import answer, told_as
@@ -24,6 +24,7 @@ from hilum.interfaces.http.works import allowed, report_page, sent
 from hilum.jobs.works import REPORT, Work
 from hilum.model.calibration import read_prevalence
 from hilum.parts import Parts
+from hilum.registry.questions import known_task, reference_of
 
 router = APIRouter(tags=["evaluate"])
 
@@ -76,7 +77,8 @@ async def evaluate(request: Request) -> Response:
     """
     parts = parts_of(request)
     headers = dict(request.scope["headers"])
-    body = await read_body(request.receive, headers, parts.settings.upload_bytes)
+    data = await read_bytes(request.receive, headers, parts.settings.upload_bytes)
+    body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
     said = _said({**dict(request.query_params), **(body.fields if body.files else _object(body.said))})
     upload = body.files[0] if body.files else None
     work = await run_in_threadpool(_begin, parts, said, upload, sender_of(request))
@@ -142,14 +144,15 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
     """
     if not can_measure():
         raise MissingExtra("measuring on labelled images", "data")
-    task = parts.crew.task_named(said.task)
+    task = known_task(said.task, parts.settings).name
     desk = parts.desks.desk(task, said.model)
     prevalence = read_prevalence(None if said.prevalence is None else str(said.prevalence))
     check_options(Options(said.operating_point, prevalence), desk)
     package = desk.speakers[0].package
     if package.task.name != task:
         raise UsageError(f"{package.name} answers {package.task.name}, not {task}")
-    arguments = [f"--task={task}", f"--model={package.digest}", f"--operating-point={said.operating_point}"]
+    asked = reference_of(task, parts.settings)
+    arguments = [f"--task={asked}", f"--model={package.digest}", f"--operating-point={said.operating_point}"]
     arguments += [] if said.prevalence is None else [f"--prevalence={said.prevalence}"]
     arguments += [f"--report={REPORT}"]
     if upload is None:

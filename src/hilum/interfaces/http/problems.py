@@ -29,6 +29,8 @@ STATUS: tuple[tuple[type[errors.HilumError], int], ...] = (
     (errors.UnknownTask, 404),
     (errors.UnknownModel, 404),
     (errors.MissingExtra, 501),
+    (errors.ErasedAlready, 409),
+    (errors.NothingSaid, 409),
     (errors.UsageError, 422),
     (errors.ImageTooLarge, 413),
     (errors.UnsupportedFormat, 415),

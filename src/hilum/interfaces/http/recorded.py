@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -14,23 +13,22 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from hilum import bootstrap
-from hilum.errors import NotFound, UsageError
+from hilum.errors import NotFound
+from hilum.flows.feedback import NOTE, Said, give_feedback
 from hilum.flows.shown import Shown, heatmap_of, shown
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import TEXT
-from hilum.interfaces.http.problems import Problem, answer, told_as
+from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.turns import Turns
 from hilum.model.overlay import grey_png
 from hilum.parts import Parts
-from hilum.records.entry import Columns, Entry, Record
+from hilum.records.entry import Record
 from hilum.records.query import Query as Wanted
-from hilum.settings import Settings
-from hilum.task import shipped_tasks
+from hilum.registry.questions import known_tasks
+from hilum.task import Label
 
 router = APIRouter(tags=["record"])
-NOTE = 2000
 
 
 class Feedback(BaseModel):
@@ -66,7 +64,7 @@ class Filters(BaseModel):
 def predictions(request: Request, filters: Annotated[Filters, Query()]) -> Response:
     """With filters and paging: follow `next` as `cursor`; `total` is counted once, for the first page."""
     parts = parts_of(request)
-    page = parts.records.find(wanted(filters))
+    page = parts.records.find(wanted(filters, parts))
     found = [told(record) for record in page.records]
     return answer({"predictions": found, "next": page.next_cursor, "total": page.total})
 
@@ -134,60 +132,13 @@ def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     nothing stands.
     """
     parts = parts_of(request)
-    record = found(parts, said.id)
-    if said.note and record.erased:
-        raise Problem(409, "erased", "this answer was erased: what is said to it can hold no note any more")
-    caller = caller_of(request.scope)
-    label = label_of(record, said, parts.settings)
-    if label is None and not _stands(parts, record.id, caller):
-        raise Problem(409, "nothing_said", "nothing that you said to this answer stands: there is nothing to take back")
-    agrees = None if label is None else label == record.entry.columns.label
-    body = {"prediction": record.id, "class": label, "agrees": agrees}
-    columns = Columns(
-        task=record.entry.columns.task,
-        model=record.entry.columns.model,
-        digest=record.entry.columns.digest,
-        label=label,
-    )
-    name = str(uuid.uuid4())
-    raw = json.dumps({"id": name, **body}, separators=(",", ":")).encode()
-    personal = {"note": said.note} if said.note else {}
-    now = time.time_ns() // 1000
-    parts.records.append([Entry("feedback", raw, caller, record.id, columns, personal, name, now)]).result()
-    return answer({"id": name, **body}, 201)
+    words = Said(said.label, said.agree, said.withdraw, said.note)
+    return answer(give_feedback(said.id, words, caller_of(request.scope), parts.records, parts.settings), 201)
 
 
-def label_of(record: Record, said: Feedback, settings: Settings) -> str | None:
-    """The class that a reader named; None where what was said before is taken back.
-
-    Raises:
-        UsageError: not one of label, agree and withdraw, or no class of the task.
-    """
-    if [said.label is not None, said.agree is not None, said.withdraw].count(True) != 1:
-        raise UsageError("say either 'label' (the right class), 'agree' (true) or 'withdraw' (true)")
-    if said.withdraw:
-        return None
-    if record.entry.columns.task is None:
-        raise UsageError("no task took this image, so there is no class to name")
-    if said.label is None:
-        if not said.agree or record.entry.columns.label is None:
-            raise UsageError("say which class is right: 'label'")
-        return record.entry.columns.label
-    task = bootstrap.task_named(record.entry.columns.task, settings)
-    label = task.label_for(said.label)
-    if label is None:
-        raise UsageError(f"{said.label!r} is no class of {task.name}; there are: {', '.join(task.classes)}")
-    return label
-
-
-def _stands(parts: Parts, name: str, caller: str) -> bool:
-    """Whether the last that a caller said to an answer was no taking back."""
-    said = [one.entry.columns.label for one in parts.records.about(name, "feedback") if one.entry.caller == caller]
-    return bool(said) and said[-1] is not None
-
-
-def wanted(filters: Filters) -> Wanted:
+def wanted(filters: Filters, parts: Parts) -> Wanted:
     """The filters as the record understands them; times in microseconds since 1970."""
+    labels = [label for task in known_tasks(parts.settings) for label in task.labels]
     return Wanted(
         kind="prediction",
         task=filters.task,
@@ -199,9 +150,9 @@ def wanted(filters: Filters) -> Wanted:
         disagreed=filters.disagreed,
         caller=filters.caller,
         text=filters.text,
-        titled=titled(filters.text or ""),
+        titled=titled(filters.text or "", labels),
         order=filters.order,
-        negatives=negatives(),
+        negatives=tuple(label.name for label in labels if label.negative),  # last where the worklist goes by priority
         limit=filters.limit,
         cursor=filters.cursor,
     )
@@ -248,15 +199,9 @@ def found(parts: Parts, name: str) -> Record:
     return record
 
 
-def titled(text: str) -> tuple[str, ...]:
+def titled(text: str, labels: Sequence[Label]) -> tuple[str, ...]:
     """The classes that pages call by these words."""
-    labels = [label for task in shipped_tasks() for label in task.labels]
     return tuple(dict.fromkeys(label.name for label in labels if text.lower() in label.title.lower()))
-
-
-def negatives() -> tuple[str, ...]:
-    """The classes that mean no disease, which come last where the worklist goes by priority."""
-    return tuple(label.name for task in shipped_tasks() for label in task.labels if label.negative)
 
 
 def _shown(request: Request, name: str, frame: int) -> Shown:

@@ -18,12 +18,13 @@ from starlette.responses import FileResponse, Response
 from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
+from hilum.interfaces.http.body import Body as Received
 from hilum.interfaces.http.body import Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.jobs.works import REPORT, Step, Work, Works
+from hilum.registry.questions import reference_of
 from hilum.settings import Settings
-from hilum.task import shipped_task
 
 router = APIRouter(tags=["data and training"])
 _EPOCH = re.compile(r"epoch (\d+)/(\d+), loss ([\d.]+)(?:, tune ([\d.]+))?")
@@ -81,14 +82,11 @@ async def audits(request: Request) -> Response:
     parts = parts_of(request)
     headers = dict(request.scope["headers"])
     body = await read_body(request.receive, headers, parts.settings.upload_bytes)
-    if body.files:
-        (upload, *_) = body.files
-        order = _packed(upload, body.fields.get("task") or None)
-    else:
-        said = _audit(body.said)
-        source = allowed(said.source, parts.settings)
-        order = Order("audit", Path(source).name, (source, *_task_arguments(said.task), "--report", REPORT))
-    return _told(await run_in_threadpool(taken, parts, order, sender_of(request)))
+
+    def begun() -> Work:
+        return taken(parts, _audited(body, parts.settings), sender_of(request))
+
+    return _told(await run_in_threadpool(begun))
 
 
 @router.post("/trainings", response_model=shapes.WorkTaken, status_code=202, summary="Train a package")
@@ -103,9 +101,9 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     lines = [f"--set={_line(name, value, parts.settings)}" for name, value in sorted(said.changes.items())]
     numbers = [f"--{name}={value}" for name, value in (("folds", said.folds), ("tune", said.tune)) if value]
     network = [f"--network={said.network}"] if said.network else []
-    task = shipped_task(said.task).name
+    task = reference_of(said.task, parts.settings)
     arguments = (source, f"--task={task}", *network, *lines, *numbers, f"--seed={said.seed}")
-    return _told(taken(parts, Order("train", f"{task} on {Path(source).name}", arguments), sender_of(request)))
+    return _told(taken(parts, Order("train", f"{said.task} on {Path(source).name}", arguments), sender_of(request)))
 
 
 @router.get("/works", response_model=shapes.Works, summary="Audits and trainings, newest first")
@@ -248,15 +246,23 @@ def _audit(said: Any) -> Audit:
         raise UsageError('send {"source": …, "task": …} or a zip in the field \'file\'') from error
 
 
-def _packed(upload: Upload, task: str | None) -> Order:
+def _audited(body: Received, settings: Settings) -> Order:
+    if body.files:
+        return _packed(body.files[0], _task_arguments(body.fields.get("task") or None, settings))
+    said = _audit(body.said)
+    source = allowed(said.source, settings)
+    return Order("audit", Path(source).name, (source, *_task_arguments(said.task, settings), "--report", REPORT))
+
+
+def _packed(upload: Upload, task: list[str]) -> Order:
     """A zip lies in the work's own folder under a name of ours."""
     if upload.data[:4] != b"PK\x03\x04":
         raise UsageError("send a zip of labelled images: one folder a class, or images and a CSV")
-    return Order("audit", upload.name, (ZIP, *_task_arguments(task), "--report", REPORT), {ZIP: upload.data})
+    return Order("audit", upload.name, (ZIP, *task, "--report", REPORT), {ZIP: upload.data})
 
 
-def _task_arguments(task: str | None) -> list[str]:
-    return [] if task is None else [f"--task={shipped_task(task).name}"]
+def _task_arguments(task: str | None, settings: Settings) -> list[str]:
+    return [] if task is None else [f"--task={reference_of(task, settings)}"]
 
 
 def _line(name: str, value: str | float, settings: Settings) -> str:

@@ -13,7 +13,8 @@ from hilum.model.calibration import OperatingPoint
 from hilum.model.package import Package
 from hilum.parts import Parts
 from hilum.records.entry import Record
-from hilum.task import Label, Task, shipped_tasks
+from hilum.registry.questions import known_tasks
+from hilum.task import Label, Task
 
 NEXT_STEPS = {
     "wrong_modality": "Send an image of the modality the question asks for, or choose another question.",
@@ -101,7 +102,10 @@ def answers_shown(records: Sequence[Record], parts: Parts) -> list[AnswerShown]:
     told = parts.records.last_said([record.id for record in records]) if records else {}
     digests = {record.entry.columns.digest for record in records}
     packages = {digest: by_digest(parts.settings, digest) for digest in digests if digest}
-    return [_shown(one, packages.get(one.entry.columns.digest or ""), told.get(one.id, ("", ""))) for one in records]
+    known = known_tasks(parts.settings) if records else ()
+    return [
+        _shown(one, packages.get(one.entry.columns.digest or ""), known, told.get(one.id, ("", ""))) for one in records
+    ]
 
 
 def answer_shown(record: Record, parts: Parts) -> AnswerShown:
@@ -109,11 +113,11 @@ def answer_shown(record: Record, parts: Parts) -> AnswerShown:
     return answers_shown([record], parts)[0]
 
 
-def _shown(record: Record, package: Package | None, last_said: tuple[str, str]) -> AnswerShown:
+def _shown(record: Record, package: Package | None, known: Sequence[Task], last_said: tuple[str, str]) -> AnswerShown:
     told, told_by = last_said
     said = json.loads(record.entry.body)
     model = said.get("model")
-    task = package.task if package else next((t for t in shipped_tasks() if t.name == said.get("task")), None)
+    task = package.task if package else next((t for t in known if t.name == said.get("task")), None)
     label = (said.get("prediction") or {}).get("class", "")
     refused = said.get("prediction") is None
     gate = said.get("gate", {})

@@ -17,7 +17,7 @@ from hilum.interfaces.web.pairs import FILTERS, pairs_shown, picture
 from hilum.interfaces.web.worked import all_of, shown, sources
 from hilum.jobs.works import Work, Works
 from hilum.parts import Parts
-from hilum.task import shipped_tasks
+from hilum.registry.questions import known_tasks
 
 router = APIRouter()
 Page = Annotated[int, Query(ge=1, le=1_000_000)]
@@ -33,7 +33,7 @@ def data(request: Request) -> Response:
         "can": can_audit(),
         "rooted": bool(parts.settings.data_roots),
         "sources": sources(parts.settings),
-        "tasks": [(task.name, task.title) for task in shipped_tasks()],
+        "tasks": [(task.name, task.title) for task in known_tasks(parts.settings)],
         "upload": parts.settings.upload_bytes,
         "works": works,
         "verdicts": {one.id: _verdict(parts, one.id) for one in works if one.state == "done"},

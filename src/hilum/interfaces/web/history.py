@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -24,7 +24,8 @@ from hilum.interfaces.web.answers import answer_shown, answers_shown
 from hilum.interfaces.web.page import must, show
 from hilum.parts import Parts
 from hilum.registry.pins import known_packages
-from hilum.task import Task, shipped_tasks
+from hilum.registry.questions import known_tasks
+from hilum.task import Task
 
 router = APIRouter()
 LIMIT = 50
@@ -43,10 +44,11 @@ def history(request: Request) -> Response:
     parts, asked = parts_of(request), _asked(request.query_params)
     problem, page = "", None
     try:
-        page = parts.records.find(wanted(_filters(asked, LIMIT, request.query_params.get("cursor"))))
+        page = parts.records.find(wanted(_filters(asked, LIMIT, request.query_params.get("cursor")), parts))
     except UsageError as error:
         problem = str(error)
     kept = {name: value for name, value in asked.items() if value}
+    tasks = known_tasks(parts.settings)
     return show(request, "history.html", {
         "rows": answers_shown(page.records, parts) if page else [],
         "total": page.total if page else 0,
@@ -57,8 +59,8 @@ def history(request: Request) -> Response:
         "filtered": any(value for name, value in kept.items() if name != "order"),
         "query": urlencode(kept),
         "problem": problem,
-        "tasks": shipped_tasks(),
-        "classes": _classes(),
+        "tasks": tasks,
+        "classes": _classes(tasks),
         "models": _models(parts),
         "orders": ORDERS,
         "states": STATES,
@@ -101,7 +103,7 @@ def export(request: Request, form: str = "csv") -> Response:
     """The list as it is filtered, as CSV or JSON."""
     must(request, "read")
     parts, asked = parts_of(request), _asked(request.query_params)
-    rows = map(told, parts.records.first(wanted(_filters(asked, LIMIT, None)), MOST))
+    rows = map(told, parts.records.first(wanted(_filters(asked, LIMIT, None), parts), MOST))
     name = "json" if form == "json" else "csv"
     lines = _json(rows) if name == "json" else _csv(rows)
     kind = "application/json" if name == "json" else "text/csv; charset=utf-8"
@@ -140,11 +142,11 @@ def _models(parts: Parts) -> list[str]:
     return sorted({one.reference for one in known_packages(parts.settings)} | parts.records.models())
 
 
-def _classes() -> list[tuple[str, str, str]]:
+def _classes(tasks: Sequence[Task]) -> list[tuple[str, str, str]]:
     """Name, title and questions of every class; where several have one title, the question tells them apart."""
     asked: dict[str, list[Task]] = {}
     titles: dict[str, str] = {}
-    for task in shipped_tasks():
+    for task in tasks:
         for label in task.labels:
             asked.setdefault(label.name, []).append(task)
             titles.setdefault(label.name, label.title)

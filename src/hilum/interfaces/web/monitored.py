@@ -11,7 +11,7 @@ from hilum.interfaces.web.models_shown import label_of
 from hilum.interfaces.web.words import percent
 from hilum.monitor.meters import Buckets, Meters
 from hilum.records.tallies import HOUR, MILLISECONDS, Tallies, Tally
-from hilum.task import shipped_tasks
+from hilum.task import Task
 
 MINUTE, DAY = HOUR // 60, 24 * HOUR
 UNITS = ((7 * DAY, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
@@ -123,8 +123,8 @@ def figures(found: Tallies, meters: Meters, waiting: int) -> list[Figure]:
     ]
 
 
-def charts(found: Tallies, span: Span, now: int) -> list[Chart]:
-    """What changes over the span, and how it is spread."""
+def charts(found: Tallies, span: Span, now: int, known: Sequence[Task]) -> list[Chart]:
+    """What changes over the span, and how it is spread; `known` tasks say what their classes are called."""
     labels = span.labels(now)
 
     def over_time(chosen: Callable[[Tally], bool]) -> tuple[float, ...]:
@@ -145,7 +145,7 @@ def charts(found: Tallies, span: Span, now: int) -> list[Chart]:
         Chart("latency", "Time to answer",
               "Milliseconds from the last byte received until the answer is on record.", _edges(),
               (Series("Images", tuple(map(float, took))),), across="Milliseconds"),
-        Chart("classes", "Class mix", f"Answers by class. {each}", labels, _classes(found, span, now)),
+        Chart("classes", "Class mix", f"Answers by class. {each}", labels, _classes(found, span, now, known)),
         Chart("sure", "Probability of the answer", "A pile on the left means many doubtful answers.",
               tuple(f"{low}–{low + 10}%" for low in range(0, 100, 10)), (Series("Answers", tuple(map(float, sure))),),
               across="Probability"),
@@ -222,8 +222,8 @@ def milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f} ms" if seconds < 0.01 else f"{seconds * 1000:,.0f} ms"
 
 
-def _classes(found: Tallies, span: Span, now: int) -> tuple[Series, ...]:
-    tasks = {task.name: task for task in shipped_tasks()}
+def _classes(found: Tallies, span: Span, now: int, known: Sequence[Task]) -> tuple[Series, ...]:
+    tasks = {task.name: task for task in known}
     named: dict[str, list[tuple[int, float]]] = {}
     for one in found.predictions:
         if not one.refused and one.label is not None:

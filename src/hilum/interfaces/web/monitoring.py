@@ -12,7 +12,7 @@ from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web import monitored
 from hilum.interfaces.web.page import must, show
 from hilum.parts import Parts
-from hilum.task import shipped_tasks
+from hilum.registry.questions import known_tasks
 
 router = APIRouter()
 QUEUE = "hilum_queue_requests"
@@ -25,7 +25,8 @@ def monitoring(
     """The page; span and task stand in its address."""
     must(request, "monitor")
     parts, now = parts_of(request), time.time_ns() // 1000
-    tasks = {one.name: one.title for one in shipped_tasks()}
+    known = known_tasks(parts.settings)
+    tasks = {one.name: one.title for one in known}
     asked = task if task in tasks else None
     chosen = monitored.SPANS[span]
     found = parts.records.tallies(chosen.since(now), now + 1, chosen.step, asked)
@@ -37,7 +38,7 @@ def monitoring(
         "tasks": tasks,
         "any": bool(found.predictions),
         "figures": monitored.figures(found, parts.meters, _waiting(parts)),
-        "charts": monitored.charts(found, chosen, now) if found.predictions else [],
+        "charts": monitored.charts(found, chosen, now, known) if found.predictions else [],
         "models": monitored.by_model(found),
         "reasons": monitored.reasons(parts.meters, asked),
         "stages": monitored.stages(parts.meters),

@@ -12,8 +12,8 @@ from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web.models_shown import speaking
 from hilum.interfaces.web.page import caller_of, may, must, show
+from hilum.registry.questions import known_tasks
 from hilum.settings import SETTINGS, Settings
-from hilum.task import shipped_tasks
 
 router = APIRouter()
 KEEPING = {
@@ -44,7 +44,7 @@ def settings(request: Request) -> Response:
         "keeping": KEEPING[known.keep_images],
         "retention": _retention(known),
         "stores": _stores(known),
-        "tasks": shipped_tasks(),
+        "tasks": known_tasks(known),
         "speaks": {one.task: one.reference for one in speaking(known, parts.crew.chosen)},
     })  # fmt: skip
 

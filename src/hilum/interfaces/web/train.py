@@ -18,7 +18,7 @@ from hilum.interfaces.web.worked import shown, sources
 from hilum.jobs.works import Work, Works
 from hilum.parts import Parts
 from hilum.registry.pins import Known, known_packages
-from hilum.task import shipped_tasks
+from hilum.registry.questions import known_tasks
 
 router = APIRouter()
 COMPARED_MOST = 4
@@ -36,7 +36,7 @@ def train(request: Request, run: Annotated[list[str], Query(default_factory=list
         "can": can_learn(),
         "rooted": bool(parts.settings.data_roots),
         "sources": sources(parts.settings),
-        "tasks": [(task.name, task.title) for task in shipped_tasks()],
+        "tasks": [(task.name, task.title) for task in known_tasks(parts.settings)],
         "networks": NETWORKS,
         "works": [_row(known, work) for work in works],
         "busy": any(not work.over for work in works),

@@ -1,0 +1,76 @@
+"""The installed packages -> the clinical questions known here: the shipped ones, and those that packages bring.
+
+A task file of one's own is sealed into the package that learned from it; a server knows it by the task's name alone.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from hilum.errors import PackageError, UnknownTask
+from hilum.model.package import TASK, Trust, open_package
+from hilum.registry.pins import Known, known_packages, trust
+from hilum.settings import Settings
+from hilum.task import Task, shipped_tasks
+
+
+def known_tasks(settings: Settings) -> tuple[Task, ...]:
+    """The shipped tasks, highest `auto_priority` first, then the others by name, as the newest package says each."""
+    shipped = shipped_tasks()
+    names, own = {task.name for task in shipped}, dict[str, Task]()
+    for known in known_packages(settings):
+        if known.task not in names:
+            for task in _said_by(known, settings):
+                own.setdefault(task.name, task)
+    return (*shipped, *(own[name] for name in sorted(own)))
+
+
+def known_task(name: str, settings: Settings) -> Task:
+    """A task by its name; no file is looked for, so a stranger may say it.
+
+    Raises:
+        UnknownTask: there is none; the message lists the names there are.
+    """
+    found = known_tasks(settings)
+    for task in found:
+        if task.name == name:
+            return task
+    raise UnknownTask(f"no task '{name[:100]}'; there are: {', '.join(task.name for task in found)}")
+
+
+def task_answered(name: str, digest: str | None, settings: Settings) -> Task:
+    """The task of an answer as the package that gave it says it; where that is gone, as it is known here.
+
+    Raises:
+        UnknownTask: nothing here knows it any more.
+    """
+    known = next((one for one in known_packages(settings) if one.digest == digest), None)
+    said = _said_by(known, settings) if known else ()
+    return said[0] if said else known_task(name, settings)
+
+
+def reference_of(name: str, settings: Settings) -> str:
+    """What a command takes for a task: its name, or the file of one that only a package brings.
+
+    Raises:
+        UnknownTask: there is none.
+    """
+    task = known_task(name, settings)
+    if any(one.name == task.name for one in shipped_tasks()):
+        return task.name
+    bring = (one for one in known_packages(settings) if one.task == name and _said_by(one, settings))
+    return str(next(bring).folder / TASK)
+
+
+def _said_by(known: Known, settings: Settings) -> tuple[Task, ...]:
+    """The task of a package; none where it must not be used."""
+    return _sealed(known.folder, trust(settings), known.digest)
+
+
+@lru_cache(maxsize=64)
+def _sealed(folder: Path, whom: Trust, _digest: str) -> tuple[Task, ...]:
+    try:
+        return (open_package(folder, whom).task,)
+    except PackageError:
+        return ()

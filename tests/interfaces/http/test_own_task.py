@@ -1,0 +1,83 @@
+"""A task of one's own, which only a package brings, is asked, told, promoted and spoken to like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hilum.errors import UnknownTask
+from hilum.interfaces.http.recorded import Filters, wanted
+from hilum.registry.questions import known_tasks, reference_of, task_answered
+from hilum.settings import read_settings
+from hilum.task import read_task, shipped_tasks
+from tests.interfaces.http.forms import sample
+from tests.interfaces.http.running import Running, running
+from tests.interfaces.versions import package_of_own_task
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("own") / "home"
+    package_of_own_task(home)
+    with running(home) as server:
+        yield server
+
+
+def asked(server: Running, query: str) -> dict:
+    data = sample("pneumonia-cxr").read_bytes()
+    answer = server.ask("POST", f"/predict?{query}", data, {"Content-Type": "image/png"})
+    assert answer.status == 200, answer.body
+    return answer.json()
+
+
+def test_it_answers_by_its_name_and_is_listed(server: Running) -> None:
+    assert asked(server, "task=my-films&model=my-films")["model"]["name"] == "my-films"
+    listed = [one["name"] for one in server.ask("GET", "/tasks").json()["tasks"]]
+    assert listed[-1] == "my-films"
+    assert server.ask("GET", "/tasks/my-films").json()["title"] == "What our films show"
+
+
+def test_a_class_of_it_can_be_said_to_be_the_right_one(server: Running) -> None:
+    said = asked(server, "model=my-films")
+    other = next(name for name in said["probabilities"] if name != said["prediction"]["class"])
+    answer = server.ask("POST", "/feedback", {"id": said["id"], "label": other})
+    assert (answer.status, answer.json().get("agrees")) == (201, False)
+    assert server.ask("POST", "/feedback", {"id": said["id"], "label": "glioma"}).status == 422
+
+
+def test_it_is_promoted_and_rolled_back(server: Running) -> None:
+    film, png = sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
+    assert "promote a package" in server.ask("POST", "/predict?task=my-films", film, png).json()["detail"]
+    assert server.ask("POST", "/models/my-films/promote", {"why": "ours"}).status == 201
+    assert asked(server, "task=my-films")["model"]["name"] == "my-films"
+    listed = {one["name"]: one["model"] for one in server.ask("GET", "/tasks").json()["tasks"]}
+    assert listed["my-films"] == "my-films@1.0.0"
+    back = server.ask("POST", "/tasks/my-films/rollback", {"why": "not yet"})
+    assert (back.status, back.json()["task"]) == (201, "my-films")
+
+
+def test_pages_and_filters_know_its_words(server: Running) -> None:
+    asked(server, "model=my-films")
+    for page in ("history", "monitoring", "settings"):
+        assert "What our films show" in server.ask("GET", f"/app/{page}").body.decode(), page
+    filters = wanted(Filters(text="no pneumonia"), server.parts)
+    assert filters.negatives.count("normal") == 2
+
+
+def test_a_command_is_given_the_file_that_the_package_brings(server: Running) -> None:
+    settings = server.parts.settings
+    assert read_task(Path(reference_of("my-films", settings))).title == "What our films show"
+    assert reference_of("pneumonia-cxr", settings) == "pneumonia-cxr"
+
+
+def test_what_nobody_trusts_brings_no_task(tmp_path: Path) -> None:
+    digest = package_of_own_task(tmp_path)
+    (tmp_path / "pins.jsonl").unlink()
+    settings = read_settings({"HILUM_HOME": str(tmp_path)})
+    assert known_tasks(settings) == shipped_tasks()
+    with pytest.raises(UnknownTask, match=r"no task '\.\./my-films'; there are: brain-tumor-mri"):
+        reference_of("../my-films", settings)
+    with pytest.raises(UnknownTask):
+        task_answered("my-films", digest, settings)
