@@ -338,3 +338,31 @@ def key_of(home, film):
     key = images.key(film.read_bytes())
     images.close()
     return key
+
+
+def test_feedback_stands_beside_the_answer_and_can_be_taken_back(home, ids, capsys):
+    agreed = said(capsys, "feedback", ids[1], "--agree")
+    assert (agreed["prediction"], agreed["agrees"]) == (ids[1], True)
+    other = "normal" if agreed["class"] == "pneumonia" else "pneumonia"
+    assert main(["feedback", ids[1], "--label", other.upper(), "--note", "seen twice"]) == 0
+    assert capsys.readouterr().out == f"on record: {other}, which is not what was answered\n"
+    assert said(capsys, "feedback", ids[1], "--withdraw")["class"] is None
+    with closing(sqlite3.connect(home / "hilum.db")) as database:
+        rows = database.execute("SELECT caller, subject, label FROM records WHERE kind = 'feedback' ORDER BY number")
+        assert list(rows) == [("console", ids[1], label) for label in (agreed["class"], other, None)]
+    assert said(capsys, "verify")["rows"] == 6
+
+
+def test_feedback_that_fits_nothing_is_told_in_words(home, ids, capsys):
+    erased = said(capsys, "erase", ids[1])
+    assert erased["predictions"] == 1
+    for words, arguments in (
+        ("no prediction 'elsewhere'", ["elsewhere", "--agree"]),
+        ("no class of pneumonia-cxr; there are: normal, pneumonia", [ids[0], "--label", "glioma"]),
+        ("nothing that you said to this answer stands", [ids[0], "--withdraw"]),
+        ("can hold no note any more", [ids[1], "--agree", "--note", "late"]),
+        ("at most 2,000 letters", [ids[0], "--agree", "--note", "x" * 2001]),
+        ("one of the arguments --label --agree --withdraw is required", [ids[0]]),
+    ):
+        assert main(["feedback", *arguments]) == 2
+        assert words in capsys.readouterr().err

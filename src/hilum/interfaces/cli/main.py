@@ -33,6 +33,7 @@ COMMANDS = {
     "rollback": ("hilum.interfaces.cli.rollback", "let the package that spoke before speak again"),
     "history": ("hilum.interfaces.cli.history", "who spoke for which task since when, and why"),
     "serve": ("hilum.interfaces.cli.serve", "answer over HTTP and in the browser; every answer is on record"),
+    "feedback": ("hilum.interfaces.cli.feedback", "say whether a recorded answer was right"),
     "verify": ("hilum.interfaces.cli.verify", "check that no record was changed and every kept image is there"),
     "replay": ("hilum.interfaces.cli.replay", "answer a recorded prediction again: is it the same?"),
     "erase": ("hilum.interfaces.cli.erase", "erase images, names and notes of predictions"),
