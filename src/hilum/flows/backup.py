@@ -61,13 +61,16 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
         raise UsageError(f"{to}: lies in what is to be backed up")
     check_restored(settings.home)
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
+    half = True
     try:
         done = _written(settings, to)
+        half = False
     except FileExistsError:  # another backup is being written there
+        half = False  # not ours to take away
         raise
-    except BaseException:  # Ctrl+C and SIGTERM too: a half takes the room that the next one needs, and holds images
-        _emptied(to)
-        raise
+    finally:  # Ctrl+C and SIGTERM too: a half takes the room that the next one needs, and holds images
+        if half:
+            _emptied(to)
     return BackedUp(len(done), sum((to / name).stat().st_size for name in done), _apart(settings))
 
 
@@ -197,17 +200,13 @@ def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> 
             done.append(place)
             if _copy(source / name, place) != listed[name]:
                 raise StorageError(f"{source / name}: changed while it was read; nothing was restored")
+        done.clear()  # of what is to be taken away
     except FileExistsError:  # it was free a moment ago: whose it is, it is not ours
-        _remove(done[:-1])
+        done.pop()
         raise
-    except BaseException:  # Ctrl+C and SIGTERM too
-        _remove(done)
-        raise
-
-
-def _remove(files: Iterable[Path]) -> None:
-    for path in files:
-        path.unlink(missing_ok=True)
+    finally:  # Ctrl+C and SIGTERM too
+        for path in done:
+            path.unlink(missing_ok=True)
 
 
 def _kept(settings: Settings) -> Iterator[tuple[str, Path]]:
