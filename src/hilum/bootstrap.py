@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hilum.errors import UnknownModel, UnknownTask, UsageError
@@ -41,6 +41,7 @@ def desk(
         UsageError: the model named answers another task.
         PackageError: the package must not be used.
     """
+    name_of: Callable[[str], str]
     if crew is None:
         crew, package_of, name_of = Crew(settings, threads=threads), find_package, functools.partial(_name_of, settings)
     else:
