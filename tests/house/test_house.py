@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +95,15 @@ def test_nothing_names_a_machine_or_a_pickle() -> None:
         text = path.read_text()
         assert "allow_pickle=True" not in text, path
         assert not HOMES.search(text), path
+
+
+def test_no_key_and_no_package_lies_beside_the_shipped_ones() -> None:
+    """What somebody tried in the working tree must not come along with a commit."""
+    git = shutil.which("git")
+    asked = [git, "-c", "safe.directory=*", "ls-files"]
+    there = git is not None and (ROOT / ".git").exists()  # not where only a release was unpacked
+    kept = (
+        subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n") if there else []
+    )
+    assert [one for one in kept if one.endswith((".pem", ".key"))] == []
+    assert [one for one in kept if one.endswith("/manifest.json") and not one.startswith("models/")] == []
