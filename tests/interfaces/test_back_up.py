@@ -166,6 +166,7 @@ import os, signal, sys
 from hilum.flows import backup
 from hilum.interfaces.cli.main import main
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs behind a shell ignores it
 whole, left = backup._copy, int(sys.argv[1])
 
 def copied(source, to):
