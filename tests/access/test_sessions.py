@@ -45,6 +45,17 @@ def test_an_idle_session_ends_and_a_used_one_does_not(signed: House) -> None:
         signed.access.sessions.check(session.token)
 
 
+def test_a_page_that_asks_by_itself_keeps_no_session_from_ending(signed: House) -> None:
+    session = signed.access.sign_in("ada", WORD, "1.2.3.4")
+    for _ in range(2):
+        signed.clock.seconds += 890
+        assert signed.access.sessions.peek(session.token) == session.caller
+        assert signed.access.sessions.known(session.token) is None  # else a person's next request were not noticed
+    signed.clock.seconds += 21
+    with pytest.raises(NotSignedIn):
+        signed.access.sessions.peek(session.token)
+
+
 def test_a_session_ends_however_busy(signed: House) -> None:
     session = signed.access.sign_in("ada", WORD, "1.2.3.4")
     while signed.clock.seconds + 1000 < session.ends:

@@ -12,10 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sqlalchemy as sa
 from PIL import Image
 from starlette.routing import BaseRoute
 
 from hilum.access.caller import ACTS, ROLES, acts_of
+from hilum.access.tables import sessions
 from hilum.errors import UsageError
 from hilum.interfaces.http.rules import OPEN, RULES, Rule, Rules
 from hilum.interfaces.http.security import CSP, check_address
@@ -69,6 +71,21 @@ def test_every_rule_names_an_act_there_is() -> None:
     assert [rule.path for rule in RULES if not rule.act and rule.methods != "GET"] == [
         "/login", "/first-start", "/set-password"
     ]  # fmt: skip
+
+
+def test_an_open_page_that_asks_by_itself_lets_its_session_idle(house: Running) -> None:
+    """The foot of every page asks who answers, three times a minute: nobody was ever signed out for being away."""
+    ground, token = house.parts.access.ground, house.sessions["reader"].token
+    mine = sessions.c.hash == ground.hash("session", token)
+    away = ground.now() - 1000
+    with ground.database.writing() as connection:
+        connection.execute(sa.update(sessions).where(mine).values(seen=away))
+    for path, is_seen in (("/app/speaking", False), ("/app/history", True)):
+        ground.recent.clear()
+        assert house.ask("GET", path, role="reader").status == 200
+        with ground.database.reading() as connection:
+            seen = connection.scalar(sa.select(sessions.c.seen).where(mine))
+        assert (seen > away + 1) is is_seen, path
 
 
 # signing out ends the session: tested by itself

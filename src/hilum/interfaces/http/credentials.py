@@ -38,8 +38,8 @@ class Credentials:
         self._access = access
         self._lookups: anyio.CapacityLimiter | None = None
 
-    async def find(self, headers: Mapping[bytes, bytes], scheme: str) -> Found:
-        """Who asks."""
+    async def find(self, headers: Mapping[bytes, bytes], scheme: str, *, by_itself: bool = False) -> Found:
+        """Who asks; where a page asks `by_itself`, nobody is known to sit before it, and the session goes on idling."""
         shown = headers.get(b"authorization")
         if shown is not None:
             kind, _, token = shown.decode("latin-1").partition(" ")
@@ -49,7 +49,8 @@ class Credentials:
         token = session_of(headers, scheme)
         if not token:
             return NOBODY
-        return await self._look(token, self._access.sessions.known, self._access.sessions.check, session=token)
+        sessions = self._access.sessions
+        return await self._look(token, sessions.known, sessions.peek if by_itself else sessions.check, session=token)
 
     async def _look(
         self,

@@ -21,6 +21,7 @@ class Rule:
     `probe`: an orchestrator asks by address, so the name in Host is not looked at.
     `outward`: the server asks somebody else before it answers, so a stranger's look counts, too.
     `form`: a plain form may send the CSRF token as a field, which the endpoint itself checks.
+    `by_itself`: a page asks it over and over though nobody does anything: a session idles all the same.
     `own`: an act that is enough too; the endpoint then shows only what the caller itself started by it.
     """
 
@@ -33,6 +34,7 @@ class Rule:
     probe: bool = False
     form: bool = False
     outward: bool = False
+    by_itself: bool = False
     own: str = ""
 
 
@@ -82,7 +84,7 @@ RULES: tuple[Rule, ...] = (
     _read("/app/", "predict"),
     _read("/app/read", "predict"),
     _read("/app/answer/{name}"),
-    _read("/app/speaking", "predict"),
+    Rule("GET", "/app/speaking", "predict", page=True, by_itself=True),
     _read("/app/thumb/{task}/{name}", "predict"),
     _read("/app/jobs", "predict"),
     _read("/app/jobs/{identity}", "predict"),

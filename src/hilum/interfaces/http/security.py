@@ -148,7 +148,7 @@ class Security:
             raise Problem(403, "cross_site", "sent by another web site")
         found = self._local
         if self._credentials is not None:
-            found = await self._credentials.find(headers, scope["scheme"])
+            found = await self._credentials.find(headers, scope["scheme"], by_itself=rule.by_itself)
             await self._permit(scope, rule, found, headers, extra)
         scope.setdefault("state", {}).update(caller=found.caller, session=found.session)
         check_length(headers.get(b"content-length"), self._most(rule))
