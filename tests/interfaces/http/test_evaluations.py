@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import time
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hilum.interfaces.http import body
 from tests.interfaces.http.forms import SAMPLES, TYPE, form, sample
 from tests.interfaces.http.running import Running, running
 
@@ -65,6 +69,24 @@ def test_a_zip_of_labelled_images_is_measured(server: Running, roots: Path) -> N
     assert "sandbox" in page.headers["content-security-policy"]
     model = server.ask("GET", f"/app/models/{said['evaluation']['model']['digest']}", headers={"Accept": "text/html"})
     assert said["report"] in model.body.decode()
+
+
+@pytest.mark.parametrize("path", ["/predict", "/audits", "/evaluate"])
+def test_a_large_body_is_read_beside_the_loop(server: Running, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else nobody is answered for as long as it takes."""
+    beside, parse = [], body.parse
+
+    def noted(*given: Any) -> body.Body:
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            raise AssertionError("read on the loop")
+        beside.append(path)
+        return parse(*given)
+
+    monkeypatch.setattr(body, "LARGE", 64)
+    monkeypatch.setattr(body, "parse", noted)
+    answer = server.ask("POST", path, form([("none.zip", bytes(100))], task="pneumonia-cxr"), TYPE)
+    assert (beside, answer.status) == ([path], 415 if path == "/predict" else 422), answer.body
 
 
 def test_a_folder_the_operator_allows_is_measured_at_a_point(server: Running, roots: Path) -> None:

@@ -16,7 +16,7 @@ from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.body import Upload, parse, read_bytes
+from hilum.interfaces.http.body import Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, Sender, sender_of, taken, works_of
 from hilum.interfaces.http.packed import Packed, is_zip
 from hilum.interfaces.http.problems import answer, told_as
@@ -77,8 +77,7 @@ async def evaluate(request: Request) -> Response:
     """
     parts = parts_of(request)
     headers = dict(request.scope["headers"])
-    data = await read_bytes(request.receive, headers, parts.settings.upload_bytes)
-    body = parse(data, headers.get(b"content-type", b"").decode("latin-1"))
+    body = await read_body(request.receive, headers, parts.settings.upload_bytes)
     said = _said({**dict(request.query_params), **(body.fields if body.files else _object(body.said))})
     upload = body.files[0] if body.files else None
     work = await run_in_threadpool(_begin, parts, said, upload, sender_of(request))
