@@ -95,7 +95,7 @@ def open_package(folder: Path, trust: Trust) -> Package:
     """Open a package and check every file of it but the warm-start weights, which are checked when they are read.
 
     Raises:
-        PackageDamaged: no package, another format, a file missing, changed, or not in the manifest.
+        PackageDamaged: no package, another format or task than it says, a file missing, changed, or not listed.
         PackageNotTrusted: its digest is not pinned and it carries no signature of the key.
     """
     raw = _manifest_bytes(folder)
@@ -109,7 +109,7 @@ def open_package(folder: Path, trust: Trust) -> Package:
     _check_listing(folder, manifest["files"])
     contents = {name: _checked(folder, name, manifest["files"]) for name in manifest["files"] if name != WEIGHTS}
     try:
-        return Package(
+        opened = Package(
             folder=folder,
             name=manifest["name"],
             version=manifest["version"],
@@ -124,6 +124,9 @@ def open_package(folder: Path, trust: Trust) -> Package:
         )
     except (ValueError, KeyError, TypeError) as error:
         raise PackageDamaged(f"{folder}: a file of the package does not fit its format: {error}") from error
+    if opened.task.name != manifest.get("task"):  # by which it is found: it would speak for another task
+        raise PackageDamaged(f"{folder}: holds the task '{opened.task.name}', not '{manifest.get('task')}'")
+    return opened
 
 
 def read_arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from hilum.errors import UnknownTask
+from hilum.errors import PackageDamaged, UnknownTask
 from hilum.interfaces.http.recorded import Filters, wanted
+from hilum.model.package import open_package
+from hilum.registry.pins import pin, trust
 from hilum.registry.questions import known_tasks, reference_of, task_answered
 from hilum.settings import read_settings
 from hilum.task import read_task, shipped_tasks
@@ -70,6 +73,27 @@ def test_a_command_is_given_the_file_that_the_package_brings(server: Running) ->
     settings = server.parts.settings
     assert read_task(Path(reference_of("my-films", settings))).title == "What our films show"
     assert reference_of("pneumonia-cxr", settings) == "pneumonia-cxr"
+
+
+def test_a_package_holds_the_task_that_its_manifest_names(tmp_path: Path) -> None:
+    """Else what is trusted for a question of somebody's own would tell its words for those of a shipped one."""
+    package_of_own_task(tmp_path)
+    settings, folder = read_settings({"HILUM_HOME": str(tmp_path)}), tmp_path / "models" / "my-films" / "1.0.0"
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "task": "your-films"}))
+    pin(settings, folder, "test")
+    with pytest.raises(PackageDamaged, match="holds the task 'my-films', not 'your-films'"):
+        open_package(folder, trust(settings))
+    assert known_tasks(settings) == shipped_tasks()
+
+
+def test_a_package_that_was_mended_brings_its_task_again(tmp_path: Path) -> None:
+    package_of_own_task(tmp_path)
+    settings, file = read_settings({"HILUM_HOME": str(tmp_path)}), tmp_path / "models/my-films/1.0.0/plan.json"
+    file.rename(tmp_path / "aside")
+    assert known_tasks(settings) == shipped_tasks()
+    (tmp_path / "aside").rename(file)
+    assert [task.name for task in known_tasks(settings)][-1] == "my-films"
 
 
 def test_what_nobody_trusts_brings_no_task(tmp_path: Path) -> None:
