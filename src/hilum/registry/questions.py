@@ -50,8 +50,10 @@ def task_answered(name: str, digest: str | None, settings: Settings) -> Task:
     return said[0] if said else known_task(name, settings)
 
 
-def reference_of(name: str, settings: Settings) -> str:
-    """What a command takes for a task: its name, or the file of one that only a package brings.
+def reference_of(name: str, settings: Settings, digest: str = "") -> str:
+    """What a command takes for a task: its name, or the file of one that only packages bring.
+
+    digest: the package whose file it is, where it brings the task; any other may call the classes otherwise.
 
     Raises:
         UnknownTask: there is none.
@@ -59,18 +61,18 @@ def reference_of(name: str, settings: Settings) -> str:
     task = known_task(name, settings)
     if any(one.name == task.name for one in shipped_tasks()):
         return task.name
-    bring = (one for one in known_packages(settings) if one.task == name and _said_by(one, settings))
-    return str(next(bring).folder / TASK)
+    bring = [one for one in known_packages(settings) if one.task == name and _said_by(one, settings)]
+    return str(next((one for one in bring if one.digest == digest), bring[0]).folder / TASK)
 
 
 def _said_by(known: Known, settings: Settings) -> tuple[Task, ...]:
     """The task of a package; none where it must not be used."""
-    return _sealed(known.folder, trust(settings), known.digest)
+    try:
+        return (_sealed(known.folder, trust(settings), known.digest),)
+    except PackageError:
+        return ()
 
 
 @lru_cache(maxsize=64)
-def _sealed(folder: Path, whom: Trust, _digest: str) -> tuple[Task, ...]:
-    try:
-        return (open_package(folder, whom).task,)
-    except PackageError:
-        return ()
+def _sealed(folder: Path, whom: Trust, _digest: str) -> Task:
+    return open_package(folder, whom).task

@@ -17,6 +17,7 @@ import pytest
 from hilum.interfaces.http import body
 from tests.interfaces.http.forms import SAMPLES, TYPE, form, sample
 from tests.interfaces.http.running import Running, running
+from tests.interfaces.versions import package_of_own_task
 
 for name in ("scipy", "sklearn", "faiss"):
     pytest.importorskip(name)
@@ -95,6 +96,18 @@ def test_a_folder_the_operator_allows_is_measured_at_a_point(server: Running, ro
     assert taken.status == 202
     said = over(server, taken.headers["location"])
     assert said["evaluation"]["operating_point"] == "screening"
+
+
+def test_an_older_package_of_a_task_of_ones_own_is_measured_by_its_own_classes(roots: Path, tmp_path: Path) -> None:
+    """The newest one calls a class otherwise, so that its task file does not fit the older one."""
+    older = package_of_own_task(tmp_path / "home")
+    package_of_own_task(tmp_path / "home", version="2.0.0", negative="sound")
+    with running(tmp_path / "home", DATA_ROOTS=str(roots.parent)) as server:
+        taken = server.ask("POST", "/evaluate", {"source": str(roots), "task": "my-films", "model": older[:12]})
+        assert taken.status == 202, taken.body
+        said = over(server, taken.headers["location"])
+    assert said["state"] == "done", said
+    assert sorted(said["evaluation"]["per_class"]) == ["normal", "pneumonia"]
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
     package = desk.speakers[0].package
     if package.task.name != task:
         raise UsageError(f"{package.name} answers {package.task.name}, not {task}")
-    asked = reference_of(task, parts.settings)
+    asked = reference_of(task, parts.settings, package.digest)
     arguments = [f"--task={asked}", f"--model={package.digest}", f"--operating-point={said.operating_point}"]
     arguments += [] if said.prevalence is None else [f"--prevalence={said.prevalence}"]
     arguments += [f"--report={REPORT}"]
