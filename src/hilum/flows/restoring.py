@@ -56,8 +56,8 @@ def noted(home: Path, places: Iterable[Path]) -> Iterator[None]:
     except FileExistsError:
         raise _under_way(home) from None
     with os.fdopen(handle, "wb") as note:
+        _hold(handle, home)
         try:
-            _hold(handle, home)
             note.write(json.dumps([str(place.absolute()) for place in places]).encode())
             note.flush()
             os.fsync(handle)
@@ -69,12 +69,19 @@ def noted(home: Path, places: Iterable[Path]) -> Iterator[None]:
 
 
 def _hold(handle: int, home: Path) -> None:
+    """Hold the note, and be sure that it lies there still: another restore may have ended, or begun, just before."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise _under_way(home) from None
     except OSError:  # a disk that knows no locks
-        return
+        pass
+    try:
+        is_there = os.path.samestat(os.fstat(handle), (home / NOTE).stat())
+    except FileNotFoundError:
+        is_there = False
+    if not is_there:
+        raise _under_way(home)
 
 
 def _under_way(home: Path) -> UsageError:
