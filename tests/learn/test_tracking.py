@@ -98,6 +98,19 @@ def test_a_store_that_had_no_room_to_be_made_is_made_by_the_next_run(tmp_path: P
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["mlflow.db"]
 
 
+def test_a_store_on_a_disk_without_hard_links_is_made_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("os.link", refused)
+    uri = store_uri(tmp_path, {})
+    with track(uri, "linkless") as run:
+        pass
+    assert MlflowClient(uri).get_run(run.id).info.status == "FINISHED"
+
+
 def test_a_named_server_wins_over_the_file(tmp_path: Path) -> None:
     assert store_uri(tmp_path, {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}) == "http://127.0.0.1:9"
 

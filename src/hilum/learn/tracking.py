@@ -138,7 +138,7 @@ def _make_store(client: Callable[[str], Any], uri: str) -> None:
         return
     with draft_beside(file) as draft:
         client(f"sqlite:///{draft / file.name}").search_experiments(max_results=1)
-        with suppress(FileExistsError):  # another run was quicker
+        with suppress(OSError):  # another run was quicker; or a disk without hard links: it is made in its place then
             os.link(draft / file.name, file)
         sync_folder(file.parent)
 
