@@ -211,3 +211,12 @@ def test_a_table_of_which_no_column_is_known_is_told_with_the_options_that_name_
         DataError, match=r"or add a table \(t\.csv: not used, .*--image-column NAME --label-column NAME"
     ):
         with_task(dataset, find_task("pneumonia-cxr"))
+
+
+@pytest.mark.parametrize("images", ["images", "NORMAL"])
+def test_of_tables_without_number_that_are_not_read_three_are_named(images, tmp_path):
+    """There may be one beside every image."""
+    tables = {f"t{i}.csv": "a;b\n1;2\n" for i in range(1, 9)}
+    lay(tmp_path, pictures(*(f"{images}/{i}.png" for i in range(2))) | tables)
+    (note,) = open_source(str(tmp_path)).notes
+    assert note.startswith("t1.csv, t2.csv, t3.csv and 5 more: not used, ")

@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hilum.data.dataset import Case
-from hilum.data.layouts.found import Columns, Found, TreeReader, split_word
+from hilum.data.layouts.found import Columns, Found, TreeReader, split_word, unused
 from hilum.data.places.tree import Sorted, Tree
 
 # A folder that holds everything and is called this says nothing about a class.
 SAYS_NOTHING = frozenset(("images", "image", "imgs", "img", "data", "dataset", "pictures", "scans", "files", "dicom"))
+TOLD = "the folders name the classes; --label-column NAME takes them from a column"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
             stray.append(path)
         else:
             cases.append(Case(tree.id(path), place.label, None, place.split, None, tree.reference, path))
-    return Found("class folders", tuple(cases), TreeReader(tree), tuple(sorted(stray)), _notes(files))
+    return Found("class folders", tuple(cases), TreeReader(tree), tuple(sorted(stray)), unused(files.tables, TOLD))
 
 
 def places_of(paths: Iterable[str]) -> dict[str, Place]:
@@ -86,10 +87,3 @@ def _labels(inner: dict[str, tuple[str, ...]]) -> dict[str, str | None]:
     if only_subdivide:
         return {folder: (parts[:-1] or parts or (None,))[-1] for folder, parts in inner.items()}
     return {folder: parts[-1] if parts else None for folder, parts in inner.items()}
-
-
-def _notes(files: Sorted) -> tuple[str, ...]:
-    return tuple(
-        f"{table}: not used, the folders name the classes; --label-column NAME takes them from a column of it"
-        for table in files.tables
-    )

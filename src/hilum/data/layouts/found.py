@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from hilum.data.dataset import Case, Reader
@@ -9,6 +10,7 @@ from hilum.data.places.tree import Tree, suffix_of
 from hilum.image.decode import Limits, decode
 from hilum.image.image import Image
 
+NAMED = 3  # of several tables that are not read
 SPLIT_WORDS = {
     "train": "train", "training": "train", "trainset": "train", "trainingset": "train", "trainimages": "train",
     "val": "val", "valid": "val", "validation": "val", "dev": "val", "valset": "val", "valimages": "val",
@@ -62,6 +64,12 @@ class TreeReader:
 def split_word(word: str) -> str | None:
     """train, val or test for the words folders, tables and arrays use for them; None for any other."""
     return SPLIT_WORDS.get("".join(c for c in word.lower() if c.isalnum()))
+
+
+def unused(tables: Sequence[str], why: str) -> tuple[str, ...]:
+    """What is said of tables that lie there and are not read: one note, for there may be one beside every image."""
+    more = f" and {len(tables) - NAMED} more" if len(tables) > NAMED else ""
+    return (f"{', '.join(tables[:NAMED])}{more}: not used, {why}",) if tables else ()
 
 
 def without_suffix(name: str) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from hilum.data.dataset import Case
 from hilum.data.layouts.folders import folder_of
-from hilum.data.layouts.found import Columns, Found, TreeReader, split_word
+from hilum.data.layouts.found import Columns, Found, TreeReader, split_word, unused
 from hilum.data.places.tree import Sorted, Tree
 
 NOTE = "no labels found: no class folders, no table, no array names a class"
+UNKNOWN = (  # a user who has a table is not helped by "add a table"
+    "none of its columns is known to name the images, or none their class; "
+    "name them with --image-column NAME --label-column NAME"
+)
 
 
 def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
@@ -15,15 +19,8 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
     if columns.ask_for_a_table or not files.images:
         return None
     cases = tuple(Case(tree.id(path), None, None, _split(path), None, tree.reference, path) for path in files.images)
-    return Found("unlabelled", cases, TreeReader(tree), files.stray + files.arrays, _unread(files) or (NOTE,))
-
-
-def _unread(files: Sorted) -> tuple[str, ...]:
-    """What of tables that lie there and were not understood: a user who has one is not helped by "add a table"."""
-    return tuple(
-        f"{table}: not used, none of its columns is known to name the images, or none their class; "
-        "name them with --image-column NAME --label-column NAME"
-        for table in files.tables
+    return Found(
+        "unlabelled", cases, TreeReader(tree), files.stray + files.arrays, unused(files.tables, UNKNOWN) or (NOTE,)
     )
 
 
