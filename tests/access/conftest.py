@@ -50,6 +50,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 def opened(url: str) -> Iterator[House]:
     clock, deeds = Clock(), list[Deed]()
     access = open_access(url, SECRET, tell=deeds.append, spans=Spans(idle=1800, whole=43200), now=clock)
+    access.ground.recent._clock = lambda: 0.0  # what was verified stays known, however long a loaded machine takes
     yield House(url, access, clock, deeds)
     access.close()
 

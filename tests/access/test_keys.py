@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import sys
 
 import pytest
 
@@ -102,31 +102,37 @@ def test_another_installation_secret_makes_keys_worthless(house: House) -> None:
     stranger.close()
 
 
-def test_what_another_process_revokes_ends_within_seconds(house: House) -> None:
+def test_what_another_process_revokes_ends_within_seconds(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(house.access.ground.recent, "_clock", lambda: now)
     user = house.access.users.add("eve", "reader", LOCAL)
     key, token = house.access.keys.add(user.id, "k", ("predict",), 30, LOCAL)
     house.access.keys.check(token)
     other = open_access(house.url, SECRET, now=house.clock)
     other.keys.revoke(key.id, LOCAL)
     other.close()
-    caller, until = house.access.ground.recent.get(house.access.ground.hash("key", token)), time.monotonic() + 5.0
-    assert caller is not None
-    ends, _ = house.access.ground.recent._found[house.access.ground.hash("key", token)]
-    assert ends <= until
+    now = 4.9
+    assert house.access.keys.known(token)
+    now = 5.0
+    assert house.access.keys.known(token) is None
+    with pytest.raises(NotSignedIn):
+        house.access.keys.check(token)
 
 
 def test_a_verified_key_costs_microseconds(house: House) -> None:
+    """A handful of calls, told by their number: what they last depends on the machine and on what else it does."""
     user = house.access.users.add("eve", "reader", LOCAL)
     _, token = house.access.keys.add(user.id, "k", ("predict",), 30, LOCAL)
     house.access.keys.check(token)
-    known = house.access.keys.known
-    best = 1.0
-    for _ in range(20):
-        start = time.process_time()
-        for _ in range(500):
-            known(token)
-        best = min(best, (time.process_time() - start) / 500)
-    assert best < 20e-6
+    known, calls = house.access.keys.known, list[str]()
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, _: event.endswith("call") and calls.append(frame.f_code.co_name))
+    try:
+        caller = known(token)
+    finally:
+        sys.setprofile(before)
+    assert caller is not None
+    assert len(calls) <= 12, calls  # a look into the database takes hundreds
 
 
 def test_a_key_lasts_as_many_days_as_asked_for_and_is_listed_as_it_was_made(house: House) -> None:
