@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import subprocess
 import sys
@@ -40,9 +41,10 @@ from tests.records.made import SECRET, prediction
 url, head, start, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 records = open_records(url, SECRET, head)
 for future in [records.append([prediction(number)]) for number in range(start, start + count)]:
-    future.result(timeout=60)
+    future.result(timeout=120)
 records.close()
 """
+WRITERS = 8
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
 
@@ -87,10 +89,10 @@ def test_another_level_of_isolation_by_default_changes_nothing(postgres_url, tmp
     with records._engine.connect() as connection, connection.begin():
         make_checkpoint(connection, b"k" * 32, "first", (0, b""))  # its lock is held
         waits = waiting.append([prediction(1)])
-        late = time.monotonic() + 60
+        late = time.monotonic() + 120
         while not connection.exec_driver_sql(WAITING).scalar() and time.monotonic() < late:
             time.sleep(0.01)
-    waits.result(timeout=60)
+    waits.result(timeout=120)
     access.close()
     waiting.close()
     records.close()
@@ -110,7 +112,7 @@ def test_the_role_of_the_application_can_only_add(postgres_url, tmp_path):
             connection.exec_driver_sql(statement)
     url = sa.make_url(postgres_url).set(username=name).render_as_string(hide_password=False)
     records = open_records(url, SECRET, tmp_path / "head")
-    records.append([prediction(1, personal={"file": "x"})]).result(timeout=30)
+    records.append([prediction(1, personal={"file": "x"})]).result(timeout=120)
     assert records.forget([prediction(1).id]) == 1
     assert records.verify().sound
     records.close()
@@ -131,30 +133,30 @@ def test_a_connection_that_breaks_loses_nothing_acknowledged(postgres_url, tmp_p
     acknowledged, refused, stop = [], [], threading.Event()
 
     def some(start):
-        for number in range(start, start + 1000):
+        for number in itertools.count(start, WRITERS):
             if stop.is_set():
                 return
             try:
-                records.append([prediction(number)]).result(timeout=30)
+                records.append([prediction(number)]).result(timeout=120)
                 acknowledged.append(prediction(number).id)
             except RecordsError as error:
                 refused.append(str(error))
 
-    threads = [threading.Thread(target=some, args=(start,)) for start in range(0, 8000, 1000)]
+    threads = [threading.Thread(target=some, args=(start,)) for start in range(WRITERS)]
     for thread in threads:
         thread.start()
     boss = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     kick = (
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
     )
-    kicked = 0
+    late = time.monotonic() + 120
     with boss.connect() as connection:
-        while len(refused) < 5 and kicked < 1000 and any(thread.is_alive() for thread in threads):
-            kicked += connection.exec_driver_sql(kick, (sa.make_url(postgres_url).database,)).scalar_one()
+        while not refused and time.monotonic() < late:  # until it was in the midst of a commit
+            connection.exec_driver_sql(kick, (sa.make_url(postgres_url).database,))
     stop.set()
     for thread in threads:
         thread.join()
-    records.append([prediction(9000)]).result(timeout=30)  # it works again
+    records.append([prediction(10**9)]).result(timeout=120)  # it works again
     boss.dispose()
     assert refused
     assert all("records cannot be" in words for words in refused)
@@ -170,10 +172,10 @@ def test_a_connection_that_was_cut_while_nobody_wrote_fails_no_entry(postgres_ur
     boss = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
     kick = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
     for number in range(3):
-        records.append([prediction(number)]).result(timeout=30)
+        records.append([prediction(number)]).result(timeout=120)
         with boss.connect() as connection:
             connection.exec_driver_sql(kick, (sa.make_url(postgres_url).database,))
-    records.append([prediction(3)]).result(timeout=30)
+    records.append([prediction(3)]).result(timeout=120)
     assert [record.id for record in pages(records)] == [prediction(number).id for number in (3, 2, 1, 0)]
     assert records.verify().faults == ()
     boss.dispose()
@@ -183,7 +185,7 @@ def test_a_connection_that_was_cut_while_nobody_wrote_fails_no_entry(postgres_ur
 def test_where_a_commit_was_under_way_the_entry_is_not_written_again(postgres_url, tmp_path, monkeypatch):
     """It may be there: only who asked can tell whether it shall be asked once more."""
     records = open_records(postgres_url, SECRET, tmp_path / "head")
-    records.append([prediction(0)]).result(timeout=30)
+    records.append([prediction(0)]).result(timeout=120)
 
     def cut(driver):
         driver.close()
@@ -191,9 +193,9 @@ def test_where_a_commit_was_under_way_the_entry_is_not_written_again(postgres_ur
 
     monkeypatch.setattr(psycopg.Connection, "commit", cut)
     with pytest.raises(RecordsError):
-        records.append([prediction(1)]).result(timeout=30)
+        records.append([prediction(1)]).result(timeout=120)
     monkeypatch.undo()
-    records.append([prediction(2)]).result(timeout=30)
+    records.append([prediction(2)]).result(timeout=120)
     assert records.verify().faults == ()
     records.close()
 
@@ -201,13 +203,13 @@ def test_where_a_commit_was_under_way_the_entry_is_not_written_again(postgres_ur
 def test_a_table_that_somebody_keeps_locked_is_an_error_and_no_wait_for_ever(postgres_url, tmp_path, monkeypatch):
     monkeypatch.setattr("hilum.postgres.LOCK_SECONDS", 1)
     records = open_records(postgres_url, SECRET, tmp_path / "head")
-    records.append([prediction(0)]).result(timeout=30)
+    records.append([prediction(0)]).result(timeout=120)
     holder = sa.create_engine(postgres_url)
     with holder.connect() as connection:
         connection.exec_driver_sql("LOCK TABLE records IN SHARE MODE")
         with pytest.raises(RecordsError, match="lock timeout"):
-            records.append([prediction(1)]).result(timeout=30)
-    records.append([prediction(1)]).result(timeout=30)
+            records.append([prediction(1)]).result(timeout=120)
+    records.append([prediction(1)]).result(timeout=120)
     assert records.verify().rows == 2
     holder.dispose()
     records.close()
@@ -226,13 +228,13 @@ def test_a_database_that_takes_nothing_is_not_ready(postgres_url, tmp_path, monk
             connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = {word}")
             connection.exec_driver_sql(kick, (name,))
             assert records.ready() is ready
-    records.append([prediction(0)]).result(timeout=30)
+    records.append([prediction(0)]).result(timeout=120)
     with boss.connect() as connection, connection.execution_options(isolation_level="READ COMMITTED").begin():
         connection.exec_driver_sql("LOCK TABLE records IN SHARE MODE")
-        waits, late = records.append([prediction(1)]), time.monotonic() + 60
+        waits, late = records.append([prediction(1)]), time.monotonic() + 120
         while records.ready():  # until it has waited for longer than is well
             assert time.monotonic() < late
-    waits.result(timeout=30)
+    waits.result(timeout=120)
     assert records.ready()
     boss.dispose()
     records.close()
@@ -244,14 +246,14 @@ def test_a_database_that_falls_silent_is_soon_not_ready_and_holds_up_no_end(post
     with silenced(address.port) as (port, silent):
         url = address.set(port=port).render_as_string(hide_password=False)
         records = open_records(url, SECRET, tmp_path / "head")
-        records.append([prediction(0)]).result(timeout=30)
+        records.append([prediction(0)]).result(timeout=120)
         assert records.ready()
         monkeypatch.setattr(records._probe, "_seconds", 0.5)  # not before: a loaded machine may need longer
         silent.set()
         waits, since = records.append([prediction(1)]), time.monotonic()
         assert not records.ready()
         records.close()
-        assert time.monotonic() - since < 20
+        assert time.monotonic() - since < 120
         assert not waits.done()
 
 

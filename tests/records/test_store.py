@@ -23,7 +23,7 @@ from tests.records.made import HOUR, SECRET, START, feedback, prediction
 
 
 def add(records, *entries):
-    records.append(entries).result(timeout=30)
+    records.append(entries).result(timeout=120)
 
 
 def test_an_entry_comes_back_as_it_was(records):
@@ -103,10 +103,10 @@ def test_models_on_record_are_named_and_only_what_is_new_is_looked_through(recor
 def test_an_id_is_taken_once_and_the_neighbours_in_the_group_are_kept(records):
     add(records, prediction(1))
     futures = [records.append([prediction(number)]) for number in (2, 1, 3)]
-    assert futures[0].result(timeout=30) is None
+    assert futures[0].result(timeout=120) is None
     with pytest.raises(DuplicateRecord):
-        futures[1].result(timeout=30)
-    assert futures[2].result(timeout=30) is None
+        futures[1].result(timeout=120)
+    assert futures[2].result(timeout=120) is None
     assert records.find(Query()).total == 3
     assert records.verify().sound
 
@@ -129,8 +129,8 @@ def test_entries_of_one_append_are_kept_all_or_none(records):
 def test_what_no_record_may_hold_is_refused_alone(records, bad):
     futures = [records.append([prediction(5)]), records.append([bad]), records.append([prediction(6)])]
     with pytest.raises(RecordsError, match="cannot be recorded"):
-        futures[1].result(timeout=30)
-    assert futures[0].result(timeout=30) is futures[2].result(timeout=30) is None
+        futures[1].result(timeout=120)
+    assert futures[0].result(timeout=120) is futures[2].result(timeout=120) is None
     assert records.verify().sound
 
 
@@ -141,9 +141,9 @@ def test_an_entry_waits_for_its_image_and_fails_with_it(records):
     assert not waiting.done()
     saved.set_result(None)
     failed.set_exception(StorageError("disk full"))
-    assert waiting.result(timeout=30) is None
+    assert waiting.result(timeout=120) is None
     with pytest.raises(StorageError, match="disk full"):
-        hopeless.result(timeout=30)
+        hopeless.result(timeout=120)
     assert {found.id for found in records.find(Query())} == {prediction(1).id, prediction(3).id}
 
 

@@ -31,7 +31,7 @@ def sealed(opening):
         records = opening()
         for number in range(start, start + ROWS // 2):
             records.append([prediction(number, personal={"file": "x"})])
-        records.append([feedback(prediction(start), "normal")]).result(timeout=30)
+        records.append([feedback(prediction(start), "normal")]).result(timeout=120)
         records.close()
     return opening
 
@@ -129,7 +129,7 @@ def test_an_older_database_put_back_is_found_however_long_it_went_on_since(openi
     def write(*numbers):
         records = opening()
         for number in numbers:
-            records.append([prediction(number)]).result(timeout=30)
+            records.append([prediction(number)]).result(timeout=120)
         records.close()
 
     write(1)
@@ -172,7 +172,7 @@ def test_a_row_put_in_is_found(sealed, tmp_path):
 def test_rows_of_another_secret_do_not_pass(opening, url, tmp_path):
     right, other = opening(), open_records(url, b"t" * 32, tmp_path / "head")  # while nothing is there, both may
     for number, records in enumerate((right, other)):
-        records.append([prediction(number)]).result(timeout=30)
+        records.append([prediction(number)]).result(timeout=120)
     other.close()
     assert any("was changed" in fault for fault in right.verify().faults)
 
@@ -209,13 +209,13 @@ def test_a_line_outside_that_nobody_can_read_is_said(sealed, tmp_path):
 
 def test_a_long_run_makes_checkpoints_on_its_way(opening):
     records = opening()
-    records.append([prediction(number) for number in range(ROWS_A_CHECKPOINT)]).result(timeout=60)
-    records.append([prediction(ROWS_A_CHECKPOINT)]).result(timeout=60)
+    records.append([prediction(number) for number in range(ROWS_A_CHECKPOINT)]).result(timeout=120)
+    records.append([prediction(ROWS_A_CHECKPOINT)]).result(timeout=120)
     assert records.verify().checkpoints == 2
 
 
 def test_the_guards_refuse_changes(records, tmp_path):
-    records.append([prediction(1)]).result(timeout=30)
+    records.append([prediction(1)]).result(timeout=120)
     with closing(sqlite3.connect(tmp_path / "records.db")) as raw:
         for statement in ("UPDATE records SET label = 'x'", "DELETE FROM records", "DELETE FROM checkpoints",
                           "UPDATE checkpoints SET at = 1"):  # fmt: skip

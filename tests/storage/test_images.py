@@ -336,11 +336,11 @@ def test_two_processes_of_one_number_keep_the_same_large_image_at_once(tmp_path,
     def meanwhile(handle):
         if not met:
             met.append(handle)
-            other.keep(key, data, 0).result(60)
+            other.keep(key, data, 0).result(120)
         sync(handle)
 
     monkeypatch.setattr("hilum.storage.local.os.fsync", meanwhile)
-    one.keep(key, data, 0).result(60)
+    one.keep(key, data, 0).result(120)
     assert met
     assert one.get(key) == data
     one.close()
@@ -353,6 +353,6 @@ def test_a_large_image_that_the_disk_did_not_take_leaves_no_half(tmp_path, monke
         full.setattr("hilum.storage.local.os.fsync", lambda to: sync(to) if next(asked) % 3 else os.close(-1))
         for _ in range(3):
             with pytest.raises(StorageError):
-                shelf.keep("ab" * 32, os.urandom(LARGE), 0).result(60)
+                shelf.keep("ab" * 32, os.urandom(LARGE), 0).result(120)
     assert list(tmp_path.glob("large/*/*")) == []
     shelf.close()
