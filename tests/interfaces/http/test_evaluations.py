@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, roots: Path) -> Iterator[Ru
 
 
 def over(server: Running, path: str) -> dict:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 600  # works come one after another, at a low priority
     while time.monotonic() < until:
         said = server.ask("GET", path).json()
         if said["state"] not in ("waiting", "running"):

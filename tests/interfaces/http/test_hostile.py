@@ -508,7 +508,7 @@ def test_what_names_a_patient_is_in_no_log_metric_or_error(server: Serving) -> N
 
 
 def test_it_was_all_borne_in_good_order(server: Serving) -> None:
-    ready = server.ask("GET", "/readyz")
+    ready = server.readiness()
     assert (ready.status, ready.body) == (200, b"ready")
     assert "Traceback" not in server.words()
     assert "\x1b" not in server.words()

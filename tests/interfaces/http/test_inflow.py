@@ -69,7 +69,7 @@ def test_a_slow_body_is_given_up(server: Running, path: str, monkeypatch: pytest
     monkeypatch.setattr(inflow, "PATIENCE_SECONDS", 0.3)
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n["
     since = time.monotonic()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as wire:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as wire:
         wire.sendall(head.encode())
         got = b""
         while block := wire.recv(4096):
@@ -83,7 +83,7 @@ def test_a_steady_body_may_take_longer_than_the_patience(server: Running, monkey
     monkeypatch.setattr(inflow, "PATIENCE_SECONDS", 0.3)
     monkeypatch.setattr(inflow, "SLOWEST", 50)  # a block is worth 100 seconds; the first one comes with the head
     head = b"POST /raw HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50000\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as wire:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as wire:
         wire.sendall(head + bytes(5000))
         for _ in range(9):
             time.sleep(0.05)
@@ -103,10 +103,10 @@ def test_many_bodies_together_hold_no_more_than_a_few_of_the_largest(
     waiting = []
     try:
         for _ in range(12):  # a tenth of what all may hold, each
-            wire = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+            wire = socket.create_connection(("127.0.0.1", server.port), timeout=120)
             wire.sendall(head + bytes(whole))
             waiting.append(wire)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while len(late := select.select(waiting, [], [], 1)[0]) < 2 and time.monotonic() < until:
             time.sleep(0.02)
         assert 2 <= len(late) <= 3  # ten find room, and one more may meet two that are half there
@@ -117,7 +117,7 @@ def test_many_bodies_together_hold_no_more_than_a_few_of_the_largest(
     finally:
         for wire in waiting:
             wire.close()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while (answer := server.ask("POST", "/raw", bytes(MOST))).status == 503 and time.monotonic() < deadline:
         time.sleep(0.05)  # until the server has seen that they went away
     assert answer.body == b"100000"

@@ -28,7 +28,7 @@ from hilum.interfaces.http.jobs import as_csv
 from hilum.model.overlay import grey_png
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
-from tests.interfaces.http.running import Answer, Running, running
+from tests.interfaces.http.running import DEADLINE_MS, Answer, Running, running
 
 pytest.importorskip("dbos")
 
@@ -58,10 +58,10 @@ def packed(files: dict[str, bytes], **how) -> bytes:
     return out.getvalue()
 
 
-def over(server: Running, taken: Answer, seconds: float = 300) -> dict:
+def over(server: Running, taken: Answer) -> dict:
     """The batch once nothing more will happen."""
     assert taken.status == 202, taken.body
-    until = time.monotonic() + seconds
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         said = server.ask("GET", taken.headers["location"]).json()
         if said["state"] not in ("queued", "running"):
@@ -239,7 +239,7 @@ class Process:
     def __init__(self, home: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hilum", "serve", "--port", "0"],
-            env={**os.environ, "HILUM_HOME": str(home)},
+            env={**os.environ, "HILUM_HOME": str(home), "HILUM_DEADLINE_MS": DEADLINE_MS},
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
@@ -250,24 +250,24 @@ class Process:
         self.url = line[line.index("http://") :].split()[0]
 
     def get(self, path: str) -> dict:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as answer:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=120) as answer:
             return json.load(answer)
 
     def post(self, path: str, body: bytes, headers: dict[str, str]) -> dict:
         request = urllib.request.Request(f"{self.url}{path}", body, headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def end(self, how: signal.Signals) -> int:
         self.process.send_signal(how)
-        code = self.process.wait(90)
+        code = self.process.wait(120)
         assert self.process.stderr is not None
         self.process.stderr.close()
         return code
 
 
 def until(server: Process, path: str, enough) -> dict:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         said = server.get(path)
         if enough(said):
@@ -357,7 +357,7 @@ def test_a_file_of_a_batch_that_is_gone_holds_nobody_up(server: Running, monkeyp
         raise ImageGone("a file of the batch is gone")
 
     monkeypatch.setattr(type(server.parts.batches), "_answered", gone)
-    said = over(server, server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}), seconds=30)
+    said = over(server, server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}))
     assert said["state"] == "failed"
 
 

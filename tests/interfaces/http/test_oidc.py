@@ -109,7 +109,7 @@ class Browser:
         sent = dict(headers)
         if self.cookies and parts.port in (None, self.server.port):
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port or self.server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", parts.port or self.server.port, timeout=120)
         connection.request("GET", f"{parts.path}?{parts.query}", headers=sent)
         got = connection.getresponse()
         got.read()

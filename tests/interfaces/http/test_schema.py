@@ -70,7 +70,7 @@ def tried(server: Running, examples: int, headers: dict[str, str], skip: tuple[s
         def send(case: Any) -> None:
             nonlocal count
             count += 1
-            response = case.call(base_url=base, headers=headers, timeout=60, allow_redirects=False)
+            response = case.call(base_url=base, headers=headers, timeout=120, allow_redirects=False)
             wrong = fault(response, case.operation.definition.raw["responses"])
             if wrong:
                 label = f"{case.method} {case.path}: {response.status_code}, {wrong}"

@@ -147,7 +147,7 @@ def test_a_broken_or_foreign_credential_is_nobody(house: Running) -> None:
 
 def asked_twice(server: Running, name: str, values: tuple[str, str]) -> tuple[int, str]:
     """Status and code of a prediction whose headers name one thing twice."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     try:
         connection.putrequest("POST", "/predict", skip_host=True)
         for key, value in (

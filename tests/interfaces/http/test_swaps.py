@@ -58,7 +58,7 @@ def test_no_answer_is_swapped_with_another(server: Running, package: Path) -> No
 
     def some(first: int) -> tuple[int, float, int]:
         """Every CLIENTS-th image over one connection: how many, the largest difference, other verdicts of the gate."""
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
         largest, strange = 0.0, 0
         numbers = range(first, COUNT, CLIENTS)
         for seed in numbers:

@@ -16,14 +16,14 @@ def test_one_is_done_two_wait_and_the_next_is_refused_until_they_are_through() -
 
     def work(number: int) -> int:
         begun.release()
-        assert going.wait(30)
+        assert going.wait(120)
         done.append(number)
         return number
 
     async def ask() -> None:
         turns = Turns(1, 3, "pictures")
         tasks = [asyncio.create_task(turns.run(lambda i=i: work(i))) for i in range(3)]
-        assert await asyncio.to_thread(begun.acquire, timeout=30)
+        assert await asyncio.to_thread(begun.acquire, timeout=120)
         with pytest.raises(Problem, match="too many pictures") as refused:
             await turns.run(lambda: work(3))
         assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "2"})

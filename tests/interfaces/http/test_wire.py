@@ -55,7 +55,7 @@ def answering(app: Starlette, sock: socket.socket) -> Iterator[int]:
     thread.start()
     yield sock.getsockname()[1]
     server.should_exit = True
-    thread.join(30)
+    thread.join(120)
     sock.close()
 
 
@@ -80,16 +80,15 @@ def test_a_proxy_that_comes_over_ipv4_to_a_socket_for_both_is_known() -> None:
 def talk(port: int, *pieces: bytes, pause: float = 0.05) -> tuple[bytes, float]:
     """What comes back until the server closes, and the seconds until then."""
     since = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         got = b""
-        try:
+        with contextlib.suppress(ConnectionError):  # closed while we were still sending: what it said before is there
             for piece in pieces:
                 connection.sendall(piece)
                 time.sleep(pause)
+        with contextlib.suppress(ConnectionError):
             while block := connection.recv(65536):
                 got += block
-        except ConnectionError:
-            pass  # closed while we were still sending
         return got, time.monotonic() - since
 
 
@@ -143,7 +142,7 @@ def test_an_endless_head_ends_soon(port: int, endless: bytes) -> None:
 
 
 def test_a_slow_head_is_told_and_closed(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(wire, "HEAD_SECONDS", 3)  # the head must have begun by then, on a loaded machine too
     got, seconds = talk(port, b"GET / HTTP/1.1\r\nX: y\r\n", pause=0)
     assert got.startswith(b"HTTP/1.1 408")
     assert b"application/problem+json" in got
@@ -158,7 +157,7 @@ def test_dripping_does_not_help(port: int, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_second_head_must_come_in_time_too(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(wire, "HEAD_SECONDS", 3)  # the second one must have begun by then, on a loaded machine too
     got, seconds = talk(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\nX: y\r\n")
     assert got.count(b"HTTP/1.1 200 OK") == 1
     assert b"HTTP/1.1 408" in got
@@ -226,16 +225,16 @@ def test_a_connection_too_many_takes_the_place_of_one_that_asks_nothing(
 ) -> None:
     monkeypatch.setattr(Wire, "room", Room(3))
     address, head = ("127.0.0.1", port), b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 5\r\n\r\n"
-    with socket.create_connection(address, timeout=60) as busy:
+    with socket.create_connection(address, timeout=120) as busy:
         busy.sendall(head.replace(b"Content", b"Expect: 100-continue\r\nContent"))
         assert busy.recv(100).startswith(b"HTTP/1.1 100")  # so it is known to ask before the others come
-        quiet = [socket.create_connection(address, timeout=60) for _ in range(10)]
+        quiet = [socket.create_connection(address, timeout=120) for _ in range(10)]
         assert talk(port, head + b"hello")[0].startswith(b"HTTP/1.1 200")
         busy.sendall(b"hello")
         assert busy.recv(100).startswith(b"HTTP/1.1 200")
     for one in quiet:
         one.close()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while Wire.room.full and time.monotonic() < until:
         time.sleep(0.02)
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
@@ -246,7 +245,9 @@ def test_a_connection_too_many_takes_the_place_of_one_that_asks_nothing(
 def test_a_connection_too_many_takes_the_place_of_a_slow_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Wire, "room", Room(4))
     with contextlib.ExitStack() as stack:
-        busy, *slow = (stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(4))
+        busy, *slow = (
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=120)) for _ in range(4)
+        )
         busy.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
         for one in slow:
             one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\n")
@@ -266,10 +267,10 @@ def test_who_reads_nothing_of_an_answer_is_left(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(wire, "READ_SECONDS", LATE)  # it is not what ends this
     with (
         answering(Starlette(routes=[Route("/", large)]), server._listen("127.0.0.1", 0)) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=120) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert lost.wait(60)
+        assert lost.wait(120)
         with pytest.raises(ConnectionError):
             sum(map(len, iter(lambda: connection.recv(1_000_000), b"")))
 
@@ -295,10 +296,10 @@ def test_who_drips_while_reading_is_left(monkeypatch: pytest.MonkeyPatch, end: b
     monkeypatch.setattr(wire, "READ_SECONDS", 0.5)
     with (
         answering(Starlette(routes=[Route("/", large)]), socket.create_server(("127.0.0.1", 0))) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=120) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + end + b"\r\n")
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not lost.is_set() and time.monotonic() < until:
             assert connection.recv(1)
             time.sleep(0.02)
@@ -331,10 +332,10 @@ def test_who_reads_slowly_but_steadily_is_not_left(monkeypatch: pytest.MonkeyPat
         socket.socket() as connection,
     ):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
-        connection.settimeout(60)
+        connection.settimeout(120)
         connection.connect(("127.0.0.1", port))
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert full.wait(60)
+        assert full.wait(120)
         for _ in range(4):
             left = 100_000
             while left:
@@ -361,7 +362,7 @@ class Noting:
         """What is due, now."""
         done = threading.Event()
         self.loop.call_soon_threadsafe(lambda: (self.due(), done.set()))
-        assert done.wait(60)
+        assert done.wait(120)
 
 
 def test_who_takes_an_answer_in_time_gets_it_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,7 +373,7 @@ def test_who_takes_an_answer_in_time_gets_it_whole(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(wire, "LEAST_READ", 0)
     with (
         answering(Starlette(routes=[Route("/", large)]), socket.create_server(("127.0.0.1", 0))) as port,
-        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=120) as connection,
     ):
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         time.sleep(0.5)

@@ -34,7 +34,7 @@ def server(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 
 
 def finished(server: Running, identity: str) -> dict[str, Any]:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600  # works come one after another, at a low priority
     while time.monotonic() < deadline:
         said = server.ask("GET", f"/works/{identity}").json()
         if said["state"] in ("done", "failed", "stopped"):
