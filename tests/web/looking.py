@@ -15,7 +15,7 @@ from tests.interfaces.http.running import Running
 from tests.interfaces.http.serving import Serving
 
 WIDE, PHONE = (1400, 900), (375, 812)
-SLOW = 60_000  # milliseconds for whatever is waited for: a slow machine is no fault of a page
+SLOW = 240_000  # milliseconds for whatever is waited for: a slow machine is no fault of a page
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 AXE = Axe()
 STATE = "position => document.querySelectorAll('footer.status, .bar').forEach(e => (e.style.position = position))"

@@ -421,7 +421,7 @@ def corners(page: Page) -> list[int]:
 
 def come_to_rest(page: Page, right: Callable[[list[int]], bool]) -> None:
     """Wait until the corners are as they should be: a picture is drawn after the words beside it."""
-    late = time.monotonic() + 60
+    late = time.monotonic() + 120
     while not right(found := corners(page)):
         assert time.monotonic() < late, found
         page.wait_for_timeout(50)
@@ -479,6 +479,7 @@ def test_a_picture_whose_answer_comes_while_it_is_drawn_is_drawn_once(browser: B
         page = one.go("/app/read")
         page.set_input_files("#files", GLIOMA)
         expect(page.locator("#answer .answer")).to_be_visible()
+        page.wait_for_function("drawn.length")
         page.evaluate("drawn.shift()()")
         expect(page.locator(".pane .figures-of")).to_contain_text("×")
         page.keyboard.press("m")

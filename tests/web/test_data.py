@@ -17,9 +17,8 @@ from hilum.interfaces.web import data as page_module
 from hilum.jobs.works import RESULT, STATE
 from tests.flows.made import write_spots
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import PHONE, WIDE, let_go, visit
+from tests.web.looking import PHONE, SLOW, WIDE, let_go, visit
 
-SLOW = 60_000  # milliseconds
 DRAWN = "() => [...document.querySelectorAll('.pairs img')].every(e => e.complete && e.naturalWidth > 50)"
 
 

@@ -26,13 +26,12 @@ from tests.conftest import ROOT
 from tests.image.made import dicom_bytes, dicom_set
 from tests.interfaces.http.forms import TYPE, form
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import PHONE, let_go, visit
+from tests.web.looking import PHONE, SLOW, let_go, visit
 
 pytest.importorskip("dbos")
 
 GLIOMA = ROOT / "samples/brain-tumor-mri/glioma-1.png"
 CHEST = ROOT / "samples/pneumonia-cxr/normal-1.png"
-SLOW = 60_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +46,7 @@ def hold_after_the_first_files(monkeypatch: pytest.MonkeyPatch) -> threading.Eve
 
     def held(behind: Behind, asks: Sequence[Ask]) -> list[Reply | InputError]:
         if next(groups) >= 2:
-            go_on.wait(120)
+            go_on.wait(600)
         return answer(behind, asks)
 
     monkeypatch.setattr(Behind, "answer", held)

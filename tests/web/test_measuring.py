@@ -12,9 +12,8 @@ from playwright.sync_api import Browser, expect
 from hilum.interfaces.web import measuring as page_module
 from tests.interfaces.http.forms import SAMPLES
 from tests.interfaces.http.running import running
-from tests.web.looking import PHONE, let_go, visit
+from tests.web.looking import PHONE, SLOW, let_go, visit
 
-SLOW = 120_000  # milliseconds
 PAGE = "/app/models/pneumonia-cxr"
 FILMS = [path for path in SAMPLES if path.parent.name == "pneumonia-cxr"]
 

@@ -13,12 +13,11 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
-from tests.web.looking import detour, let_go, visit
+from tests.web.looking import SLOW, detour, let_go, visit
 
 GLIOMA = ROOT / "samples/brain-tumor-mri/glioma-1.png"
 NO_TUMOUR = ROOT / "samples/brain-tumor-mri/notumor-1.png"
 CHEST = ROOT / "samples/pneumonia-cxr/pneumonia-1.png"
-SLOW = 60_000  # milliseconds
 
 
 @pytest.fixture(scope="module")

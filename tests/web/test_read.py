@@ -96,7 +96,7 @@ def test_everything_by_keys_alone(browser: Browser, server: Running) -> None:
             if sample.evaluate("e => e === document.activeElement"):
                 break
         page.keyboard.press("Enter")
-        expect(page.locator("#answer .is")).to_have_text("Meningioma", timeout=60_000)
+        expect(page.locator("#answer .is")).to_have_text("Meningioma")
         expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
         before = shown(page)
         assert before["colour"] == 0
@@ -210,7 +210,7 @@ def test_many_files_each_with_its_own_answer(browser: Browser, server: Running, 
     with visit(browser, server) as one:
         page = one.go("/app/read")
         page.set_input_files("#files", [GLIOMA, CHEST, blank, broken])
-        expect(page.locator(".strip")).to_contain_text("Could not be read", timeout=60_000)
+        expect(page.locator(".strip")).to_contain_text("Could not be read")
         for name, said in (
             ("glioma-1.png", "Glioma"),
             ("pneumonia-1.png", "Pneumonia"),
@@ -218,7 +218,7 @@ def test_many_files_each_with_its_own_answer(browser: Browser, server: Running, 
             ("broken.png", "Not read"),
         ):
             page.locator(".strip button", has_text=name).click()
-            expect(page.locator("#answer .is")).to_have_text(said, timeout=60_000)
+            expect(page.locator("#answer .is")).to_have_text(said)
             expect(page.locator("#answer")).to_contain_text("What to do next" if "No" in said else "How sure")
             if "No" in said:
                 one.faults = [fault for fault in one.faults if "415" not in fault]  # the browser tells every 4xx
@@ -287,7 +287,7 @@ def test_dropped_and_pasted_files(browser: Browser, server: Running) -> None:
                 document.querySelector('.stage').dispatchEvent(event); }""",
                 [kind, name, carrier, "/samples/brain-tumor-mri/pituitary-1.png"],
             )
-            expect(page.locator("#answer .is")).to_have_text("Pituitary tumour", timeout=60_000)
+            expect(page.locator("#answer .is")).to_have_text("Pituitary tumour")
             expect(page.locator(".strip")).to_contain_text(name)
         assert one.faults == []
 
@@ -301,7 +301,7 @@ def test_a_server_that_cannot_be_reached_is_said_and_asked_again(browser: Browse
         expect(page.locator("[data-state]")).to_have_text("No connection")
         page.context.set_offline(False)
         page.get_by_role("button", name="Try again").click()
-        expect(page.locator("#answer .is")).to_have_text("Glioma", timeout=60_000)
+        expect(page.locator("#answer .is")).to_have_text("Glioma")
         expect(page.locator("[data-state]")).to_have_text("Online")
         one.faults = [fault for fault in one.faults if "DISCONNECTED" not in fault]  # the browser tells it too
         one.check("read-again")

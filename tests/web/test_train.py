@@ -106,7 +106,7 @@ def test_curves_grow_while_it_trains(browser: Browser, server: Running) -> None:
         expect(page.locator("#chart-score circle")).to_have_count(5)
         assert page.locator("#log").get_attribute("open") is not None
         write_work(server, LIVE, 5, "failed")
-        expect(page.get_by_text("The training failed after")).to_be_visible(timeout=20_000)
+        expect(page.get_by_text("The training failed after")).to_be_visible()
         expect(page.locator("#chart-score circle")).to_have_count(5)  # where it went wrong is looked for in its curves
         one.check("training-failed")
         write_work(server, LIVE, 0, "failed")
