@@ -139,7 +139,7 @@ def test_a_large_image_and_its_name_are_on_the_disk_once_it_is_kept(
 ) -> None:
     shelf = LocalShelf(tmp_path / "images")
     saved: Future[None] = shelf.keep(KEY, bytes(LARGE), 600)
-    saved.result(timeout=30)
+    saved.result(timeout=120)
     (before, size), *folders = [one for one in synced if one != ("images", -1)]
     assert before.startswith(f"images/large/5a/{KEY}.")
     assert size == LARGE

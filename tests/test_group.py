@@ -14,14 +14,14 @@ def test_what_waits_is_done_in_one_group_in_order():
     gate, groups = threading.Event(), []
 
     def do(group):
-        gate.wait(60)
+        gate.wait(120)
         groups.append([work for work, _ in group])
 
     group = Group(do, "test")
     futures = [group.hand_in(i) for i in range(100)]
     gate.set()
     for future in futures:
-        future.result(timeout=60)
+        future.result(timeout=120)
     assert [work for done in groups for work in done] == list(range(100))
     assert len(groups) <= 3
     group.close()
@@ -35,9 +35,9 @@ def test_an_error_of_one_is_not_that_of_another():
 
     group = Group(do, "test")
     good, bad = group.hand_in("good"), group.hand_in("bad")
-    assert good.result(timeout=60) is None
+    assert good.result(timeout=120) is None
     with pytest.raises(StorageError, match="bad"):
-        bad.result(timeout=60)
+        bad.result(timeout=120)
     group.close()
 
 
@@ -49,9 +49,9 @@ def test_a_worker_that_dies_leaves_nobody_waiting():
     group = Group(do, "test")
     first = group.hand_in(1)
     with pytest.raises(StorageError, match="stopped by an error"):
-        first.result(timeout=60)
+        first.result(timeout=120)
     with pytest.raises(StorageError):
-        group.hand_in(2).result(timeout=60)
+        group.hand_in(2).result(timeout=120)
     group.close()
 
 
@@ -86,16 +86,16 @@ def test_groups_of_several_keep_a_pause_and_a_lone_piece_does_not(monkeypatch):
     def do(group):
         begun.append((clock.now, len(group)))
         taken.set()
-        first.wait(60)
+        first.wait(120)
 
     group = Group(do, "test", pause=0.2)
     lone = group.hand_in(0)
-    assert taken.wait(60)
+    assert taken.wait(120)
     together = [group.hand_in(i) for i in range(1, 4)]  # wait while the first is held up
     first.set()
     for future in (lone, *together):
-        future.result(timeout=60)
-    group.hand_in(4).result(timeout=60)
-    group.hand_in(5).result(timeout=60)
+        future.result(timeout=120)
+    group.hand_in(4).result(timeout=120)
+    group.hand_in(5).result(timeout=120)
     assert begun == [(0.0, 1), (0.0, 3), (0.2, 1), (0.2, 1)]
     group.close()

@@ -44,7 +44,7 @@ def test_what_one_asked_fails_alone_and_nothing_is_recorded_twice(tmp_path: Path
             for i, (one, name) in enumerate(zip(data, names, strict=True))
         ]
         a, bad, b = who.answer(asks)
-        assert [json.loads(one.result(60).bodies[0])["file"] for one in (a, b)] == ["a", "b"]
+        assert [json.loads(one.result(120).bodies[0])["file"] for one in (a, b)] == ["a", "b"]
         with pytest.raises(type(error)):
-            bad.result(60)
+            bad.result(120)
         assert len(who._places.records.find(Query()).records) == 2

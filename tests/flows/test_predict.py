@@ -127,7 +127,7 @@ def test_a_worker_that_dies_while_files_are_still_listed_costs_no_other_file_its
 
     def listed() -> Iterator[str]:
         yield from paths[:IN_PROCESS]
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while multiprocessing.active_children() and time.monotonic() < until:  # until its death was noticed
             time.sleep(0.02)
         yield from paths[IN_PROCESS:]

@@ -172,7 +172,7 @@ def test_they_draw_what_is_drawn_in_one_process(workers: Workers, desk: Desk, me
     data, wanted = films()[0].data, Drawing(1, method)
     assert workers.draw(data, desk, wanted) == Here().draw(data, desk, wanted)
     (number,) = workers.numbers
-    wait = time.monotonic() + 30
+    wait = time.monotonic() + 120
     while [one for one in psutil.Process(number).children() if one.status() != psutil.STATUS_ZOMBIE]:
         assert time.monotonic() < wait
 
@@ -200,7 +200,7 @@ def test_closed_ones_leave_no_process_and_take_nothing(desk: Desk) -> None:
     living = [psutil.Process(number) for number in workers.numbers]
     assert len(living) == 2
     workers.close()
-    assert psutil.wait_procs(living, timeout=30)[1] == []
+    assert psutil.wait_procs(living, timeout=120)[1] == []
     with pytest.raises(Stopping):
         workers.find(films(), desk, nobody)
 

@@ -38,7 +38,7 @@ def test_a_backup_of_a_server_that_goes_on_answering_is_sound(
     def go_on() -> None:
         for number in itertools.count():
             picture = number.to_bytes(4) * (LARGE // 4 if number % 10 == 0 else 500)
-            records.append([prediction(number, image=images.put(picture))]).result(30)
+            records.append([prediction(number, image=images.put(picture))]).result(120)
             if number > 20:
                 begun.set()
             if stop.is_set():
@@ -48,7 +48,7 @@ def test_a_backup_of_a_server_that_goes_on_answering_is_sound(
     writing = threading.Thread(target=go_on)
     writing.start()
     try:
-        assert begun.wait(60)
+        assert begun.wait(120)
         assert main(["backup", str(copy)]) == 0
     finally:
         stop.set()
@@ -80,7 +80,7 @@ def test_what_is_erased_while_it_is_copied_is_not_in_the_backup(
         closing(open_images(home.images_url, secret)) as images,
     ):
         rows = [prediction(n, image=images.put(bytes([n]) * (LARGE if n % 2 else 500))) for n in range(12)]
-        records.append(rows).result(30)
+        records.append(rows).result(120)
     going = iter([row.id for row in rows[:times]])
     whole = backup_flow._copy_database
 
@@ -117,9 +117,9 @@ def test_an_image_whose_erasure_is_on_record_and_one_that_no_record_names_are_in
     ):
         keys = [images.put(picture) for picture in pictures]
         rows = [prediction(n, image=keys[n]) for n in range(4)]
-        records.append(rows).result(30)
+        records.append(rows).result(120)
         again = prediction(9, image=keys[3])  # of the same picture, and not erased
-        records.append([Entry("erasure", b"{}", "local", rows[n].id) for n in (0, 1, 3)] + [again]).result(30)
+        records.append([Entry("erasure", b"{}", "local", rows[n].id) for n in (0, 1, 3)] + [again]).result(120)
     monkeypatch.setenv("HILUM_HOME", str(home.home))
     assert main(["backup", str(copy)]) == 0
     whole = b"".join(path.read_bytes() for path in copy.rglob("*") if path.is_file())
@@ -269,7 +269,7 @@ def test_a_backup_without_an_image_is_verified_and_lacks_those_that_are_named(
     monkeypatch.setenv("HILUM_HOME", str(home.home))
     with closing(open_records(home.database_url, read_secret(home.secret_file), home.heads)) as records:
         for number, image in enumerate((None, "5a" * 32)):
-            records.append([prediction(number, image=image)]).result(30)
+            records.append([prediction(number, image=image)]).result(120)
             monkeypatch.setenv("HILUM_HOME", str(home.home))
             assert main(["backup", str(tmp_path / f"copy-{number}")]) == 0
             monkeypatch.setenv("HILUM_HOME", str(tmp_path / f"copy-{number}"))
@@ -285,7 +285,7 @@ def test_a_backup_that_was_copied_and_served_is_verified_with_what_was_recorded_
 ) -> None:
     home = settings_for(backup)
     with closing(open_records(home.database_url, read_secret(home.secret_file), home.heads)) as records:
-        records.append([prediction(1)]).result(30)
+        records.append([prediction(1)]).result(120)
         monkeypatch.setenv("HILUM_HOME", str(backup))
         assert main(["verify", "--no-images"]) == 0
     assert "sound: 2 records" in capsys.readouterr().out

@@ -43,7 +43,7 @@ def version_of(server: Running) -> str:
 
 def until(server: Running, version: str) -> None:
     """Ask until that version answers."""
-    late = time.monotonic() + 90
+    late = time.monotonic() + 120
     while version_of(server) != version:
         assert time.monotonic() < late
 

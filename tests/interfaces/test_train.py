@@ -164,14 +164,14 @@ def test_ctrl_c_and_sigterm_are_said_with_how_to_go_on(
     command = [sys.executable, "-m", "hilum", "train", str(tmp_path / "images"), task, *QUICK, "--set=epochs=9999"]
     signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run behind a shell ignore it, and so would it
     process = subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "HILUM_PROGRESS_FILE": str(told)})
-    late = time.monotonic() + 250
+    late = time.monotonic() + 500
     try:
         while not told.exists() or where not in told.read_text():
             assert process.poll() is None
             assert time.monotonic() < late
             time.sleep(0.1)
         process.send_signal(told_by)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130

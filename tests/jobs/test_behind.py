@@ -67,7 +67,7 @@ def in_thread(task: Callable[[], object]) -> tuple[threading.Thread, list[object
 
 
 def until(true: Callable[[], bool]) -> None:
-    late = time.monotonic() + 60
+    late = time.monotonic() + 120
     while not true():
         assert time.monotonic() < late
         time.sleep(0.001)
@@ -83,7 +83,7 @@ def test_a_line_shorter_than_the_batch_answers_it_whole_and_in_order() -> None:
 
 def test_a_person_waits_for_a_few_files_at_most() -> None:
     clerk, door = Clerk(), threading.Semaphore(0)
-    clerk.slow = lambda: door.acquire(timeout=60)
+    clerk.slow = lambda: door.acquire(timeout=120)
     line = Line(clerk, Length(most=256, seconds=60, threads=1), Meters())
     thread, got = in_thread(lambda: Behind(line, threading.Event()).answer(files(40)))
     until(lambda: line._busy == TOGETHER)
@@ -91,8 +91,8 @@ def test_a_person_waits_for_a_few_files_at_most() -> None:
     for _ in range(43):
         door.release()
     for person in people:
-        person.result(60)
-    thread.join(60)
+        person.result(120)
+    thread.join(120)
     before = [name for name in clerk.order[: clerk.order.index(b"person 2")] if name.startswith(b"file")]
     assert len(before) <= TOGETHER
     assert len(got[0]) == 40
@@ -104,18 +104,18 @@ def test_a_full_line_is_waited_for_and_a_deadline_is_no_end(monkeypatch: pytest.
     monkeypatch.setattr(behind, "PATIENCE", 0.01)
     monkeypatch.setattr("hilum.flows.line.time", clock)
     begun = threading.Event()
-    clerk.slow = lambda: begun.set() or door.wait(60)
+    clerk.slow = lambda: begun.set() or door.wait(120)
     line = Line(clerk, Length(most=3, seconds=1, threads=1), Meters())
     first = line.enter(ask(b"first"))
-    assert begun.wait(60)
+    assert begun.wait(120)
     second = line.enter(ask(b"second"))
     thread, got = in_thread(lambda: Behind(line, threading.Event()).answer(files(6)))
     until(lambda: line.waiting == 2)  # the second and one file: the last place is left free
     clock.now += 1.1  # past the deadline of both
     door.set()
-    thread.join(60)
-    assert first.result(60).bodies == (b"first",)
-    assert second.exception(60) is not None
+    thread.join(120)
+    assert first.result(120).bodies == (b"first",)
+    assert second.exception(120) is not None
     assert [reply.bodies for reply in got[0]] == [(b"file %d" % i,) for i in range(6)]
     line.close()
 

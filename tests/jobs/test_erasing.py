@@ -74,7 +74,7 @@ def test_a_picture_that_also_waits_in_a_batch_goes_and_the_batch_goes_on(home: P
     assert f"name of {FILMS[0].name}".encode() not in left
     assert f"name of {FILMS[1].name}".encode() in left
     with running(home) as server:
-        late = time.monotonic() + 60
+        late = time.monotonic() + 120
         while (state := server.ask("GET", f"/jobs/{order.id}").json())["state"] in ("queued", "running"):
             assert time.monotonic() < late
             server.parts.closing.wait(0.1)
