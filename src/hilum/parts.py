@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hilum import bootstrap
 from hilum.access.access import Access, Spans, open_access
 from hilum.access.deed import Deed, Tell
-from hilum.errors import HilumError, PackageError, StorageError, UnknownModel, UsageError
+from hilum.errors import HilumError, PackageError, RecordsError, StorageError, UnknownModel, UsageError
 from hilum.flows import erase
 from hilum.flows.answer import Clerk, Places
 from hilum.flows.desks import Desks
@@ -159,13 +159,13 @@ def records_with_secret(settings: Settings) -> tuple[bytes, Records]:
 
     Raises:
         UsageError: a setting does not fit; the records were made with another secret; a restore is not finished.
-        RecordsError: they cannot be opened.
+        RecordsError: they cannot be opened, or are gone.
     """
     check_restored(settings.home)
     secret, drawn = read_or_draw(settings.secret_file)
     try:
         return secret, open_records(settings.database_url, secret, settings.heads)
-    except UsageError:
+    except (UsageError, RecordsError):
         if drawn:  # else it seemed to be the one of these records, or was drawn by a process that goes on with it
             settings.secret_file.unlink(missing_ok=True)
         raise

@@ -76,6 +76,27 @@ def test_a_secret_that_is_missing_is_not_replaced_by_a_fresh_one(home, capsys):
     assert not (home / "secret.key").exists()
 
 
+GONE = [["serve", "--port", "0"], ["verify"], ["users", "list"], ["history"], ["erase", "--left-over"]]
+
+
+@pytest.mark.parametrize("command", GONE, ids=" ".join)
+def test_records_that_are_gone_are_told_and_not_begun_anew(home, capsys, command):
+    for path in home.glob("hilum.db*"):
+        path.unlink()
+    before = sorted(home.iterdir())
+    assert main(command) == 1
+    assert "the records are gone" in capsys.readouterr().err
+    assert sorted(home.iterdir()) == before
+
+
+def test_records_that_are_gone_with_their_secret_are_not_begun_anew_with_another(home, capsys):
+    for path in [*home.glob("hilum.db*"), home / "secret.key"]:
+        path.unlink()
+    assert main(["serve", "--port", "0"]) == 1
+    assert "the records are gone" in capsys.readouterr().err
+    assert not (home / "secret.key").exists()
+
+
 READ_ONLY = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
 
 

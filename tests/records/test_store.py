@@ -423,6 +423,20 @@ def test_a_lost_secret_is_told_and_not_written_over(opening, url, tmp_path):
     assert opening().verify().sound
 
 
+def test_no_new_records_are_begun_where_others_are_noted(opening, url, tmp_path):
+    with closing(open_records(f"sqlite:///{tmp_path / 'before.db'}", SECRET, tmp_path / "head")) as before:
+        add(before, prediction(1))
+    for _ in range(2):  # an attempt makes nothing that the next one takes for records
+        with pytest.raises(RecordsError, match="the records are gone"):
+            opening()
+    assert not (tmp_path / "records.db").exists()
+    opening("elsewhere").close()  # tables, and nothing that was ever sealed
+    with pytest.raises(RecordsError, match="the records are gone"):
+        opening()
+    (tmp_path / "head").rename(tmp_path / "head.before")
+    add(opening(), prediction(2))
+
+
 @pytest.mark.parametrize("reading", ["FROM checkpoints", "FROM records "])
 def test_another_may_write_first_while_one_opens(opening, url, tmp_path, reading):
     other, wrote = opening(), threading.Event()

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Connection, Engine, delete, text
+from sqlalchemy import Connection, Engine, delete, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hilum.errors import HilumError, RecordsError, UsageError
@@ -20,7 +20,7 @@ from hilum.records.entry import Entry, Record
 from hilum.records.erasures import Kept
 from hilum.records.journal import Journal
 from hilum.records.query import Page, Query
-from hilum.records.schema import PERSONAL, engine_as_it_lies, open_engine
+from hilum.records.schema import CHECKPOINTS, PERSONAL, engine_as_it_lies, open_engine
 from hilum.records.tallies import Tallies
 from hilum.records.verification import Verification
 
@@ -214,9 +214,18 @@ def open_records(url: str, secret: bytes, head: Path | None = None) -> Records:
     Raises:
         UsageError: an address of neither kind; records that were made with another secret or by a newer Hilum.
         MissingExtra: PostgreSQL needs its driver.
-        RecordsError: the database cannot be opened.
+        RecordsError: the database cannot be opened, or it is empty while checkpoints of it are noted in `head`.
     """
-    return _opened(open_engine(url), secret, head)
+    noted = is_noted(head)  # before the database: what is noted was committed in it
+    file = url.removeprefix("sqlite:///")
+    if noted and file != url and not Path(file).exists():  # an empty one would be made in its place
+        raise _gone(head)
+    return _opened(open_engine(url), secret, head, begun=noted)
+
+
+def is_noted(head: Path | None) -> bool:
+    """Whether any checkpoint is noted outside the database: then there are records."""
+    return head is not None and head.is_file() and head.stat().st_size > 0
 
 
 def records_as_they_lie(file: Path, secret: bytes, head: Path) -> Records:
@@ -229,8 +238,10 @@ def records_as_they_lie(file: Path, secret: bytes, head: Path) -> Records:
     return _opened(engine_as_it_lies(file), secret, head, upgrade=False)
 
 
-def _opened(engine: Engine, secret: bytes, head: Path | None, *, upgrade: bool = True) -> Records:
+def _opened(engine: Engine, secret: bytes, head: Path | None, *, upgrade: bool = True, begun: bool = False) -> Records:
     try:
+        if begun and not _has_checkpoint(engine):
+            raise _gone(head)
         _must_fit(engine, secret, upgrade=upgrade)
     except HilumError:
         engine.dispose()
@@ -253,14 +264,37 @@ def _must_fit(engine: Engine, secret: bytes, *, upgrade: bool) -> None:
             _as_of_now(connection)  # another process may write its first rows and seal them in the middle of the look
             fits = verification.fits(connection, journal_key(secret))
     except SQLAlchemyError as error:
-        reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-        raise RecordsError(f"the records cannot be opened ({str(reason).splitlines()[0]})") from error
+        raise _unopened(error) from error
     if not fits:  # rows of a second secret would break the chain for good
         raise UsageError(
             "the records were made with another secret: HILUM_SECRET_FILE (else HOME/secret.key) must hold the one of "
             "the backup, or of the other servers of this database; if it does, their first row and first checkpoint "
             "were both changed"
         )
+
+
+def _gone(head: Path | None) -> RecordsError:
+    return RecordsError(
+        f"the records are gone: {head} notes checkpoints of them, and the database that HILUM_DATABASE_URL names (else "
+        "hilum.db beside it) is not there or holds none. Put it back, or restore a backup into an empty HILUM_HOME; to "
+        f"begin new records here all the same, move {head} away and keep it: it proves that there were others"
+    )
+
+
+def _has_checkpoint(engine: Engine) -> bool:
+    """Whether any is in the database; not so where its tables were never made."""
+    try:
+        with engine.connect() as connection:
+            return inspect(connection).has_table(CHECKPOINTS.name) and bool(
+                connection.execute(select(CHECKPOINTS.c.number).limit(1)).first()
+            )
+    except SQLAlchemyError as error:
+        raise _unopened(error) from error
+
+
+def _unopened(error: SQLAlchemyError) -> RecordsError:
+    reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
+    return RecordsError(f"the records cannot be opened ({str(reason).splitlines()[0]})")
 
 
 def _as_of_now(connection: Connection) -> None:

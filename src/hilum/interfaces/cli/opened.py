@@ -74,9 +74,9 @@ def records_of(settings: Settings) -> Iterator[Records]:
 
 
 def _recorded(settings: Settings) -> bool:
-    """Whether there is a database; one on a server counts as one."""
+    """Whether there is a database, or was; one on a server counts as one."""
     file = settings.database_url.removeprefix("sqlite:///")
-    return file == settings.database_url or Path(file).is_file()
+    return file == settings.database_url or Path(file).is_file() or settings.heads.is_file()
 
 
 def secret_of(settings: Settings) -> bytes:
