@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,3 +114,16 @@ def test_a_batch_whose_order_is_damaged_has_failed_keeps_its_files_and_hides_no_
     assert set(found.keys) == set(taken.keys)
     assert kept.erase(ORDER.id, lambda data: data == b"a") == 1
     assert sorted(path.read_bytes() for path in (tmp_path / "inbox" / ORDER.id).glob("?" * 64)) == [b"b"]
+
+
+def test_a_disk_without_locks_is_told_as_a_fault_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    taken = kept.take(ORDER, FILES)
+
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(StorageError, match="gives no locks"):
+        kept.rewrite(ORDER.id, lambda found: found)
+    assert kept.order(ORDER.id) == taken

@@ -423,6 +423,30 @@ def test_a_lost_secret_is_told_and_not_written_over(opening, url, tmp_path):
     assert opening().verify().sound
 
 
+def test_where_no_checkpoint_can_be_noted_every_entry_is_refused_until_one_can(records, tmp_path):
+    (tmp_path / "head").mkdir()  # as good as a disk that takes nothing, for root too
+    for number in range(3):
+        with pytest.raises(RecordsError, match="cannot be noted"):
+            add(records, prediction(number))
+    assert not records.ready()
+    (tmp_path / "head").rmdir()
+    add(records, prediction(4))
+    assert records.ready()
+    found = records.verify()
+    assert (found.rows, found.checkpoints, found.sound) == (1, 1, True)
+
+
+def test_records_are_let_go_where_their_last_checkpoint_cannot_be_noted(opening, tmp_path):
+    records = opening()
+    add(records, prediction(1))
+    (tmp_path / "head").rename(tmp_path / "head.away")
+    (tmp_path / "head").mkdir()
+    records.close()
+    (tmp_path / "head").rmdir()
+    (tmp_path / "head.away").rename(tmp_path / "head")
+    assert opening().verify().sound
+
+
 def test_no_new_records_are_begun_where_others_are_noted(opening, url, tmp_path):
     with closing(open_records(f"sqlite:///{tmp_path / 'before.db'}", SECRET, tmp_path / "head")) as before:
         add(before, prediction(1))

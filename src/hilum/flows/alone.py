@@ -7,7 +7,7 @@ import fcntl
 from pathlib import Path
 from typing import BinaryIO
 
-from hilum.errors import UsageError
+from hilum.errors import StorageError, UsageError
 
 LOCK = "lock"
 
@@ -16,7 +16,7 @@ def alone(folder: Path) -> BinaryIO:
     """Hold the folder until what is given back is closed, or the process ends, however it ends.
 
     Raises:
-        UsageError: another process holds it.
+        UsageError: another process holds it. StorageError: the disk knows no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file = (folder / LOCK).open("wb")
@@ -25,6 +25,12 @@ def alone(folder: Path) -> BinaryIO:
     except BlockingIOError as error:
         file.close()
         raise UsageError(f"this very run is under way already, in {folder}: wait for it, or stop it") from error
+    except OSError as error:
+        file.close()
+        raise StorageError(
+            f"{folder}: this disk gives no locks ({error.strerror}), and without one two runs would write into each "
+            "other: set HILUM_HOME to a folder on another disk"
+        ) from error
     return file
 
 

@@ -141,7 +141,7 @@ class Inbox:
         """Put what `change` makes of an order in its place; nobody else, no other process either, writes meanwhile.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: there is none of this id. StorageError: the disk knows no locks.
         """
         with self._alone():
             changed = change(self.order(identity))
@@ -224,7 +224,10 @@ class Inbox:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         with (self._folder / LOCK).open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                raise StorageError(f"{self._folder}: this disk gives no locks ({error.strerror})") from error
             yield
 
     def _says(self, goes: Callable[[bytes], bool], identity: str, key: str) -> bool:

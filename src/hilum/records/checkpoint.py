@@ -11,6 +11,8 @@ import hmac
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,12 +86,29 @@ def note_outside(file: Path, made: Checkpoint) -> None:
     Raises:
         RecordsError: the file cannot be written.
     """
+    with _held(file) as handle:
+        _append_whole(handle, made.line.encode("ascii"))
+
+
+def check_outside(file: Path) -> None:
+    """A checkpoint could be noted.
+
+    Raises:
+        RecordsError: the file cannot be written.
+    """
+    with _held(file):
+        return
+
+
+@contextmanager
+def _held(file: Path) -> Iterator[int]:
+    """The open file, ours alone: servers of one home write here, and half a line is taken back."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)  # servers of one home write here, and half a line is taken back
-            _append_whole(handle, made.line.encode("ascii"))
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield handle
         finally:
             os.close(handle)
     except OSError as error:

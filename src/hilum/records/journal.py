@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hilum.errors import DuplicateRecord, RecordsError
 from hilum.group import Group, Waiting
 from hilum.records.chain import FIELDS, Row, first_seal, row_of, seal
-from hilum.records.checkpoint import make_checkpoint, note_outside
+from hilum.records.checkpoint import check_outside, make_checkpoint, note_outside
 from hilum.records.entry import Entry
 from hilum.sqlite import Place
 
@@ -71,15 +71,17 @@ class Journal:
         return since is not None and time.monotonic() - since > STUCK_SECONDS
 
     def check(self) -> None:
-        """What was opened is still what lies there; on a server there is nothing to look at.
+        """What was opened is still what lies there (on a server there is nothing to look at), and can be noted outside.
 
         Raises:
-            RecordsError: it is not.
+            RecordsError: it is not, or cannot.
         """
         try:
             self._look()
         except self._driver.Error as error:
             raise RecordsError(f"the records cannot be written ({_reason(error)})") from error
+        if self._file is not None:
+            check_outside(self._file)
 
     def close(self) -> None:
         """Write what waits, then a last checkpoint; a database that does not answer is not waited for any longer."""
@@ -88,7 +90,11 @@ class Journal:
         try:
             if self._open_rows:
                 self._checkpoint()
-        except self._driver.Error:  # taken away: there is nothing to note, and every entry since was refused
+        except (
+            RecordsError,
+            SQLAlchemyError,
+            self._driver.Error,
+        ):  # taken away, or it cannot be noted: what is committed stays so
             return
         finally:
             self._let_go()
@@ -190,7 +196,13 @@ class Journal:
             self._connection = self._engine.connect().execution_options(writes=True)
             self._writer = secrets.token_hex(8)
             self._seq, self._seal = 0, first_seal(self._key, self._writer)
-            self._checkpoint()
+            begun = False
+            try:
+                self._checkpoint()
+                begun = True
+            finally:
+                if not begun:  # else the next entry would go into a chain that is noted nowhere
+                    self._let_go()
         return self._connection
 
     def _let_go(self) -> None:
@@ -218,6 +230,8 @@ class Journal:
         if self._connection is None:
             return
         self._look()  # the file outside is of what lies there
+        if self._file is not None:
+            check_outside(self._file)  # before one is made that would be noted nowhere
         with self._connection.begin():
             made = make_checkpoint(self._connection, self._key, self._writer, (self._seq, self._seal))
         if self._file is not None:

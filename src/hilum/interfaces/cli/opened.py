@@ -76,7 +76,8 @@ def records_of(settings: Settings) -> Iterator[Records]:
 def _recorded(settings: Settings) -> bool:
     """Whether there is a database, or was; one on a server counts as one."""
     file = settings.database_url.removeprefix("sqlite:///")
-    return file == settings.database_url or Path(file).is_file() or settings.heads.is_file()
+    heads = settings.heads
+    return file == settings.database_url or Path(file).is_file() or (heads.is_file() and heads.stat().st_size > 0)
 
 
 def secret_of(settings: Settings) -> bytes:
