@@ -107,9 +107,10 @@ def measure(folder: Path, parts: Path, data: Path, report: Path) -> str:
 def _measured(rows: list[dict[str, str]], speaker: Speaker, data: Path, name: str) -> Measured:
     dataset = _dataset(rows, speaker.package, data, name)
     found = audit(dataset)
-    neighbour = found.baseline.without_copies
+    groups = np.array([int(row["group"]) for row in rows])
+    neighbour = found.baseline.of_asked(groups)
     known = Known(
-        groups=np.array([int(row["group"]) for row in rows]),
+        groups=groups,
         copied=np.zeros(len(rows), dtype=bool),
         baseline={} if neighbour is None else {"nearest neighbour": neighbour},
         cues=found.shortcuts,

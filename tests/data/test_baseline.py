@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from hilum.data.baseline import baseline
+from hilum.data.baseline import Baseline, baseline
 from hilum.data.sampling import fold_numbers, sample
 from hilum.data.statistics import statistics
 from hilum.data.survey import measure
@@ -65,11 +65,13 @@ def test_it_is_told_of_the_very_images_that_are_measured() -> None:
     shown[:100][labels[:100] == 0, :, :16] += 150
     shown[:100][labels[:100] == 1, :, 16:] += 150
     found = baseline(shown, labels, groups, digests(200), NONE)
-    half = np.arange(100)
-    assert found.of(half) == 1.0
-    assert found.of(np.arange(200)) == found.without_copies
-    assert found.without_copies is not None
-    assert found.without_copies < 0.9
+    half, whole = found.of(np.arange(100), groups), found.of(np.arange(200), groups)
+    assert half is not None
+    assert half.value == 1.0
+    assert whole is not None
+    assert whole.value == found.without_copies
+    assert found.of_asked(groups) == whole
+    assert whole.value < 0.9
 
 
 def test_images_that_were_not_asked_about_have_no_baseline() -> None:
@@ -77,8 +79,34 @@ def test_images_that_were_not_asked_about_have_no_baseline() -> None:
     thumbnails, labels, groups = doubled()
     tests = np.arange(200) >= 190
     found = baseline(thumbnails, labels, groups, digests(200), tests)
-    assert found.of(np.arange(100, 200)) is None
-    assert found.of(np.flatnonzero(tests)) == found.without_copies is not None
+    assert found.of(np.arange(100, 200), groups) is None
+    asked = found.of(np.flatnonzero(tests), np.arange(200))
+    assert asked is not None
+    assert asked.value == found.without_copies
+
+
+def test_its_interval_is_of_groups() -> None:
+    """Of twins the interval is wider than of as many images that have nothing to do with one another."""
+    right = np.repeat(np.arange(100) % 2, 2).astype(np.float64)
+    found = Baseline(0.5, 0.5, 200, 200, "made", right)
+    twins, alone = (found.of(np.arange(200), groups) for groups in (np.arange(200) // 2, np.arange(200)))
+    assert twins is not None
+    assert alone is not None
+    assert (twins.value, alone.value) == (0.5, 0.5)
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * 0.5 / 200**0.5, rel=0.1)
+    assert twins.high - twins.low == pytest.approx(2 * 1.96 * 0.5 / 100**0.5, rel=0.1)
+
+
+def test_none_wrong_is_no_certainty() -> None:
+    """Every draw is the same, so the interval is Wilson's; one group has none; without a question no figure."""
+    found = Baseline(1.0, 1.0, 40, 40, "made", np.ones(40))
+    sure, one = found.of_asked(np.arange(40)), found.of_asked(np.zeros(40, int))
+    assert sure is not None
+    assert (sure.value, sure.high) == (1.0, 1.0)
+    assert 0.8 < sure.low < 0.95
+    assert one is not None
+    assert one.to_json() == {"value": 1.0, "low": None, "high": None}
+    assert Baseline(None, None, 0, 0, "made", np.full(40, np.nan)).of_asked(np.arange(40)) is None
 
 
 def test_samples_and_folds_come_of_the_content_and_not_of_the_order() -> None:

@@ -12,6 +12,7 @@ from hilum.errors import DataError
 from hilum.evaluate.evaluation import evaluate
 from hilum.evaluate.rows import Rows
 from hilum.metrics.classification import accuracy
+from hilum.metrics.intervals import Interval
 from tests.evaluate.made import BRAIN, CHEST, made_rows, made_setting
 
 PROMISED = {
@@ -69,9 +70,11 @@ def test_refusals_are_wrong_and_listed() -> None:
 
 def test_baselines_stand_beside_every_part() -> None:
     """The constant answer is worth 1/C when balanced; a known accuracy keeps its name."""
-    told = evaluate(made_rows(BRAIN), BRAIN, made_setting(baseline={"without copies": 0.61})).to_json()
+    told = evaluate(
+        made_rows(BRAIN), BRAIN, made_setting(baseline={"without copies": Interval(0.61, 0.5, 0.7)})
+    ).to_json()
     assert told["baseline"]["majority"]["balanced_accuracy"]["value"] == 0.25
-    assert told["baseline"]["without copies"]["accuracy"] == {"value": 0.61, "low": None, "high": None}
+    assert told["baseline"]["without copies"]["accuracy"] == {"value": 0.61, "low": 0.5, "high": 0.7}
     assert told["baseline"]["nearest neighbour"]["accuracy"]["value"] == pytest.approx(0.8, abs=0.1)
     assert "nearest neighbour" in told["clean"]["baseline"]
     assert "without copies" not in told["clean"]["baseline"]

@@ -50,8 +50,10 @@ def test_from_a_folder_to_a_package_that_answers(tmp_path: Path) -> None:
     assert "test" not in split["parts"]
     assert len(Fingerprints.load(learned.folder / "fingerprints.npz")) == 120  # those of the test, too
     measured = np.array([learned.audit.paths.index(case.id) for case in learned.measured.cases])
-    neighbour = figures["baseline"]["nearest neighbour"]["accuracy"]["value"]
-    assert neighbour == learned.audit.baseline.of(measured)  # of the images of the test, as all that stands beside it
+    neighbour, beside = figures["baseline"]["nearest neighbour"]["accuracy"], learned.audit.baseline
+    known = beside.of(measured, learned.audit.groups)
+    assert known is not None
+    assert neighbour == known.to_json()  # of the images of the test, as all that stands beside it
 
     (answer,) = predict(paths[0].read_bytes(), "a", Desk((learned.speaker,)), Options())
     assert answer.prediction.model is not None

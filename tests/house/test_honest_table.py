@@ -35,6 +35,6 @@ def test_a_row_is_what_was_measured(row: list[str]) -> None:
         metrics = said["metrics"]
         assert said["source"] == f"locked test of {source}"
         assert count == f"{said['n']} ({said['groups']})"
-        assert neighbour == f"{said['baseline']['nearest neighbour']['accuracy']['value']:.3f}"
+        assert neighbour == written(said["baseline"]["nearest neighbour"]["accuracy"])
     assert (balanced, auroc) == (written(metrics["balanced_accuracy"]), written(metrics["auroc"]))
     assert error == f"{metrics['ece']['value']:.3f} (chance {metrics['ece_if_calibrated']['value']:.3f})"

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.data.sampling import fold_numbers, sample
+from hilum.metrics.intervals import Interval, certain, clustered_bootstrap
 
 QUESTIONS = 4_000  # images that are asked about, at most
 MEMORY = 50_000  # images that may be remembered, at most
@@ -36,13 +37,20 @@ class Baseline:
     rule: str
     each: NDArray[np.float64]
 
-    def of(self, rows: NDArray[np.int64]) -> float | None:
+    def of(self, rows: NDArray[np.int64], groups: NDArray[np.integer]) -> Interval | None:
         """Without copies, the share of right answers among these images; None where too few of them were asked about.
 
-        Too few: fewer than 20 and not all of them.
+        Too few: fewer than 20 and not all of them. groups: (n,), of which whole ones are drawn for the interval.
         """
-        asked = self.each[rows][np.isfinite(self.each[rows])]
-        return _mean(asked) if asked.size >= min(len(rows), LEAST_ASKED) else None
+        asked = rows[np.isfinite(self.each[rows])]
+        if asked.size < max(1, min(len(rows), LEAST_ASKED)):
+            return None
+        right, drawn = self.each[asked], groups[asked]
+        return certain(clustered_bootstrap(lambda weights: weights @ right / weights.sum(axis=-1), drawn), drawn)
+
+    def of_asked(self, groups: NDArray[np.integer]) -> Interval | None:
+        """The same among all images that were asked about; its value is `without_copies`."""
+        return self.of(np.flatnonzero(np.isfinite(self.each)), groups)
 
 
 def flat_thumbnails(thumbnails: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -142,7 +142,7 @@ def _part(rows: Rows, task: Task, setting: Setting, member: NDArray[np.bool_]) -
     answers = rows.answers(task).taken(member)
     known = {}
     if member.all():  # figures known elsewhere are of the whole source only
-        known = {name: {"accuracy": Interval(accuracy)} for name, accuracy in setting.baseline.items()}
+        known = {name: {"accuracy": accuracy} for name, accuracy in setting.baseline.items()}
     return Part(
         n=int(member.sum()),
         groups=len(np.unique(answers.groups)),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hilum.metrics.classification import REFUSED
 from hilum.metrics.figures import Answers
+from hilum.metrics.intervals import Interval
 from hilum.task import Task
 
 
@@ -74,7 +75,7 @@ class Setting:
     points: Mapping[str, float] = field(
         default_factory=dict
     )  # the model's named operating points that have a threshold
-    baseline: Mapping[str, float] = field(default_factory=dict)  # accuracy of a trivial classifier, known elsewhere
+    baseline: Mapping[str, Interval] = field(default_factory=dict)  # accuracy of a trivial classifier, known elsewhere
     cues: Mapping[str, float] = field(
         default_factory=dict
     )  # AUROC with which a mere property of the file tells the class

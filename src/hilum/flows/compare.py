@@ -68,7 +68,7 @@ def compare_networks(
             for name, own in plans.items()
             for each in compare({name: own}, contest, task, folder / mark_of(own), ears=partial(_ears, listener))
         ]
-    neighbour = found.baseline.of(made.numbers[made.parts["calibrate"]])
+    neighbour = found.baseline.of(made.numbers[made.parts["calibrate"]], split.groups)
     baseline = {} if neighbour is None else {"nearest neighbour": neighbour}
     setting = Setting(dataset.name, baseline=baseline, cues=found.shortcuts, marks=split.marks)
     return tuple(_contender(each, made, task, setting) for each in candidates)

@@ -22,6 +22,7 @@ from hilum.flows.predict import Answer, Options, ask
 from hilum.flows.progress import Listener, Silent
 from hilum.flows.speaker import Speaker
 from hilum.image.image import Metadata
+from hilum.metrics.intervals import Interval
 from hilum.model.calibration import Prevalence
 from hilum.model.package import FINGERPRINTS
 
@@ -33,13 +34,13 @@ class Known:
     """What is known of the cases besides their labels.
 
     groups: (n,) one number a case for clustered intervals. copied: (n,) whether a training image is a copy.
-    baseline: accuracy of the nearest neighbour. cues: AUROC of mere properties of the files.
+    baseline: accuracy of the nearest neighbour, with its interval. cues: AUROC of mere properties of the files.
     marks: sentences that every figure must carry.
     """
 
     groups: NDArray[np.int64]
     copied: NDArray[np.bool_] | None = None
-    baseline: Mapping[str, float] = field(default_factory=dict)
+    baseline: Mapping[str, Interval] = field(default_factory=dict)
     cues: Mapping[str, float] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
 
@@ -77,7 +78,7 @@ def known_from(found: Audit, compared: bool) -> Known:
     """What an audit tells of the cases it looked at."""
     copied = np.zeros(len(found.paths), dtype=bool)
     copied[[pair.a for pair in found.pairs if pair.b is None]] = True
-    neighbour = found.baseline.without_copies
+    neighbour = found.baseline.of_asked(found.groups)
     return Known(
         groups=found.groups,
         copied=copied if compared else None,

@@ -294,7 +294,7 @@ def _measure(bench: _Bench, fitted: _Fitted, digest: str) -> Learned:
     test = np.array(split.open_test(digest), dtype=np.int64)
     part = bench.dataset.subset(test.tolist())
     speaker = Speaker(open_package(out, Trust({digest})), threads=1)
-    neighbour = found.baseline.of(test)
+    neighbour = found.baseline.of(test, split.groups)
     known = Known(
         groups=split.groups[test],
         copied=_met_in_training(found, split)[test],
