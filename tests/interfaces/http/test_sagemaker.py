@@ -45,3 +45,29 @@ def test_what_holds_no_image_is_refused(server: Running, said: object) -> None:
     answer = server.ask("POST", "/invocations", said)
     assert answer.status == 400
     assert answer.is_problem()
+
+
+def test_shares_of_classes_may_come_as_a_list(server: Running) -> None:
+    asked = {"image": TEXT, "task": "pneumonia-cxr"}
+    listed = server.ask("POST", "/invocations", {**asked, "prevalence": [0.9, 0.1]}).json()
+    written = server.ask("POST", "/invocations", {**asked, "prevalence": "0.9,0.1"}).json()
+    plain = server.ask("POST", "/invocations", {**asked, "prevalence": None}).json()
+    assert listed["prevalence"] == [0.9, 0.1]
+    assert listed["probabilities"] == written["probabilities"] != plain["probabilities"]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"prevalence": ["0.9", "0.1"]},
+        {"prevalence": []},
+        {"prevalence": [True, False]},
+        {"task": ["pneumonia-cxr"]},
+        {"operating_point": {"name": "screening"}},
+        {"keep": [False]},
+    ],
+)
+def test_a_field_that_cannot_be_read_is_refused_and_not_left_out(server: Running, field: dict[str, object]) -> None:
+    answer = server.ask("POST", "/invocations", {"image": TEXT, **field})
+    assert (answer.status, answer.is_problem()) == (422, True)
+    assert next(iter(field)) in answer.json()["detail"]

@@ -21,6 +21,16 @@ class Documented(FastAPI):
         return schema
 
 
+FIELDS: dict[str, dict[str, Any]] = {  # of a JSON body
+    "task": {"type": "string", "default": "auto"},
+    "model": {"type": "string", "description": "name, name@version or digest prefix"},
+    "operating_point": {"type": "string", "default": "balanced"},
+    "prevalence": {
+        "anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}}, {"type": "string"}],
+        "description": "one share, or one a class",
+    },
+    "keep": {"type": "boolean", "description": "whether the image may be kept"},
+}
 BYTES = {"schema": {"type": "string", "format": "binary"}}
 BODY = {
     "requestBody": {
@@ -46,7 +56,7 @@ BODY = {
                 "schema": {
                     "type": "object",
                     "required": ["image_url"],
-                    "properties": {"image_url": {"type": "string", "format": "uri"}},
+                    "properties": {"image_url": {"type": "string", "format": "uri"}, **FIELDS},
                 }
             },
         },
@@ -65,8 +75,7 @@ INVOCATION = {
                     "properties": {
                         "image": ENCODED,
                         "instances": {"type": "array", "items": {"type": "object", "properties": {"b64": ENCODED}}},
-                        "task": {"type": "string", "default": "auto"},
-                        "operating_point": {"type": "string", "default": "balanced"},
+                        **FIELDS,
                     },
                 }
             },

@@ -29,6 +29,7 @@ from hilum.parts import Parts
 
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 JSON_TYPE = b"application/json"
+FIELDS = ("task", "model", "operating_point", "prevalence", "keep")
 Sent = tuple[int, list[tuple[bytes, bytes]], bytes]  # status, headers, body
 
 
@@ -118,7 +119,7 @@ class Predict:
             raise Problem(
                 400, "no_image", "send a file in the field 'file', an image as the body, or {\"image_url\": …}"
             )
-        given.update({key: str(value) for key, value in said.items() if isinstance(value, str | int | float | bool)})
+        given.update(fields_of(said))
         if self._parts.fetch is None:
             raise Problem(
                 403, "image_url_off", "image_url is off here: the operator allows hosts in HILUM_IMAGE_URL_HOSTS"
@@ -138,6 +139,27 @@ async def replies_of(line: Line, asks: Sequence[Ask]) -> list[Reply | HilumError
     if unexpected is not None:
         raise unexpected
     return found  # type: ignore[return-value]
+
+
+def fields_of(said: Mapping[str, Any]) -> dict[str, str]:
+    """The fields among the members of a JSON object, as a form would bring them; several shares may be a list.
+
+    Raises:
+        UsageError: a field is neither a word nor a number: an answer that leaves it out would be one to less.
+    """
+    given = {name: said[name] for name in FIELDS if said.get(name) is not None}
+    if isinstance(shares := given.get("prevalence"), list) and shares and all(map(_is_share, shares)):
+        given["prevalence"] = ",".join(map(str, shares))
+    for name, value in given.items():
+        if not isinstance(value, str | int | float):
+            raise UsageError(
+                f"{name} must be {'numbers' if name == 'prevalence' else 'a word'}, not a list or an object"
+            )
+    return {name: str(value) for name, value in given.items()}
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def keeps(setting: str, said: str | None) -> bool:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.body import FILES, Body, Upload
-from hilum.interfaces.http.predict import Predict
+from hilum.interfaces.http.predict import Predict, fields_of
 from hilum.interfaces.http.problems import Problem
 
 router = APIRouter(tags=["operation"])
@@ -41,10 +41,7 @@ class Invocations(Predict):
         said = body.said
         if isinstance(said, dict) and ("instances" in said or "image" in said):
             rows = said["instances"] if "instances" in said else [said["image"]]
-            given.update(
-                {key: str(value) for key, value in said.items() if isinstance(value, str | int | float | bool)}
-            )
-            given.pop("image", None)
+            given.update(fields_of(said))
             if not isinstance(rows, list) or not rows:
                 raise Problem(400, "no_image", '"instances" must be a list of {"b64": …}')
             if len(rows) > FILES:
