@@ -145,8 +145,10 @@ def clean_path(name: str) -> str:
     return whole if len(whole) <= NAME_LENGTH else clean_name(name)
 
 
-def read_json(data: bytes, values: int = VALUES, lists: int = VALUES) -> Any:
+def read_json(data: bytes, values: int = VALUES, lists: int = VALUES, instead: str = "") -> Any:
     """The JSON value of a body; what would take many times its length in memory is refused before it is read.
+
+    instead: what to do rather, at the end of the message.
 
     Raises:
         Problem: 400 where it is no JSON in UTF-8 (RFC 8259, 8.1); 413 beyond `values`, `lists`, OBJECTS or STRINGS,
@@ -155,7 +157,7 @@ def read_json(data: bytes, values: int = VALUES, lists: int = VALUES) -> Any:
     limits = {b",": ("values", values), b"[": ("lists", lists), b"{": ("objects", OBJECTS), b'"': ("strings", STRINGS)}
     for mark, (name, most) in limits.items():
         if _more_than(most * (2 if mark == b'"' else 1), mark, data):
-            raise Problem(413, "too_many_values", f"the JSON holds more than {most:,} {name}")
+            raise Problem(413, "too_many_values", f"the JSON holds more than {most:,} {name}{instead}")
     if len(data) > WIDE_BYTES and _is_wide(data):
         raise Problem(413, "too_large", f"JSON of more than {WIDE_BYTES:,} bytes must have no letter beyond U+00FF")
     try:

@@ -133,7 +133,7 @@ def _header_end(text: str, size: int) -> int:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    said = read_json(data, NUMBERS, LISTS)
+    said = read_json(data, NUMBERS, LISTS, ": send the tensor as binary data")
     if not isinstance(said, dict):
         raise _bad("the body must be a JSON object with 'inputs'")
     return said
