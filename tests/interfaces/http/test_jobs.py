@@ -144,7 +144,7 @@ def test_a_batch_that_could_not_be_begun_is_begun_by_the_same_key(
     monkeypatch.undo()
     taken = server.ask("POST", "/predict", body, headers)
     assert taken.status == 202
-    assert over(server, taken, 60)["done"] == 1
+    assert over(server, taken)["done"] == 1
 
 
 def test_two_at_once_with_one_key_are_one_batch_or_one_is_refused(server: Running) -> None:
