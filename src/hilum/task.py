@@ -120,6 +120,11 @@ def shipped_tasks() -> tuple[Task, ...]:
     return tuple(sorted(found, key=lambda task: -task.auto_priority))
 
 
+def is_shipped(name: str) -> bool:
+    """Whether the task is none of a user's own: a package of it came with the install and answers without a word."""
+    return _NAME.fullmatch(name) is not None and (task_folder() / f"{name}.toml").is_file()
+
+
 def find_task(reference: str) -> Task:
     """A task by shipped name or by the path of a task file.
 
@@ -143,9 +148,8 @@ def shipped_task(name: str) -> Task:
     Raises:
         UnknownTask: there is none; the message lists the names there are.
     """
-    shipped = task_folder() / f"{name}.toml"
-    if _NAME.fullmatch(name) and shipped.is_file():
-        return read_task(shipped)
+    if is_shipped(name):
+        return read_task(task_folder() / f"{name}.toml")
     names = ", ".join(task.name for task in shipped_tasks())
     raise UnknownTask(f"no task '{name[:100]}'; there are: {names}")
 

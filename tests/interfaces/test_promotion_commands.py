@@ -13,7 +13,7 @@ from hilum import parts
 from hilum.interfaces.cli.main import main
 from tests.interfaces.http.forms import sample
 from tests.interfaces.http.running import Running, running
-from tests.interfaces.versions import another_version
+from tests.interfaces.versions import another_version, package_of_own_task
 
 
 @pytest.fixture
@@ -80,6 +80,29 @@ def test_the_package_that_answers_by_default_can_be_promoted_and_then_stays(home
     assert said(capsys, "promote", other, "--why", "better")["before"] == event["digest"]
     assert said(capsys, "rollback", "pneumonia-cxr", "--why", "worse")["digest"] == event["digest"]
     assert said(capsys, "rollback", "pneumonia-cxr", "--why", "as shipped")["digest"] is None
+
+
+def test_a_task_of_ones_own_is_listed_promoted_and_rolled_back_to_nobody(home, capsys) -> None:
+    digest = package_of_own_task(home)
+    assert main(["tasks"]) == 0
+    assert "What our films show" in capsys.readouterr().out
+    assert main(["tasks", "my-films"]) == 0
+    assert "What our films show" in capsys.readouterr().out
+    assert "my-films; or give the path" in complaint(capsys, "tasks", "feet", code=2)
+    assert main(["history", "my-films"]) == 0
+    assert "nobody speaks for it on a server yet" in capsys.readouterr().out
+    assert main(["promote", "my-films", "--why", "ours"]) == 0
+    told = capsys.readouterr().out
+    assert "before: nobody" in told
+    assert "by default" not in told
+    assert main(["rollback", "my-films", "--why", "not yet"]) == 0
+    assert f"nobody speaks for my-films from now on; before: {digest[:12]}" in capsys.readouterr().out
+    assert "nothing to take back" in complaint(capsys, "rollback", "my-films", "--why", "x", code=2)
+    assert main(["history", "my-films"]) == 0
+    newest = capsys.readouterr().out.splitlines()[0]
+    assert "nobody" in newest
+    assert "shipped" not in newest
+    assert said(capsys, "verify")["sound"]
 
 
 def test_the_champion_is_who_was_promoted(home, capsys) -> None:

@@ -37,7 +37,7 @@ def test_a_promotion_by_a_clock_that_lags_holds(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(time, "time_ns", lambda: now - 3600 * 10**9)
     promote(records, second, caller="local", why="")
     assert chosen(records) == {"spot": second.digest}
-    roll_back(records, first, first.digest, caller="local", why="")
+    roll_back(records, first.task, first, first.digest, caller="local", why="")
     assert chosen(records) == {"spot": first.digest}
     assert [event.act for event in history(records)] == ["rollback", "promote", "promote"]
     records.close()
@@ -51,20 +51,20 @@ def test_each_step_back_leads_to_who_spoke_before_and_the_last_one_to_the_shippe
     promote(records, second, caller="anna", why="")
     promote(records, known(tmp_path, "9", "other"), caller="anna", why="another task")
     assert previous(records, "spot") == first.digest
-    event = roll_back(records, first, first.digest, caller="ben", why="worse")
+    event = roll_back(records, first.task, first, first.digest, caller="ben", why="worse")
     assert (event.act, event.digest, event.before) == ("rollback", first.digest, second.digest)
     assert history(records, "spot", most=1) == (event,)
     promote(records, third, caller="anna", why="")
     assert previous(records, "spot") == first.digest  # what was taken back does not speak again
-    roll_back(records, first, first.digest, caller="ben", why="")
+    roll_back(records, first.task, first, first.digest, caller="ben", why="")
     assert previous(records, "spot") is None
-    event = roll_back(records, shipped, None, caller="ben", why="")
+    event = roll_back(records, shipped.task, shipped, None, caller="ben", why="")
     assert (event.digest, event.reference, event.before) == (None, "spot@0", first.digest)
     assert chosen(records) == {"other": "9" * 64}
     with pytest.raises(UsageError, match="nothing to take back"):
         previous(records, "spot")
     with pytest.raises(UsageError, match="nothing to take back"):
-        roll_back(records, shipped, None, caller="ben", why="")
+        roll_back(records, shipped.task, shipped, None, caller="ben", why="")
     assert len(history(records, "spot")) == 6
 
 
@@ -100,9 +100,11 @@ def test_of_two_steps_back_at_the_same_moment_one_is_refused(
     shipped, first = known(tmp_path, "0"), known(tmp_path, "1")
     promote(records, first, caller="anna", why="")
     with monkeypatch.context() as context:
-        at_the_same_moment(context, records, lambda: roll_back(records, shipped, None, caller="ben", why=""))
+        at_the_same_moment(
+            context, records, lambda: roll_back(records, shipped.task, shipped, None, caller="ben", why="")
+        )
         with pytest.raises(DuplicateRecord, match="somebody else"):
-            roll_back(records, shipped, None, caller="anna", why="")
+            roll_back(records, shipped.task, shipped, None, caller="anna", why="")
     assert [event.act for event in history(records)] == ["rollback", "promote"]
     with pytest.raises(UsageError, match="nothing to take back"):
         previous(records, "spot")
@@ -130,9 +132,9 @@ def test_a_step_back_is_to_the_package_that_was_looked_for(records: Records, tmp
     for one in (first, second):
         promote(records, one, caller="anna", why="")
     assert previous(records, "spot") == first.digest
-    roll_back(records, first, first.digest, caller="ben", why="")
+    roll_back(records, first.task, first, first.digest, caller="ben", why="")
     with pytest.raises(DuplicateRecord, match="somebody else"):
-        roll_back(records, first, first.digest, caller="anna", why="")
+        roll_back(records, first.task, first, first.digest, caller="anna", why="")
     assert chosen(records) == {"spot": first.digest}
 
 

@@ -17,6 +17,7 @@ from hilum.registry import history
 from hilum.registry.history import Event
 from hilum.registry.pins import Known, champion_for, find_package, known_packages, trust
 from hilum.settings import Settings
+from hilum.task import is_shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def promote(reference: str, records: Records, settings: Settings, decision: Deci
 
 
 def roll_back(task: str, records: Records, settings: Settings, decision: Decision) -> Event:
-    """Let the package that spoke before the last promotion speak for a task again.
+    """Let the package that spoke before the last promotion speak for a task again; nobody, where none did.
 
     Raises:
         UsageError: nothing was promoted that could be taken back.
@@ -50,8 +51,11 @@ def roll_back(task: str, records: Records, settings: Settings, decision: Decisio
         DuplicateRecord: somebody else decided meanwhile.
     """
     digest = history.previous(records, task)
-    known = _ready(find_package(digest, settings) if digest else champion_for(task, settings), settings)
-    return history.roll_back(records, known, digest, caller=decision.caller, why=decision.why)
+    if digest is None and not is_shipped(task):  # before the first promotion nobody spoke for it
+        known = None
+    else:
+        known = _ready(find_package(digest, settings) if digest else champion_for(task, settings), settings)
+    return history.roll_back(records, task, known, digest, caller=decision.caller, why=decision.why)
 
 
 def _ready(folder: Path, settings: Settings) -> Known:

@@ -21,14 +21,16 @@ from hilum.registry.pins import Known
 KIND = "promotion"
 PROMOTE, ROLLBACK = "promote", "rollback"
 PLACES = uuid.UUID("5c4b1b0e-6d0f-4e6e-9a55-3f2b8f0c7d11")  # the id of an event follows from the one before it
+NOBODY = "nobody"  # the reference where a task of one's own is rolled back to what there was before: no package
 MEANWHILE = "somebody else changed who speaks for this task in the same moment: look at the history, then decide again"
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of who speaks: from one package to another (digests; None: the shipped one), why, and who did it.
+    """One change of who speaks: from one package to another (digests; None: the shipped one, or nobody where none is
+    shipped), why, and who did it.
 
-    reference: name@version of who speaks from now on. act: "promote", or "rollback" to who spoke before.
+    reference: name@version of who speaks from now on, or "nobody". act: "promote", or "rollback" to who spoke before.
     at: microseconds since 1970 UTC.
     """
 
@@ -56,25 +58,28 @@ def promote(records: Records, known: Known, *, caller: str, why: str) -> Event:
     before = events[0].digest if events else None
     if before == known.digest:
         raise UsageError(f"{known.reference} speaks for {known.task} already: it was promoted before")
-    return _written(records, known, {"digest": known.digest, "before": before, "why": why}, events, caller)
+    return _written(records, _columns(known), {"digest": known.digest, "before": before, "why": why}, events, caller)
 
 
-def roll_back(records: Records, to: Known, digest: str | None, *, caller: str, why: str) -> Event:
+def roll_back(records: Records, task: str, to: Known | None, digest: str | None, *, caller: str, why: str) -> Event:
     """Put on record that who spoke before the last promotion speaks again: `to`, for the digest that `previous` gave.
+
+    to: None where nobody spoke for the task before.
 
     Raises:
         UsageError: nothing was promoted that could be taken back.
         DuplicateRecord: somebody else decided since `previous` was asked.
     """
-    events = tuple(_all(records, to.task))
-    if _previous(events, to.task) != digest:
+    events = tuple(_all(records, task))
+    if _previous(events, task) != digest:
         raise DuplicateRecord(MEANWHILE)
     said = {"digest": digest, "before": events[0].digest, "why": why, "act": ROLLBACK}
-    return _written(records, to, said, events, caller)
+    columns = Columns(task=task) if to is None else _columns(to)
+    return _written(records, columns, said, events, caller)
 
 
 def previous(records: Records, task: str) -> str | None:
-    """The digest of who spoke before the promotion that holds now; None: the shipped package.
+    """The digest of who spoke before the promotion that holds now; None: the shipped package, if there is one.
 
     Raises:
         UsageError: nothing was promoted that could be taken back.
@@ -89,7 +94,7 @@ def history(records: Records, task: str | None = None, most: int = MOST) -> tupl
 
 
 def chosen(records: Records) -> dict[str, str]:
-    """Task -> digest of the package that was promoted last; a task that the shipped one answers is left out."""
+    """Task -> digest of the package that was promoted last; without tasks that the shipped one answers, or nobody."""
     state: dict[str, str | None] = {}
     for event in _all(records):  # newest first
         state.setdefault(event.task, event.digest)
@@ -105,17 +110,20 @@ def _previous(events: Sequence[Event], task: str) -> str | None:
         elif spoke:  # else two servers took back one promotion, when that was not refused yet
             spoke.pop()
     if not spoke:
-        raise UsageError(f"nothing to take back: the shipped package speaks for {task}")
+        raise UsageError(f"nothing to take back: no promotion for {task} holds")
     return spoke[-2] if len(spoke) > 1 else None
 
 
-def _written(records: Records, known: Known, said: dict[str, Any], events: Sequence[Event], caller: str) -> Event:
+def _columns(known: Known) -> Columns:
+    return Columns(task=known.task, model=known.reference, digest=known.digest)
+
+
+def _written(records: Records, columns: Columns, said: dict[str, Any], events: Sequence[Event], caller: str) -> Event:
     """On record after these events of the task, newest first: of two at once only one finds the place free."""
-    body: dict[str, Any] = {"task": known.task, "reference": known.reference, **said}
-    columns = Columns(task=known.task, model=known.reference, digest=known.digest)
+    body: dict[str, Any] = {"task": columns.task, "reference": columns.model or NOBODY, **said}
     last = records.find(Query(kind=KIND, limit=1)).records  # after it, whatever the clock says: the newest one holds
     at = max([time.time_ns() // 1000, *(one.entry.at + 1 for one in last)])
-    place = str(uuid.uuid5(PLACES, f"{known.task} {events[0].id if events else ''}"))
+    place = str(uuid.uuid5(PLACES, f"{columns.task} {events[0].id if events else ''}"))
     entry = Entry(KIND, json.dumps(body, separators=(",", ":")).encode(), caller, None, columns, id=place, at=at)
     try:
         records.append([entry]).result()

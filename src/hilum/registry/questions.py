@@ -5,6 +5,7 @@ A task file of one's own is sealed into the package that learned from it; a serv
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hilum.errors import PackageError, UnknownTask
 from hilum.model.package import TASK, Trust, open_package
 from hilum.registry.pins import Known, known_packages, trust
 from hilum.settings import Settings
-from hilum.task import Task, shipped_tasks
+from hilum.task import Task, is_shipped, shipped_tasks
 
 
 def known_tasks(settings: Settings) -> tuple[Task, ...]:
@@ -63,6 +64,18 @@ def reference_of(name: str, settings: Settings, digest: str = "") -> str:
         return task.name
     bring = [one for one in known_packages(settings) if one.task == name and _said_by(one, settings)]
     return str(next((one for one in bring if one.digest == digest), bring[0]).folder / TASK)
+
+
+def speaking_for(chosen: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """Task -> digest of the package that answers it on a server; a task of one's own has none before a promotion.
+
+    chosen: task -> digest of the package that was promoted last.
+    """
+    by_default = dict[str, str]()
+    for known in known_packages(settings):
+        if known.task not in by_default and is_shipped(known.task):
+            by_default[known.task] = known.digest
+    return by_default | dict(chosen)
 
 
 def _said_by(known: Known, settings: Settings) -> tuple[Task, ...]:

@@ -59,6 +59,24 @@ def test_it_is_promoted_and_rolled_back(server: Running) -> None:
     assert listed["my-films"] == "my-films@1.0.0"
     back = server.ask("POST", "/tasks/my-films/rollback", {"why": "not yet"})
     assert (back.status, back.json()["task"]) == (201, "my-films")
+    assert (back.json()["digest"], back.json()["reference"]) == (None, "nobody")
+    assert server.ask("POST", "/predict?task=my-films", film, png).status == 404
+    assert server.ask("POST", "/tasks/my-films/rollback", {"why": "again"}).status == 422
+
+
+def test_before_it_is_promoted_nothing_says_that_it_answers(tmp_path: Path) -> None:
+    package_of_own_task(tmp_path)
+    with running(tmp_path) as server:
+        assert {one["name"]: one["model"] for one in server.ask("GET", "/tasks").json()["tasks"]}["my-films"] is None
+        models = server.ask("GET", "/models").json()["models"]
+        assert [one["name"] for one in models if not one["champion"]] == ["my-films"]
+        pages = {page: server.ask("GET", f"/app/{page}").body.decode() for page in ("read", "models", "speaking")}
+        assert "my-films" not in pages["speaking"]
+        assert "What our films show" not in pages["read"]  # no choice that is then refused
+        assert pages["models"].count("Answers now") == 3
+        assert server.ask("POST", "/models/my-films/promote", {"why": "ours"}).status == 201
+        assert "What our films show" in server.ask("GET", "/app/read").body.decode()
+        assert "my-films" in server.ask("GET", "/app/speaking").body.decode()
 
 
 def test_pages_and_filters_know_its_words(server: Running) -> None:

@@ -12,6 +12,7 @@ from hilum.interfaces.cli.opened import records_of
 from hilum.model.package import digest_of
 from hilum.registry.pins import champion_for
 from hilum.settings import Settings
+from hilum.task import is_shipped
 
 if TYPE_CHECKING:  # SQLAlchemy stands behind it: not for `hilum --help`
     from hilum.registry.history import Event
@@ -45,7 +46,11 @@ def decide(act: Literal["promote", "rollback"], subject: str, arguments: argpars
 
 
 def _answered_before(event: Event, settings: Settings) -> bool:
-    return event.before is None and event.digest == digest_of(champion_for(event.task, settings))
+    return (
+        event.before is None
+        and is_shipped(event.task)
+        and event.digest == digest_of(champion_for(event.task, settings))
+    )
 
 
 def _reason(said: str) -> str:
@@ -59,5 +64,10 @@ def _tell(event: Event, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(event)))
         return
-    before = "the shipped package" if event.before is None else event.before[:12]
-    print(f"{event.reference} speaks for {event.task} from now on; before: {before}")
+    print(f"{event.reference} speaks for {event.task} from now on; before: {_before(event)}")
+
+
+def _before(event: Event) -> str:
+    if event.before is not None:
+        return event.before[:12]
+    return "the shipped package" if is_shipped(event.task) else "nobody"

@@ -1,4 +1,4 @@
-"""The task files -> a list or one task whole, as text or JSON."""
+"""The task files and what installed packages bring -> a list or one task whole, as text or JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import argparse
 import dataclasses
 import json
 
+from hilum.errors import UnknownTask
+from hilum.registry.questions import known_task, known_tasks
 from hilum.settings import Settings
-from hilum.task import Task, find_task, shipped_tasks
+from hilum.task import Task, find_task
 
-DESCRIPTION = "The clinical questions Hilum knows. A file of your own (my-task.toml) works wherever a name does."
+DESCRIPTION = """The clinical questions Hilum knows: the shipped ones, and those of your own that an installed package
+answers. A file of your own (my-task.toml) works wherever a name does."""
 EXAMPLES = """examples:
-  hilum tasks                          the shipped ones
+  hilum tasks                          all of them
   hilum tasks pneumonia-cxr            one whole
   hilum tasks ./my-task.toml --json    check a file of your own"""
 
@@ -24,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """List the tasks or show one."""
-    del settings
-    chosen = (find_task(arguments.task),) if arguments.task else shipped_tasks()
+    chosen = (_named(arguments.task, settings),) if arguments.task else known_tasks(settings)
     if arguments.json:
         print(json.dumps([dataclasses.asdict(task) for task in chosen], indent=2))
     elif arguments.task:
@@ -34,6 +36,20 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         for task in chosen:
             print(f"{task.name:<26} {task.title}: {', '.join(task.classes)}")
     return 0
+
+
+def _named(reference: str, settings: Settings) -> Task:
+    """A task by its file or name.
+
+    Raises:
+        UnknownTask: there is neither; the message lists the names there are.
+    """
+    if reference.endswith(".toml"):
+        return find_task(reference)
+    try:
+        return known_task(reference, settings)
+    except UnknownTask as error:
+        raise UnknownTask(f"{error}; or give the path of a .toml file") from None
 
 
 def _whole(task: Task) -> str:

@@ -18,7 +18,7 @@ from hilum.interfaces.http.problems import answer, told_as
 from hilum.model.package import CARD, Package, open_package
 from hilum.parts import Parts
 from hilum.registry.pins import known_packages, named_package, trust
-from hilum.registry.questions import known_task, known_tasks
+from hilum.registry.questions import known_task, known_tasks, speaking_for
 from hilum.settings import Settings, shipped_samples
 from hilum.task import Task
 
@@ -37,7 +37,7 @@ def root(request: Request) -> Response:
 def tasks(request: Request) -> Response:
     """Each with its classes, operating points, intended use and the model that speaks for it."""
     settings = parts_of(request).settings
-    speaking = _speaking(parts_of(request))
+    speaking = speaking_for(parts_of(request).crew.chosen, settings)
     references = {known.digest: known.reference for known in known_packages(settings)}
     told = [{**_task(task), "model": references.get(speaking.get(task.name, ""))} for task in known_tasks(settings)]
     return tagged(request, {"tasks": told})
@@ -54,7 +54,7 @@ def models(request: Request) -> Response:
     """Each with its task, digest, where it came from and whether it is the one that answers."""
     settings = parts_of(request).settings
     known = known_packages(settings)
-    speaking = set(_speaking(parts_of(request)).values())
+    speaking = set(speaking_for(parts_of(request).crew.chosen, settings).values())
     told = [
         {
             "name": one.name,
@@ -159,14 +159,6 @@ def _metrics(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return {"n": said.get("n"), "metrics": said.get("metrics", {}), "baseline": said.get("baseline", {})}
-
-
-def _speaking(parts: Parts) -> dict[str, str]:
-    """Task -> digest of the package that answers it."""
-    shipped: dict[str, str] = {}
-    for known in known_packages(parts.settings):
-        shipped.setdefault(known.task, known.digest)
-    return shipped | parts.crew.chosen
 
 
 def _opened(parts: Parts, reference: str) -> Package:

@@ -192,7 +192,7 @@ class Samples(Shape):
 
 
 class Event(Shape):
-    """A change of who speaks, from one digest to another (null: the shipped one)."""
+    """A change of who speaks, from one digest to another (null: the shipped one; of a task of one's own, nobody)."""
 
     id: str
     task: str

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from hilum.errors import HilumError
 from hilum.model.package import CARD, Package, Trust, open_package
-from hilum.registry.pins import Known, champion_for, known_packages, trust
+from hilum.registry.pins import Known, known_packages, trust
+from hilum.registry.questions import speaking_for
 from hilum.settings import Settings
 from hilum.task import Label, Task, shipped_tasks
 
@@ -21,20 +22,11 @@ def speaking(settings: Settings, chosen: Mapping[str, str] | None = None) -> tup
 
     chosen: task -> digest of the package that was promoted last (`parts.crew.chosen`).
     """
-    promoted = chosen or {}
-    known = known_packages(settings)
+    speaks = speaking_for(chosen or {}, settings)
     order = {task.name: i for i, task in enumerate(shipped_tasks())}
-    found = [
-        next((one for one in known if one.digest == promoted.get(task)), None) or champion(known, task, settings)
-        for task in sorted({one.task for one in known}, key=lambda t: order.get(t, 99))
-    ]
-    return tuple(one for one in found if one is not None)
-
-
-def champion(known: tuple[Known, ...], task: str, settings: Settings) -> Known | None:
-    """The package that answers for one task."""
-    folder = champion_for(task, settings)
-    return next((one for one in known if one.folder == folder), None)
+    by_digest = {one.digest: one for one in reversed(known_packages(settings))}
+    named = sorted(speaks, key=lambda task: (order.get(task, len(order)), task))
+    return tuple(by_digest[speaks[task]] for task in named if speaks[task] in by_digest)
 
 
 def opened(settings: Settings, known: Known) -> Package | None:
