@@ -120,8 +120,13 @@ def test_an_image_whose_erasure_is_on_record_and_one_that_no_record_names_are_in
         records.append(rows).result(120)
         again = prediction(9, image=keys[3])  # of the same picture, and not erased
         records.append([Entry("erasure", b"{}", "local", rows[n].id) for n in (0, 1, 3)] + [again]).result(120)
+    for n in range(4):  # training copies, which the erasure has not reached yet
+        place = home.home / "training" / "set" / f"{keys[n]}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(pictures[n])
     monkeypatch.setenv("HILUM_HOME", str(home.home))
     assert main(["backup", str(copy)]) == 0
+    assert {path.stem for path in (copy / "training").rglob("*.png")} == {keys[2], keys[3]}
     whole = b"".join(path.read_bytes() for path in copy.rglob("*") if path.is_file())
     assert [picture[:100] in whole for picture in pictures] == [False, False, True, True, False, False]
     assert not [*copy.rglob("*-journal"), *copy.rglob("*-wal")]

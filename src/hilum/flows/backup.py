@@ -35,6 +35,10 @@ NEEDED = """
     INSERT OR IGNORE INTO needed SELECT image FROM other.records AS made WHERE kind = 'prediction' AND image IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM other.records AS said WHERE said.subject = made.id AND said.kind = 'erasure')
 """
+ERASED = """
+    SELECT image FROM records AS made WHERE kind = 'prediction' AND image IS NOT NULL GROUP BY image
+    HAVING min(EXISTS (SELECT 1 FROM records AS said WHERE said.subject = made.id AND said.kind = 'erasure')) = 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
 def _written(settings: Settings, to: Path) -> dict[str, str]:
     """Name -> hash of all that is in the backup by now."""
     done = _records_and_images(settings, to) | _copied(_afterwards(settings), to)
+    if RECORDS in done:
+        done = _without_copies_of_erased(done, to)
     made = {
         "format": FORMAT,
         "hilum": __version__,
@@ -190,6 +196,19 @@ def _without_unnamed(done: dict[str, str], to: Path) -> list[str]:
     for name in unnamed:
         (to / name).unlink()
     return [name for name in done if name not in unnamed]
+
+
+def _without_copies_of_erased(done: dict[str, str], to: Path) -> dict[str, str]:
+    """Without training copies of images whose erasure is in these records: it had yet to reach the copies."""
+    try:
+        with closing(sqlite3.connect(to / RECORDS)) as records:
+            erased = {str(row[0]) for row in records.execute(ERASED)}
+    except sqlite3.Error as error:
+        raise StorageError(f"{to / RECORDS}: cannot be read ({error})") from error
+    going = {name for name in done if name.startswith("training/") and Path(name).name.partition(".")[0] in erased}
+    for name in going:
+        (to / name).unlink()
+    return {name: digest for name, digest in done.items() if name not in going}
 
 
 def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> None:
