@@ -47,6 +47,19 @@ def test_where_a_damaged_package_lies_is_told_to_nobody_who_is_not_on_this_machi
     assert str(models / "pneumonia-cxr" / "calibration.json") in caplog.text
 
 
+def test_a_manifest_that_is_damaged_while_the_server_runs_stops_no_answer_and_is_told_on_pages(tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(ROOT / "models" / "pneumonia-cxr", models / "pneumonia-cxr")
+    film, png, page = sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}, {"Accept": "text/html"}
+    with running(tmp_path / "home", MODELS=str(models)) as server:
+        assert server.ask("POST", "/predict", film, png).status == 200
+        (models / "pneumonia-cxr" / "manifest.json").write_text("{")
+        assert server.ask("POST", "/predict", film, png).status == 200
+        told = [server.ask("GET", path, headers=page) for path in ("/app/models", "/app/no-such-page")]
+    assert [answer.status for answer in told] == [503, 404]
+    assert all(b"</html>" in answer.body for answer in told)
+
+
 @pytest.mark.parametrize("keep", ["yes", "no"])
 def test_a_server_whose_place_for_images_is_away_is_ready_only_where_none_are_kept(
     tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch, keep: str

@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from hilum import __version__
-from hilum.errors import NotAllowed
+from hilum.errors import NotAllowed, PackageError
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web import static_files, words
 from hilum.interfaces.web.models_shown import speaking
+from hilum.registry.pins import Known
 
 FOLDER = Path(__file__).parent / "templates"
 POLICY = (
@@ -121,6 +122,15 @@ def _lacking(request: Request) -> list[str]:
     return found if parts.access is None else ["The server's log says why."] * bool(found)
 
 
+def _speaking(request: Request) -> tuple[Known, ...]:
+    """Whom the foot names; nobody where a shipped package is damaged, so that a page can still say so."""
+    parts = parts_of(request)
+    try:
+        return speaking(parts.settings, parts.crew.chosen)
+    except PackageError:
+        return ()
+
+
 def _common(request: Request) -> dict[str, Any]:
     caller = caller_of(request)
     theme = request.cookies.get("hilum_theme", "")
@@ -131,7 +141,7 @@ def _common(request: Request) -> dict[str, Any]:
         "here": request.url.path,
         "csrf": csrf_of(request),
         "theme": theme if theme in ("light", "dark") else "",
-        "speaking": speaking(parts_of(request).settings, parts_of(request).crew.chosen),
+        "speaking": _speaking(request),
         "lacking": _lacking(request),
         "part": request.headers.get("hx-request") == "true",
     }
