@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
 import sys
@@ -55,6 +57,26 @@ def test_errors_are_explained_by_the_method_asked_for_and_its_faithfulness_told(
     rows = page[page.index("How faithful the heatmaps are") :]
     for method in ("class-activation map", "occlusion"):
         assert re.search(rf'<th scope="row">{method}</th><td class="num" data-key="0\.\d+">0\.\d+', rows)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("command", [["evaluate", "--task=brain-tumor-mri"], ["audit"]], ids=lambda asked: asked[0])
+def test_a_report_that_the_disk_does_not_take_leaves_the_one_before(
+    command: list[str], slices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a page in its place would be read as a whole one."""
+    where, sync = tmp_path / "report", os.fsync
+    where.mkdir()
+    (where / "index.html").write_text("the page before")
+
+    def full(handle: int) -> None:
+        if Path(f"/proc/self/fd/{handle}").readlink().parent == where:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main([*command, str(slices), f"--report={where}"]) == 1
+    assert [(path.name, path.read_text()) for path in where.iterdir()] == [("index.html", "the page before")]
 
 
 def test_lime_without_its_library_is_said_before_anything_is_read(

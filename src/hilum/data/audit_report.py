@@ -16,6 +16,7 @@ from hilum.data.findings import Audit, Pair
 from hilum.data.report_page import picture_uri, render_page
 from hilum.data.sampling import sample
 from hilum.data.shortcuts import WARN_ABOVE
+from hilum.durable import write_whole
 from hilum.errors import InputError
 from hilum.image.image import Image
 
@@ -61,9 +62,10 @@ def write_audit_report(audit: Audit, dataset: Dataset, folder: Path, *, augment:
         "baseline_rows": _baseline_rows(audit),
         "conflict_labels": lambda group: sorted({audit.labels[index] or "" for index in group}),
     }
-    (folder / "audit.json").write_text(json.dumps(audit.to_json(), indent=1) + "\n", encoding="utf-8")
+    drawn = render_page(Path(__file__).parent / "pages", "audit.html", values)
+    write_whole(folder / "audit.json", (json.dumps(audit.to_json(), indent=1) + "\n").encode())
     page = folder / "index.html"
-    page.write_text(render_page(Path(__file__).parent / "pages", "audit.html", values), encoding="utf-8")
+    write_whole(page, drawn.encode())
     return page
 
 

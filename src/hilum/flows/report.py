@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hilum.data.dataset import Dataset
+from hilum.durable import write_whole
 from hilum.evaluate.report import report
 from hilum.flows.evaluate import Measured
 from hilum.flows.gallery import gallery
@@ -18,5 +19,5 @@ def write_evaluation_report(
     folder.mkdir(parents=True, exist_ok=True)
     extras = gallery(measured, dataset, speaker, method)
     page = folder / "index.html"
-    page.write_text(report(measured.evaluation, measured.rows, speaker.package.task, extras), encoding="utf-8")
+    write_whole(page, report(measured.evaluation, measured.rows, speaker.package.task, extras).encode())
     return page

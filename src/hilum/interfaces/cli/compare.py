@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from hilum.durable import write_whole
 from hilum.errors import UsageError
 from hilum.evaluate.compare_report import as_html, as_json, as_text
 from hilum.flows.compare import compare_networks
@@ -55,7 +56,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         plan = (changes_of(arguments), arguments.seed)
         contenders = compare_networks(dataset, task, wanted, plan, (settings.home / "runs", bars))
         if arguments.report:
-            (arguments.report / "index.html").write_text(as_html(contenders, task), encoding="utf-8")
+            write_whole(arguments.report / "index.html", as_html(contenders, task).encode())
             bars.say(f"report: {arguments.report / 'index.html'}")
     print(json.dumps(as_json(contenders, task)) if arguments.json else as_text(contenders, task))
     return 0
