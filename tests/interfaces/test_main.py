@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_lime_names_its_extra(
     film = ROOT / "samples" / "pneumonia-cxr" / "normal-1.png"
     assert main(["predict", str(film), "--task", "pneumonia-cxr", "--explain", str(tmp_path), "--method", "lime"]) == 2
     assert "hilum[learn]" in capsys.readouterr().err
+
+
+def test_an_audit_counts_one_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It said "1 pairs" and "1 pictures"."""
+    for number, name in enumerate(("normal", "pneumonia")):
+        (tmp_path / name).mkdir()
+        shutil.copy(ROOT / "samples" / "pneumonia-cxr" / "normal-1.png", tmp_path / name / f"{number}.png")
+    assert main(["audit", str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "1 pair; 2 images in 1 group; 0 pairs across splits" in told
+    assert "1 picture whose copies bear different labels" in told
 
 
 def test_an_unknown_task_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:

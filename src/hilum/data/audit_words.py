@@ -62,15 +62,15 @@ def details(audit: Audit) -> tuple[str, ...]:
     """What stands behind the headline, one sentence each, most serious first."""
     said = [_leaks(audit), _patients(audit), _foreign(audit), _conflicts(audit), _copies(audit), _cues(audit)]
     if audit.unreadable:
-        said.append(f"{_many(len(audit.unreadable), 'file')} could not be read and would be left out.")
+        said.append(f"{many(len(audit.unreadable), 'file')} could not be read and would be left out.")
     if audit.stray:
-        said.append(f"Beside the images lie {_many(len(audit.stray), 'stray file')}.")
+        said.append(f"Beside the images lie {many(len(audit.stray), 'stray file')}.")
     return tuple(sentence for sentence in said if sentence)
 
 
 def figures(audit: Audit) -> tuple[Figure, ...]:
     """The first page's numbers."""
-    found = [Figure("Images", f"{len(audit.paths):,}", f"in {_many(len(audit.counts), 'class', 'classes')}")]
+    found = [Figure("Images", f"{len(audit.paths):,}", f"in {many(len(audit.counts), 'class', 'classes')}")]
     found += _copy_figures(audit)
     conflicts = len(audit.conflicts)
     found.append(
@@ -114,7 +114,7 @@ def _leaks(audit: Audit) -> str:
 
 def _patients(audit: Audit) -> str:
     found = len(audit.patients_across_splits)
-    return f"In more than one part of the split: {_many(found, 'patient')}." if found else ""
+    return f"In more than one part of the split: {many(found, 'patient')}." if found else ""
 
 
 def _foreign(audit: Audit) -> str:
@@ -126,7 +126,7 @@ def _foreign(audit: Audit) -> str:
 
 def _conflicts(audit: Audit) -> str:
     images = sum(len(group) for group in audit.conflicts)
-    return f"{_many(images, 'image')} are copies of one another under different labels." if images else ""
+    return f"{many(images, 'image')} are copies of one another under different labels." if images else ""
 
 
 def _copies(audit: Audit) -> str:
@@ -135,8 +135,9 @@ def _copies(audit: Audit) -> str:
         return ""
     kinds = {kind: sum(pair.kind == kind for pair in audit.pairs) for kind in ("exact", "near", "mirrored")}
     counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
+    several = "pair" if len(audit.pairs) == 1 else "pairs"
     return (
-        f"{sum(map(len, groups)):,} images show a picture that occurs more than once ({counted} pairs); "
+        f"{sum(map(len, groups)):,} images show a picture that occurs more than once ({counted} {several}); "
         f"the commonest occurs {len(groups[0])} times."
     )
 
@@ -146,7 +147,8 @@ def _cues(audit: Audit) -> str:
     return f"The class can be guessed without looking at the anatomy, from: {', '.join(strong)}." if strong else ""
 
 
-def _many(count: int, one: str, several: str = "") -> str:
+def many(count: int, one: str, several: str = "") -> str:
+    """A number with its word, as 1 picture or 2,000 pictures; `several`: where it is no mere s."""
     return f"{count:,} {one if count == 1 else several or one + 's'}"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hilum import bootstrap
 from hilum.data.audit import audit
-from hilum.data.audit_words import CUES, strong_cues
+from hilum.data.audit_words import CUES, many, strong_cues
 from hilum.data.findings import Audit, Pair
 from hilum.data.layouts.found import Columns
 from hilum.data.shortcuts import WARN_ABOVE
@@ -65,7 +65,7 @@ def in_words(found: Audit) -> str:
         ("verdict", found.verdict),
         ("images", f"{len(found.paths)} ({', '.join(f'{n} {name}' for name, n in found.counts.items())})"),
         ("copies", _copies(found)),
-        ("conflicts", f"{len(found.conflicts)} pictures whose copies bear different labels"),
+        ("conflicts", f"{many(len(found.conflicts), 'picture')} whose copies bear different labels"),
         ("patients", f"{len(found.patients_across_splits)} in more than one split"),
         ("unreadable", str(len(found.unreadable))),
         ("stray files", str(len(found.stray))),
@@ -88,7 +88,11 @@ def _pair(pair: Pair) -> str:
 def _copies(found: Audit) -> str:
     inside = sum(len(group) for group in found.copy_groups)
     across = sum(pair.across_splits for pair in found.pairs)
-    return f"{len(found.pairs)} pairs; {inside} images in {len(found.copy_groups)} groups; {across} pairs across splits"
+    pairs, images, groups = (
+        many(count, one)
+        for count, one in ((len(found.pairs), "pair"), (inside, "image"), (len(found.copy_groups), "group"))
+    )
+    return f"{pairs}; {images} in {groups}; {many(across, 'pair')} across splits"
 
 
 def _cues(found: Audit) -> str:
