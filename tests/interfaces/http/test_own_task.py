@@ -50,6 +50,21 @@ def test_a_class_of_it_can_be_said_to_be_the_right_one(server: Running) -> None:
     assert server.ask("POST", "/feedback", {"id": said["id"], "label": "glioma"}).status == 422
 
 
+def test_nobody_is_said_to_speak_for_it_before_one_was_promoted(server: Running) -> None:
+    """Else Read offers a question that is refused, and the page of the package no button to promote it."""
+    film, png = sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
+    assert server.ask("POST", "/predict?task=my-films", film, png).status == 404
+    assert {one["name"]: one["model"] for one in server.ask("GET", "/tasks").json()["tasks"]}["my-films"] is None
+    assert {one["name"]: one["champion"] for one in server.ask("GET", "/models").json()["models"]} == {
+        "brain-tumor-mri": True, "brain-tumor-presence-mri": True, "pneumonia-cxr": True, "my-films": False
+    }  # fmt: skip
+    html = {"Accept": "text/html"}
+    assert "my-films" not in server.ask("GET", "/app/read", headers=html).body.decode()
+    model = server.ask("GET", "/app/models/my-films@1.0.0", headers=html).body.decode()
+    assert ("Installed, does not answer" in model, ">Promote<" in model) == (True, True)
+    assert "nobody yet" in server.ask("GET", "/app/settings", headers=html).body.decode()
+
+
 def test_it_is_promoted_and_rolled_back(server: Running) -> None:
     film, png = sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
     assert "promote a package" in server.ask("POST", "/predict?task=my-films", film, png).json()["detail"]
@@ -57,6 +72,8 @@ def test_it_is_promoted_and_rolled_back(server: Running) -> None:
     assert asked(server, "task=my-films")["model"]["name"] == "my-films"
     listed = {one["name"]: one["model"] for one in server.ask("GET", "/tasks").json()["tasks"]}
     assert listed["my-films"] == "my-films@1.0.0"
+    page = server.ask("GET", "/app/models/my-films@1.0.0", headers={"Accept": "text/html"}).body.decode()
+    assert ("Answers now" in page, ">Promote<" in page) == (True, False)
     back = server.ask("POST", "/tasks/my-films/rollback", {"why": "not yet"})
     assert (back.status, back.json()["task"]) == (201, "my-films")
     assert (back.json()["digest"], back.json()["reference"]) == (None, "nobody")

@@ -12,7 +12,7 @@ from hilum.errors import UnknownModel
 from hilum.evaluate.drawing import Axis, Chart, Dot, Line
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web.measuring import measuring
-from hilum.interfaces.web.models_shown import card_of, opened
+from hilum.interfaces.web.models_shown import card_of, opened, speaking
 from hilum.interfaces.web.page import may, must, show
 from hilum.interfaces.web.words import percent
 from hilum.model.package import Package
@@ -82,8 +82,9 @@ def model(request: Request, reference: str) -> Response:
 
 def _all(request: Request) -> list[Shown]:
     parts = parts_of(request)
-    speaking = {speaker.name.digest for speaker in parts.desks.desk().speakers} if not parts.lacking() else set()
-    return [Shown(one, opened(parts.settings, one), one.digest in speaking) for one in known_packages(parts.settings)]
+    now = () if parts.lacking() else speaking(parts.settings, parts.crew.chosen)
+    digests = {one.digest for one in now}
+    return [Shown(one, opened(parts.settings, one), one.digest in digests) for one in known_packages(parts.settings)]
 
 
 def _one(request: Request, reference: str) -> Shown:
