@@ -161,7 +161,7 @@ def test_figures_and_promotion_with_its_reason(browser: Browser, server: Running
     with visit(browser, server, size=PHONE) as one:
         page = one.go(f"/app/train/{ONE}")
         expect(page.get_by_role("region", name="What came of it")).to_contain_text(
-            re.compile("nearest neighbour [0-9.]+% right")
+            re.compile(r"nearest neighbour [0-9.]+% \([0-9.]+ to [0-9.]+%\) right")
         )
         for title in ("Normal", "Pneumonia"):
             expect(
