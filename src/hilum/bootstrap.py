@@ -15,7 +15,7 @@ from hilum.model.unfolded import Shelf
 from hilum.registry.pins import champion_for, find_package, known_packages, named_package, trust
 from hilum.registry.questions import known_task
 from hilum.settings import Settings
-from hilum.task import Task, find_task, shipped_tasks
+from hilum.task import Task, find_task, is_shipped, shipped_tasks
 
 
 def limits(settings: Settings) -> Limits:
@@ -108,7 +108,7 @@ class Crew:
             UnknownTask: it is neither; a trained package answers nobody before it is promoted.
         """
         task = known_task(name, self._settings)
-        if task.name not in self.chosen and task not in shipped_tasks():
+        if task.name not in self.chosen and not is_shipped(task.name):
             raise UnknownTask(
                 f"nobody speaks for the task '{task.name}' yet: promote a package of it, or name one (model=NAME)"
             )

@@ -34,7 +34,7 @@ class Place:
             sqlite3.OperationalError: it was taken away, or another one lies there.
         """
         if self._was is None or self._lies() != self._was:
-            raise sqlite3.OperationalError("its file was taken away or replaced while it was open: start anew")
+            raise sqlite3.OperationalError("its file was taken away or replaced while open: put it back, or start anew")
 
     def _lies(self) -> tuple[int, int] | None:
         try:

@@ -90,12 +90,8 @@ class Journal:
         try:
             if self._open_rows:
                 self._checkpoint()
-        except (
-            RecordsError,
-            SQLAlchemyError,
-            self._driver.Error,
-        ):  # taken away, or it cannot be noted: what is committed stays so
-            return
+        except (RecordsError, SQLAlchemyError, self._driver.Error):
+            return  # taken away, or it cannot be noted: what is committed stays so
         finally:
             self._let_go()
 
@@ -219,12 +215,8 @@ class Journal:
         if self._open_rows and self._connection is not None:
             try:
                 self._checkpoint()
-            except (
-                RecordsError,
-                SQLAlchemyError,
-                self._driver.Error,
-            ):  # what is committed stays so; the next group says what is wrong
-                self._let_go()
+            except (RecordsError, SQLAlchemyError, self._driver.Error):
+                self._let_go()  # what is committed stays so; the next group says what is wrong
 
     def _checkpoint(self) -> None:
         if self._connection is None:

@@ -60,7 +60,7 @@ def reference_of(name: str, settings: Settings, digest: str = "") -> str:
         UnknownTask: there is none.
     """
     task = known_task(name, settings)
-    if any(one.name == task.name for one in shipped_tasks()):
+    if is_shipped(task.name):
         return task.name
     bring = [one for one in known_packages(settings) if one.task == name and _said_by(one, settings)]
     return str(next((one for one in bring if one.digest == digest), bring[0]).folder / TASK)

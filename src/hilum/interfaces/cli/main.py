@@ -54,13 +54,8 @@ EXTRAS = {
 }  # what the light install lacks for them
 
 RESUMES = ("train", "compare")
-TIDY = (
-    *RESUMES,
-    "prepare",
-    "export",
-    "backup",
-    "restore",
-)  # what they have half made, or said is running, must not stay so
+# what these have half made, or said is running, must not stay so
+TIDY = (*RESUMES, "prepare", "export", "backup", "restore")
 ANSWERS = ("predict", "serve", "replay")  # one network a core: idle threads of OpenBLAS would only spin beside them
 INSTEAD = {"tune": "hilum train SOURCE --task T --tune 20"}
 DISK = {
