@@ -24,7 +24,10 @@ import pytest
 from hilum.errors import ImageGone, StorageError, UnknownModel
 from hilum.image.decode import decode
 from hilum.interfaces.http import batch
+from hilum.interfaces.http.batch import Sending
+from hilum.interfaces.http.body import Upload
 from hilum.interfaces.http.jobs import as_csv
+from hilum.interfaces.http.problems import Problem
 from hilum.model.overlay import grey_png
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
@@ -205,6 +208,19 @@ def test_a_hostile_zip_is_refused_before_it_is_unpacked(server: Running, data: b
     assert answer.status == status
     assert answer.is_problem()
     assert server.ask("GET", "/livez").status == 200
+
+
+@pytest.mark.parametrize("zips", [1, 3])
+def test_a_directory_of_too_many_lines_is_not_even_read(monkeypatch: pytest.MonkeyPatch, zips: int) -> None:
+    lines = {f"{i}/": b"" for i in range(12_000 // zips)}  # folders count, too: each takes as long to read
+    uploads = [Upload("a.zip", packed({**lines, "a.png": XRAY}))] * zips
+
+    def opened(*_: object) -> None:
+        raise AssertionError("it was opened")
+
+    monkeypatch.setattr(zipfile, "ZipFile", opened)
+    with pytest.raises(Problem, match="files in the zip; the limit is 10,000"):
+        Sending(uploads, 2**20, 2**20)
 
 
 def test_names_in_a_zip_are_no_paths(server: Running) -> None:

@@ -14,7 +14,7 @@ from hilum.errors import Full
 from hilum.flows.answer import Ask
 from hilum.interfaces.http.again import keyed_id
 from hilum.interfaces.http.body import Upload
-from hilum.interfaces.http.packed import MEMBERS, Packed, is_zip
+from hilum.interfaces.http.packed import MEMBERS, Packed, check_members, is_zip
 from hilum.interfaces.http.problems import Problem
 from hilum.jobs.batches import State
 from hilum.jobs.inbox import OPEN, Order
@@ -31,6 +31,7 @@ class Sending:
 
     def __init__(self, uploads: Sequence[Upload], most: int, whole: int) -> None:
         """`most`: bytes of one file; `whole`: bytes that are unpacked in memory, for one request to wait for."""
+        check_members(one.data for one in uploads if is_zip(one.data))  # of all together, before any is opened
         self._parts: list[Upload | Packed] = [Packed(one.data, most) if is_zip(one.data) else one for one in uploads]
         packed = [part for part in self._parts if isinstance(part, Packed)]
         self.count = len(self._parts) - len(packed) + sum(map(len, packed))
