@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hilum.interfaces.http.body import OBJECTS, STRINGS, WIDE_BYTES, read_json
 from hilum.interfaces.http.problems import Problem
-from hilum.interfaces.http.tensors import HEADER_LENGTH, LISTS, NUMBERS, Output, read_request, write_answer
+from hilum.interfaces.http.tensors import HEADER_LENGTH, LISTS, NUMBERS, ROWS, Asked, Output, read_request, write_answer
 
 WORDS = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=5),
@@ -98,6 +98,20 @@ def test_pixels_are_whole_numbers_of_one_byte(nested: object) -> None:
 def test_a_long_text_among_pixels_takes_no_more_memory_than_itself() -> None:
     with pytest.raises(Problem):  # as an array of texts: 4 TB
         read_request(pixels(["a" * 1_000_000, *[1] * 1_000_000], 1_000_001), None)
+
+
+def strings(count: int) -> Asked:
+    """What is read of so many strings in a binary tensor."""
+    raw = b"\1\0\0\0a" * count
+    row = {"name": "image", "datatype": "BYTES", "shape": [count], "parameters": {"binary_data_size": len(raw)}}
+    head = json.dumps({"inputs": [row]}).encode()
+    return read_request(head + raw, str(len(head)))
+
+
+def test_of_a_binary_tensor_no_more_strings_are_cut_than_there_may_be_images() -> None:
+    assert strings(ROWS).inputs["image"].data == [b"a"] * ROWS
+    with pytest.raises(Problem, match=f"more than {ROWS} images"):
+        strings(ROWS + 1)
 
 
 def test_an_input_stands_there_once() -> None:
