@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,7 +15,17 @@ from hypothesis import strategies as st
 
 from hilum.interfaces.http.body import OBJECTS, STRINGS, WIDE_BYTES, read_json
 from hilum.interfaces.http.problems import Problem
-from hilum.interfaces.http.tensors import HEADER_LENGTH, LISTS, NUMBERS, ROWS, Asked, Output, read_request, write_answer
+from hilum.interfaces.http.tensors import (
+    HEADER_LENGTH,
+    LISTS,
+    NUMBERS,
+    ROWS,
+    Asked,
+    Output,
+    plain_body,
+    read_request,
+    write_answer,
+)
 
 WORDS = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats() | st.text(max_size=5),
@@ -98,6 +111,16 @@ def test_pixels_are_whole_numbers_of_one_byte(nested: object) -> None:
 def test_a_long_text_among_pixels_takes_no_more_memory_than_itself() -> None:
     with pytest.raises(Problem):  # as an array of texts: 4 TB
         read_request(pixels(["a" * 1_000_000, *[1] * 1_000_000], 1_000_001), None)
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_packed_body_is_one_whole_stream(encoding: str, pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(b"{}")
+    assert plain_body(packed, encoding, 100) == plain_body(packed, encoding.upper(), 2) == b"{}"
+    for wrong in (packed[:-4], packed[:-1], packed + packed, packed + b"\0", b""):
+        with pytest.raises(Problem, match="one whole stream") as told:
+            plain_body(wrong, encoding, 100)
+        assert told.value.status == 400
 
 
 def strings(count: int) -> Asked:

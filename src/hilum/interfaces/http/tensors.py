@@ -70,8 +70,10 @@ def plain_body(data: bytes, encoding: str, most: int) -> bytes:
     """The body as it was before Content-Encoding.
 
     Raises:
-        Problem: an unknown encoding (415), a broken body (400), or more than `most` bytes (413).
+        Problem: an unknown encoding (415), a broken or cut body or one with more behind it (400), or more than `most`
+            bytes (413).
     """
+    encoding = encoding.lower()
     if encoding in ("", "identity"):
         return data
     if encoding not in ("gzip", "deflate"):
@@ -83,6 +85,8 @@ def plain_body(data: bytes, encoding: str, most: int) -> bytes:
         raise Problem(400, "bad_encoding", f"the body is not {encoding}: {error}") from error
     if len(plain) > most:
         raise Problem(413, "too_large", f"unpacked, the body has more than {most:,} bytes")
+    if not reader.eof or reader.unused_data:
+        raise Problem(400, "bad_encoding", f"the body is not one whole stream of {encoding}")
     return plain
 
 
