@@ -90,12 +90,14 @@ def test_a_large_body_is_read_beside_the_loop(server: Running, path: str, monkey
     assert (beside, answer.status) == ([path], 415 if path == "/predict" else 422), answer.body
 
 
-def test_a_folder_the_operator_allows_is_measured_at_a_point(server: Running, roots: Path) -> None:
-    asked = {"source": str(roots), "task": "pneumonia-cxr", "operating_point": "screening", "prevalence": 0.2}
+@pytest.mark.parametrize("prevalence", [0.2, [0.8, 0.2]])
+def test_a_folder_the_operator_allows_is_measured_at_a_point(server: Running, roots: Path, prevalence: object) -> None:
+    asked = {"source": str(roots), "task": "pneumonia-cxr", "operating_point": "screening", "prevalence": prevalence}
     taken = server.ask("POST", "/v1/evaluate", asked)
-    assert taken.status == 202
+    assert taken.status == 202, taken.body
     said = over(server, taken.headers["location"])
     assert said["evaluation"]["operating_point"] == "screening"
+    assert said["evaluation"]["prevalence"] == prevalence
 
 
 def test_an_older_package_of_a_task_of_ones_own_is_measured_by_its_own_classes(roots: Path, tmp_path: Path) -> None:
@@ -124,6 +126,9 @@ def test_an_older_package_of_a_task_of_ones_own_is_measured_by_its_own_classes(r
         ({"model": "brain-tumor-mri"}, 422),
         ({"operating_point": "wild"}, 422),
         ({"prevalence": "many"}, 422),
+        ({"prevalence": [0.9, "many"]}, 422),
+        ({"prevalence": [0.8, 0.1, 0.1]}, 422),
+        ({"prevalence": []}, 422),
         ({"extra": 1}, 422),
     ],
     ids=str,

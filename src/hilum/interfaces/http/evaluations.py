@@ -37,7 +37,7 @@ class Evaluation(BaseModel):
     task: str
     model: str | None = Field(None, description="name, name@version or digest; absent: who speaks for the task")
     operating_point: str = "balanced"
-    prevalence: str | float | None = None
+    prevalence: str | float | list[float] | None = Field(None, description="one share, or one a class")
 
 
 BODY = {
@@ -145,14 +145,14 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
         raise MissingExtra("measuring on labelled images", "data")
     task = known_task(said.task, parts.settings).name
     desk = parts.desks.desk(task, said.model)
-    prevalence = read_prevalence(None if said.prevalence is None else str(said.prevalence))
-    check_options(Options(said.operating_point, prevalence), desk)
+    shares = _shares(said)
+    check_options(Options(said.operating_point, read_prevalence(shares)), desk)
     package = desk.speakers[0].package
     if package.task.name != task:
         raise UsageError(f"{package.name} answers {package.task.name}, not {task}")
     asked = reference_of(task, parts.settings, package.digest)
     arguments = [f"--task={asked}", f"--model={package.digest}", f"--operating-point={said.operating_point}"]
-    arguments += [] if said.prevalence is None else [f"--prevalence={said.prevalence}"]
+    arguments += [] if shares is None else [f"--prevalence={shares}"]
     arguments += [f"--report={REPORT}"]
     if upload is None:
         if not said.source:
@@ -165,6 +165,12 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
     Packed(upload.data, parts.settings.max_bytes)
     files = {ZIP: upload.data}
     return taken(parts, Order("evaluate", upload.name, (ZIP, *arguments), files, said.model is not None), sender)
+
+
+def _shares(said: Evaluation) -> str | None:
+    """The prevalence as a command is told it."""
+    shares = said.prevalence
+    return None if shares is None else ",".join(map(str, shares)) if isinstance(shares, list) else str(shares)
 
 
 def _said(given: Mapping[str, Any]) -> Evaluation:
