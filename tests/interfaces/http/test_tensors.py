@@ -137,6 +137,16 @@ def test_of_a_binary_tensor_no_more_strings_are_cut_than_there_may_be_images() -
         strings(ROWS + 1)
 
 
+def test_shared_memory_is_refused_in_its_own_words() -> None:
+    shared = {"shared_memory_region": "r", "shared_memory_byte_size": 8}
+    inward = {"name": "image", "datatype": "BYTES", "shape": [1], "parameters": shared}
+    plain = {"name": "image", "datatype": "BYTES", "shape": [1], "data": ["a"]}
+    outward = {"name": "class", "parameters": shared}
+    for said in ({"inputs": [inward]}, {"inputs": [plain], "outputs": [outward]}):
+        with pytest.raises(Problem, match="shared memory is not offered"):
+            read_request(json.dumps(said).encode(), None)
+
+
 def test_an_input_stands_there_once() -> None:
     one = {"name": "image", "datatype": "BYTES", "shape": [1], "data": ["a"]}
     with pytest.raises(Problem, match="twice"):

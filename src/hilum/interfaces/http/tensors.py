@@ -147,6 +147,8 @@ def _parameters(said: Mapping[str, Any]) -> dict[str, Any]:
     found = said.get("parameters")
     if found is not None and not isinstance(found, dict):
         raise _bad("'parameters' must be an object")
+    if found and "shared_memory_region" in found:  # of an input or an output
+        raise _bad("shared memory is not offered here: send the tensor itself, as binary data")
     return found or {}
 
 
@@ -168,8 +170,6 @@ def _wanted(row: Any, *, binary: bool) -> Wanted:
     best = said.get("classification", 0)
     if isinstance(best, bool) or not isinstance(best, int) or not 0 <= best <= ROWS:
         raise _bad(f"classification must be a number of classes, not {best!r:.40}")
-    if "shared_memory_region" in said:
-        raise _bad("shared memory is not offered here")
     return Wanted(row["name"], best, bool(said.get("binary_data", binary)))
 
 
