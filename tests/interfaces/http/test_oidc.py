@@ -16,6 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 from starlette.applications import Starlette
@@ -45,6 +47,7 @@ class Op:
     )
     says: dict[str, str] = field(default_factory=dict)  # of itself, instead of the truth
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    others: list[Any] = field(default_factory=list)  # keys that it publishes beside its own
     lie: Lie | None = None
 
     def app(self) -> Starlette:
@@ -59,7 +62,7 @@ class Op:
         return JSONResponse(truth | self.says)
 
     async def keys(self, _: Request) -> Response:
-        return JSONResponse(KeySet([self.key]).as_dict(private=False))
+        return JSONResponse({"keys": [*self.others, *KeySet([self.key]).as_dict(private=False)["keys"]]})
 
     async def authorize(self, request: Request) -> Response:
         asked = dict(request.query_params)
@@ -149,7 +152,7 @@ def house(op: Op, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]
 
 @pytest.fixture(autouse=True)
 def truthful(op: Op) -> None:
-    op.lie, op.says = None, {}
+    op.lie, op.says, op.others = None, {}, []
     op.person = {"sub": "248289", "preferred_username": "Ada", "groups": ["ml"]}
 
 
@@ -210,6 +213,12 @@ def with_a_key_in_the_token(_: Op, claims: dict[str, Any]) -> str:
     return jwt.encode({"alg": "RS256", "kid": "mine", "jwk": own.as_dict(private=False)}, claims, own)
 
 
+def with_half_a_letter(op: Op, claims: dict[str, Any]) -> str:
+    """As JSON alone can say it."""
+    said = f"{part({'alg': 'RS256', 'kid': op.key.kid})}.{part({**claims, 'sub': chr(0xD800)})}"
+    return f"{said}.{part(op.key.private_key.sign(said.encode(), PKCS1v15(), SHA256()))}"
+
+
 def changed(**values: Any) -> Lie:
     return lambda op, claims: op.signed({name: v for name, v in {**claims, **values}.items() if v is not None})
 
@@ -229,6 +238,8 @@ LIES: dict[str, Lie] = {
     "no expiry": changed(exp=None),
     "made tomorrow": changed(iat=int(time.time()) + 86400),
     "no subject": changed(sub=None),
+    "half a letter as subject": with_half_a_letter,
+    "zero byte in the subject": changed(sub="a\0b"),
     "no token": lambda _op, _claims: "x.y.z",
 }
 
@@ -300,6 +311,41 @@ def test_keys_that_were_changed_are_fetched_again(house: Running, op: Op) -> Non
     assert Browser(house).sign_in() == "/models"
     op.key = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"}, private=True)
     assert Browser(house).sign_in() == "/models"
+
+
+OTHERS: list[Any] = [
+    {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA", "kid": "of a later kind"},
+    {"kty": "EC", "crv": "BP-256", "x": "AA", "y": "AA", "kid": "on another curve"},
+    {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "on no curve"},
+    {"kty": "RSA", "n": "!!", "e": "AQAB", "kid": "broken"},
+    {},
+    None,
+]
+
+
+def test_keys_that_are_not_understood_keep_nobody_out(house: Running, op: Op) -> None:
+    op.key, op.others = RSAKey.generate_key(2048, {"kid": "among others", "use": "sig"}, private=True), OTHERS
+    assert Browser(house).sign_in() == "/models"
+    op.key = RSAKey.generate_key(2048, {"kid": "kept back", "use": "sig"}, private=True)
+    op.lie = with_another_key
+    assert "failed=not_signed_in" in Browser(house).sign_in()
+
+
+def test_a_provider_whose_keys_are_all_unknown_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def keys(_: Op, __: Request) -> Response:
+        return JSONResponse({"keys": OTHERS})
+
+    monkeypatch.setattr(Op, "keys", keys)
+    odd = Op()
+    with listening(odd.app()) as port:
+        odd.issuer = f"http://127.0.0.1:{port}"
+        with running(
+            tmp_path, AUTH="on", OIDC_ISSUER=odd.issuer, OIDC_CLIENT_ID=NAMED, OIDC_ROLES="*=reader"
+        ) as server:
+            assert "failed=not_signed_in" in Browser(server).get("/login/oidc")[1]
+    assert "no key that is understood" in caplog.text
 
 
 def test_a_provider_that_is_gone_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, KeySet
 
 from hilum.access.caller import ROLES, roles_up_to
 from hilum.errors import NotAllowed, UsageError
@@ -68,7 +69,7 @@ class Provider:
                 told = (await client.get(f"{self.issuer}/.well-known/openid-configuration")).raise_for_status().json()
                 if str(told["issuer"]).rstrip("/") != self.issuer:
                     raise ValueError("the provider speaks for another issuer")
-                keys = KeySet.import_key_set((await client.get(_safe(told["jwks_uri"]))).raise_for_status().json())
+                keys = _keys((await client.get(_safe(told["jwks_uri"]))).raise_for_status().json())
             ends = _safe(told["authorization_endpoint"]), _safe(told["token_endpoint"])
             self._known = Described(told["issuer"], *ends, keys, time.monotonic() + REMEMBERED)
         return self._known
@@ -106,6 +107,8 @@ class Provider:
         audience = said["aud"]
         if isinstance(audience, list) and len(audience) > 1 and said.get("azp") != self._id:
             raise ValueError("the token was made for somebody else")
+        if not said["sub"].isprintable():
+            raise ValueError("the subject is no text")
         return said
 
     def role(self, claims: Mapping[str, Any]) -> str:
@@ -136,6 +139,17 @@ def roles_of(words: str) -> dict[str, str]:
         roles_up_to(role)
         table[value] = role
     return table
+
+
+def _keys(told: Mapping[str, Any]) -> KeySet:
+    """The keys that are understood; others may stand beside them (RFC 7517, 5)."""
+    found = []
+    for one in told["keys"]:
+        with suppress(JoseError, ValueError, KeyError, TypeError):
+            found.append(JWKRegistry.import_key(one))
+    if not found:
+        raise ValueError("the provider publishes no key that is understood here")
+    return KeySet(found)
 
 
 def _safe(address: str) -> str:
