@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from hilum.errors import UnknownModel, UnknownTask, UsageError
+from hilum.errors import PackageError, UnknownModel, UnknownTask, UsageError
 from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
 from hilum.image.limits import Limits
@@ -16,6 +17,8 @@ from hilum.registry.pins import champion_for, find_package, known_packages, name
 from hilum.registry.questions import known_task
 from hilum.settings import Settings
 from hilum.task import Task, find_task, is_shipped, shipped_tasks
+
+log = logging.getLogger("hilum.bootstrap")
 
 
 def limits(settings: Settings) -> Limits:
@@ -31,7 +34,9 @@ def shelf(settings: Settings) -> Shelf:
 def desk(
     settings: Settings, *, task: str = "auto", model: str | None = None, crew: Crew | None = None, threads: int = 1
 ) -> Desk:
-    """Who answers: the model named, else the champion of the task, else of every shipped task in turn.
+    """Who answers: the model named, else the champion of the task, else of every task in turn.
+
+    A task of a user's own has its turn on a server, once a package of it was promoted.
 
     crew: where open packages and the choice of champions come from, as on a server; task and model are then names and
     never paths. None: opened afresh, with `threads` threads a pass, chosen as without a database.
@@ -54,11 +59,18 @@ def desk(
         return Desk((named,), limits=limits(settings))
     if task != "auto":
         return Desk((crew.champion(name_of(task)),), limits=limits(settings))
-    trusted = {known.task for known in known_packages(settings)}
-    names = [t.name for t in shipped_tasks() if t.name in trusted]
-    if not names:
+    asked = _in_turn(crew, settings)
+    if not asked:
         raise UnknownModel(f"no model is installed in {settings.models}: train one with `hilum train`")
-    return Desk(tuple(crew.champion(name) for name in names), automatic=True, limits=limits(settings))
+    return Desk(asked, automatic=True, limits=limits(settings))
+
+
+def _in_turn(crew: Crew, settings: Settings) -> tuple[Speaker, ...]:
+    """Every champion, highest `auto_priority` of its task's file first; a shipped task before one that ranks alike."""
+    known = {one.task for one in known_packages(settings)}
+    shipped = [(task.auto_priority, crew.champion(task.name)) for task in shipped_tasks() if task.name in known]
+    own = [(speaker.package.task.auto_priority, speaker) for speaker in crew.promoted_own()]
+    return tuple(speaker for _, speaker in sorted((*shipped, *own), key=lambda ranked: -ranked[0]))
 
 
 def task_named(reference: str, settings: Settings) -> Task:
@@ -113,6 +125,18 @@ class Crew:
                 f"nobody speaks for the task '{task.name}' yet: promote a package of it, or name one (model=NAME)"
             )
         return task.name
+
+    def promoted_own(self) -> list[Speaker]:
+        """Who was promoted for a user's own tasks, by their names; one that cannot be opened stops no other."""
+        found = []
+        for task in sorted(task for task in self.chosen if not is_shipped(task)):
+            try:
+                speaker = self.champion(task)
+                _ = speaker.package  # what is wrong with it is raised here
+                found.append(speaker)
+            except (UnknownModel, PackageError) as error:
+                log.warning("the task %s is not asked with task=auto: %s", task, error)
+        return found
 
     def champion(self, task: str) -> Speaker:
         """Who speaks for a task."""

@@ -8,6 +8,7 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from hilum.errors import InputError, PackageDamaged, PackageNotTrusted, UnreadableImage, UsageError
 from hilum.flows import speaker as speakers
 from hilum.flows.bulk import IN_PROCESS, Unread, predict_paths
-from hilum.flows.predict import TOGETHER, Desk, File, Options, ask_all, predict, predict_all
+from hilum.flows.predict import TOGETHER, Desk, File, Options, ask_all, check_options, predict, predict_all
 from hilum.flows.prediction import Prediction
 from hilum.image.decode import decode
 from hilum.model.engine import Engine, Outputs
@@ -81,6 +82,24 @@ def test_no_task_admits_a_blank_image_when_the_task_is_found_out(desk: Desk) -> 
     (answer,) = predict(blank.tobytes(), "b", Desk(desk.speakers, automatic=True), Options())
     assert [reason.code for reason in answer.prediction.reasons] == ["no_task"]
     assert answer.prediction.task is None
+
+
+def test_who_lacks_the_operating_point_is_passed_over_when_the_task_is_found_out(
+    desk: Desk, package: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Else a task of one's own with one point would turn everybody away who asks for another."""
+    (able,), (without,) = desk.speakers, open_desk(*package).speakers
+    known = without.package.calibration
+    without.package = replace(without.package, calibration=replace(known, points={"balanced": known.point("balanced")}))
+    both, screening = Desk((without, able), automatic=True), Options("screening")
+    check_options(screening, both)
+    data = write_spots(tmp_path, 1)[0].read_bytes()
+    assert predict(data, "a", both, screening)[0].speaker is able
+    assert predict(data, "a", both, Options())[0].speaker is without
+    with pytest.raises(UsageError, match="no operating point 'lucky'"):
+        check_options(Options("lucky"), both)
+    with pytest.raises(UsageError, match="one share"):
+        check_options(Options(prevalence=(0.2, 0.3, 0.5)), both)
 
 
 def test_an_answer_is_the_same_whenever_it_is_asked_for(desk: Desk, package: tuple[Path, str], tmp_path: Path) -> None:

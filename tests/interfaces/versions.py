@@ -21,13 +21,16 @@ def another_version(home: Path, version: str, remark: bytes = b"") -> str:
     return _sealed(home, files, {**about, "version": version})
 
 
-def package_of_own_task(home: Path, name: str = "my-films", *, version: str = "1.0.0", negative: str = "normal") -> str:
+def package_of_own_task(
+    home: Path, name: str = "my-films", *, version: str = "1.0.0", negative: str = "normal", priority: int = 10
+) -> str:
     """The digest of a package that learned from a task file of one's own: another name and title.
 
-    negative: what its class without disease is called.
+    negative: what its class without disease is called. priority: its `auto_priority`; a chest film's own task has 10.
     """
     files, about = _shipped()
     text = files["task.toml"].decode().replace('name = "pneumonia-cxr"', f'name = "{name}"')
+    text = text.replace("auto_priority = 10", f"auto_priority = {priority}")
     text = text.replace('name = "normal"', f'name = "{negative}"')
     files["task.toml"] = text.replace('title = "Pneumonia on a chest X-ray"', 'title = "What our films show"').encode()
     return _sealed(home, files, {**about, "name": name, "version": version})

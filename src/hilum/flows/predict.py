@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import InputError
+from hilum.errors import InputError, UsageError
 from hilum.flows.prediction import BURNED_IN, Prediction
 from hilum.flows.speaker import Speaker
 from hilum.gate import gate
@@ -105,16 +105,35 @@ def predict_all(
 
 
 def check_options(options: Options, desk: Desk) -> None:
-    """Whether everyone at the desk can answer like this.
+    """Whether somebody at the desk can answer like this; with one share a class, whether everybody can.
 
     Raises:
-        UsageError: the operating point or the prevalence does not fit a package.
+        UsageError: the operating point or the prevalence does not fit.
     """
-    for speaker in desk.speakers:
-        calibration = speaker.package.calibration
-        calibration.point(options.operating_point)
-        if options.prevalence is not None:
-            calibration.site_prevalence(options.prevalence)
+    for speaker in _able(desk, options):
+        _check(options, speaker)
+
+
+def _able(desk: Desk, options: Options) -> tuple[Speaker, ...]:
+    """Who is asked: one without this operating point is passed over; all, where nobody has it, to say what there is."""
+    if isinstance(options.prevalence, Sequence):  # as many shares may be another task's classes by chance
+        return desk.speakers
+    return tuple(speaker for speaker in desk.speakers if _can(options, speaker)) or desk.speakers
+
+
+def _can(options: Options, speaker: Speaker) -> bool:
+    try:
+        _check(options, speaker)
+    except UsageError:
+        return False
+    return True
+
+
+def _check(options: Options, speaker: Speaker) -> None:
+    calibration = speaker.package.calibration
+    calibration.point(options.operating_point)
+    if options.prevalence is not None:
+        calibration.site_prevalence(options.prevalence)
 
 
 def _decoded(file: File, limits: Limits) -> tuple[tuple[Image, ...] | InputError, float]:
@@ -134,13 +153,15 @@ def _at_the_desk(frames: Sequence[tuple[Image, Options]], desk: Desk) -> list[An
     """Who refuses an image hands it on to the next; where all refuse, the first one's refusal stands."""
     answers: dict[int, Answer] = {}
     left = list(range(len(frames)))
+    able = [_able(desk, options) for _, options in frames]
     for speaker in desk.speakers:
-        for i, answer in zip(left, ask_all([frames[i] for i in left], speaker), strict=True):
+        ours = [i for i in left if speaker in able[i]]
+        for i, answer in zip(ours, ask_all([frames[i] for i in ours], speaker), strict=True):
             if i not in answers or not answer.prediction.refused:
                 answers[i] = answer
-        left = [i for i in left if answers[i].prediction.refused]
+        left = [i for i in left if i not in answers or answers[i].prediction.refused]
     if desk.automatic:
-        answers |= {i: _no_task(frames[i][0], desk, frames[i][1]) for i in left}
+        answers |= {i: _no_task(frames[i][0], able[i], frames[i][1]) for i in left}
     return [answers[i] for i in range(len(frames))]
 
 
@@ -254,8 +275,8 @@ def _refusal(
     )
 
 
-def _no_task(image: Image, desk: Desk, options: Options) -> Answer:
-    titles = tuple(speaker.package.task.title for speaker in desk.speakers)
+def _no_task(image: Image, asked: Sequence[Speaker], options: Options) -> Answer:
+    titles = tuple(speaker.package.task.title for speaker in asked)
     return Answer(Prediction(None, None, options.operating_point, reasons=(no_task(titles),)), image)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +95,27 @@ def test_before_it_is_promoted_nothing_says_that_it_answers(tmp_path: Path) -> N
         assert server.ask("POST", "/models/my-films/promote", {"why": "ours"}).status == 201
         assert "What our films show" in server.ask("GET", "/app/read").body.decode()
         assert "my-films" in server.ask("GET", "/app/speaking").body.decode()
+
+
+@pytest.mark.parametrize(("priority", "answers"), [(30, "my-films"), (0, "pneumonia-cxr")])
+def test_once_promoted_it_is_asked_in_its_turn(tmp_path: Path, priority: int, answers: str) -> None:
+    package_of_own_task(tmp_path, priority=priority)
+    with running(tmp_path) as server:
+        assert asked(server, "task=auto")["task"] == "pneumonia-cxr"
+        assert server.ask("POST", "/models/my-films/promote", {"why": "ours"}).status == 201
+        assert asked(server, "task=auto")["task"] == answers
+        assert server.ask("POST", "/tasks/my-films/rollback", {"why": "not yet"}).status == 201
+        assert asked(server, "task=auto")["task"] == "pneumonia-cxr"
+
+
+def test_without_its_package_the_others_are_asked(tmp_path: Path) -> None:
+    """Several servers of one database may not have the same packages."""
+    package_of_own_task(tmp_path, priority=30)
+    with running(tmp_path) as server:
+        assert server.ask("POST", "/models/my-films/promote", {"why": "ours"}).status == 201
+    shutil.rmtree(tmp_path / "models" / "my-films")
+    with running(tmp_path) as server:
+        assert asked(server, "task=auto")["task"] == "pneumonia-cxr"
 
 
 def test_pages_and_filters_know_its_words(server: Running) -> None:

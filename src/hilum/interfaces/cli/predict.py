@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="files, folders, addresses; - reads paths from stdin",
     )
-    parser.add_argument("--task", default="auto", help="a task, a task file, or auto (default)")
+    parser.add_argument(
+        "--task", default="auto", help="a task, a task file, or auto (default): a shipped one that fits"
+    )
     parser.add_argument("--model", metavar="REF", help="name, name@version, digest prefix or path of a package")
     parser.add_argument("--operating-point", default="balanced", metavar="NAME", help="balanced (default), screening …")
     parser.add_argument("--prevalence", metavar="P", help="share with disease where this is used, or one share a class")
