@@ -77,6 +77,22 @@ def test_from_nobody_to_a_working_key_and_back(home: Path, capsys: pytest.Captur
     ]  # fmt: skip
 
 
+def test_a_console_without_the_servers_settings_is_told_what_it_works_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A service has its settings in a file: at a terminal without them lies another home, and another address."""
+    monkeypatch.delenv("HILUM_PUBLIC_URL")
+    monkeypatch.setenv("HILUM_HOME", str(home / "mine"))
+    assert main(["users", "add", "ada"]) == 0
+    first = capsys.readouterr().err
+    assert f"nothing was kept in {home / 'mine'} yet" in first
+    assert "HILUM_PUBLIC_URL is not set" in first
+    monkeypatch.setenv("HILUM_PUBLIC_URL", "https://hilum.example.org")
+    assert main(["users", "link", "ada"]) == 0
+    again = capsys.readouterr().err
+    assert ("nothing was kept" in again, "HILUM_PUBLIC_URL" in again) == (False, False)
+
+
 def test_a_password_comes_from_stdin(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,10 @@ def act(arguments: argparse.Namespace, settings: Settings) -> None:
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Access]:
     settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
+    begins = not settings.secret_file.exists()
     secret, records = records_with_secret(settings)
+    if begins:
+        print(f"nothing was kept in {settings.home} yet: a new installation begins there (HILUM_HOME)", file=sys.stderr)
     try:
         access = open_doors(settings, secret, records)
         try:
@@ -68,6 +71,8 @@ def _invite(arguments: argparse.Namespace, settings: Settings, access: Access) -
     user = access.users.add(arguments.name, arguments.role, CONSOLE) if adds else access.users.find(arguments.name)
     base = settings.public_url or "http://127.0.0.1:8000"
     print(f"{user.name} is {user.role}; to choose a password, once, within three days:", file=sys.stderr)
+    if not settings.public_url:
+        print(f"(HILUM_PUBLIC_URL is not set here: write the server's address for {base})", file=sys.stderr)
     print(f"{base}/set-password#{access.links.invite(user.id, CONSOLE)}")
 
 
