@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import textwrap
 
@@ -11,6 +12,8 @@ from hilum.flows.bulk import Line, Unread
 from hilum.flows.prediction import Prediction
 
 WIDTHS = {"file": 38, "task": 26, "answer": 14, "sure": 7, "also possible": 22}
+NARROWEST = {"also possible": 13, "task": 16, "file": 22}  # what gives way, in this order, where a terminal is narrow
+TEXT = 100  # columns of the sentences below a row
 BOLD, DIM, YELLOW, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
 
 
@@ -21,6 +24,8 @@ class PredictionTable:
         self.answered = self.refused = self.unread = 0
         self._colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         self._headed = False
+        self._columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        self._widths = _fitting(self._columns)
 
     def add(self, line: Line) -> None:
         """Print one row."""
@@ -50,18 +55,28 @@ class PredictionTable:
         self._row((_where(answer), answer.task or "", answer.label or "", sure, others), "")
 
     def _spoken(self, where: str, what: str, why: str, colour: str) -> None:
-        self._say(f"{_short(where, WIDTHS['file'])}  {what}", colour)
-        self._say(textwrap.fill(why, 100, initial_indent="    ", subsequent_indent="    "), "")
+        self._say(f"{_short(where, self._widths['file'])}  {what}", colour)
+        width = min(TEXT, max(40, self._columns or TEXT))
+        self._say(textwrap.fill(why, width, initial_indent="    ", subsequent_indent="    "), "")
 
     def _row(self, cells: tuple[str, ...], colour: str) -> None:
         padded = [
             f"{_short(cell, width):{'>' if name == 'sure' else '<'}{width}}"
-            for cell, (name, width) in zip(cells, WIDTHS.items(), strict=True)
+            for cell, (name, width) in zip(cells, self._widths.items(), strict=True)
         ]
         self._say("  ".join(padded).rstrip(), colour)
 
     def _say(self, text: str, colour: str) -> None:
         print(f"{colour}{text}{PLAIN}" if self._colour and colour else text)
+
+
+def _fitting(columns: int | None) -> dict[str, int]:
+    """The widths that a terminal of so many columns has room for; None: no terminal."""
+    widths = dict(WIDTHS)
+    for name, least in NARROWEST.items():
+        over = sum(widths.values()) + 2 * (len(widths) - 1) - (columns or sys.maxsize)
+        widths[name] = max(least, widths[name] - max(0, over))
+    return widths
 
 
 def _where(answer: Prediction) -> str:
