@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import resource
 import shutil
 import signal
 import time
@@ -24,6 +26,7 @@ from hilum.model.package import Trust, digest_of, open_package
 from hilum.model.unfolded import Shelf
 from tests.conftest import ROOT
 
+BEYOND = 1024  # what select(2) cannot look at
 FILMS = sorted((ROOT / "samples" / "pneumonia-cxr").glob("*.png"))[:3]
 
 
@@ -203,6 +206,36 @@ def test_closed_ones_leave_no_process_and_take_nothing(desk: Desk) -> None:
     assert psutil.wait_procs(living, timeout=120)[1] == []
     with pytest.raises(Stopping):
         workers.find(films(), desk, nobody)
+
+
+def test_one_forked_while_a_thousand_files_are_open_is_ended_like_any_other(desk: Desk, monkeypatch) -> None:
+    """As many connections are open as that: the descriptor by which it is held has a number beyond them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 4 * BEYOND:
+        pytest.skip("this system lets no process open so many files")
+    opened = os.pidfd_open
+
+    def beyond(number: int) -> int:
+        low = opened(number)
+        try:
+            return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, BEYOND)
+        finally:
+            os.close(low)
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4 * BEYOND), hard))
+    workers = Workers(2)
+    try:
+        with monkeypatch.context() as crowded:
+            crowded.setattr(os, "pidfd_open", beyond)
+            workers.open([desk])
+            forked = psutil.Process(workers.numbers[1])
+            assert workers.draw(films()[0].data, desk, Drawing(1, "occlusion"))
+            workers.open([desk])
+        assert psutil.wait_procs([forked], timeout=120)[1] == []
+        assert isinstance(workers.find(films()[:1], desk, nobody)[0], Found)
+    finally:
+        workers.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_they_map_the_network_that_is_kept(tmp_path: Path, desk: Desk) -> None:
