@@ -55,6 +55,21 @@ def test_a_worker_that_dies_leaves_nobody_waiting():
     group.close()
 
 
+def test_a_thread_that_cannot_be_started_fails_who_came_and_not_those_who_come_later(monkeypatch):
+    group = Group(lambda _: None, "test")
+
+    def no_more(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", no_more)
+        refused = group.hand_in(1)
+    with pytest.raises(StorageError, match="no thread"):
+        refused.result(timeout=0)
+    assert group.hand_in(2).result(timeout=120) is None
+    assert group.close()
+
+
 def test_closing_does_what_waits_and_takes_nothing_more():
     done = []
     group = Group(lambda part: done.extend(work for work, _ in part), "test", most=3)

@@ -48,9 +48,9 @@ class Group(Generic[Work]):
     def hand_in(self, work: Work, done: Future[None] | None = None) -> Future[None]:
         """Queue a piece of work; the future is resolved when it is done, or holds the error that says why not."""
         future: Future[None] = Future() if done is None else done
-        if self._thread is None:
-            self._start()
-        if self._closed:
+        if self._thread is None and not self._started():
+            future.set_exception(StorageError(f"{self._name}: no thread can be started now"))
+        elif self._closed:
             future.set_exception(StorageError(f"{self._name}: closed"))
         else:
             self._queue.put((work, future))
@@ -75,11 +75,17 @@ class Group(Generic[Work]):
         self._refuse()
         return thread is None or not thread.is_alive()
 
-    def _start(self) -> None:
+    def _started(self) -> bool:
+        """Whether the thread runs, or there shall be none; one that the system refuses is asked for again next time."""
         with self._starting:
             if self._thread is None and not self._closed:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    return False
+                self._thread = thread
+        return True
 
     def _run(self) -> None:
         try:
