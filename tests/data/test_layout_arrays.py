@@ -15,6 +15,7 @@ from hilum.data.source import open_source
 from hilum.errors import DataError, UnreadableSource
 from hilum.task import find_task
 from tests.data.made import lay, npz, pictures
+from tests.interfaces.http.hostile import torn_zip
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 255, (6, 9, 7), np.uint8)
@@ -153,6 +154,7 @@ def header(shape, descr="|u1", body=b""):
         (member("images", header((1, 2, 2), "<M8[s]", b"\0" * 32)), "save it as whole numbers"),
         (b"PK\x03\x04 cut off", "no .npz file"),
         (b"text", "no .npz file"),
+        (torn_zip(b"", "images.npy"), "no .npz file"),
     ],
 )
 def test_headers_that_lie_and_broken_files_are_refused_by_name(tmp_path, content, reason):

@@ -157,6 +157,18 @@ def zip_of(**members: bytes) -> bytes:
     return out.getvalue()
 
 
+def torn_zip(behind: bytes, name: str = "a member of some length.png") -> bytes:
+    """A zip whose first member, packed by LZMA, cannot be unpacked; the second is as given."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr(name, bytes(range(256)) * 100)
+        archive.writestr("behind.png", behind)
+    data = bytearray(out.getvalue())
+    start = data.index(name.encode()) + len(name) + 9  # bytes of the packing's own properties (APPNOTE.TXT 5.8.8)
+    data[start : start + 40] = bytes(255 - byte for byte in data[start : start + 40])
+    return bytes(data)
+
+
 def zip_bomb(size: int) -> bytes:
     """One member of so many zeros."""
     out = io.BytesIO()

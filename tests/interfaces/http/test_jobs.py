@@ -31,6 +31,7 @@ from hilum.interfaces.http.problems import Problem
 from hilum.model.overlay import grey_png
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
+from tests.interfaces.http.hostile import torn_zip
 from tests.interfaces.http.running import DEADLINE_MS, Answer, Running, running
 
 pytest.importorskip("dbos")
@@ -198,10 +199,11 @@ def bomb() -> bytes:
         (b"PK\x03\x04broken", 400),
         (packed({}), 400),
         (packed({"folder/": b""}), 400),
+        (torn_zip(XRAY), 400),
         (bomb(), 413),
         (packed({f"{i}": b"" for i in range(10_001)}), 413),
     ],
-    ids=["broken", "empty", "folders", "bomb", "many"],
+    ids=["broken", "empty", "folders", "torn", "bomb", "many"],
 )
 def test_a_hostile_zip_is_refused_before_it_is_unpacked(server: Running, data: bytes, status: int) -> None:
     answer = server.ask("POST", "/predict", data, ZIP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import math
 import shutil
 import struct
@@ -24,6 +25,7 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")  # APPNOTE.TXT 4.3.7: signature, ..., 
 BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     EOFError,
     OSError,
     ValueError,

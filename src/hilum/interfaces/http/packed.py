@@ -6,6 +6,7 @@ Members' names are for people and never a path; what systems leave behind is pas
 from __future__ import annotations
 
 import io
+import lzma
 import stat
 import zipfile
 import zlib
@@ -20,7 +21,9 @@ MEMBERS = 10_000
 TIMES, FREE = 100, 16 * 1024**2  # a member larger than FREE bytes may be so many times its packed size
 WHOLE = 4 * 1024**3  # bytes of all members
 LEFTOVERS = frozenset(("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", "DICOMDIR"))  # whole names
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError, RuntimeError,
+)  # fmt: skip
 
 
 def is_zip(data: bytes) -> bool:
