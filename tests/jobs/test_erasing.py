@@ -22,6 +22,7 @@ from hilum.jobs.works import STATE, Work
 from hilum.secret import read_secret
 from hilum.storage.images import Images, open_images
 from tests.flows.recorded import FILMS, ask, settings_for
+from tests.interfaces.http.hostile import torn_zip
 from tests.interfaces.http.running import running
 
 
@@ -117,6 +118,9 @@ def test_an_upload_that_holds_the_picture_is_named_and_can_be_removed(home: Path
     assert [unsent.id in said for said in found["unsearched"]] == [True]
     assert main(["erase", answer["id"]]) == 0
     assert f"hilum erase --work {holding.id}" in capsys.readouterr().out
+    torn = upload(home, FILMS[1])
+    (home / "works" / torn.id / "source.zip").write_bytes(torn_zip(FILMS[0].read_bytes()))
+    assert sum(torn.id in said for said in erased(capsys, answer["id"])["still"]) == 1
     assert erased(capsys, "--work", holding.id) == {"files": 1}
     assert erased(capsys, "--work", unsent.id) == {"files": 0}
     assert not (home / "works" / holding.id).exists()

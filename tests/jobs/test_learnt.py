@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from hilum.data.places.cache import Cache
 from hilum.image.decode import decode
 from hilum.interfaces.cli.main import main
 from tests.flows.recorded import FILMS, ask, settings_for
+from tests.interfaces.http.hostile import torn_zip
 from tests.jobs.test_erasing import erased
 
 
@@ -140,7 +142,9 @@ def test_fetched_files_with_the_picture_go_and_others_stay(home: Path, capsys) -
     gone = [
         fetched(home, "the film", FILMS[0].read_bytes()),
         fetched(home, "a zip", zipped(a=b"x", b=FILMS[0].read_bytes())),
+        fetched(home, "a zip with a broken member", torn_zip(FILMS[0].read_bytes())),
         fetched(home, "a tar", tar.getvalue(), ".tar"),
+        fetched(home, "a tar as it was fetched, compressed", gzip.compress(tar.getvalue())),
         fetched(home, "an array", array.getvalue(), ".npy"),
         fetched(home, "packed arrays", zipped(images_npy=array.getvalue())),
     ]
@@ -148,15 +152,16 @@ def test_fetched_files_with_the_picture_go_and_others_stay(home: Path, capsys) -
         fetched(home, "another film", FILMS[1].read_bytes()),
         fetched(home, "another zip", zipped(a=FILMS[1].read_bytes())),
         fetched(home, "no zip", b"PK\x03\x04 torn"),
+        fetched(home, "a tar cut off, compressed", gzip.compress(tar.getvalue())[:60]),
     ]
     Cache(home / "cache").key()
     found = erased(capsys, answer["id"])
-    assert [path.exists() for path in gone] == [False] * 5
-    assert [path.exists() for path in kept] == [True] * 3
+    assert [path.exists() for path in gone] == [False] * 7
+    assert [path.exists() for path in kept] == [True] * 4
     assert (home / "cache" / "patient.key").exists()
-    assert (found["files"], len(found["removed"])) == (5, 1)
+    assert (found["files"], len(found["removed"])) == (7, 1)
     notes = list((home / "cache" / "files").glob("*/*.json"))
-    assert len(notes) == 3
+    assert len(notes) == 4
     assert all(json.loads(path.read_text())["sha256"] for path in notes)
 
 

@@ -6,8 +6,6 @@ Predictions themselves are erased in flows/erase.py, which asks here for what is
 from __future__ import annotations
 
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,13 +14,12 @@ from pathlib import Path
 from hilum.errors import NotFound, UsageError, printable
 from hilum.flows.erase import Elsewhere, Found, Wanted
 from hilum.jobs.inbox import OPEN, ORDER, Inbox, Order
-from hilum.jobs.learnt import Fetched, Trained
+from hilum.jobs.learnt import Fetched, Trained, files_in
 from hilum.jobs.works import REPORT, STATE, Work, read_work
 from hilum.secret import content_names
 from hilum.storage.images import Images
 
 INBOX, WORKS = "inbox", "works"  # below HILUM_HOME
-BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError)
 
 
 def elsewhere(home: Path, secret: bytes, images: Images) -> tuple[Elsewhere, ...]:
@@ -122,12 +119,7 @@ class Uploads:
                 yield read_work(path.parent), zips
 
     def _holds(self, path: Path, contents: frozenset[str]) -> bool:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                members = [member for member in archive.infolist() if not member.is_dir()]
-                return any(self._content(archive.read(member)) in contents for member in members)
-        except BROKEN:
-            return False  # what cannot be unpacked was never read here either
+        return any(self._content(data) in contents for data in files_in(path))
 
     def _named(self, work: Work) -> str:
         day = datetime.fromtimestamp(work.at, UTC).date()

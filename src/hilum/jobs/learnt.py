@@ -6,12 +6,14 @@ too. What cannot be looked into but can be made again goes; what can be neither 
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tarfile
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,8 @@ PAGES = ("audit", "report", "tuned-*/report")  # of a run: reports with pictures
 LARGEST = 2**30  # bytes; nothing larger was ever received
 QUIET_SECONDS = 600.0  # a half prepared array that nobody wrote to for so long was left by a run that was stopped
 BROKEN = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
+    NotImplementedError, RuntimeError,
 )  # fmt: skip
 
 
@@ -48,7 +51,7 @@ class Fetched:
         holding, arrays = 0, 0
         for path in self._all():
             packed = _is_arrays(path)
-            if packed or any(self._content(data) in wanted.going.received for data in _files_in(path)):
+            if packed or any(self._content(data) in wanted.going.received for data in files_in(path)):
                 path.unlink(missing_ok=True)
                 path.with_name(f"{path.name}.json").unlink(missing_ok=True)
                 arrays, holding = arrays + packed, holding + (not packed)
@@ -188,30 +191,32 @@ def _is_arrays(path: Path) -> bool:
         return False
 
 
-def _files_in(path: Path) -> Iterator[bytes]:
-    """The file itself, or of an archive its members; what cannot be unpacked was never read here either."""
+def files_in(path: Path) -> Iterator[bytes]:
+    """The file itself, or of an archive its members; a member that cannot be unpacked was never read here either."""
     if zipfile.is_zipfile(path):
-        return _quietly(_zipped(path))
-    if tarfile.is_tarfile(path):
-        return _quietly(_tarred(path))
+        return _zipped(path)
+    if _is_tar(path):
+        return _tarred(path)
     return iter((path.read_bytes(),)) if path.stat().st_size <= LARGEST else iter(())
 
 
+def _is_tar(path: Path) -> bool:
+    with suppress(*BROKEN):  # one that is packed and cut off is none
+        return tarfile.is_tarfile(path)
+    return False
+
+
 def _zipped(path: Path) -> Iterator[bytes]:
-    with zipfile.ZipFile(path) as archive:
-        yield from (archive.read(one) for one in archive.infolist() if not one.is_dir() and one.file_size <= LARGEST)
+    with suppress(*BROKEN), zipfile.ZipFile(path) as archive:
+        for one in archive.infolist():
+            with suppress(*BROKEN):  # this member alone: those behind it are read wherever the archive is
+                if not one.is_dir() and one.file_size <= LARGEST:
+                    yield archive.read(one)
 
 
 def _tarred(path: Path) -> Iterator[bytes]:
-    with tarfile.open(path, "r:") as archive:
+    with suppress(*BROKEN), tarfile.open(path) as archive:  # compressed, too: as it was fetched
         for one in archive:
             member = archive.extractfile(one) if one.isreg() and one.size <= LARGEST else None
             if member is not None:
                 yield member.read()
-
-
-def _quietly(files: Iterator[bytes]) -> Iterator[bytes]:
-    try:
-        yield from files
-    except BROKEN:
-        return
