@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +12,7 @@ from hilum.errors import DataError
 from hilum.evaluate import words
 from hilum.evaluate.compare_report import Contender, as_html, as_json, as_text, duration, ranked
 from hilum.evaluate.evaluation import evaluate
+from hilum.task import SELECT_BY
 from tests.evaluate.made import CHEST, made_rows, made_setting
 from tests.evaluate.test_report import Page
 
@@ -59,6 +62,26 @@ def test_text_and_page_show_every_network_and_the_trivial_answer(contenders: lis
     assert "the order among these may be chance" in source
     assert "&lt;two&gt; times" in source
     assert Page(source).open == []
+
+
+def test_the_terminal_shows_the_nearest_neighbour_as_the_page_does(contenders: list[Contender]) -> None:
+    """A network is worth what it adds to mere likeness, wherever its figures are read."""
+    known = contenders[0].evaluation.whole.baseline["nearest neighbour"]
+    line = next(line for line in as_text(contenders, CHEST).splitlines() if line.startswith("(nearest neighbour)"))
+    for name in ("accuracy", "balanced_accuracy"):
+        assert words.with_interval(name, known[name]) in line
+
+
+@pytest.mark.parametrize("figure", SELECT_BY)
+def test_the_figure_that_the_order_goes_by_stands_in_every_table(contenders: list[Contender], figure: str) -> None:
+    """A task may select by F2 or recall: best first by a figure that is nowhere to be seen explains nothing."""
+    task = replace(CHEST, select_by=figure)
+    text, source = as_text(contenders, task), as_html(contenders, task)
+    best = ranked(contenders, task)[0]
+    told = words.with_interval(figure, best.evaluation.metrics[figure])
+    assert told in next(line for line in text.splitlines() if line.startswith(f"{best.name} "))
+    assert max(map(len, text.splitlines())) <= 120
+    assert re.search(rf'<th scope="col" class="num">{words.meaning(figure).title}</th>', source)
 
 
 def test_other_cases_cannot_be_ranked(contenders: list[Contender]) -> None:

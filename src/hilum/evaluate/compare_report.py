@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,12 @@ from hilum.evaluate.evaluation import Evaluation
 from hilum.evaluate.forest import forest
 from hilum.evaluate.report import PAGES
 from hilum.evaluate.text import aligned
+from hilum.metrics.intervals import Interval
 from hilum.task import Task
 
 FIGURES = ("accuracy", "balanced_accuracy", "sensitivity", "specificity", "auroc", "ece")
 TOLD = ("accuracy", "balanced_accuracy", "auroc")  # on a terminal
+TRIVIAL = {"majority": "majority class"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +69,19 @@ def as_json(contenders: Sequence[Contender], task: Task) -> dict[str, Any]:
 
 
 def as_text(contenders: Sequence[Contender], task: Task) -> str:
-    """Two tables for a terminal: the figures, the trivial baseline in their last line; how each network was made."""
+    """Two tables for a terminal: the figures, the trivial answers in their last lines; how each network was made."""
     rows = ranked(contenders, task)
-    head = ["network", "accuracy", "balanced accuracy", "AUROC", "training", "one image"]
-    lines = [[one.name, *_told(one), duration(one.train_seconds), duration(one.image_seconds)] for one in rows]
-    trivial = rows[0].evaluation.whole.baseline["majority"]
-    chance = [words.with_interval(name, trivial[name]) for name in ("accuracy", "balanced_accuracy")]
-    base = ["(majority class)", *chance, "0.500", "", ""]
+    names = _with(TOLD, _figure_of(task, rows[0].evaluation))
+    head = ["network", *(_titled(name) for name in names), "training", "one image"]
+    lines = [
+        [one.name, *_cells(names, one.evaluation.metrics), duration(one.train_seconds), duration(one.image_seconds)]
+        for one in rows
+    ]
+    trivial = rows[0].evaluation.whole.baseline
+    base = [[f"({TRIVIAL.get(who, who)})", *_cells(names, found), "", ""] for who, found in trivial.items()]
     made = [["network", "start", "parameters", "size", "epochs and input"]]
     made += [[one.name, one.start, f"{one.parameters:,}", f"{one.size_bytes / 1e6:.1f} MB", one.note] for one in rows]
-    return "\n".join([*aligned([head, *lines, base]), "", *aligned(made)])
+    return "\n".join([*aligned([head, *lines, *base]), "", *aligned(made)])
 
 
 def as_html(contenders: Sequence[Contender], task: Task) -> str:
@@ -88,7 +93,7 @@ def as_html(contenders: Sequence[Contender], task: Task) -> str:
     values: dict[str, object] = {
         "task": task,
         "rows": rows,
-        "names": [name for name in FIGURES if name in whole.metrics],
+        "names": [name for name in dict.fromkeys((*FIGURES, selecting)) if name in whole.metrics],
         "whole": whole,
         "setting": rows[0].evaluation.setting,
         "selecting": selecting,
@@ -109,9 +114,23 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _told(one: Contender) -> list[str]:
-    metrics = one.evaluation.metrics
-    return [words.with_interval(name, metrics[name]) if name in metrics else words.DASH for name in TOLD]
+def _with(names: Sequence[str], selecting: str) -> list[str]:
+    """The names with the figure that the order goes by; on a terminal's width it takes the last one's place."""
+    return list(names) if selecting in names else [*names[:-1], selecting]
+
+
+def _titled(name: str) -> str:
+    title = words.meaning(name).title
+    return title if title[:2].isupper() or title[1:2].isdigit() else title.lower()
+
+
+def _cells(names: Sequence[str], found: Mapping[str, Interval]) -> list[str]:
+    """A figure each with its interval; a constant answer's AUROC has no spread, and none is written."""
+    known = [found.get(name) for name in names]
+    return [
+        words.DASH if each is None else words.value(name, each.value) if each.low == each.high
+        else words.with_interval(name, each) for name, each in zip(names, known, strict=True)
+    ]  # fmt: skip
 
 
 def _figure_of(task: Task, evaluation: Evaluation) -> str:
