@@ -37,6 +37,15 @@ def test_words_of_data_sets_become_labels() -> None:
     ]  # fmt: skip
     assert find_task("pneumonia-cxr").label_for("NORMAL") == "normal"
     assert presence.label_for("knee") is None
+    assert [presence.label_for(w) for w in ("1,0", "0,00", "1.5")] == ["tumor", "healthy", None]
+    grades = parse_task(
+        MINE.replace('["1", "fracture"]', '["1", "1.5", "-0,5"]').replace(
+            "negative = true", 'synonyms = ["10", "15", "0.5"]'
+        )
+    )
+    assert [grades.label_for(w) for w in ("1,0", "10,0", "1,50", "15", "-0.5", "0,5")] == [
+        "broken", "intact", "broken", "intact", "broken", "intact",
+    ]  # fmt: skip
     assert [presence.label_for(w) for w in ("1.0", "01", "-1", "10", "?", "")] == [
         "tumor",
         "tumor",

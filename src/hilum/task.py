@@ -27,7 +27,8 @@ SELECT_BY = (
 GEOMETRIES = ("whole", "central", "foreground")
 LEAST_SIDE = 16  # pixels: below, nobody can tell what an image shows
 Made = TypeVar("Made")
-_NUMBER = re.compile(r"([+-]?\d+)(?:\.0*)?")
+_NUMBER = re.compile(r"([+-]?\d+)(?:[.,]0*)?")  # half of all spreadsheets write a comma
+_FRACTION = re.compile(r"[+-]?\d+[.,]\d+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
 
 
@@ -100,10 +101,12 @@ class Task:
 
 
 def _plain(word: str) -> str:
-    """Letters and digits of any script, without case; a whole number is itself: -1 is not 1, and 1.0 is not 10."""
+    """Letters and digits of any script, without case; a number is itself: -1 is not 1, nor 1,0 10, nor 1.5 15."""
     text = unicodedata.normalize("NFKC", word).strip().casefold()
     if number := _NUMBER.fullmatch(text):
         return str(int(number[1]))
+    if _FRACTION.fullmatch(text):
+        return text.replace(",", ".").rstrip("0")
     return "".join(c for c in text if unicodedata.category(c)[0] in "LMN") or text
 
 
