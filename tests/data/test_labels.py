@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hilum.data.labels import with_task
+from hilum.data.layouts.found import Columns
 from hilum.data.source import open_source
 from hilum.errors import DataError
 from hilum.task import find_task
@@ -40,6 +41,15 @@ def test_unknown_words_are_listed_with_counts_and_a_way_out(tmp_path):
     assert "'covid' (2), 'tb' (1)" in str(caught.value)
     assert "normal, pneumonia" in str(caught.value)
     assert "synonyms" in str(caught.value)
+
+
+def test_a_table_beside_folders_of_other_words_is_named_with_the_option_that_reads_it(tmp_path):
+    """The folders were taken for the classes: who has the words in a table must learn that it was not read."""
+    lay(tmp_path, pictures("site 0/a.png", "site 1/b.png") | {"labels.csv": "image,label\na.png,0\nb.png,1\n"})
+    with pytest.raises(DataError, match=r"labels\.csv: not used, the folders name the classes; --label-column NAME"):
+        with_task(open_source(str(tmp_path)), CHEST)
+    named = open_source(str(tmp_path), columns=Columns(label="label"))
+    assert [case.label for case in with_task(named, CHEST).cases] == ["normal", "pneumonia"]
 
 
 def test_a_deeper_or_higher_folder_can_hold_the_word(tmp_path):

@@ -78,9 +78,10 @@ def _patient(case: Case, patterns: tuple[re.Pattern[str], ...]) -> str | None:
 def _unknown(dataset: Dataset, task: Task, unknown: Counter[str]) -> str:
     words = ", ".join(f"'{word}' ({count})" for word, count in unknown.most_common(20))
     more = f" and {len(unknown) - 20} more" if len(unknown) > 20 else ""
+    read = f" ({'; '.join(dataset.notes)})" if dataset.notes else ""  # a table may lie there that knows the words
     return (
         f"{dataset.name}: the task {task.name} does not know these labels: {words}{more}. It knows {_listed(task)}; "
-        f"add a word to `synonyms` of its label in a copy of the task file and give that with --task FILE.toml"
+        f"add a word to `synonyms` of its label in a copy of the task file and give that with --task FILE.toml{read}"
     )
 
 
