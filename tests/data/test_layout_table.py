@@ -78,6 +78,24 @@ def test_a_file_with_two_labels_is_left_out_and_said(tmp_path):
     assert "1 files have rows with different labels and were left out: a.png" in dataset.notes
 
 
+def test_of_two_columns_of_classes_the_one_that_is_read_is_said(tmp_path):
+    """A label of the site and a diagnosis of the patient: the wrong one would be learned without a word."""
+    table = "image,Label,diagnosis\na,0,ill\nb,0,well\nc,1,well\n"
+    dataset = opened(tmp_path, table, "a.png", "b.png", "c.png")
+    assert labels(dataset) == {"a.png": "0", "b.png": "0", "c.png": "1"}
+    assert dataset.notes == (
+        "t.csv: the class is read from 'Label', not from 'diagnosis'; --label-column NAME chooses",
+    )
+    chosen = open_source(str(tmp_path), columns=Columns(label="diagnosis"))
+    assert labels(chosen) == {"a.png": "ill", "b.png": "well", "c.png": "well"}
+    assert chosen.notes == ()
+
+
+def test_a_second_column_with_the_same_classes_by_other_words_is_not_worth_a_note(tmp_path):
+    dataset = opened(tmp_path, "image,label,diagnosis\na,0,well\nb,1,ill\n", "a.png", "b.png")
+    assert dataset.notes == ()
+
+
 def test_splits_come_from_a_column_a_folder_or_the_name_of_the_table(tmp_path):
     table = "image,label,split\na,0,Training\nb,1,valid\nc,1,\n"
     dataset = opened(tmp_path, table, "x/a.png", "x/b.png", "test/c.png", name="all.csv")

@@ -41,11 +41,18 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The rows of one file. hashed: every row has the SHA-256 of its file, which makes the table a manifest."""
+    """The rows of one file.
+
+    hashed: every row has the SHA-256 of its file, which makes the table a manifest.
+    label: the column that was read as the class; rivals: other columns of a usual name that divide the images
+    otherwise, and that nobody chose between.
+    """
 
     path: str
     rows: tuple[Row, ...]
     hashed: bool
+    label: str
+    rivals: tuple[str, ...] = ()
 
 
 def read_table(tree: Tree, path: str, columns: Columns) -> Table | None:
@@ -78,6 +85,7 @@ def _table(
         return None
     group = _column(header, columns.group, GROUP_COLUMNS, name)
     split, digest = _column(header, None, SPLIT_COLUMNS, name), _column(header, None, ("sha256",), name)
+    pairs = _Pairs(label, () if columns.label else _others(header, label))
     rows = tuple(
         Row(
             cell[image].strip(),
@@ -86,10 +94,39 @@ def _table(
             somebody(_cell(cell, group)),
             _cell(cell, digest),
         )
-        for cell in _readable(cells, name)
+        for cell in pairs.seen(_readable(cells, name))
         if (cell.get(image) or "").strip()
     )
-    return Table(path, rows, bool(rows) and all(row.sha256 for row in rows))
+    return Table(path, rows, bool(rows) and all(row.sha256 for row in rows), label, pairs.rivals)
+
+
+def _others(header: Sequence[str], label: str) -> tuple[str, ...]:
+    """The other columns that could name the class as well."""
+    return tuple(column for column in header if column and column != label and plain(column) in LABEL_COLUMNS)
+
+
+class _Pairs:
+    """Which words of other columns stand beside which words of the one that is read, counted as rows go by."""
+
+    def __init__(self, label: str, others: Sequence[str]) -> None:
+        self._label = label
+        self._found: dict[str, set[tuple[str | None, str | None]]] = {other: set() for other in others}
+
+    def seen(self, cells: Iterable[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
+        """The same cells."""
+        for cell in cells:
+            for other, pairs in self._found.items():
+                pairs.add((_cell(cell, self._label), _cell(cell, other)))
+            yield cell
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """Those that are not the same classes by other words."""
+        return tuple(
+            other
+            for other, pairs in self._found.items()
+            if not len(pairs) == len({one for one, _ in pairs}) == len({two for _, two in pairs})
+        )
 
 
 def plain(word: str) -> str:

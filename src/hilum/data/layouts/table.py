@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
@@ -48,7 +48,13 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
         return None
     if not answers.rows:
         raise UnreadableSource(tree.id(tables[0].path), f"names none of the {len(files.images)} images beside it")
-    return _found(tree, files, answers, places)
+    found = _found(tree, files, answers, places)
+    return replace(found, notes=(*(_chosen(table) for table in tables if table.rivals), *found.notes))
+
+
+def _chosen(table: Table) -> str:
+    rivals = ", ".join(f"'{column}'" for column in table.rivals)
+    return f"{table.path}: the class is read from '{table.label}', not from {rivals}; --label-column NAME chooses"
 
 
 def _tables(tree: Tree, files: Sorted, columns: Columns, *, forgive: bool) -> list[Table]:
