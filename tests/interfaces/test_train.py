@@ -112,6 +112,38 @@ def test_too_little_to_learn_from_is_said_before_training(
     assert "no labelled image can be read" in complaint(capsys, "train", str(broken), task, code=1)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_plan_for_data_that_cannot_be_trained_on_says_so(
+    tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever asks for the plan first must not learn from the training itself that there can be none."""
+    few = tmp_path / "few"
+    write_spots(few, 6)
+    assert main(["train", str(few), task, "--plan"]) == 1
+    planned = capsys.readouterr()
+    assert "too few images that are no copies of each other" in planned.err
+    assert "network" in planned.out  # the plan is printed all the same
+    some = tmp_path / "some"
+    write_spots(some, 24)
+    assert "20 folds: some would hold no image" in complaint(
+        capsys, "train", str(some), task, "--plan", "--folds=20", code=2
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_was_decided_about_the_data_is_told_before_training(
+    tmp_path: Path, task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rows without a file, tables that were not read, patients nobody knows: the audit said it, training did not."""
+    images = tmp_path / "images"
+    write_spots(images, 40)
+    (images / "labels.csv").write_text("image,label\nnowhere,spot\n", encoding="utf-8")
+    assert main(["train", str(images), task, "--plan"]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert "labels.csv: not used, the folders name the classes" in told
+    assert "no patient is known" in told
+
+
 TOLD = "beware: 60 of 60 images have a short side under 64 pixels"
 
 

@@ -78,13 +78,8 @@ def tell_ahead(listener: Listener, found: Audit, split: Split, side: int) -> Non
     parts = ", ".join(f"{name} {count}" for name, count in split.sizes.items())
     listener.say(f"audit: {found.verdict}; {len(found.pairs)} copy pairs, {len(found.unreadable)} unreadable")
     listener.say(f"split: {parts}; left out {len(split.left_out)}")
-    for note in (*split.notes, *split.marks):
+    for note in dict.fromkeys((*found.notes, *split.notes, *split.marks)):  # how groups were made is in both
         listener.say(f"  {note}")
-    tell_too_small(listener, found, side)
-
-
-def tell_too_small(listener: Listener, found: Audit, side: int) -> None:
-    """Say it where there are images that the package will refuse."""
     if found.statistics and (beware := too_small(found.statistics.whole.sizes, side)):
         listener.say(f"  {beware}")
 

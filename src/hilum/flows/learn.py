@@ -170,8 +170,7 @@ class prepared_bench:  # noqa: N801 - a context manager, used as a verb
         found = audit(dataset, progress=listener.done)
         plan = planned(dataset, task, found, (wishes.changes, wishes.seed))
         split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
-        check_enough(dataset, found, split, 0 if plan.distill else plan.folds)
-        check_folds(dataset, split, plan.folds)
+        check_carries(dataset, found, split, plan)
         folder = wishes.runs / run_name(dataset, task, found, split, plan)
         self._alone = alone(folder)
         _tell(listener, found, split, plan, task.smallest_side)
@@ -347,6 +346,16 @@ def planned(dataset: Dataset, task: Task, found: Audit, wished: tuple[Sequence[s
         return plan
     why = f"{plan.reasons.get('folds', '')}; no novelty reference: {FOLDS_TAKE_ALL}".removeprefix("; ")
     return replace(plan, reasons={**plan.reasons, "folds": why})
+
+
+def check_carries(dataset: Dataset, found: Audit, split: Split, plan: Plan) -> None:
+    """Nothing, where the data can carry what is planned.
+
+    Raises:
+        DataError: a class has too few images. UsageError: there are more folds than it fills.
+    """
+    check_enough(dataset, found, split, 0 if plan.distill else plan.folds)
+    check_folds(dataset, split, plan.folds)
 
 
 def _keep(folder: Path, found: Audit, split: Split, plan: Plan) -> None:

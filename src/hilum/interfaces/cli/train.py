@@ -13,10 +13,11 @@ from pathlib import Path
 from hilum.data.audit import audit
 from hilum.data.audit_report import write_audit_report
 from hilum.data.dataset import Dataset
+from hilum.data.split import make_split
 from hilum.errors import UsageError
 from hilum.evaluate.text import text
-from hilum.flows.enough import tell_too_small
-from hilum.flows.learn import Learned, Wishes, learn, planned
+from hilum.flows.enough import tell_ahead
+from hilum.flows.learn import Learned, Wishes, check_carries, learn, planned
 from hilum.flows.report import write_evaluation_report
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
@@ -71,7 +72,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         if arguments.plan:
-            print(_plan(dataset, task, arguments, bars))
+            _show_plan(dataset, task, arguments, bars)
             return 0
         wishes = _wishes(arguments, settings, task.name)
         pages: dict[str, str] = {}
@@ -126,12 +127,15 @@ def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wis
     )
 
 
-def _plan(dataset: Dataset, task: Task, arguments: argparse.Namespace, bars: Bars) -> str:
+def _show_plan(dataset: Dataset, task: Task, arguments: argparse.Namespace, bars: Bars) -> None:
+    """The plan, and then what a training would refuse: a plan for data that carry none must not look like one."""
     bars.stage("auditing", len(dataset))
     found = audit(dataset, progress=bars.done)
-    tell_too_small(bars, found, task.smallest_side)
     plan = planned(dataset, task, found, (changes_of(arguments), arguments.seed))
-    return "\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines())
+    split = make_split(dataset, found, seed=arguments.seed, keep=arguments.keep_split)
+    tell_ahead(bars, found, split, task.smallest_side)
+    print("\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines()))
+    check_carries(dataset, found, split, plan)
 
 
 def _reports(learned: Learned, dataset: Dataset, bars: Bars) -> dict[str, str]:
