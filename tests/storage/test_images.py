@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import obstore
@@ -195,6 +196,13 @@ def test_a_folder_that_cannot_be_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be kept here"):
         open_images(str(tmp_path / "file" / "images"), SECRET)
+
+
+def test_images_that_cannot_be_listed_are_an_error_in_words(images, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "images" / "images.sqlite")) as other:
+        other.execute("DROP TABLE images")
+    with pytest.raises(StorageError, match="cannot be read"):
+        list(images.keys())
 
 
 def test_a_disk_that_does_not_take_is_an_error_and_nothing_is_acknowledged(images, tmp_path):

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hilum.durable import sync_folder
 from hilum.errors import StorageError
@@ -120,7 +121,7 @@ class LocalShelf:
     def keys(self) -> Iterator[str]:
         """Every key, in no order; what else lies there is none."""
         asked, last = "SELECT rowid, key FROM images WHERE rowid > ? ORDER BY rowid LIMIT 10000", 0
-        while rows := self._connection().execute(asked, (last,)).fetchall():
+        while rows := self._rows(asked, last):
             last = rows[-1][0]
             yield from (key for _, key in rows)
         yield from (path.name for path in self._folder.glob("large/*/*") if is_key(path.name))
@@ -141,11 +142,14 @@ class LocalShelf:
             raise StorageError(f"an image cannot be kept ({error})") from error
 
     def _row_at(self, key: str) -> float | None:
+        rows = self._rows("SELECT at FROM images WHERE key = ?", key)
+        return float(rows[0][0]) if rows else None
+
+    def _rows(self, asked: str, value: str | int) -> list[tuple[Any, ...]]:
         try:
-            row = self._connection().execute("SELECT at FROM images WHERE key = ?", (key,)).fetchone()
+            return self._connection().execute(asked, (value,)).fetchall()
         except sqlite3.Error as error:
             raise StorageError(f"the images cannot be read ({error})") from error
-        return None if row is None else float(row[0])
 
     def _large(self, key: str) -> Path:
         return self._folder / "large" / key[:2] / key
