@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -207,6 +209,28 @@ def test_the_same_run_twice_at_a_time_is_refused(tmp_path: Path) -> None:
     ):
         begun(tmp_path)
     assert begun(tmp_path).made.folder == bench.made.folder
+
+
+@pytest.mark.parametrize("name", ["audit.json", "split.json", "plan.json", "fingerprints.npz"])
+def test_what_a_run_notes_of_its_data_takes_the_place_of_the_one_before_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """An erasure reads the fingerprints of runs that were killed at any moment."""
+    write_spots(tmp_path / "images", 120)
+    bench, sync = begun(tmp_path), os.fsync
+    note = bench.made.folder / name
+    note.write_bytes(b"before")
+
+    def full(handle: int) -> None:
+        if Path(f"/proc/self/fd/{handle}").readlink().name.startswith(f"{name}."):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        flow._keep(note.parent, bench.found, bench.split, bench.plan)
+    assert note.read_bytes() == b"before"
+    assert not list(note.parent.glob("*.new"))
 
 
 def test_the_next_training_tells_the_store_of_one_that_was_killed(tmp_path: Path) -> None:

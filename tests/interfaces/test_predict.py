@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -135,6 +136,21 @@ def test_heatmaps_of_a_file_with_a_name_as_long_as_they_come(
     task = "--task=pneumonia-cxr"
     assert main(["predict", str(film), task, "--explain", str(tmp_path / "why"), "--json"]) == 0
     assert Path(told(capsys)[0]["explanation"]["file"]).is_file()
+
+
+def test_a_full_disk_leaves_no_half_of_a_heatmap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        write(path, data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert main(["predict", str(FILMS[0]), "--task", "pneumonia-cxr", "--explain", str(tmp_path / "why")]) == 1
+    assert "no space is left" in capsys.readouterr().err
+    assert not list((tmp_path / "why").iterdir())
 
 
 def test_heatmaps_of_a_package_named_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

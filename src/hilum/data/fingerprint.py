@@ -6,6 +6,7 @@ and brightness do not count. Holds no name. Knows no label and no verdict on a p
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from hilum.data.compact import Compact, packed, unpacked
 from hilum.data.matching import Match, matches
 from hilum.data.shelf import shelf
 from hilum.data.views import PIXELS, Prints
+from hilum.durable import write_whole
 from hilum.errors import PackageDamaged
 from hilum.image.image import Image
 
@@ -111,8 +113,9 @@ class Fingerprints:
 
     def save(self, path: Path) -> None:
         """Write the reduced form to `path` (.npz, no pickle): about 180 bytes an image."""
-        small = packed(self.prints)
-        np.savez_compressed(path, format=np.int64(FORMAT), coefficients=small.coefficients, boxes=small.boxes)
+        small, made = packed(self.prints), io.BytesIO()
+        np.savez_compressed(made, format=np.int64(FORMAT), coefficients=small.coefficients, boxes=small.boxes)
+        write_whole(path, made.getvalue())  # a kill leaves the one before: an erasure looks for its image there
 
     @classmethod
     def load(cls, path: Path) -> Fingerprints:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hilum.durable import draft_beside
 from hilum.errors import InputError, MissingExtra
 from hilum.flows.bulk import Line, Unread
 from hilum.flows.predict import Answer, Desk, Options, predict
@@ -31,19 +32,19 @@ def explain_paths(paths: Iterable[Item], desk: Desk, options: Options, *, folder
     Raises:
         MissingExtra: LIME is asked for and not installed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, data in readings(paths, desk.limits.max_bytes):
-        try:
-            if isinstance(data, InputError):
-                raise data
-            answers = predict(data, path, desk, options)
-        except InputError as error:
-            yield Unread(path, error.code, error.reason)
-            continue
-        yield from (_explained(answer, folder, method) for answer in answers)
+    with draft_beside(folder / "pictures") as draft:  # each is made there: a kill or a full disk leaves no half of one
+        for path, data in readings(paths, desk.limits.max_bytes):
+            try:
+                if isinstance(data, InputError):
+                    raise data
+                answers = predict(data, path, desk, options)
+            except InputError as error:
+                yield Unread(path, error.code, error.reason)
+                continue
+            yield from (_explained(answer, draft, method) for answer in answers)
 
 
-def _explained(answer: Answer, folder: Path, method: str) -> Line:
+def _explained(answer: Answer, draft: Path, method: str) -> Line:
     said = answer.prediction
     if answer.speaker is None or answer.outputs is None or said.label is None:
         return said
@@ -53,8 +54,9 @@ def _explained(answer: Answer, folder: Path, method: str) -> Line:
     pixels = prepare(image, speaker.package.preparation)
     inside = on_input(heat, image, speaker.package.preparation)
     faith = fidelity(speaker.probabilities, pixels, inside, label)
-    file = folder / f"{_stem(said.file, said.frame)}-{said.id[:8]}-{method}.png"
-    file.write_bytes(png(picture))
+    made = draft / f"{_stem(said.file, said.frame)}-{said.id[:8]}-{method}.png"
+    made.write_bytes(png(picture))
+    file = made.rename(draft.parent / made.name)
     explanation = {
         "method": method,
         "file": str(file),

@@ -19,6 +19,7 @@ from hilum.data.audit import audit
 from hilum.data.dataset import Dataset, middle
 from hilum.data.findings import Audit
 from hilum.data.split import Split, folds, make_split
+from hilum.durable import write_whole
 from hilum.errors import DataError
 from hilum.evaluate.card import card
 from hilum.evaluate.charts import curves
@@ -202,8 +203,8 @@ def _searched(bench: _Bench) -> _Bench:
     search = Search(bench.made.folder / "search", bench.wishes.trials, seed=bench.wishes.seed)
     tuned = tune(bench.plan, bench.made.cases(), bench.task, search, told=bench.listener.done)
     bench.listener.say(trials_table(tuned.trials))
-    (bench.made.folder / "trials.txt").write_text(trials_table(tuned.trials), encoding="utf-8")
-    (bench.made.folder / "trials.png").write_bytes(draw_trials(tuned.trials, bench.task.select_by))
+    write_whole(bench.made.folder / "trials.txt", trials_table(tuned.trials).encode())
+    write_whole(bench.made.folder / "trials.png", draw_trials(tuned.trials, bench.task.select_by))
     bench.run.artifact(bench.made.folder / "trials.png")
     return replace(bench, plan=tuned.plan, workplace=bench.made.folder / f"tuned-{mark_of(tuned.plan)}")
 
@@ -365,7 +366,7 @@ def _keep(folder: Path, found: Audit, split: Split, plan: Plan) -> None:
         ("split.json", split.to_json(found.paths)),
         ("plan.json", plan.to_json()),
     ):
-        (folder / name).write_text(json.dumps(value, indent=1), encoding="utf-8")
+        write_whole(folder / name, json.dumps(value, indent=1).encode())
     found.fingerprints.save(folder / FINGERPRINTS)  # which pictures there are: an erasure finds them by it
 
 
