@@ -117,6 +117,22 @@ def test_a_task_that_nobody_answers_cannot_be_taken_back(tmp_path: Path, monkeyp
     assert not (tmp_path / "hilum.db").exists()
 
 
+STOPPED = """import importlib, os, signal, sys
+from hilum.interfaces.cli.main import main
+real = importlib.import_module
+def imported(*named):
+    os.kill(os.getpid(), signal.SIGTERM)
+    return real(*named)
+importlib.import_module = imported
+sys.exit(main(sys.argv[1:]))"""
+
+
+@pytest.mark.parametrize("command", ["export", "train", "compare", "prepare", "backup", "restore"])
+def test_a_command_that_is_told_to_end_in_its_first_seconds_says_so(command: str) -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED, command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.startswith(f"hilum {command}: stopped")) == (130, True)
+
+
 CHEST = ("--task", "pneumonia-cxr")
 ENDING = """import atexit, sys
 from hilum.interfaces.cli.main import script

@@ -150,14 +150,13 @@ def _run(name: str, arguments: list[str]) -> int:
     if name in ANSWERS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported, by workers too
     try:
-        with _opening(name):
+        with _told_to_end(name), _opening(name):  # from the first import on: PyTorch's take seconds
             gc.disable()  # nothing that an import makes is garbage: looking for it costs a tenth of the start
             module = importlib.import_module(COMMANDS[name][0])
             gc.freeze()
             gc.enable()
             options = parser_of(name).parse_args(arguments)
-            with _told_to_end(name):
-                return int(module.run(options, read_settings()))
+            return int(module.run(options, read_settings()))
     except SystemExit as leaving:  # argparse, after it has said why
         return int(leaving.code or 0)
     except HilumError as error:
