@@ -69,6 +69,23 @@ def test_a_backup_of_a_server_that_goes_on_answering_is_sound(
     assert main(["verify"]) == 0
 
 
+@pytest.mark.parametrize("how", ["deleted", "emptied"])
+def test_no_backup_is_made_of_records_that_are_gone(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = settings_for(tmp_path / "home")
+    records = open_records(home.database_url, read_secret(home.secret_file), home.heads)
+    records.append([prediction(1)]).result(120)
+    records.close()
+    (home.home / "hilum.db").unlink()
+    if how == "emptied":
+        (home.home / "hilum.db").touch()
+    monkeypatch.setenv("HILUM_HOME", str(home.home))
+    assert main(["backup", str(tmp_path / "copy")]) == 1
+    assert "the records are gone" in capsys.readouterr().err
+    assert not (tmp_path / "copy").exists()
+
+
 @pytest.mark.parametrize("times", [1, backup_flow.TRIES])
 def test_what_is_erased_while_it_is_copied_is_not_in_the_backup(
     times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

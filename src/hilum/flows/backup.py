@@ -6,6 +6,7 @@ the records before the images and packages that they name. The list is written l
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -55,7 +56,7 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
 
     Raises:
         UsageError: there is nothing to back up, or the folder is not empty.
-        StorageError: a database cannot be read.
+        StorageError: a database cannot be read, or the records are gone.
     """
     if to.exists() and any(to.iterdir()):
         raise UsageError(f"{to}: is not empty; name a folder of its own for each backup")
@@ -64,6 +65,7 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
     if settings.home.resolve() in (to.resolve(), *to.resolve().parents):
         raise UsageError(f"{to}: lies in what is to be backed up")
     check_restored(settings.home)
+    _check_not_gone(settings)
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
     half = True
     try:
@@ -76,6 +78,24 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
         if half:
             _emptied(to)
     return BackedUp(len(done), sum((to / name).stat().st_size for name in done), _apart(settings))
+
+
+def _check_not_gone(settings: Settings) -> None:
+    """Raises StorageError where checkpoints of records are noted, and the file of the records holds none of them."""
+    records, heads = _database(settings), settings.heads
+    if records is None or not heads.is_file() or not heads.stat().st_size:
+        return
+    with contextlib.suppress(sqlite3.Error), closing(_read_only(records)) as reading:
+        if reading.execute("SELECT 1 FROM checkpoints LIMIT 1").fetchone():
+            return
+    raise StorageError(
+        f"the records are gone: {heads} notes checkpoints of them, and {records} is not there or holds none. A backup "
+        "without them would pass for a whole one: put it back, or restore an earlier backup"
+    )
+
+
+def _read_only(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
 
 
 def _written(settings: Settings, to: Path) -> dict[str, str]:
@@ -172,7 +192,7 @@ def _copied(files: Iterable[tuple[str, Path]], to: Path) -> dict[str, str]:
 def _erasures(database: Path) -> int:
     """How many are on record; each is before its image goes."""
     try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as reading:
+        with closing(_read_only(database)) as reading:
             return int(reading.execute("SELECT count(*) FROM records WHERE kind = 'erasure'").fetchone()[0])
     except sqlite3.Error as error:
         raise StorageError(f"{database}: cannot be read ({error})") from error
