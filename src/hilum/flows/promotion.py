@@ -16,6 +16,7 @@ from hilum.records.store import Records
 from hilum.registry import history
 from hilum.registry.history import Event
 from hilum.registry.pins import Known, champion_for, find_package, known_packages, trust
+from hilum.registry.questions import known_task
 from hilum.settings import Settings
 from hilum.task import is_shipped
 
@@ -46,10 +47,13 @@ def roll_back(task: str, records: Records, settings: Settings, decision: Decisio
 
     Raises:
         UsageError: nothing was promoted that could be taken back.
+        UnknownTask: it is neither on record nor known here.
         UnknownModel: that package is not installed any more.
         PackageError: it must not be used any more.
         DuplicateRecord: somebody else decided meanwhile.
     """
+    if not history.history(records, task, most=1):  # one on record may have lost its packages since
+        known_task(task, settings)
     digest = history.previous(records, task)
     if digest is None and not is_shipped(task):  # before the first promotion nobody spoke for it
         known = None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hilum.errors import PackageDamaged, UnknownTask
+from hilum.interfaces.cli.main import main
 from hilum.interfaces.http.recorded import Filters, wanted
 from hilum.model.package import open_package
 from hilum.registry.pins import pin, trust
@@ -80,6 +81,24 @@ def test_it_is_promoted_and_rolled_back(server: Running) -> None:
     assert (back.json()["digest"], back.json()["reference"]) == (None, "nobody")
     assert server.ask("POST", "/predict?task=my-films", film, png).status == 404
     assert server.ask("POST", "/tasks/my-films/rollback", {"why": "again"}).status == 422
+
+
+@pytest.mark.parametrize("door", ["http", "command"])
+def test_its_promotion_is_taken_back_though_its_package_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    package_of_own_task(tmp_path)
+    assert main(["promote", "my-films", "--why", "ours"]) == 0
+    shutil.rmtree(tmp_path / "models" / "my-films")
+    if door == "command":
+        assert main(["rollback", "my-films", "--why", "it is gone"]) == 0
+        assert main(["rollback", "my-films", "--why", "again"]) == 2
+        return
+    with running(tmp_path) as server:
+        back = server.ask("POST", "/tasks/my-films/rollback", {"why": "it is gone"})
+        assert (back.status, back.json()["reference"]) == (201, "nobody")
+        assert [server.ask("POST", f"/tasks/{name}/rollback").status for name in ("my-films", "other")] == [422, 404]
 
 
 def test_before_it_is_promoted_nothing_says_that_it_answers(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def places_of(settings: Settings) -> Iterator[Places]:
         from hilum.storage.images import open_images
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    if not _recorded(settings):
+    if not recorded(settings):
         file = settings.database_url.removeprefix("sqlite:///")
         raise UsageError(f"no records yet: {file} does not exist; `hilum serve` makes them (HILUM_HOME says where)")
     secret = secret_of(settings)
@@ -65,7 +65,7 @@ def records_of(settings: Settings) -> Iterator[Records]:
     except ModuleNotFoundError as error:
         raise missing(error) from error
     settings.home.mkdir(parents=True, mode=0o700, exist_ok=True)
-    secret = secret_of(settings) if _recorded(settings) else read_secret(settings.secret_file)
+    secret = secret_of(settings) if recorded(settings) else read_secret(settings.secret_file)
     records = open_records(settings.database_url, secret, settings.heads)
     try:
         yield records
@@ -73,7 +73,7 @@ def records_of(settings: Settings) -> Iterator[Records]:
         records.close()
 
 
-def _recorded(settings: Settings) -> bool:
+def recorded(settings: Settings) -> bool:
     """Whether there is a database, or was; one on a server counts as one."""
     file = settings.database_url.removeprefix("sqlite:///")
     heads = settings.heads

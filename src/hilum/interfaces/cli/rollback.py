@@ -6,6 +6,7 @@ import argparse
 
 from hilum.errors import UnknownTask
 from hilum.interfaces.cli.decided import add_reason, decide
+from hilum.interfaces.cli.opened import recorded
 from hilum.registry.pins import known_packages
 from hilum.settings import Settings
 
@@ -26,6 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Roll back; returns the exit code."""
-    if arguments.task not in {known.task for known in known_packages(settings)}:
+    if not recorded(settings) and arguments.task not in {known.task for known in known_packages(settings)}:
         raise UnknownTask(f"no package answers {arguments.task!r}; `hilum models` lists those there are")
     return decide("rollback", arguments.task, arguments, settings)

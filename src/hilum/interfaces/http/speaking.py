@@ -15,7 +15,6 @@ from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.problems import answer
 from hilum.registry.history import history
-from hilum.registry.questions import known_task
 
 router = APIRouter(tags=["catalogue"])
 
@@ -53,7 +52,7 @@ def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Bo
     """The last promotion of the task is taken back; again: the one before it, down to the shipped package."""
     parts = parts_of(request)
     decision = Decision(caller_of(request.scope), reason.why if reason else "")
-    event = roll_back(known_task(name, parts.settings).name, parts.records, parts.settings, decision)
+    event = roll_back(name, parts.records, parts.settings, decision)
     parts.switch()
     return answer(asdict(event), 201)
 
