@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from hilum.errors import PackageError, UnknownModel, UnknownTask, UsageError
+from hilum.errors import PackageDamaged, PackageError, UnknownModel, UnknownTask, UsageError
 from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
 from hilum.image.limits import Limits
 from hilum.model.package import digest_of, open_package
 from hilum.model.unfolded import Shelf
-from hilum.registry.pins import champion_for, find_package, known_packages, named_package, trust
+from hilum.registry.pins import champion_for, find_package, known_packages, named_package, silenced, trust
 from hilum.registry.questions import known_task
 from hilum.settings import Settings
 from hilum.task import Task, find_task, is_shipped, shipped_tasks
@@ -66,8 +66,12 @@ def desk(
 
 
 def _in_turn(crew: Crew, settings: Settings) -> tuple[Speaker, ...]:
-    """Every champion, highest `auto_priority` of its task's file first; a shipped task before one that ranks alike."""
-    known = {one.task for one in known_packages(settings)}
+    """Every champion, highest `auto_priority` of its task's file first; a shipped task before one that ranks alike.
+
+    Raises:
+        PackageDamaged: that of a shipped task cannot be read; passed over, its images would be another task's.
+    """
+    known = {one.task for one in known_packages(settings)} | set(silenced(settings))
     shipped = [(task.auto_priority, crew.champion(task.name)) for task in shipped_tasks() if task.name in known]
     own = [(speaker.package.task.auto_priority, speaker) for speaker in crew.promoted_own()]
     return tuple(speaker for _, speaker in sorted((*shipped, *own), key=lambda ranked: -ranked[0]))
@@ -99,6 +103,7 @@ class Crew:
         self._settings = settings
         self._threads = threads
         self._speakers: dict[Path, tuple[str, Speaker]] = {}  # with the digest of the package
+        self._spoke: dict[str, tuple[str | None, Speaker]] = {}  # for a task: what was chosen, and who that was
         self.chosen = dict(chosen or {})
 
     def speaker(self, folder: Path) -> Speaker:
@@ -139,9 +144,31 @@ class Crew:
         return found
 
     def champion(self, task: str) -> Speaker:
-        """Who speaks for a task."""
+        """Who speaks for a task; one that is open goes on though its folder is gone by now: others may be switched.
+
+        Raises:
+            UnknownModel: no package answers this task. PackageDamaged: the one that does is gone, or cannot be read.
+        """
         chosen = self.chosen.get(task)
-        return self.speaker(named_package(chosen, self._settings) if chosen else champion_for(task, self._settings))
+        try:
+            folder = _promoted(task, chosen, self._settings) if chosen else champion_for(task, self._settings)
+            speaks = self.speaker(folder)
+        except (UnknownModel, PackageDamaged):
+            before, speaks = self._spoke.get(task, (None, None))
+            if speaks is None or before != chosen:
+                raise
+        self._spoke[task] = chosen, speaks
+        return speaks
+
+
+def _promoted(task: str, digest: str, settings: Settings) -> Path:
+    try:
+        return named_package(digest, settings)
+    except UnknownModel:
+        raise PackageDamaged(
+            f"the package {digest[:12]} that was promoted for {task} is not installed any more: put it back, promote "
+            f"another one, or `hilum rollback {task}`"
+        ) from None
 
 
 def speaker(settings: Settings, reference: str, *, threads: int = 1) -> Speaker:

@@ -10,7 +10,9 @@ import pytest
 
 from hilum.errors import PackageDamaged, UnknownModel
 from hilum.registry.pins import champion_for, find_package, known_packages, looked_at, named_package, pin, trust
+from hilum.registry.questions import speaking_for
 from hilum.settings import Settings, read_settings
+from tests.conftest import ROOT
 
 
 def made(folder: Path, name: str, version: str) -> Path:
@@ -80,6 +82,23 @@ def test_a_task_whose_shipped_package_is_damaged_does_not_pass_to_a_trained_one(
     (settings.models / "spot" / "manifest.json").write_text("{")
     with pytest.raises(PackageDamaged, match="spot"):
         champion_for("spot", settings)
+    for reference in ("spot", "spot@champion", "spot@1"):
+        with pytest.raises(PackageDamaged, match="spot"):
+            find_package(reference, settings)
+    promoted = next(k.digest for k in known_packages(settings) if k.reference == "spot@2")
+    assert named_package("spot", settings, {"spot": promoted}).name == "2"
+    assert find_package("spot@latest", settings).name == "2"
+    assert champion_for("knee", settings).parent.name == "knee"
+
+
+def test_a_damaged_package_answers_the_task_of_its_task_file_whatever_its_folder(settings: Settings) -> None:
+    chest = (ROOT / "tasks" / "pneumonia-cxr.toml").read_text(encoding="utf-8")
+    made(settings.home / "models" / "films" / "1", "pneumonia-cxr", "1")
+    (settings.models / "spot" / "task.toml").write_text(chest, encoding="utf-8")
+    (settings.models / "spot" / "manifest.json").write_text("{")
+    with pytest.raises(PackageDamaged, match="spot"):
+        champion_for("pneumonia-cxr", settings)
+    assert speaking_for({}, settings) == {}
 
 
 def test_a_task_without_a_shipped_package_is_answered_by_the_trained_one(settings: Settings) -> None:

@@ -10,16 +10,17 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from hilum.errors import PackageDamaged, UnknownModel
-from hilum.model.package import MANIFEST, Trust, digest_of
+from hilum.errors import HilumError, PackageDamaged, UnknownModel
+from hilum.model.package import MANIFEST, TASK, Trust, digest_of
 from hilum.settings import Settings
+from hilum.task import read_task
 
 RELEASE = Path(__file__).parent / "release.json"
 log = logging.getLogger("hilum.registry")
@@ -71,10 +72,7 @@ def pin(settings: Settings, folder: Path, why: str) -> str:
 def known_packages(settings: Settings) -> tuple[Known, ...]:
     """Every package that can be named: the shipped ones first, then the trained ones, newest version first.
 
-    A trained package whose manifest cannot be read is logged and left out, so that the others go on answering.
-
-    Raises:
-        PackageDamaged: a shipped one cannot be read; left out, its task would pass to one that nobody promoted.
+    A package whose manifest cannot be read is logged and left out, so that the others go on answering.
     """
     known, damaged = looked_at(settings)
     for error in damaged:
@@ -83,20 +81,20 @@ def known_packages(settings: Settings) -> tuple[Known, ...]:
 
 
 def looked_at(settings: Settings) -> tuple[tuple[Known, ...], tuple[PackageDamaged, ...]]:
-    """What `known_packages` gives, and what keeps the trained packages that are left out from being named.
-
-    Raises:
-        PackageDamaged: as there.
-    """
-    shipped = [_describe(path.parent, "shipped") for path in sorted(settings.models.glob(f"*/{MANIFEST}"))]
-    trained, damaged = [], []
-    for path in sorted(trained_folder(settings).glob(f"*/*/{MANIFEST}")):
-        try:
-            trained.append(_describe(path.parent, "trained"))
-        except PackageDamaged as error:
-            damaged.append(error)
+    """What `known_packages` gives, and what keeps the packages that are left out from being named."""
+    shipped, unread = _described(settings.models.glob(f"*/{MANIFEST}"), "shipped")
+    trained, others = _described(trained_folder(settings).glob(f"*/*/{MANIFEST}"), "trained")
     trained.sort(key=lambda known: (_order(known.version), known.name), reverse=True)
-    return (*shipped, *trained), tuple(damaged)
+    return (*shipped, *trained), (*unread.values(), *others.values())
+
+
+def silenced(settings: Settings) -> dict[str, PackageDamaged]:
+    """Tasks that nobody answers unless a package was promoted for them: what is wrong with their shipped one.
+
+    Left out, it would pass its task to a trained package that nobody promoted.
+    """
+    _, unread = _described(settings.models.glob(f"*/{MANIFEST}"), "shipped")
+    return {_task_in(folder): error for folder, error in unread.items()}
 
 
 def trained_folder(settings: Settings) -> Path:
@@ -128,6 +126,7 @@ def named_package(reference: str, settings: Settings, chosen: Mapping[str, str] 
 
     Raises:
         UnknownModel: nothing answers to the reference.
+        PackageDamaged: the shipped package that answers to it cannot be read.
     """
     known, promoted = known_packages(settings), chosen or {}
     name, _, version = reference.partition("@")
@@ -138,6 +137,8 @@ def named_package(reference: str, settings: Settings, chosen: Mapping[str, str] 
         found.sort(key=lambda k: promoted.get(k.task) != k.digest)
     if not found and len(reference) >= 6:
         found = [k for k in known if k.digest.startswith(reference)]
+    if not found or (version in ("", "champion") and not _speaks(found[0], promoted)):
+        _check_unsilenced(name, settings)
     if not found:
         names = ", ".join(sorted({k.reference for k in known})) or "none yet"
         raise UnknownModel(f"no model '{reference[:100]}'; there are: {names}")
@@ -149,14 +150,47 @@ def champion_for(task: str, settings: Settings) -> Path:
 
     Raises:
         UnknownModel: no package answers this task.
+        PackageDamaged: the shipped package that does cannot be read.
     """
     found = [k for k in known_packages(settings) if k.task == task]
+    if not found or not _speaks(found[0], {}):
+        _check_unsilenced(task, settings)
     if not found:
         raise UnknownModel(
             f"no model for the task '{task}' is installed: train one with `hilum train SOURCE --task {task}` (one of "
             "your own by its .toml file), or name the package, such as one written with --out: --model DIR"
         )
     return found[0].folder
+
+
+def _speaks(known: Known, promoted: Mapping[str, str]) -> bool:
+    """Whether a package answers by its name alone: a shipped one, or one that was promoted."""
+    return known.origin == "shipped" or promoted.get(known.task) == known.digest
+
+
+def _check_unsilenced(name: str, settings: Settings) -> None:
+    """Raises PackageDamaged where the shipped package of this task, or name, cannot be read."""
+    if name in (found := silenced(settings)):
+        raise found[name]
+
+
+def _described(manifests: Iterable[Path], origin: str) -> tuple[list[Known], dict[Path, PackageDamaged]]:
+    """Those that can be read; of the others the folder, and what is wrong."""
+    known, damaged = list[Known](), dict[Path, PackageDamaged]()
+    for path in sorted(manifests):
+        try:
+            known.append(_describe(path.parent, origin))
+        except PackageDamaged as error:
+            damaged[path.parent] = error
+    return known, damaged
+
+
+def _task_in(folder: Path) -> str:
+    """What a package without a readable manifest answered: by its task file, else by the name of its folder."""
+    try:
+        return read_task(folder / TASK).name
+    except HilumError:
+        return folder.name
 
 
 def _describe(folder: Path, origin: str) -> Known:

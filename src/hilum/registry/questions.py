@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hilum.errors import PackageError, UnknownTask
 from hilum.model.package import TASK, Trust, open_package
-from hilum.registry.pins import Known, known_packages, trust
+from hilum.registry.pins import Known, known_packages, silenced, trust
 from hilum.settings import Settings
 from hilum.task import Task, is_shipped, shipped_tasks
 
@@ -71,9 +71,9 @@ def speaking_for(chosen: Mapping[str, str], settings: Settings) -> dict[str, str
 
     chosen: task -> digest of the package that was promoted last.
     """
-    by_default = dict[str, str]()
+    by_default, silent = dict[str, str](), silenced(settings)
     for known in known_packages(settings):
-        if known.task not in by_default and is_shipped(known.task):
+        if known.task not in by_default and is_shipped(known.task) and known.task not in silent:
             by_default[known.task] = known.digest
     return by_default | dict(chosen)
 

@@ -56,8 +56,33 @@ def test_a_manifest_that_is_damaged_while_the_server_runs_stops_no_answer_and_is
         (models / "pneumonia-cxr" / "manifest.json").write_text("{")
         assert server.ask("POST", "/predict", film, png).status == 200
         told = [server.ask("GET", path, headers=page) for path in ("/app/models", "/app/no-such-page")]
-    assert [answer.status for answer in told] == [503, 404]
+    assert [answer.status for answer in told] == [200, 404]
     assert all(b"</html>" in answer.body for answer in told)
+    assert b"manifest.json is damaged" in told[0].body
+
+
+@pytest.mark.parametrize("auth", ["off", "on"])
+def test_a_manifest_that_is_damaged_when_the_server_starts_silences_its_own_task_alone(
+    tmp_path: Path, auth: str
+) -> None:
+    models, key = tmp_path / "models", "reviewer" if auth == "on" else ""
+    for name in ("pneumonia-cxr", "brain-tumor-mri"):
+        shutil.copytree(ROOT / "models" / name, models / name)
+    (models / "pneumonia-cxr" / "manifest.json").write_text("{")
+    film, slice_ = (sample(task).read_bytes() for task in ("pneumonia-cxr", "brain-tumor-mri"))
+    png, page = {"Content-Type": "image/png"}, {"Accept": "text/html"}
+    with running(tmp_path / "home", AUTH=auth, MODELS=str(models)) as server:
+        assert server.ask("POST", "/predict?task=brain-tumor-mri", slice_, png, key=key).status == 200
+        for query in ("", "?task=pneumonia-cxr", "?model=pneumonia-cxr"):
+            told = server.ask("POST", f"/predict{query}", film, png, key=key)
+            assert (told.status, told.json()["code"]) == (503, "package_damaged"), query
+        for path in ("/models", "/tasks", "/models/brain-tumor-mri"):
+            assert server.ask("GET", path, key=key).status == 200, path
+        ready = server.ask("GET", "/readyz")
+        shown = server.ask("GET", "/app/models", headers=page, key=key)
+    assert (ready.status, shown.status) == (503, 200)
+    assert [str(models).encode() in answer.body for answer in (ready, shown)] == [auth == "off"] * 2
+    assert b"is damaged" in shown.body
 
 
 @pytest.mark.parametrize("keep", ["yes", "no"])

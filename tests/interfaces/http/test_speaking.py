@@ -164,6 +164,24 @@ def test_a_package_that_was_removed_keeps_no_other_from_being_promoted(server: R
     assert server.ask("POST", named, film, png).status == 404
 
 
+def test_a_promoted_package_that_was_removed_goes_on_until_another_is_promoted_and_holds_up_no_other_task(
+    server: Running,
+) -> None:
+    home, film, png = server.parts.settings.home, sample("pneumonia-cxr").read_bytes(), {"Content-Type": "image/png"}
+    assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 201
+    assert ask(server, 1) == (200, "2.0.0")
+    shutil.rmtree(home / "models" / "pneumonia-cxr" / "2.0.0")
+    assert server.ask("POST", "/models/brain-tumor-mri/promote").status == 201
+    assert server.parts.crew.chosen.keys() == {"pneumonia-cxr", "brain-tumor-mri"}
+    assert server.ask("POST", "/predict?task=auto", film, png).json()["model"]["version"] == "2.0.0"
+    with running(home) as anew:  # nothing of it is open there
+        told = anew.ask("POST", "/predict?task=pneumonia-cxr", film, png)
+        assert (told.status, told.json()["code"]) == (503, "package_damaged")
+        assert b"not installed any more" in anew.ask("GET", "/readyz").body
+    assert server.ask("POST", "/tasks/pneumonia-cxr/rollback").status == 201
+    assert ask(server, 2) == (200, "1.1.0")
+
+
 def test_a_package_in_the_folder_of_another_answers_once_it_is_promoted(server: Running) -> None:
     home = server.parts.settings.home
     assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote").status == 201

@@ -17,7 +17,7 @@ from hilum.interfaces.web.page import may, must, show
 from hilum.interfaces.web.words import percent
 from hilum.model.package import Package
 from hilum.registry.history import history
-from hilum.registry.pins import Known, known_packages
+from hilum.registry.pins import Known, known_packages, looked_at
 
 router = APIRouter()
 HEADLINES = ("balanced_accuracy", "sensitivity", "specificity", "auroc", "ece")
@@ -48,7 +48,7 @@ def models(request: Request) -> Response:
     """Every package, those that answer first."""
     must(request, "read")
     shown = sorted(_all(request), key=lambda one: not one.speaks)
-    return show(request, "models.html", {"models": shown, "headlines": HEADLINES})
+    return show(request, "models.html", {"models": shown, "headlines": HEADLINES, "damaged": _damaged(request)})
 
 
 @router.get("/versions")
@@ -85,6 +85,13 @@ def _all(request: Request) -> list[Shown]:
     now = () if parts.lacking() else speaking(parts.settings, parts.crew.chosen)
     digests = {one.digest for one in now}
     return [Shown(one, opened(parts.settings, one), one.digest in digests) for one in known_packages(parts.settings)]
+
+
+def _damaged(request: Request) -> list[str]:
+    """Packages without a readable manifest; in which folder is told only where everybody is on this machine."""
+    parts = parts_of(request)
+    found = [str(error) for error in looked_at(parts.settings)[1]]
+    return found if parts.access is None else ["A package is damaged; the server's log says which."] * bool(found)
 
 
 def _one(request: Request, reference: str) -> Shown:
