@@ -17,7 +17,7 @@ from hilum.access.access import open_access
 from hilum.access.caller import CONSOLE
 from hilum.flows.erase import ORPHAN_SECONDS
 from hilum.interfaces.cli.main import main
-from hilum.records.entry import Entry
+from hilum.records.entry import Columns, Entry
 from hilum.secret import read_secret
 from hilum.settings import read_settings
 from hilum.storage.images import open_images
@@ -172,6 +172,7 @@ def test_a_replay_gives_the_same_answer(home, ids, capsys):
         found = said(capsys, "replay", identity)
         assert found["same"]
         assert found["difference"] <= 1e-6
+        assert not found["why"]
         assert found["then"]["class"] == found["now"]["class"] is not None
     assert main(["replay", ids[0]]) == 0
     assert "the same" in capsys.readouterr().out
@@ -228,6 +229,19 @@ def test_a_replay_sees_another_answer(home, ids, capsys):
     assert said(capsys, "replay", ids[0], code=1)["difference"] == pytest.approx(0.01)
     assert main(["replay", ids[0]]) == 1
     assert "NOT the same" in capsys.readouterr().out
+
+
+def test_a_replay_says_why_a_refusal_that_no_package_gave_may_not_be_the_same(home, capsys):
+    """Another gate speaks for a task by now, and admits what none of those of then did."""
+    body = {"operating_point": "balanced", "prediction": None, "probabilities": {}, "gate": {"reasons": ["no_task"]}}
+    refused = Entry(
+        "prediction", json.dumps(body).encode(), columns=Columns(image=key_of(home, FILMS[0]), refused=True)
+    )
+    with clerk(settings_for(home)) as who:
+        who._places.records.append([refused]).result()
+    assert "which packages" in said(capsys, "replay", refused.id, code=1)["why"]
+    assert main(["replay", refused.id]) == 1
+    assert "another gate" in capsys.readouterr().out
 
 
 def test_an_erasure_reaches_everything_of_the_very_same_picture(home, ids, capsys):

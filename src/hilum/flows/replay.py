@@ -15,11 +15,20 @@ from hilum.records.store import Records
 from hilum.storage.images import Images
 
 TOLERANCE = 1e-6  # of every probability
+UNNAMED = (
+    "no package gave this answer: every task in turn refused, and the record does not say by which packages. Asked now "
+    "were those that are installed, whatever was promoted: another one may have another gate, and admit what was "
+    "refused then"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What was answered then and now. difference: the largest one of any class's probability, in [0, 1]."""
+    """What was answered then and now.
+
+    difference: the largest one of any class's probability, in [0, 1]. why: where it is not the same, what may be behind
+    it apart from a change of the records; empty where nothing is known to be.
+    """
 
     id: str
     model: str
@@ -27,6 +36,7 @@ class Replayed:
     now: Mapping[str, Any]
     difference: float
     same: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -82,13 +92,15 @@ def _compared(record: Record, said: Mapping[str, Any], again: Prediction) -> Rep
     gaps = [abs(said["probabilities"].get(name, 0.0) - now["probabilities"].get(name, 0.0)) for name in classes]
     difference = max(gaps, default=0.0)
     alike = _class(said) == _class(now) and said["gate"]["reasons"] == now["gate"]["reasons"]
+    same = alike and difference <= TOLERANCE
     return Replayed(
         id=record.id,
         model=record.entry.columns.model or "no package",
         then=_short(said),
         now=_short(now),
         difference=difference,
-        same=alike and difference <= TOLERANCE,
+        same=same,
+        why=UNNAMED if not same and record.entry.columns.digest is None else "",
     )
 
 

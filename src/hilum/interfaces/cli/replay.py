@@ -46,6 +46,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     else:
         print(f"{found.id}  {found.model}\nthen  {_words(found.then)}\nnow   {_words(found.now)}")
         print(f"{'the same' if found.same else 'NOT the same'} (largest difference {found.difference:.2g})")
+        if found.why:
+            print(found.why)
     return int(not found.same)
 
 
