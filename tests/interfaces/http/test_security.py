@@ -74,15 +74,18 @@ def test_every_rule_names_an_act_there_is() -> None:
 
 
 def test_an_open_page_that_asks_by_itself_lets_its_session_idle(house: Running) -> None:
-    """The foot of every page asks who answers, three times a minute: nobody was ever signed out for being away."""
+    """The foot of every page asks who answers, Monitoring draws itself anew: nobody was signed out for being away."""
     ground, token = house.parts.access.ground, house.sessions["reader"].token
     mine = sessions.c.hash == ground.hash("session", token)
     away = ground.now() - 1000
     with ground.database.writing() as connection:
         connection.execute(sa.update(sessions).where(mine).values(seen=away))
-    for path, is_seen in (("/app/speaking", False), ("/app/history", True)):
+    itself = {"X-By-Itself": "1"}
+    for path, sent, is_seen in (
+        ("/app/speaking", {}, False), ("/app/history", itself, False), ("/app/history", {}, True)
+    ):  # fmt: skip
         ground.recent.clear()
-        assert house.ask("GET", path, role="reader").status == 200
+        assert house.ask("GET", path, headers=sent, role="reader").status == 200
         with ground.database.reading() as connection:
             seen = connection.scalar(sa.select(sessions.c.seen).where(mine))
         assert (seen > away + 1) is is_seen, path

@@ -54,6 +54,7 @@ HEADERS = [
 ]
 DEFAULTS = {b"content-security-policy": CSP.encode(), b"cache-control": b"no-store"}  # where a route says nothing
 HSTS = (b"strict-transport-security", b"max-age=31536000")
+BY_ITSELF = b"x-by-itself"  # a page brings itself up to date: who sits before it did nothing
 FORM_TOKEN = "csrf_token"  # noqa: S105  # the name of a field
 Page = Callable[[Scope, BaseException, int], Response | None]
 
@@ -148,7 +149,8 @@ class Security:
             raise Problem(403, "cross_site", "sent by another web site")
         found = self._local
         if self._credentials is not None:
-            found = await self._credentials.find(headers, scope["scheme"], by_itself=rule.by_itself)
+            by_itself = rule.by_itself or BY_ITSELF in headers
+            found = await self._credentials.find(headers, scope["scheme"], by_itself=by_itself)
             await self._permit(scope, rule, found, headers, extra)
         scope.setdefault("state", {}).update(caller=found.caller, session=found.session)
         check_length(headers.get(b"content-length"), self._most(rule))

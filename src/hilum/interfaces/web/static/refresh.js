@@ -27,12 +27,16 @@ function keep(on) {
   }
 }
 
-/** Ask for this page again and take the part out of it. A part that says data-refresh="0" is not asked for again. */
-async function refresh() {
+/**
+ * Ask for this page again and take the part out of it. A part that says data-refresh="0" is not asked for again.
+ * What the page asks `byItself` keeps nobody signed in who went away.
+ */
+async function refresh(byItself) {
   clearTimeout(timer);
   part.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout(15000) });
+    const headers = byItself === true ? { Accept: "text/html", "X-By-Itself": "1" } : { Accept: "text/html" };
+    const answer = await fetch(location.href, { headers, cache: "no-store", signal: AbortSignal.timeout(15000) });
     if (answer.redirected && !unsent()) return location.assign(answer.url);
     if (answer.redirected) throw new Error(OUT);
     if (!answer.ok) throw new Error(String(answer.status));
@@ -85,7 +89,7 @@ function plan() {
   clearTimeout(timer);
   const seconds = Number(part.dataset.refresh);
   const chosen = part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
-  if (seconds > 0 && (!live || live.checked)) timer = setTimeout(document.hidden || chosen ? plan : refresh, seconds * 1000);
+  if (seconds > 0 && (!live || live.checked)) timer = setTimeout(document.hidden || chosen ? plan : () => refresh(true), seconds * 1000);
 }
 
 if (part) {
