@@ -13,11 +13,15 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, text
+from alembic import command
+from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from hilum.errors import DuplicateRecord, RecordsError, StorageError, UsageError
+from hilum.records import migrate, search, store, tallies
 from hilum.records.entry import Columns, Entry
 from hilum.records.query import ORDERS, Query
+from hilum.records.schema import open_engine
 from hilum.records.store import Records, open_records, records_as_they_lie
 from tests.records.made import HOUR, SECRET, START, feedback, prediction
 
@@ -237,11 +241,11 @@ def test_a_search_looks_through_names_and_notes_once_and_not_for_every_row(tmp_p
     with closing(open_records(f"sqlite:///{tmp_path / 'records.db'}", SECRET)) as records:
         asked = []
         event.listen(records._engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
-        records.find(Query(text="scan"))
+        assert records.find(Query(text="scan")).total == 0
         searches = [(sql, given) for sql, given in asked if "personal" in sql]
         with records._engine.connect() as connection:
             plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {q}", given).all()) for q, given in searches]
-    assert ["SCAN personal" in plan for plan in plans] == [True, True]
+    assert ["SCAN personal" in plan for plan in plans] == [True]
     assert not any("CORRELATED" in plan for plan in plans)
 
 
@@ -573,3 +577,133 @@ def test_a_stretch_ends_before_its_end_and_a_bin_begins_at_its_edge(records):
     assert [(row.agreed, row.disagreed) for row in found.agreement] == [(2, 0)]
     (row,) = found.predictions
     assert (row.count, row.took[:3], row.sure[4:7]) == (2, (0, 2, 0), (0, 2, 0))
+
+
+LISTS = [Query(task="brain"), Query(label="normal"), Query(refused=True), Query(model="pneumonia-cxr"),
+         Query(since=START, order="uncertain"), Query(order="priority", negatives=("normal",)),
+         Query(text="pneumonia")]  # fmt: skip
+
+
+@pytest.mark.parametrize("query", LISTS)
+def test_lists_are_put_in_order_and_counted_without_reading_the_rows(tmp_path, query):
+    with closing(open_records(f"sqlite:///{tmp_path / 'records.db'}", SECRET)) as records:
+        add(records, *(prediction(number, personal={"file": "x.png"}) for number in range(9)))
+        asked = []
+        event.listen(records._engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
+        records.find(query)
+        through = [(sql, given) for sql, given in asked if "ORDER BY" in sql or "count(" in sql]
+        with records._engine.connect() as connection:
+            plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {q}", given).all()) for q, given in through]
+    assert ["COVERING INDEX records_shown" in plan for plan in plans] == [True, True]
+
+
+def test_a_text_that_very_many_hold_finds_as_many(records, monkeypatch):
+    monkeypatch.setattr(search, "FEW", 3)
+    add(records, *(prediction(number, personal={"file": f"scan{number}.png"}) for number in range(9)))
+    page = records.find(Query(text="scan", limit=5))
+    assert (len(page.records), page.total) == (5, 9)
+    assert records.find(Query(text="scan4")).total == 1
+
+
+def test_what_is_over_is_counted_once_unless_something_new_falls_there_or_speaks_of_it(records, monkeypatch):
+    monkeypatch.setattr(store, "LATE", 0)
+    first, last = prediction(1), prediction(2, at=START + 3 * HOUR)
+    add(records, first, last)
+    looked = []
+    counted = tallies.count
+
+    def noted(connection, since, until, step):
+        looked.append((since, until))
+        return counted(connection, since, until, step)
+
+    monkeypatch.setattr(tallies, "count", noted)
+    until = START + 4 * HOUR - 1  # within the last stretch
+
+    def told():
+        looked.clear()
+        found = records.tallies(START, until)
+        with records._engine.connect() as connection:
+            assert found == counted(connection, START, until, HOUR)
+        return looked[0][0]
+
+    assert told() == START
+    assert told() == START + 3 * HOUR  # the one that goes on
+    add(records, prediction(3, at=START + HOUR + 1))  # by a clock that was set back
+    assert told() == START + HOUR
+    assert told() == START + 3 * HOUR
+    add(records, feedback(first, "normal"))
+    assert told() == START
+    add(records, prediction(4, task="brain"))
+    assert [one.task for one in records.tallies(START, until, task="brain").predictions] == ["brain"]
+
+
+def test_what_stands_before_now_is_counted_when_the_clock_comes_to_it(records):
+    add(records, prediction(1, at=START + 5), prediction(2, at=START + HOUR - 5))
+    assert sum(one.count for one in records.tallies(START, START + HOUR - 10).predictions) == 1
+    assert sum(one.count for one in records.tallies(START, START + HOUR + 10).predictions) == 2
+
+
+@contextmanager
+def as_it_was(url, revision):
+    """The tables as an older Hilum made them."""
+    with engine_of(url) as engine:
+        command.upgrade(migrate.configuration(engine), revision)
+        yield engine
+
+
+@contextmanager
+def engine_of(url):
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def filled_as_it_was(url, tmp_path, count=3):
+    with as_it_was(url, "0001") as engine:
+        old = Records(engine, SECRET, tmp_path / "head")
+        add(old, *(prediction(number) for number in range(count)))
+        old.close()
+
+
+def indexes(url):
+    with engine_of(url) as engine:
+        return {one["name"] for one in inspect(engine).get_indexes("records")} - {"records_id"}
+
+
+def test_records_of_an_older_hilum_are_brought_up_to_date_and_say_so(opening, url, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(migrate, "MANY", 3)
+    filled_as_it_was(url, tmp_path)
+    assert indexes(url) == {"records_kind_at", "records_subject"}
+    records = opening()
+    assert "3 records are brought up to date" in caplog.text
+    assert "are up to date, after" in caplog.text
+    assert indexes(url) == {"records_shown", "records_subject"}
+    assert records.find(Query(task="pneumonia-cxr")).total == 3
+    assert records.verify().sound
+
+
+def test_where_bringing_them_up_to_date_breaks_off_it_is_done_at_the_next_start(opening, url, tmp_path, monkeypatch):
+    filled_as_it_was(url, tmp_path)
+
+    def broken(*_):
+        raise OperationalError("DROP INDEX", {}, Exception("disk is full"))
+
+    with monkeypatch.context() as midway:
+        midway.setattr("alembic.op.drop_index", broken)
+        with pytest.raises(RecordsError, match="disk is full"):
+            opening()
+    assert indexes(url) == {"records_kind_at", "records_subject"}
+    assert opening().verify().rows == 3
+    assert indexes(url) == {"records_shown", "records_subject"}
+
+
+def test_a_copy_of_an_older_hilum_is_looked_at_as_it_lies(tmp_path):
+    file = tmp_path / "records.db"
+    filled_as_it_was(f"sqlite:///{file}", tmp_path)
+    before = file.read_bytes()
+    with closing(records_as_they_lie(file, SECRET, tmp_path / "head")) as records:
+        assert records.verify().rows == 3
+        assert records.find(Query(text="pneumonia")).total == 3
+    assert file.read_bytes() == before

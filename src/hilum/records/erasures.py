@@ -50,8 +50,10 @@ def kept(
     asked = select(at.id, at.image, at.caller, at.content).where(*conditions).order_by(at.number)
     if images is None:
         return tuple(Kept(*row) for row in connection.execute(asked))
-    parts = [images[i : i + AT_ONCE] for i in range(0, len(images), AT_ONCE)]
-    return tuple(Kept(*row) for part in parts for row in connection.execute(asked.where(at.image.in_(part))))
+    if len(images) <= AT_ONCE:
+        return tuple(Kept(*row) for row in connection.execute(asked.where(at.image.in_(images))))
+    wanted, rows = frozenset(images), connection.execution_options(yield_per=1000).execute(asked)
+    return tuple(Kept(*row) for row in rows if row.image in wanted)  # once through all, however many are asked for
 
 
 def unforgotten(connection: Connection, *, before: int | None = None, caller: str | None = None) -> list[str]:

@@ -45,7 +45,8 @@ RECORDS = Table(
     *open_to_null(probability=Double, refused=SmallInteger, image=Text, content=Text, took=Double),
     *filled(body=Text, seal=LargeBinary),
     UniqueConstraint("id", name="records_id"),
-    Index("records_kind_at", "kind", "at"),
+    # all that lists are filtered, sorted and counted by: a tenth of what the rows themselves would cost to read
+    Index("records_shown", "kind", "at", "task", "label", "refused", "model", "probability", "took"),
 )
 SUBJECT = text("subject IS NOT NULL")
 Index("records_subject", RECORDS.c.subject, sqlite_where=SUBJECT, postgresql_where=SUBJECT)

@@ -6,10 +6,24 @@ import base64
 import binascii
 import json
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.engine import RowMapping
 
 from hilum.errors import UsageError
@@ -20,32 +34,43 @@ from hilum.records.schema import PERSONAL, RECORDS
 
 COLUMNS = RECORDS.c
 AT_ONCE = 500  # values in one condition
+FEW = 5000  # records that a text is part of and that are named one by one, instead of being sought twice
 Key = tuple[ColumnElement[Any], bool]  # what is sorted by, and whether downwards
 
 
-def find(connection: Connection, query: Query) -> Page:
-    """One page.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """By what records of a kind are called; there are few, so that a text is sought among them and not in every row."""
+
+    kind: str
+    model: str | None
+    digest: str | None
+    label: str | None
+
+
+def find(connection: Connection, query: Query, known: Iterable[Names] = ()) -> Page:
+    """One page. known: the names on record, where the query asks for a text or a model.
 
     Raises:
         UsageError: the cursor is none of ours.
     """
-    keys = _keys(query)
-    rows = connection.execute(_ordered(query, keys).limit(query.limit + 1)).mappings().all()
-    total = _counted(connection, query, len(keys))
+    keys, conditions = _keys(query), _conditions(connection, query, known)
+    rows = connection.execute(_ordered(query, keys, conditions).limit(query.limit + 1)).all()
+    total = _counted(connection, query, len(keys), conditions)
     shown = rows[: query.limit]
     more = len(rows) > query.limit
-    cursor = _cursor([*(shown[-1][f"key{i}"] for i in range(len(keys))), total]) if more else None
-    return Page(records_of(connection, shown), cursor, total)
+    cursor = _cursor([*shown[-1][1:], total]) if more else None
+    return Page(by_number(connection, [row.number for row in shown]), cursor, total)
 
 
-def numbers(connection: Connection, query: Query, most: int) -> array[int]:
+def numbers(connection: Connection, query: Query, most: int, known: Iterable[Names] = ()) -> array[int]:
     """The numbers of the first `most` of all that fit: put in order once and not counted, 8 bytes each."""
-    chosen = _ordered(query, _keys(query)).with_only_columns(COLUMNS.number)
-    return array("q", connection.execute(chosen.limit(most)).scalars())
+    chosen = _ordered(query, _keys(query), _conditions(connection, query, known)).limit(most)
+    return array("q", connection.execute(chosen.with_only_columns(COLUMNS.number)).scalars())
 
 
 def by_number(connection: Connection, wanted: Sequence[int]) -> tuple[Record, ...]:
-    """The records of these numbers, at most AT_ONCE of them, in the order that they were named in."""
+    """The records of these numbers, at most 1000 of them, in the order that they were named in."""
     rows = connection.execute(select(RECORDS).where(COLUMNS.number.in_(wanted))).mappings().all()
     place = {number: i for i, number in enumerate(wanted)}
     return records_of(connection, sorted(rows, key=lambda row: place[row["number"]]))
@@ -114,36 +139,42 @@ def records_of(connection: Connection, rows: Sequence[RowMapping]) -> tuple[Reco
     )
 
 
-def _counted(connection: Connection, query: Query, many: int) -> int:
+def _counted(connection: Connection, query: Query, many: int, conditions: Sequence[ColumnElement[bool]]) -> int:
     """All that fit; a cursor brings what was counted for the first page, which costs more than a page does."""
     if query.cursor is not None and (brought := _read_cursor(query.cursor, many)[many:]):
         return int(brought[0])
-    counted = select(func.count()).select_from(RECORDS).where(*_conditions(query))
+    counted = select(func.count()).select_from(RECORDS).where(*conditions)
     return int(connection.execute(counted).scalar_one())
 
 
-def models(connection: Connection, behind: int) -> tuple[frozenset[str], int]:
-    """The models of the predictions behind a number, and the last number there is."""
-    last = connection.execute(select(func.max(COLUMNS.number))).scalar_one() or 0
-    named = select(COLUMNS.model, COLUMNS.kind).where(COLUMNS.number > behind, COLUMNS.model.is_not(None)).distinct()
+def last_number(connection: Connection) -> int:
+    """The highest number of a record; 0 where there is none."""
+    return int(connection.execute(select(func.max(COLUMNS.number))).scalar_one() or 0)
+
+
+def names(connection: Connection, behind: int) -> tuple[frozenset[Names], int]:
+    """The names of the records behind a number, and the last number there is."""
+    last = last_number(connection)
     # the kind is no condition: the index by it would lead through all rows instead of the new ones
-    return frozenset(model for model, kind in connection.execute(named) if kind == "prediction"), int(last)
+    named = select(COLUMNS.kind, COLUMNS.model, COLUMNS.digest, COLUMNS.label).where(COLUMNS.number > behind).distinct()
+    return frozenset(Names(*row) for row in connection.execute(named)), last
 
 
-def _ordered(query: Query, keys: Sequence[Key]) -> Select[Any]:
-    chosen = select(RECORDS, *(key.label(f"key{i}") for i, (key, _) in enumerate(keys))).where(*_conditions(query))
+def _ordered(query: Query, keys: Sequence[Key], conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
+    """Numbers and keys alone: an index holds them, and the rows are read for one page only."""
+    chosen = select(COLUMNS.number, *(key.label(f"key{i}") for i, (key, _) in enumerate(keys))).where(*conditions)
     if query.cursor is not None:
         chosen = chosen.where(_beyond(keys, _read_cursor(query.cursor, len(keys))[: len(keys)]))
     return chosen.order_by(*(key.desc() if down else key.asc() for key, down in keys))
 
 
-def _conditions(query: Query) -> list[ColumnElement[bool]]:
+def _conditions(connection: Connection, query: Query, known: Iterable[Names]) -> list[ColumnElement[bool]]:
     equal = {"kind": query.kind, "task": query.task, "label": query.label, "caller": query.caller,
              "image": query.image}  # fmt: skip
     found = [COLUMNS[name] == value for name, value in equal.items() if value is not None]
+    named = [one for one in known if query.kind in (None, one.kind)]
     if query.model is not None:
-        named = COLUMNS.model.startswith(f"{query.model}@", autoescape=True)
-        found.append(or_(COLUMNS.model == query.model, named, COLUMNS.digest.startswith(query.model, autoescape=True)))
+        found.append(_by(query.model, named))
     if query.since is not None:
         found.append(COLUMNS.at >= query.since)
     if query.until is not None:
@@ -153,37 +184,58 @@ def _conditions(query: Query) -> list[ColumnElement[bool]]:
     if query.disagreed is not None:
         found.append(_disagreed() if query.disagreed else ~_disagreed())
     if query.text:
-        found.append(_holds(query.text, query.titled))
+        found.append(_holds(connection, query, named))
     if query.order in ("uncertain", "priority"):
         found.append(COLUMNS.probability.is_not(None))
     return found
 
 
+def _by(model: str, known: Iterable[Names]) -> ColumnElement[bool]:
+    """Name, name@version or the start of a digest, as the names on record say."""
+    packages = {(one.model, one.digest) for one in known if one.model is not None}
+    called = {name for name, _ in packages if name == model or name.startswith(f"{model}@")}
+    sealed = {digest for _, digest in packages if digest is not None and digest.startswith(model.lower())}
+    if not sealed:  # digests lie in the rows alone
+        return COLUMNS.model.in_(called)
+    return or_(COLUMNS.model.in_(called), COLUMNS.digest.in_(sealed))
+
+
 def _disagreed() -> ColumnElement[bool]:
     """Whether somebody's last word names another class: who corrected it, or took it back, does not disagree."""
-    said, later = RECORDS.alias("said"), RECORDS.alias("later")
-    about_it = (said.c.subject == COLUMNS.id) & (said.c.kind == "feedback")
+    said, later, answer = RECORDS.alias("said"), RECORDS.alias("later"), RECORDS.alias("answer")
     same = (later.c.subject == said.c.subject) & (later.c.kind == "feedback") & (later.c.caller == said.c.caller)
     corrected = exists(select(later.c.number).where(same, later.c.number > said.c.number))
-    return exists(select(said.c.number).where(about_it, said.c.label != COLUMNS.label, ~corrected))
+    other = (answer.c.id == said.c.subject) & (answer.c.label != said.c.label)
+    words = select(answer.c.number).join_from(said, answer, other).where(said.c.kind == "feedback", ~corrected)
+    return COLUMNS.number.in_(words)
 
 
-def _holds(text: str, titled: Sequence[str]) -> ColumnElement[bool]:
-    """What is personal is looked through once, not for every row; a note belongs to what it was said to."""
-    said = RECORDS.alias("said")
+def _holds(connection: Connection, query: Query, known: Sequence[Names]) -> ColumnElement[bool]:
+    """The text is sought among the names on record, and once in what is personal and in the ids."""
+    text = query.text or ""
+    part = text.lower()
+    labels = {one.label for one in known if one.label is not None and part in one.label.lower()}
+    models = {one.model for one in known if one.model is not None and part in one.model.lower()}
+    held = _held(text)
+    numbers = connection.execute(held.limit(FEW + 1)).scalars().all()
+    return or_(
+        COLUMNS.label.in_(labels.union(query.titled)),
+        COLUMNS.model.in_(models),
+        COLUMNS.number.in_(numbers if len(numbers) <= FEW else held),
+    )
+
+
+def _held(text: str) -> CompoundSelect[Any]:
+    """The records whose id begins so, or of which something personal holds it; a note belongs to what it is about."""
+    said, found = RECORDS.alias("said"), RECORDS.alias("found")
     note = (PERSONAL.c.name == "note") & (said.c.id == PERSONAL.c.id)
     personal = (
         select(func.coalesce(said.c.subject, PERSONAL.c.id))
         .select_from(PERSONAL.outerjoin(said, note))
         .where(PERSONAL.c.value.icontains(text, autoescape=True))
     )
-    return or_(
-        COLUMNS.id.startswith(text.lower(), autoescape=True),
-        COLUMNS.label.icontains(text, autoescape=True),
-        COLUMNS.label.in_(titled),
-        COLUMNS.model.icontains(text, autoescape=True),
-        COLUMNS.id.in_(personal),
-    )
+    begins = select(found.c.number).where(found.c.id.startswith(text.lower(), autoescape=True))
+    return union_all(begins, select(found.c.number).where(found.c.id.in_(personal)))
 
 
 def _keys(query: Query) -> list[Key]:

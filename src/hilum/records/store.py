@@ -21,10 +21,12 @@ from hilum.records.erasures import Kept
 from hilum.records.journal import Journal
 from hilum.records.query import Page, Query
 from hilum.records.schema import CHECKPOINTS, PERSONAL, engine_as_it_lies, open_engine
+from hilum.records.search import Names
 from hilum.records.tallies import Tallies
 from hilum.records.verification import Verification
 
-VERSION = "0001"  # the newest revision in migrations/versions
+VERSION = "0002"  # the newest revision in migrations/versions
+READABLE = ("0001", VERSION)  # they hold the same rows, so that a copy of either is verified as it lies
 READY_SECONDS = 3.0  # for the database to say that it takes entries
 PORTION = 100  # records of a long file in memory at once
 LATE = 1000  # numbers back that another server may still be committing
@@ -41,7 +43,8 @@ class Records:
         self._engine, self._key, self._head = engine, journal_key(secret), head
         self._journal = Journal(engine, self._key, head)
         self._probe = Probe(self._writable, READY_SECONDS)
-        self._models: tuple[frozenset[str], int] = (frozenset(), 0)
+        self._counted = tallies.Counted()
+        self._names: tuple[frozenset[Names], int] = (frozenset(), 0)
 
     def append(self, entries: Sequence[Entry], after: Future[None] | None = None) -> Future[None]:
         """Add entries, all or none.
@@ -79,7 +82,7 @@ class Records:
             UsageError: the cursor is none of ours.
         """
         with self._reading() as connection:
-            return search.find(connection, query)
+            return search.find(connection, query, self._known(connection, query))
 
     def first(self, query: Query, most: int) -> Iterator[Record]:
         """The first `most` records of a query, whatever its limit, for a file of them.
@@ -91,7 +94,7 @@ class Records:
             UsageError: the cursor is none of ours.
         """
         with self._reading() as connection:
-            numbers = search.numbers(connection, query, most)
+            numbers = search.numbers(connection, query, most, self._known(connection, query))
         return self._portions(numbers)
 
     def _portions(self, numbers: Sequence[int]) -> Iterator[Record]:
@@ -102,10 +105,18 @@ class Records:
 
     def models(self) -> frozenset[str]:
         """name@version of every model that ever answered; rows stay, so only new ones are looked through."""
-        known, seen = self._models
         with self._reading() as connection:
-            new, last = search.models(connection, max(0, seen - LATE))
-        self._models = known | new, last
+            known = self._all_names(connection)
+        return frozenset(one.model for one in known if one.kind == "prediction" and one.model is not None)
+
+    def _known(self, connection: Connection, query: Query) -> frozenset[Names]:
+        """What a text or a model may be part of, where the query asks for one."""
+        return self._all_names(connection) if query.text or query.model is not None else frozenset()
+
+    def _all_names(self, connection: Connection) -> frozenset[Names]:
+        known, seen = self._names
+        new, last = search.names(connection, max(0, seen - LATE))
+        self._names = known | new, last
         return known | new
 
     def about(self, identity: str, kind: str | None = None) -> tuple[Record, ...]:
@@ -116,7 +127,7 @@ class Records:
     def tallies(self, since: int, until: int, step: int = tallies.HOUR, task: str | None = None) -> Tallies:
         """Counts by stretch of `step` microseconds between two moments (microseconds since 1970 UTC)."""
         with self._reading() as connection:
-            return tallies.count(connection, since, until, step, task)
+            return tallies.of_task(self._counted.count(connection, since, until, step, LATE), task)
 
     def verify(self) -> Verification:
         """Whether every row and checkpoint is as it was written."""
@@ -256,9 +267,10 @@ def _must_fit(engine: Engine, secret: bytes, *, upgrade: bool) -> None:
         UsageError, RecordsError: they are not, see `open_records` and `records_as_they_lie`.
     """
     try:
-        if not _up_to_date(engine):
-            if not upgrade:
-                raise RecordsError("the tables are those of another version of Hilum: look at a copy with that one")
+        version = _version(engine)
+        if not upgrade and version not in READABLE:
+            raise RecordsError("the tables are those of another version of Hilum: look at a copy with that one")
+        if upgrade and version != VERSION:
             import_module("hilum.records.migrate").upgrade(engine)  # Alembic is slow to import and seldom needed
         with engine.connect() as connection, verification.any_text(connection):
             _as_of_now(connection)  # another process may write its first rows and seal them in the middle of the look
@@ -303,11 +315,12 @@ def _as_of_now(connection: Connection) -> None:
         connection.execution_options(isolation_level="REPEATABLE READ")
 
 
-def _up_to_date(engine: Engine) -> bool:
+def _version(engine: Engine) -> str | None:
+    """The revision of its tables; None where they were never made."""
     try:
         with engine.connect() as connection:
-            return connection.execute(text("SELECT version_num FROM records_version")).scalar() == VERSION
+            return connection.execute(text("SELECT version_num FROM records_version")).scalar()
     except DBAPIError as error:
         if error.connection_invalidated or "records_version" not in str(error.orig):
             raise
-        return False
+        return None
