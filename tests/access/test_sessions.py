@@ -45,6 +45,15 @@ def test_an_idle_session_ends_and_a_used_one_does_not(signed: House) -> None:
         signed.access.sessions.check(session.token)
 
 
+def test_a_session_idles_no_longer_because_the_clock_was_set_back(signed: House) -> None:
+    session = signed.access.sign_in("ada", WORD, "1.2.3.4")
+    signed.clock.seconds -= 3600
+    signed.access.sessions.check(session.token)  # somebody sits there, by the new clock
+    signed.clock.seconds += 1801
+    with pytest.raises(NotSignedIn):
+        signed.access.sessions.check(session.token)
+
+
 def test_a_page_that_asks_by_itself_keeps_no_session_from_ending(signed: House) -> None:
     session = signed.access.sign_in("ada", WORD, "1.2.3.4")
     for _ in range(2):

@@ -62,7 +62,7 @@ class Sessions:
         """
         digest, now, turn = self._hash(token), self.ground.now(), self.ground.recent.turn
         row = self._found(digest, now)
-        if now - row.seen > min(STAMPED, self.idle / 4):
+        if row.seen > now or now - row.seen > min(STAMPED, self.idle / 4):  # or the clock was set back
             self._see(digest, now)
         caller = _caller(row)
         self.ground.recent.put(digest, caller, min(row.ends - now, self.idle / 4), turn)
