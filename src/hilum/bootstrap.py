@@ -152,13 +152,11 @@ class Crew:
         chosen = self.chosen.get(task)
         try:
             folder = _promoted(task, chosen, self._settings) if chosen else champion_for(task, self._settings)
-            speaks = self.speaker(folder)
+            self._spoke[task] = chosen, self.speaker(folder)
         except (UnknownModel, PackageDamaged):
-            before, speaks = self._spoke.get(task, (None, None))
-            if speaks is None or before != chosen:
+            if task not in self._spoke or self._spoke[task][0] != chosen:
                 raise
-        self._spoke[task] = chosen, speaks
-        return speaks
+        return self._spoke[task][1]
 
 
 def _promoted(task: str, digest: str, settings: Settings) -> Path:
