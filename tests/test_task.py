@@ -131,6 +131,7 @@ def test_an_unknown_task_says_what_there_is() -> None:
         (('"1", "fracture"', '"1", ""'), "label 'broken': its synonym '' must hold letters"),
         (('name = "broken"', 'name = "broken/torn"'), "label name 'broken/torn': it is a folder's name too"),
         (('name = "broken"', "name = 'torn\\broken'"), "it is a folder's name too"),
+        (('name = "broken"', f'name = "{"ö" * 101}"'), "200 bytes at most"),
         (('name = "broken"', 'name = "broken "'), "label name 'broken ': it is a folder's name too"),
         (('name = "broken"', 'name = "Intact"'), "more than one label: intact"),
         (("[[labels]]", f"{POINT.replace('mine', 'balanced')}[[labels]]"), "names of their own, not 'balanced', 'bal"),

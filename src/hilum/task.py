@@ -26,6 +26,7 @@ SELECT_BY = (
 )
 GEOMETRIES = ("whole", "central", "foreground")
 LEAST_SIDE = 16  # pixels: below, nobody can tell what an image shows
+LONGEST_NAME = 200  # bytes of UTF-8: a file system takes 255, and the index of the records is not made for pages
 Made = TypeVar("Made")
 _NUMBER = re.compile(r"([+-]?\d+)(?:[.,]0*)?")  # half of all spreadsheets write a comma
 _FRACTION = re.compile(r"[+-]?\d+[.,]\d+")
@@ -278,6 +279,10 @@ def _check_names(task: Task) -> None:
             raise ValueError(
                 f"label name {label.name!r}: it is a folder's name too; leave out / and \\ and spaces around it, "
                 "and write them into its title"
+            )
+        if len(label.name.encode()) > LONGEST_NAME:
+            raise ValueError(
+                f"label name {label.name[:40]!r}...: {LONGEST_NAME} bytes at most; its title may be longer"
             )
     points = [rule.name for rule in task.operating_points]
     if not all(map(_in_one_line, points)) or len(set(points)) < len(points):
