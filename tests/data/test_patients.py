@@ -31,6 +31,15 @@ def test_dicom_patients_are_keyed_hashes_that_outlive_the_process(tmp_path):
     assert (tmp_path / "c/patient.key").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.parametrize("kind", [b"HO", b"FD"])  # none that there is; one that six letters are no whole numbers of
+def test_a_damaged_identifier_costs_its_own_file_its_patient_and_nothing_else(tmp_path, kind):
+    damaged = FILES["a/1.dcm"].replace(b"\x10\x00\x20\x00LO", b"\x10\x00\x20\x00" + kind)
+    assert damaged != FILES["a/1.dcm"]
+    lay(tmp_path / "set", FILES | {"a/1.dcm": damaged})
+    found = open_source(str(tmp_path / "set"), cache=tmp_path / "c")
+    assert [case.patient is None for case in found.cases] == [True, False, False, True]
+
+
 @pytest.mark.parametrize("column", ["SOPInstanceUID", "PatientID", "uid"])
 def test_a_table_can_name_dicom_files_by_their_identifiers(tmp_path, column):
     words = {"MRN 17": "1", "MRN 18": "0"} if column == "PatientID" else {"1.2.1": "1", "1.2.2": "1", "1.2.3": "0"}

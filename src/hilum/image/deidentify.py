@@ -37,7 +37,7 @@ from hilum.image.dicom.elements import (
     data_set,
     find_elements,
 )
-from hilum.image.dicom.header import text, whole
+from hilum.image.dicom.header import DICOM_FAULTS, text, whole
 from hilum.image.faults import named_faults
 from hilum.image.limits import DEFAULT_LIMITS, Limits
 from hilum.image.remarks import frames_without_remarks
@@ -65,7 +65,7 @@ def deidentify(data: bytes, secret: bytes, *, limits: Limits = DEFAULT_LIMITS) -
     Raises:
         UnreadableImage, ImageTooLarge: it cannot be read whole, so that nothing of it may be kept.
     """
-    with named_faults("this DICOM file", "the data set", quote=False):
+    with named_faults("this DICOM file", "the data set", quote=False, faults=DICOM_FAULTS):
         elements = find_elements(data, _NOTHING, "this DICOM file", limits)
         body, start, _ = data_set(data, "this DICOM file", limits)
         encoding = elements.encoding

@@ -11,7 +11,7 @@ from threading import Lock
 
 from hilum.errors import HilumError, ImageTooLarge, UnreadableImage
 
-# What Pillow, pydicom, GDCM and OpenJPEG raise on hostile bytes; a fuzz test holds the list complete.
+# What Pillow, GDCM and OpenJPEG raise on hostile bytes; a fuzz test holds the list complete.
 DECODER_FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -32,11 +32,14 @@ DECODER_FAULTS = (
 
 
 @contextmanager
-def named_faults(name: str, doing: str, *, quote: bool = True) -> Iterator[None]:
+def named_faults(
+    name: str, doing: str, *, quote: bool = True, faults: tuple[type[Exception], ...] = DECODER_FAULTS
+) -> Iterator[None]:
     """Run a decoder without its warnings; whatever it raises becomes an UnreadableImage of file `name`.
 
     doing: what is broken, in words: "the PNG data".
     quote: whether the decoder's own words are added. Never for DICOM: they can hold a value of the header.
+    faults: what this decoder raises on broken bytes.
     """
     try:
         with _QUIET():
@@ -45,7 +48,7 @@ def named_faults(name: str, doing: str, *, quote: bool = True) -> Iterator[None]
         raise
     except MemoryError as error:
         raise ImageTooLarge(name, f"{doing} asks for more memory than there is") from error
-    except DECODER_FAULTS as error:
+    except faults as error:
         words = _words(error) if quote else ""
         raise UnreadableImage(name, f"{doing} is broken{words}: export or send the file again") from error
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydicom import config
 from pydicom.dataset import Dataset as Header
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
 
 from hilum.data.places.tree import Tree
 from hilum.errors import UnreadableImage
+from hilum.image.dicom.header import DICOM_FAULTS
 
 HEAD_BYTES = 64 * 1024
 MAX_BYTES = 256 * 1024 * 1024
@@ -60,20 +59,15 @@ def identifiers(tree: Tree, path: str) -> Identifiers:
 def _header(data: bytes) -> Header | None:
     try:
         return read_partial(io.BytesIO(data), stop_when=lambda tag, _vr, _length: tag > LAST_TAG)
-    except (
-        InvalidDicomError,
-        EOFError,
-        OSError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        NotImplementedError,
-        zlib.error,
-    ):
+    except DICOM_FAULTS:
         return None
 
 
 def _value(header: Header, keyword: str) -> str | None:
-    with config.disable_value_validation():
-        value = header.get(keyword)
+    """The value as text; None where it is absent, empty or cannot be read: only now does pydicom look into it."""
+    try:
+        with config.disable_value_validation():
+            value = header.get(keyword)
+    except DICOM_FAULTS:
+        return None
     return str(value).strip() or None if value is not None else None

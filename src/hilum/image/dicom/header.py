@@ -9,6 +9,7 @@ from typing import Any
 
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
@@ -18,6 +19,9 @@ from hilum.image.dicom.elements import Elements, Wanted, find_elements
 from hilum.image.faults import DECODER_FAULTS
 from hilum.image.image import Metadata
 from hilum.image.limits import Limits
+
+# Two of pydicom's own are plain exceptions: of a value whose length does not fit its kind, of a file that is none.
+DICOM_FAULTS = (*DECODER_FAULTS, BytesLengthException, InvalidDicomError)
 
 _SEQUENCES = (
     "SharedFunctionalGroupsSequence",
@@ -226,7 +230,7 @@ def plain(said: Dataset, keyword: str) -> Any:
     """The value of an element; None where it is absent, empty or cannot be read as its type."""
     try:
         return said.get(keyword)
-    except DECODER_FAULTS:
+    except DICOM_FAULTS:
         return None
 
 

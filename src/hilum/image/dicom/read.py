@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from hilum.image.dicom.frames import read_frames
-from hilum.image.dicom.header import PALETTE, Header, metadata, read_header, spacing_mm
+from hilum.image.dicom.header import DICOM_FAULTS, PALETTE, Header, metadata, read_header, spacing_mm
 from hilum.image.dicom.palette import palette_of
 from hilum.image.dicom.values import colour_of, grey_of, rules_of
 from hilum.image.faults import named_faults
@@ -27,7 +27,7 @@ def read_dicom(data: bytes, form: str, name: str, limits: Limits, only: int | No
 
     Raises UnreadableImage, UnsupportedFormat or ImageTooLarge; no message holds a value of the header but sizes.
     """
-    with named_faults(name, f"the {form} data", quote=False):
+    with named_faults(name, f"the {form} data", quote=False, faults=DICOM_FAULTS):
         header = read_header(data, name, limits)
         return tuple(_images(header, name, limits, only))
 
