@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -148,6 +150,18 @@ def test_what_is_shipped_is_small_and_matches_as_before(tmp_path: Path) -> None:
 def test_a_damaged_file_of_fingerprints_is_named(tmp_path: Path) -> None:
     path = tmp_path / "fingerprints.npz"
     path.write_bytes(b"PK no archive")
+    with pytest.raises(PackageDamaged, match=r"fingerprints\.npz"):
+        Fingerprints.load(path)
+
+
+def test_damage_within_the_packed_numbers_is_named_too(tmp_path: Path) -> None:
+    path = tmp_path / "fingerprints.npz"
+    Fingerprints.of([fingerprint(as_image(picture(0)))]).save(path)
+    with zipfile.ZipFile(path) as archive:
+        place = archive.getinfo("coefficients.npy").header_offset
+    damaged = bytearray(path.read_bytes())
+    damaged[place + 30 + sum(struct.unpack_from("<HH", damaged, place + 26))] = 0x07  # a block of a kind there is not
+    path.write_bytes(damaged)
     with pytest.raises(PackageDamaged, match=r"fingerprints\.npz"):
         Fingerprints.load(path)
 

@@ -10,7 +10,6 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -23,6 +22,7 @@ from hilum.data.views import PIXELS, Prints
 from hilum.durable import write_whole
 from hilum.errors import PackageDamaged
 from hilum.image.image import Image
+from hilum.model.package import read_arrays
 
 SIDE = 64  # of a thumb
 FRAME = 16  # side of the picture of the whole frame
@@ -124,11 +124,11 @@ class Fingerprints:
         Raises: PackageDamaged if the file is no such archive or of another format version.
         """
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                if int(archive["format"]) != FORMAT:
-                    raise PackageDamaged(f"{path}: fingerprints of another format than {FORMAT}")
-                return cls(*unpacked(Compact(archive["coefficients"], archive["boxes"])), shipped=True)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as broken:
+            arrays = read_arrays(path.read_bytes(), str(path))
+            if int(arrays["format"]) != FORMAT:
+                raise PackageDamaged(f"{path}: fingerprints of another format than {FORMAT}")
+            return cls(*unpacked(Compact(arrays["coefficients"], arrays["boxes"])), shipped=True)
+        except (OSError, ValueError, KeyError, IndexError, TypeError) as broken:
             raise PackageDamaged(f"{path}: no readable fingerprints ({broken})") from broken
 
 

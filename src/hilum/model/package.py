@@ -11,6 +11,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,9 @@ REQUIRED = (GRAPH, TASK, "preparation.json", "plan.json", "calibration.json", "m
 OPTIONAL = (ADMISSION, NOVELTY, FINGERPRINTS, "weights.safetensors", "network.json")
 WEIGHTS = "weights.safetensors"  # the answer never needs it: checked when it is read
 ANSWERING = (GRAPH, ADMISSION, NOVELTY)  # read right after the package was opened
+_BROKEN_ARRAYS = (  # RuntimeError: what is packed in a way that is not read here, or encrypted
+    ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -133,12 +137,12 @@ def read_arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
     """The arrays of an .npz file; object arrays (pickles) are refused.
 
     Raises:
-        PackageDamaged: no .npz, or one that holds a pickle.
+        PackageDamaged: no .npz, one that is damaged, or one that holds a pickle.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {key: arrays[key] for key in arrays.files}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except _BROKEN_ARRAYS as error:
         raise PackageDamaged(f"{name}: cannot be read: {error}") from error
 
 
