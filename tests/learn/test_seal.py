@@ -7,6 +7,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -126,6 +127,16 @@ def test_a_graph_of_other_weights_is_not_sealed(sealing: Sealing, tmp_path: Path
     other = replace(sealing, trained=Trained(network(seed=5), "residual", CONFIG))
     with pytest.raises(TrainingError, match="nothing was sealed"):
         seal(other, tmp_path / "other")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("other", [{"classes": ("spot", "plain")}, {"negative": 1}])
+def test_a_calibration_of_another_order_of_classes_is_not_sealed(
+    sealing: Sealing, tmp_path: Path, other: dict[str, Any]
+) -> None:
+    """Every answer would bear the name of another class, and nothing else would show it."""
+    with pytest.raises(PackageDamaged, match="classes"):
+        seal(replace(sealing, calibration=replace(sealing.calibration, **other)), tmp_path / "spot")
     assert not list(tmp_path.iterdir())
 
 

@@ -41,6 +41,7 @@ ANSWERING = (GRAPH, ADMISSION, NOVELTY)  # read right after the package was open
 _BROKEN_ARRAYS = (  # RuntimeError: what is packed in a way that is not read here, or encrypted
     ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
+_NO_SUCH_SHAPE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # of JSON that a stranger wrote
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
@@ -99,7 +100,8 @@ def open_package(folder: Path, trust: Trust) -> Package:
     """Open a package and check every file of it but the warm-start weights, which are checked when they are read.
 
     Raises:
-        PackageDamaged: no package, another format or task than it says, a file missing, changed, or not listed.
+        PackageDamaged: no package, another format or task than it says, a file missing, changed, or not listed, or a
+            calibration of other classes, or of another order of them, than the task's.
         PackageNotTrusted: its digest is not pinned and it carries no signature of the key.
     """
     raw = _manifest_bytes(folder)
@@ -126,11 +128,20 @@ def open_package(folder: Path, trust: Trust) -> Package:
             metrics=json.loads(contents["metrics.json"]),
             fresh={name: contents[name] for name in ANSWERING if name in contents},
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except _NO_SUCH_SHAPE as error:
         raise PackageDamaged(f"{folder}: a file of the package does not fit its format: {error}") from error
     if opened.task.name != manifest.get("task"):  # by which it is found: it would speak for another task
         raise PackageDamaged(f"{folder}: holds the task '{opened.task.name}', not '{manifest.get('task')}'")
+    _check_classes(opened)
     return opened
+
+
+def _check_classes(package: Package) -> None:
+    """The network's outputs have no names: the task's order gives them theirs, the calibration's what was learned."""
+    task, calibration = package.task, package.calibration
+    if (task.classes, task.negative) != (calibration.classes, calibration.negative):
+        said, fitted = ", ".join(task.classes), ", ".join(calibration.classes)
+        raise PackageDamaged(f"{package.folder}: its task names the classes {said}, its calibration {fitted}")
 
 
 def read_arrays(data: bytes, name: str) -> dict[str, NDArray[Any]]:
@@ -169,9 +180,11 @@ def _manifest(folder: Path, raw: bytes) -> dict[str, Any]:
             raise PackageDamaged(f"{folder}: package format {manifest['format']!r}; this Hilum reads format {FORMAT}")
         files = manifest["files"]
         missing = [name for name in REQUIRED if name not in files]
+        if not isinstance(files, dict):
+            raise TypeError("its files are no table of names and hashes")
         unknown = [name for name in files if name not in (*REQUIRED, *OPTIONAL)]
         named = _NAME.fullmatch(manifest["name"]) and _NAME.fullmatch(manifest["version"])
-    except (ValueError, KeyError, TypeError) as error:
+    except _NO_SUCH_SHAPE as error:
         raise PackageDamaged(f"{folder}: {MANIFEST} is damaged: {error}") from error
     if missing or unknown or not named:
         raise PackageDamaged(f"{folder}: {MANIFEST} is damaged: missing {missing}, unknown {unknown}")
