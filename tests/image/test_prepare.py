@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hilum.image.image import Image, Metadata
-from hilum.image.prepare import Preparation, prepare
+from hilum.image.prepare import LONGEST, Preparation, padded, prepare
 from hilum.task import GEOMETRIES
 
 
@@ -109,6 +109,15 @@ def test_padding_keeps_the_aspect() -> None:
     padded = prepare(image(np.linspace(0.2, 1, 40 * 20).reshape(40, 20)), Preparation(size=40, squash=False))
     assert padded[0, :, :9].max() == 0
     assert padded[0, 10:, 12:28].min() > 0
+
+
+def test_a_strip_takes_no_more_memory_than_its_square_may() -> None:
+    """As wide as this it would be 16 TB; a file of a few kilobytes can hold it."""
+    strip = np.ones((1, 2_000_000), dtype=np.float32)
+    assert prepare(image(strip), Preparation(size=32, squash=False)).shape == (1, 32, 32)
+    square = padded(np.ones((3, LONGEST + 1), dtype=np.float32))
+    assert square.shape == (LONGEST, LONGEST)
+    assert np.count_nonzero(square[:, 0]) == 3
 
 
 @pytest.mark.parametrize("wrong", [{"geometry": "round"}, {"size": 8}, {"dtype": "float64"}])

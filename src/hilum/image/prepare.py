@@ -15,6 +15,8 @@ from hilum.errors import UnreadableImage
 from hilum.image.image import Image
 from hilum.task import GEOMETRIES
 
+LONGEST = 10_000  # pixels: of a strip the square would fill any memory; what a gate admits is at most three to one
+
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
@@ -134,7 +136,7 @@ def _widen(span: tuple[int, int], side: int, preparation: Preparation) -> tuple[
 
 def _fit(pixels: NDArray[np.float32], preparation: Preparation) -> NDArray[np.float32]:
     if not preparation.squash:
-        pixels = _pad_square(pixels)
+        pixels = padded(pixels)
     side = preparation.size
     shrinks = min(pixels.shape) >= side
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -142,10 +144,15 @@ def _fit(pixels: NDArray[np.float32], preparation: Preparation) -> NDArray[np.fl
     return np.asarray(resized, dtype=np.float32)
 
 
-def _pad_square(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def padded(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W) -> (S, S) with black beside it, S the longer side; a longer one than LONGEST is made so long first."""
+    longest = max(pixels.shape)
+    if longest > LONGEST:
+        shape = tuple(max(1, round(side * LONGEST / longest)) for side in pixels.shape)
+        pixels = np.asarray(cv2.resize(pixels, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
     height, width = pixels.shape
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
-    padded = np.zeros((side, side), np.float32)
-    padded[top : top + height, left : left + width] = pixels
-    return padded
+    square = np.zeros((side, side), np.float32)
+    square[top : top + height, left : left + width] = pixels
+    return square

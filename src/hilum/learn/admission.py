@@ -20,6 +20,7 @@ from torch import nn
 from hilum.errors import DataError
 from hilum.gate.admission import FAULTS, Thresholds, preparation_of
 from hilum.image.image import Image
+from hilum.image.prepare import padded
 from hilum.learn.admission_network import AdmissionNetwork, to_onnx
 from hilum.learn.spoiled import make_outlier
 from hilum.learn.views import MILD, WIDE, plain, view
@@ -78,11 +79,7 @@ def frame(image: Image, task: Task) -> NDArray[np.uint8]:
     """The whole image at (128, 128) uint8 for `Material`: squashed, or with black beside it, as the task asks."""
     pixels = image.pixels
     if not preparation_of(task).squash:
-        side = max(pixels.shape)
-        square = np.zeros((side, side), dtype=np.float32)
-        top, left = (side - pixels.shape[0]) // 2, (side - pixels.shape[1]) // 2
-        square[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
-        pixels = square
+        pixels = padded(pixels)
     how = cv2.INTER_AREA if min(pixels.shape) >= FRAME else cv2.INTER_LINEAR
     small = cv2.resize(np.ascontiguousarray(pixels), (FRAME, FRAME), interpolation=how)
     return np.asarray(np.rint(np.clip(small, 0, 1) * 255), dtype=np.uint8)

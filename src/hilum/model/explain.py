@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.image.image import Image
-from hilum.image.prepare import Preparation, field_of_view
+from hilum.image.prepare import Preparation, field_of_view, padded
 
 METHODS = ("class-activation map", "occlusion", "LIME")
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # (N, 1, S, S) uint8 -> probabilities (N, C)
@@ -124,11 +124,7 @@ def on_input(heat: Heatmap, image: Image, preparation: Preparation) -> NDArray[n
     """A heatmap of the frame (H, W) -> (S, S) float32 on the network's input, for `fidelity`."""
     inside = heat.values[field_of_view(image.pixels, preparation)]
     if not preparation.squash:
-        side = max(inside.shape)
-        top, left = (side - inside.shape[0]) // 2, (side - inside.shape[1]) // 2
-        square = np.zeros((side, side), dtype=np.float32)
-        square[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-        inside = square
+        inside = padded(inside)
     size = (preparation.size, preparation.size)
     return np.asarray(cv2.resize(inside, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
 
