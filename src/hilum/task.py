@@ -174,7 +174,7 @@ def read_task(path: Path) -> Task:
         task = parse_task(path.read_text(encoding="utf-8-sig"))
         _check_names(task)  # here and not in `parse_task`: a package that was sealed with such names still opens
         return task
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise UsageError(f"{path}: not a task file: {error}") from error
 
 

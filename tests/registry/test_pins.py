@@ -78,6 +78,22 @@ def test_a_trained_package_without_a_readable_manifest_is_left_out_and_told_once
     assert [str(damaged) in str(error) for error in told] == [True]
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        "[" * 100_000,
+        *(json.dumps({"name": "foot", "version": "1", "task": "foot", "files": {}} | {key: word})
+          for key in ("name", "version", "task") for word in ("\ud800", "a\x1b[2J", "a@b", "9" * 5000)),
+    ],
+)  # fmt: skip
+def test_what_could_never_be_opened_is_left_out_and_takes_nobody_else_down(settings: Settings, manifest: str) -> None:
+    """Pages and lists hold every name that is known: half a letter in one of them was an error in all."""
+    (made(settings.home / "models" / "foot" / "1", "foot", "1") / "manifest.json").write_text(manifest)
+    known, damaged = looked_at(settings)
+    assert [one.reference for one in known] == ["spot@1", "spot@2", "knee@1"]
+    assert [str(settings.home / "models" / "foot" / "1") in str(error) for error in damaged] == [True]
+
+
 def test_a_task_whose_shipped_package_is_damaged_does_not_pass_to_a_trained_one(settings: Settings) -> None:
     (settings.models / "spot" / "manifest.json").write_text("{")
     with pytest.raises(PackageDamaged, match="spot"):
@@ -89,6 +105,13 @@ def test_a_task_whose_shipped_package_is_damaged_does_not_pass_to_a_trained_one(
     assert named_package("spot", settings, {"spot": promoted}).name == "2"
     assert find_package("spot@latest", settings).name == "2"
     assert champion_for("knee", settings).parent.name == "knee"
+
+
+def test_a_damaged_package_with_an_endless_task_file_answers_the_task_of_its_folder(settings: Settings) -> None:
+    (settings.models / "spot" / "manifest.json").write_text("")
+    (settings.models / "spot" / "task.toml").write_text("name = " + "[" * 100_000)
+    with pytest.raises(PackageDamaged):
+        champion_for("spot", settings)
 
 
 def test_a_damaged_package_answers_the_task_of_its_task_file_whatever_its_folder(settings: Settings) -> None:

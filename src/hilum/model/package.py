@@ -42,7 +42,7 @@ _BROKEN_ARRAYS = (  # RuntimeError: what is packed in a way that is not read her
     ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 _NO_SUCH_SHAPE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)  # of JSON that a stranger wrote
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # of a package, and of its version
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _manifest(folder: Path, raw: bytes) -> dict[str, Any]:
         if not isinstance(files, dict):
             raise TypeError("its files are no table of names and hashes")
         unknown = [name for name in files if name not in (*REQUIRED, *OPTIONAL)]
-        named = _NAME.fullmatch(manifest["name"]) and _NAME.fullmatch(manifest["version"])
+        named = NAME.fullmatch(manifest["name"]) and NAME.fullmatch(manifest["version"])
     except _NO_SUCH_SHAPE as error:
         raise PackageDamaged(f"{folder}: {MANIFEST} is damaged: {error}") from error
     if missing or unknown or not named:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hilum.errors import HilumError, PackageDamaged, UnknownModel
-from hilum.model.package import MANIFEST, TASK, Trust, digest_of
+from hilum.model.package import MANIFEST, NAME, TASK, Trust, digest_of
 from hilum.settings import Settings
 from hilum.task import read_task
 
@@ -197,10 +197,10 @@ def _describe(folder: Path, origin: str) -> Known:
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
         name, version, task = (manifest[key] for key in ("name", "version", "task"))
-        if not all(isinstance(one, str) for one in (name, version, task)):
-            raise TypeError("name, version and task must be text")
+        if not all(NAME.fullmatch(one) for one in (name, version, task)):  # it could not be opened: no list holds it
+            raise ValueError("name, version and task must be 1 to 64 lower-case letters, digits and . _ -")
         return Known(name, version, digest_of(folder), task, folder, origin)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise PackageDamaged(f"{folder}: {MANIFEST} is damaged: {error}") from error
 
 
