@@ -56,6 +56,19 @@ def test_words_of_data_sets_become_labels() -> None:
     ]
 
 
+def test_a_word_that_may_be_two_numbers_is_neither() -> None:
+    counted = parse_task(MINE.replace('["1", "fracture"]', '["1"]').replace("negative = true", 'synonyms = ["1000"]'))
+    assert [counted.label_for(w) for w in ("1", "1,0", "1,00", "1,0000", "1000", "1,000", "-1,000", "1,500")] == [
+        "broken", "broken", "broken", "broken", "intact", None, None, None,
+    ]  # fmt: skip
+    assert parse_task(MINE.replace('"fracture"', '"1,000"')).label_for(" 1,000") == "broken"  # where the task says so
+
+
+def test_a_word_of_thousands_of_digits_is_a_word() -> None:
+    presence = find_task("brain-tumor-presence-mri")
+    assert [presence.label_for(w) for w in ("9" * 5000, "0" * 5000, "9" * 5000 + ",0")] == [None, None, None]
+
+
 def test_words_of_any_script_stand_for_their_own_label_only(tmp_path: Path) -> None:
     task = parse_task(MINE.replace('title = "Intact"', 'title = "цел"').replace('"fracture"', '"перелом", "骨折"'))
     path = tmp_path / "persian.toml"

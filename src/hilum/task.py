@@ -28,8 +28,9 @@ GEOMETRIES = ("whole", "central", "foreground")
 LEAST_SIDE = 16  # pixels: below, nobody can tell what an image shows
 LONGEST_NAME = 200  # bytes of UTF-8: a file system takes 255, and the index of the records is not made for pages
 Made = TypeVar("Made")
-_NUMBER = re.compile(r"([+-]?\d+)(?:[.,]0*)?")  # half of all spreadsheets write a comma
+_NUMBER = re.compile(r"([+-]?\d{1,100})(?:[.,]0*)?")  # half of all spreadsheets write a comma
 _FRACTION = re.compile(r"[+-]?\d+[.,]\d+")
+_EITHER = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # 1,000: one with three places, or a thousand
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
 
 
@@ -104,6 +105,8 @@ class Task:
 def _plain(word: str) -> str:
     """Letters and digits of any script, without case; a number is itself: -1 is not 1, nor 1,0 10, nor 1.5 15."""
     text = unicodedata.normalize("NFKC", word).strip().casefold()
+    if _EITHER.fullmatch(text):
+        return text
     if number := _NUMBER.fullmatch(text):
         return str(int(number[1]))
     if _FRACTION.fullmatch(text):
