@@ -129,6 +129,20 @@ def test_an_upload_that_holds_the_picture_is_named_and_can_be_removed(home: Path
     assert main(["erase", "--work", upload(home, FILMS[0], state="running").id]) == 2
 
 
+def test_what_is_taken_away_while_it_is_looked_for_stops_no_erasure(home: Path, capsys, monkeypatch) -> None:
+    (answer,) = ask(settings_for(home), FILMS[0])
+    sent, there = upload(home, FILMS[1]), zipfile.is_zipfile
+
+    def is_zip(path: Path) -> bool:
+        if Path(path).parent.name == sent.id:
+            Path(path).unlink(missing_ok=True)
+        return there(path)
+
+    monkeypatch.setattr(zipfile, "is_zipfile", is_zip)
+    assert erased(capsys, answer["id"])["still"] == []
+    assert not (home / "works" / sent.id / "source.zip").exists()
+
+
 def test_what_is_damaged_is_searched_for_the_picture_and_told_where_only_its_caller_is_known(
     home: Path, capsys
 ) -> None:
