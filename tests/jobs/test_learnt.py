@@ -165,6 +165,46 @@ def test_fetched_files_with_the_picture_go_and_others_stay(home: Path, capsys) -
     assert all(json.loads(path.read_text())["sha256"] for path in notes)
 
 
+def snapshot(home: Path, name: str, *files: bytes, half: bytes | None = None) -> Path:
+    """A data set as Hugging Face's client keeps it: bytes by their hash, and a revision that links to them."""
+    folder = home / "cache" / "huggingface" / f"datasets--owner--{name}"
+    for part in ("blobs", "refs", "snapshots/1"):
+        (folder / part).mkdir(parents=True)
+    (folder / "refs" / "main").write_text("1")
+    for number, data in enumerate(files):
+        (folder / "blobs" / str(number)).write_bytes(data)
+        (folder / "snapshots" / "1" / f"{number}.png").symlink_to(f"../../blobs/{number}")
+    if half is not None:
+        (folder / "blobs" / "of it.incomplete").write_bytes(half)
+    return folder
+
+
+def test_downloads_of_hugging_face_with_the_picture_go_whole_and_others_stay(home: Path, capsys) -> None:
+    """Without a file of it, and without a network, what is left of a data set would be taken for all of it."""
+    (answer,) = ask(settings_for(home), FILMS[0])
+    film, other = (film.read_bytes() for film in FILMS[:2])
+    on, packed = snapshot(home, "on", other, film), snapshot(home, "packed", zipped(a=film))
+    table = snapshot(home, "table", b"PAR1 columns of pictures")
+    stopped = snapshot(home, "stopped", other, half=film)
+    os.utime(stopped / "blobs" / "of it.incomplete", (time.time() - 3600,) * 2)
+    off, under_way = snapshot(home, "off", other), snapshot(home, "under-way", other, half=film)
+    found = erased(capsys, answer["id"])
+    gone = sorted([on, packed, table, stopped])
+    assert sorted(path.name for path in on.parent.iterdir()) == [off.name, under_way.name]
+    assert (off / "snapshots" / "1" / "0.png").read_bytes() == other
+    assert [said.split(":")[0] for said in found["removed"]] == [str(path) for path in gone]
+    assert [said.split(":")[0] for said in found["still"]] == [str(under_way / "blobs" / "of it.incomplete")]
+    assert found["files"] == 4
+
+
+def test_a_download_whose_erasure_was_killed_goes_with_the_next_one(home: Path, capsys) -> None:
+    (answer,) = ask(settings_for(home), FILMS[0])
+    on = snapshot(home, "on", FILMS[0].read_bytes())
+    left = on.rename(on.with_name(f".going-{on.name}"))
+    erased(capsys, answer["id"])
+    assert not left.exists()
+
+
 def test_what_another_caller_needs_keeps_its_training_copies(home: Path, capsys) -> None:
     ask(settings_for(home), FILMS[0], FILMS[1], caller="key-7")
     ask(settings_for(home), FILMS[0], caller="key-8")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hilum.errors import NotFound, UsageError, printable
 from hilum.flows.erase import Elsewhere, Found, Wanted
+from hilum.jobs.downloaded import Downloaded
 from hilum.jobs.inbox import OPEN, ORDER, Inbox, Order
 from hilum.jobs.learnt import Fetched, Trained, files_in
 from hilum.jobs.works import REPORT, STATE, Work, read_work
@@ -26,7 +27,7 @@ def elsewhere(home: Path, secret: bytes, images: Images) -> tuple[Elsewhere, ...
     """Everything of an installation that holds images or names beside its records and kept images."""
     content = content_names(secret)
     waiting, uploads = Batches(Inbox(home / INBOX, secret), content), Uploads(home / WORKS, content)
-    return waiting, uploads, Fetched(home, content), Trained(home, images)
+    return waiting, uploads, Fetched(home, content), Downloaded(home, content), Trained(home, images)
 
 
 class Batches:

@@ -50,7 +50,7 @@ class Fetched:
             return Found(0)
         holding, arrays = 0, 0
         for path in self._all():
-            packed = _is_arrays(path)
+            packed = is_arrays(path)
             if packed or any(self._content(data) in wanted.going.received for data in files_in(path)):
                 path.unlink(missing_ok=True)
                 path.with_name(f"{path.name}.json").unlink(missing_ok=True)
@@ -179,7 +179,8 @@ def _named(package: Path) -> str:
     return f"{package.parent.name}@{package.name}"
 
 
-def _is_arrays(path: Path) -> bool:
+def is_arrays(path: Path) -> bool:
+    """Whether a file holds many images in one, by its beginning."""
     with path.open("rb") as file:
         head = file.read(8)
     if head[:4] != b"PK\x03\x04":

@@ -1,0 +1,71 @@
+"""What is to be erased -> the data sets of Hugging Face that hold it gone, each whole; knows no record.
+
+Its client keeps a file's bytes apart from the revisions that link to them, and opens what is left of a revision without
+asking when the hub cannot be reached. A data set of which one file was taken would so be read as if it were whole.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from hilum.flows.erase import Found, Wanted
+from hilum.jobs.learnt import CACHE, QUIET_SECONDS, files_in, is_arrays
+
+HUB = "huggingface"  # below HILUM_HOME/cache
+HALF = ".incomplete"  # what the client names a file that is on its way
+GOING = ".going-"  # a data set that an erasure took away and did not end
+
+
+class Downloaded:
+    """Data sets as Hugging Face's client keeps them; whoever needs one again gets it again."""
+
+    def __init__(self, home: Path, content: Callable[[bytes], str]) -> None:
+        """`content`: what a received file is known by in the records."""
+        self._folder, self._content = home / CACHE / HUB, content
+
+    def erase(self, wanted: Wanted) -> Found:
+        """Data sets that hold the very bytes, or arrays of many images, which cannot be told apart."""
+        for left in self._folder.glob(f"{GOING}*"):
+            shutil.rmtree(left)
+        if not wanted.going.any:
+            return Found(0)
+        still, removed = [], []
+        for data_set in sorted(self._folder.glob("datasets--*")):
+            still += [
+                f"{path}: half of a file that is on its way; erase again when it is done" for path in _halves(data_set)
+            ]
+            if any(self._may_hold(path, wanted.going.received) for path in _files(data_set)):
+                removed.append(
+                    f"{data_set}: a data set that holds the picture, or may; it is fetched again where needed"
+                )
+                self._remove(data_set)
+        return Found(len(removed), tuple(still), removed=tuple(removed))
+
+    def sweep(self, older_than: float) -> int:
+        """Nothing: what is fetched stays until it is deleted."""
+        del older_than
+        return 0
+
+    def _may_hold(self, path: Path, received: frozenset[str]) -> bool:
+        return is_arrays(path) or any(self._content(data) in received for data in files_in(path))
+
+    def _remove(self, data_set: Path) -> None:
+        """Taken away as a whole first: whatever stops this, no part is left where the client looks."""
+        going = data_set.with_name(f"{GOING}{data_set.name}")
+        data_set.rename(going)
+        shutil.rmtree(going)
+
+
+def _files(data_set: Path) -> Iterator[Path]:
+    """Every file once, halves that nobody writes to any more with them."""
+    busy = set(_halves(data_set))
+    for path in sorted(data_set.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path not in busy:
+            yield path
+
+
+def _halves(data_set: Path) -> list[Path]:
+    return [path for path in data_set.rglob(f"*{HALF}") if time.time() - path.stat().st_mtime < QUIET_SECONDS]
