@@ -19,14 +19,18 @@ from tests.interfaces.http.running import Running, running
 from tests.web.looking import PHONE, WIDE, visit
 
 SHIPPED = ROOT / "models" / "pneumonia-cxr"
+FILM = ROOT / "samples" / "pneumonia-cxr" / "pneumonia-1.png"
 
 
-def noted(home: Path, note: str) -> str:
-    """The shipped chest package as version 2, which says something else of its screening point; its digest."""
+def noted(home: Path, note: str, name: str = "screening") -> str:
+    """The shipped chest package as version 2, which says something else of its screening point; its digest.
+
+    name: what that point is called in version 2.
+    """
     manifest = json.loads((SHIPPED / "manifest.json").read_bytes())
     files = {name: (SHIPPED / name).read_bytes() for name in manifest["files"]}
     said = json.loads(files["calibration.json"])
-    said["points"]["screening"]["note"] = note
+    said["points"][name] = said["points"].pop("screening") | {"name": name, "note": note}
     files["calibration.json"] = json.dumps(said).encode()
     about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
     folder = home / "models" / "pneumonia-cxr" / "2.0.0"
@@ -93,3 +97,36 @@ def test_a_page_that_is_open_names_the_model_that_was_promoted_meanwhile(
         )  # still of this question alone
         expect(page.locator("[data-state]")).to_have_text("Online")
         assert one.faults == []
+
+
+@pytest.mark.parametrize("how", ["by itself", "once the server refused it"])
+def test_a_page_that_is_open_offers_the_points_of_the_model_that_was_promoted_meanwhile(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory, how: str
+) -> None:
+    home = tmp_path_factory.mktemp("renamed")
+    noted(home, "of the second version", name="careful")
+    with running(home, THREADS="1", SERVE_THREADS="1") as server, visit(browser, server) as one:
+        one.page.clock.install()
+        page = one.go("/app/read")
+        page.get_by_text("Question and consent").click()
+        question, point = page.get_by_label("Question", exact=True), page.get_by_label("Operating point", exact=True)
+        question.select_option("pneumonia-cxr")
+        point.select_option("screening")
+        page.get_by_label("Share of images with disease here").fill("0.1")
+        assert server.ask("POST", "/models/pneumonia-cxr@2.0.0/promote", {"why": "a test"}).status == 201
+        if how == "by itself":
+            page.clock.run_for(25_000)
+        else:
+            page.set_input_files("#files", FILM)
+            expect(page.locator("#answer")).to_contain_text("This cannot be asked so")
+        expect(page.locator("#said")).to_contain_text('"screening" is not offered any more: balanced')
+        expect(question).to_have_value("pneumonia-cxr")
+        expect(point).to_have_value("balanced")
+        expect(point.locator("option")).to_contain_text(["balanced", "rule-in", "careful (of the second version)"])
+        expect(page.locator("[data-chosen]")).to_contain_text("balanced · share of disease 0.1")
+        point.select_option("careful")
+        if how != "by itself":
+            page.get_by_role("button", name="Try again", exact=True).click()
+            expect(page.locator("#answer .answer")).to_contain_text("Operating point: careful")
+        page.reload()
+        expect(point).to_have_value("careful")

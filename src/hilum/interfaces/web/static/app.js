@@ -61,16 +61,18 @@ async function models() {
   const asked = { headers: { Accept: "text/html" }, cache: "no-store", signal: AbortSignal.timeout(8000) };
   const answer = await fetch("/app/speaking", asked);
   if (!answer.ok || answer.redirected) return; // signed out meanwhile: what stands there stays
-  const fresh = await answer.text();
-  if (fresh === models.before) return;
-  models.before = fresh;
-  place.innerHTML = fresh;
+  const fresh = document.createElement("ul");
+  fresh.innerHTML = await answer.text();
+  if (fresh.innerHTML === models.before) return;
+  models.before = fresh.innerHTML;
+  place.innerHTML = models.before;
   document.dispatchEvent(new CustomEvent("hilum:models"));
 }
 
 function serverState() {
   const place = document.querySelector("[data-state]");
   if (!place) return;
+  models.before = document.querySelector("[data-models]").innerHTML; // before a chosen question hides some of them
   const show = (kind, text) => {
     if (place.textContent === text) return;
     place.className = `state ${kind}`;

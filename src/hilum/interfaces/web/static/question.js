@@ -1,5 +1,6 @@
 // The chosen question -> its model's operating points, that model alone at the foot; what was chosen stays for this tab.
 
+import { say } from "./app.js";
 import { own } from "./session.js";
 
 const tasks = document.querySelector("[data-tasks]");
@@ -61,6 +62,34 @@ function sum(form) {
   place.textContent = words.filter(Boolean).join(" · ");
 }
 
+/** The questions and points of the models that answer now, in the place of those that stood here; what is offered still stays chosen. */
+export async function offerAfresh() {
+  const { form } = tasks;
+  const [task, point] = [tasks.value, form.elements.operating_point.value];
+  const fresh = await offeredNow();
+  if (!fresh || fresh.innerHTML === tasks.innerHTML) return;
+  tasks.replaceChildren(...[...fresh.options].map((one) => document.adoptNode(one)));
+  put(tasks, task);
+  points();
+  put(form.elements.operating_point, point);
+  models();
+  const gone = [[tasks, task], [form.elements.operating_point, point]].filter(([field, before]) => field.value !== before);
+  if (!gone.length) return;
+  const words = gone.map(([field, before]) => `"${before}" is not offered any more: ${field.selectedOptions[0].text} is set.`);
+  say(`Another model answers now. ${words.join(" ")}`);
+  form.dispatchEvent(new Event("change"));
+}
+
+async function offeredNow() {
+  try {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (!answer.ok || answer.redirected) return null;
+    return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("[data-tasks]");
+  } catch {
+    return null; // then the server says what it no longer takes
+  }
+}
+
 tasks?.addEventListener("change", () => {
   points();
   models();
@@ -68,7 +97,7 @@ tasks?.addEventListener("change", () => {
 if (tasks) {
   const { form } = tasks;
   restore(form);
-  document.addEventListener("hilum:models", models);
+  document.addEventListener("hilum:models", () => (models(), offerAfresh()));
   if (tasks.value !== "auto") models(); // a page that comes back keeps what was chosen
   sum(form);
   form.addEventListener("change", () => {

@@ -6,6 +6,7 @@ import { filesOf } from "./drop.js";
 import { forget, keep, kept } from "./kept.js";
 import { action } from "./keys.js";
 import { planeOfFile } from "./plane.js";
+import { offerAfresh } from "./question.js";
 import { notAsked } from "./unread.js";
 import { fresh, upload } from "./upload.js";
 import { Viewer } from "./viewer.js";
@@ -97,6 +98,7 @@ async function ask(item) {
     mark(item);
     if (item === chosen) progress(item);
   }, { "Idempotency-Key": item.key });
+  if (answer.body.code === "usage") offerAfresh(); // it may have named what another model does not offer
   return settle(item, answer, titled);
 }
 
