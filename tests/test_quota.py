@@ -20,6 +20,8 @@ MACHINE = len(os.sched_getaffinity(0))
         ("50000 100000", 1),
         ("6400000 100000", MACHINE),
         ("nonsense", MACHINE),
+        ("100000 0", MACHINE),
+        ("0 100000", MACHINE),
     ],
 )
 def test_the_quota_of_a_container_counts(tmp_path: Path, said: str, expected: int) -> None:
@@ -37,3 +39,13 @@ def test_the_older_files_count_too(tmp_path: Path, quota: int, expected: int) ->
 
 def test_without_either_it_is_the_machine(tmp_path: Path) -> None:
     assert cores(tmp_path / "absent") == MACHINE
+
+
+@pytest.mark.parametrize(("counted", "expected"), [(3, 3), (None, 1)])
+def test_where_a_process_cannot_ask_for_its_own_cores_those_of_the_machine_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counted: int | None, expected: int
+) -> None:
+    """As on a Mac."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    assert cores(tmp_path) == expected

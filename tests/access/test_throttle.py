@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count, repeat
 
 import pytest
 
@@ -64,6 +66,27 @@ def test_success_clears_the_name_and_time_forgets(ada: House) -> None:
     assert [guess(ada) for _ in range(5)] == ["no"] * 5
     ada.clock.seconds += 3601
     assert [guess(ada) for _ in range(5)] == ["no"] * 5
+
+
+def longest_wait(house: House, names: Iterator[str], addresses: Iterator[str]) -> float:
+    """Whoever goes on as soon as they may, until the wait grows no more."""
+    waits = [0.0]
+    for name, address in zip(names, addresses, strict=False):
+        try:
+            house.access.throttle.knock(name, address)
+        except TooManyAttempts as told:
+            if told.seconds == waits[-1]:
+                break
+            waits.append(told.seconds)
+            house.clock.seconds += told.seconds
+    return waits[-1]
+
+
+def test_a_wait_grows_to_a_quarter_of_an_hour_and_for_a_name_alone_to_half_a_minute(house: House) -> None:
+    """A stranger at many addresses holds nobody off for longer."""
+    assert longest_wait(house, repeat("ada"), repeat("6.6.6.6")) == 900
+    assert longest_wait(house, (f"user{n}" for n in count()), repeat("7.7.7.7")) == 900
+    assert longest_wait(house, repeat("eve"), (f"10.0.{n}" for n in count())) == 30
 
 
 def test_many_at_once_gain_nothing(ada: House) -> None:
