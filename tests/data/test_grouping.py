@@ -16,6 +16,7 @@ def test_connected_cases_share_a_number_in_the_order_of_their_first() -> None:
     assert groups.tolist() == [0, 1, 1, 0, 0, 2]
     assert groups_of_many(groups) == ((0, 3, 4), (1, 2))
     assert renumber(np.array([7, 3, 7])).tolist() == [0, 1, 0]
+    assert groups_of_many(np.array([0, 1, 1, 2, 3, 3, 3, 4, 4])) == ((4, 5, 6), (1, 2), (7, 8))
 
 
 def test_patients_copies_and_neighbours_bind_in_three_steps() -> None:
@@ -40,6 +41,43 @@ def test_a_chain_through_a_fifth_of_a_class_is_tightened_step_by_step_and_said()
     loose = group_cases(["a"] * 100, (), strong, chain)
     assert groups_of_many(loose.together) == ((0, 50), (1, 60))
     assert "neighbours" in loose.notes[0]
+
+
+def chain(first: int, count: int, similarity: float, *, firm: bool = False) -> list[Link]:
+    return [Link(i, i + 1, similarity, firm) for i in range(first, first + count - 1)]
+
+
+@pytest.mark.parametrize("step", [0.92, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995])
+def test_only_links_above_the_first_step_that_breaks_a_chain_bind(step: float) -> None:
+    found = group_cases(["a"] * 100, (), [*chain(0, 100, step), Link(0, 50, step + 0.001)], ())
+    assert groups_of_many(found.copies) == ((0, 50),)
+    assert f"only links above {step} bind (1 of 100 are left)" in found.notes[0]
+
+
+def test_where_no_step_breaks_a_chain_only_exact_copies_bind() -> None:
+    found = group_cases(["a"] * 100, (), [*chain(0, 100, 0.999), Link(1, 60, 1.0, firm=True)], ())
+    assert groups_of_many(found.copies) == ((1, 60),)
+    assert "at every threshold" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("held", "of", "tightened"), [(20, 90, False), (21, 100, True), (21, 105, False), (22, 105, True)]
+)
+def test_more_than_twenty_and_more_than_a_fifth_are_too_many(held: int, of: int, tightened: bool) -> None:
+    """What has no label is of no class."""
+    found = group_cases(["a"] * of + [None] * 300, (), chain(0, held, 0.9) + chain(of, 300, 0.9), ())
+    assert bool(found.notes) == tightened
+    assert (found.copies[0] != found.copies[held - 1]) == tightened
+
+
+def test_what_one_chains_is_not_laid_at_anothers_door() -> None:
+    """Exact copies are no fault of the rule for patients, and a large patient none of the neighbours."""
+    copies = group_cases(["a"] * 100, (["p", "p"] + [None] * 98,), chain(0, 60, 1.0, firm=True), ())
+    assert len(groups_of_many(copies.bound)[0]) == 60
+    assert not [note for note in copies.notes if "patient" in note]
+    patient = group_cases(["a"] * 100, (["p"] * 60 + [None] * 40,), (), [Link(70, 71, 0.9)])
+    assert patient.together[70] == patient.together[71]
+    assert [note for note in patient.notes if "neighbours" in note] == []
 
 
 def test_a_small_class_and_a_large_patient_are_not_tightened() -> None:

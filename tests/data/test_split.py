@@ -136,7 +136,9 @@ def test_a_patient_with_images_of_two_classes_counts_for_both() -> None:
 def test_copies_stay_together_and_conflicts_and_broken_files_are_left_out() -> None:
     """What training does with findings."""
     rows = [Row("x", "a"), Row("x", "a"), Row("y", "a"), Row("z", "a"), Row("z", "b"), Row("w", "b"), Row("v", None)]
-    split = make_split(made_dataset(rows), made_audit(rows, near=[(0, 2)], broken=[5]), fractions=(1, 0, 0, 0))
+    audit = made_audit(rows, near=[(0, 2)], broken=[5])
+    assert (audit.leaks, audit.verdict, audit.bad) == (False, "conflicts", True)
+    split = make_split(made_dataset(rows), audit, fractions=(1, 0, 0, 0))
     assert split.parts["train"] == (0, 1, 2)
     assert split.left_out == {
         3: "copies of this picture bear different labels",
