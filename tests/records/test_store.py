@@ -370,7 +370,7 @@ def test_what_is_still_personal_of_what_was_erased_is_found_by_age_and_caller(re
     mine, other = prediction(1, caller="anna", personal={"file": "a.png"}), prediction(2, caller="ben")
     kept = prediction(3, caller="anna", personal={"file": "c.png"})
     late = prediction(4, caller="anna", personal={"file": "d.png"}, at=START + 2 * HOUR)
-    add(records, mine, other, kept, late, old := sign_in(0), sign_in(2), Entry("act", at=START))
+    add(records, mine, other, kept, late, old := sign_in(0), sign_in(1), sign_in(2), Entry("act", at=START))
     add(records, *(Entry("erasure", subject=entry.id) for entry in (mine, other, late)))
     notes = [feedback(entry, "normal", personal={"note": "Mr Smith"}) for entry in (mine, other, kept)]
     add(records, *notes, feedback(mine, "normal"))

@@ -81,6 +81,18 @@ def test_who_speaks_already_is_not_promoted_again_and_may_be_once_another_spoke(
     assert chosen(records) == {"spot": first.digest}
 
 
+def test_a_task_of_ones_own_is_taken_back_to_nobody_at_the_moment_that_the_clock_shows(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns() + 10**12
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    assert promote(records, known(tmp_path, "1"), caller="anna", why="").at == now // 1000
+    event = roll_back(records, "spot", None, None, caller="ben", why="")
+    assert (event.reference, event.digest, event.at) == ("nobody", None, now // 1000 + 1)
+    assert history(records)[0] == event
+    assert chosen(records) == {}
+
+
 def at_the_same_moment(monkeypatch: pytest.MonkeyPatch, records: Records, other: Callable[[], object]) -> None:
     """Somebody else decides between the last look of who decides here and the entry."""
     append, told = records.append, []
