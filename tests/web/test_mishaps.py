@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,23 @@ def test_a_viewer_that_got_lost_on_its_way_is_fetched_with_the_next_picture(brow
         page.keyboard.press("j")
         expect(page.locator(".pane .name")).to_have_text(CHEST.name)
         expect(page.locator(".pane")).to_have_count(1)
+
+
+@pytest.mark.parametrize("size", [(350, 225), (700, 450)])  # 1400 x 900 at 400% and at 200%
+def test_magnified_nothing_lies_below_another_and_the_beginning_of_a_name_is_seen(
+    browser: Browser, server: Running, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    named = tmp_path / f"{chr(0x5D0) * 40}.png"  # written from the right to the left
+    shutil.copy(GLIOMA, named)
+    with visit(browser, server, role="reviewer", size=size) as one:
+        page = one.go("/app/read")
+        page.set_input_files("#files", [named, CHEST])
+        expect(page.get_by_text("All 2 files are answered.")).to_be_visible()
+        expect(page.locator("#answer .is")).to_have_text("Glioma")
+        expect(page.locator(".strip .file").first).to_have_css("direction", "rtl")
+        places = [".tools", ".panes", ".sliders", ".tally", ".strip", "#answer .eyebrow", "#answer .is"]
+        boxes = [page.locator(place).bounding_box() for place in places]
+        ends = [(box["y"], box["y"] + box["height"]) for box in boxes if box is not None and box["height"] > 9]
+        assert len(ends) == len(places)
+        assert all(end <= begin + 1 for (_, end), (begin, _) in pairwise(ends)), ends
+        one.check(f"read-magnified-{size[0]}")

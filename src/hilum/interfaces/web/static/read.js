@@ -42,7 +42,7 @@ function button(item) {
   const line = document.createElement("li");
   item.button = document.createElement("button");
   item.button.type = "button";
-  item.button.innerHTML = '<span class="file"></span><span class="said"></span>';
+  item.button.innerHTML = '<span class="file" dir="auto"></span><span class="said"></span>';
   item.button.querySelector(".file").textContent = item.name;
   item.button.addEventListener("click", () => choose(item));
   line.append(item.button);
