@@ -82,6 +82,7 @@ def test_what_is_chosen_stays_chosen_on_other_pages_until_it_is_let_go(browser: 
         expect(page.locator("[data-compare]")).to_have_text("Compare these two (1 not shown here)")
         page.get_by_label("Order").select_option("priority")  # only the rows are put anew
         expect(page.locator("#found")).to_contain_text("without refusals")
+        expect(page.locator("[data-heard]")).to_have_text(page.locator("#found [data-many]").inner_text())  # read aloud
         expect(page.locator("[data-compare]")).to_contain_text("Compare these two")
         page.go_back()
         expect(page.locator("[data-pick]:checked")).to_have_count(1)
@@ -89,8 +90,9 @@ def test_what_is_chosen_stays_chosen_on_other_pages_until_it_is_let_go(browser: 
         expect(page.get_by_role("heading", level=1)).to_have_text("Two answers side by side")
         expect(page.locator("h2.path")).to_have_text([f"film-{MANY - 1}.png", f"film-{MANY - 54}.png"])
         page.get_by_role("link", name="Back to the list").click()
-        page.get_by_role("button", name="Choose none").click()
+        page.get_by_role("button", name="Choose none").press("Enter")
         expect(page.locator("[data-compare]")).to_have_text("Choose two to compare (0 chosen)")
+        expect(page.get_by_role("region", name="Answers")).to_be_focused()
         expect(page.locator("[data-pick]:checked")).to_have_count(0)
         one.check("history-chosen")
 

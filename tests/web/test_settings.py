@@ -124,3 +124,18 @@ def test_no_secret_and_no_password_is_told(tmp_path: Path) -> None:
     assert told["HILUM_DATABASE_URL"] == "postgresql://…@db/hilum?…"
     assert told["HILUM_CACHE_URL"] == "redis://…@cache:6379/0"
     assert not any("hunter2" in value or "hush" in value for value in told.values())
+
+
+def test_the_focus_stays_where_it_was_after_a_form_was_sent(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="admin") as one:
+        page = one.go("/app/settings")
+        invite = page.get_by_role("button", name="Invite")
+        page.get_by_label("Invite somebody: name").fill("somebody.new")
+        invite.press("Enter")
+        expect(page.get_by_text("Invited. Hand this link over")).to_be_visible()
+        expect(invite).to_be_focused()
+        expect(page.get_by_role("row", name="somebody.new")).to_be_visible()  # the list is put anew after the word
+        own = page.get_by_role("row", name="admin").get_by_role("button", name="Shut out")
+        own.press("Enter")
+        expect(page.get_by_role("row", name="admin").locator(".error-text")).not_to_be_empty()
+        expect(own).to_be_focused()

@@ -29,6 +29,19 @@ export function parsed(text) {
   }
 }
 
+/** A button that is off while something is done; the focus, which goes away with that, comes back unless it went on. */
+export async function offWhile(button, work) {
+  if (!button) return work();
+  const held = document.activeElement === button;
+  button.disabled = true;
+  try {
+    return await work();
+  } finally {
+    button.disabled = false;
+    if (held && document.activeElement === document.body) button.focus();
+  }
+}
+
 /** A short word at the foot of the page that goes away by itself after a while and is read aloud. */
 export function say(text) {
   const place = document.getElementById("said");
@@ -130,17 +143,15 @@ function forms() {
       none.querySelector("input").focus();
       return;
     }
-    if (button) button.disabled = true;
     const files = form.querySelector("input[type=file]");
     const body = files ? new FormData(form) : fields(form);
-    const { ok, status, body: answer } = await send(form.dataset.method ?? "POST", form.dataset.send, body);
-    if (button) button.disabled = false;
+    const { ok, status, body: answer } = await offWhile(button, () => send(form.dataset.method ?? "POST", form.dataset.send, body));
     if (!ok) {
       if (said) {
         said.textContent = wrong({ status, body: answer });
         said.className = "error-text";
       }
-      form.querySelector("[aria-invalid], input")?.focus();
+      form.querySelector("[aria-invalid], input:not([type=hidden])")?.focus();
       return;
     }
     if (form.dataset.then === "reload") location.reload();

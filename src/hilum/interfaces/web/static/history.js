@@ -43,6 +43,12 @@ function refresh() {
   document.querySelector("[data-choose-none]").hidden = !chosen.size;
 }
 
+/** Said to those who do not see the list change: what comes with the list itself is not read aloud. */
+function hear() {
+  const found = document.querySelector("#found [data-many], #found h2");
+  document.querySelector("[data-heard]").textContent = found?.textContent ?? "";
+}
+
 function step(by) {
   const all = links();
   const place = all.indexOf(document.activeElement);
@@ -63,8 +69,15 @@ document.addEventListener("change", (event) => event.target.id === "ftask" && fi
 document.addEventListener("change", ({ target }) => {
   if (target.matches("[data-pick]")) pick([...[...chosen].filter((id) => id !== target.value), ...(target.checked ? [target.value] : [])]);
 });
-document.addEventListener("click", (event) => event.target.closest("[data-choose-none]") && pick([]));
-document.addEventListener("htmx:after:swap", refresh);
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-choose-none]")) return;
+  pick([]);
+  document.querySelector("#found [tabindex]").focus({ preventScroll: true }); // the button is gone, and the focus with it
+});
+document.addEventListener("htmx:after:swap", () => {
+  refresh();
+  hear();
+});
 document.addEventListener("htmx:before:response", (event) => {
   const { response } = event.detail.ctx;
   const at = new URL(response.raw?.url ?? location.href);

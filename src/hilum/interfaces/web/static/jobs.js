@@ -1,5 +1,6 @@
 // The chosen files and how they are to be asked about -> one durable batch, with progress while they are on their way.
 
+import { offWhile } from "./app.js";
 import { dropZone } from "./drop.js";
 import { wrong } from "./session.js";
 import { fresh, upload } from "./upload.js";
@@ -18,7 +19,6 @@ form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button[type=submit]");
   const bar = form.querySelector("progress");
-  button.disabled = true;
   bar.hidden = false;
   tell("Sending…", "muted");
   const progress = (share) => {
@@ -26,8 +26,7 @@ form?.addEventListener("submit", async (event) => {
     if (share === 1) tell("Received. The files are being put in the line…", "muted");
   };
   const headers = { Prefer: "respond-async", "Idempotency-Key": (key ??= fresh()) };
-  const { status, body } = await upload(new FormData(form), progress, headers);
-  button.disabled = false;
+  const { status, body } = await offWhile(button, () => upload(new FormData(form), progress, headers));
   bar.hidden = true;
   if (status === 202) location.assign(`/app/jobs/${encodeURIComponent(body.id)}`);
   else if (status === 0) tell("The server did not answer. Send it again: nothing is answered twice.", "error-text");

@@ -1,6 +1,6 @@
 // The form of a training -> an order with the changed lines of the plan in it, sent, and the page on which to watch it.
 
-import { send } from "./app.js";
+import { offWhile, send } from "./app.js";
 import { wrong } from "./session.js";
 
 const form = document.querySelector("form[data-train]");
@@ -41,10 +41,8 @@ form?.addEventListener("submit", async (event) => {
   }
   for (const name of ["tune", "folds", "seed"]) order[name] = Number(value(name) || 0);
   const button = form.querySelector("button[type=submit]");
-  button.disabled = true;
   tell("Sending…", "muted");
-  const { ok, status, body } = await send("POST", "/trainings", order);
-  button.disabled = false;
+  const { ok, status, body } = await offWhile(button, () => send("POST", "/trainings", order));
   if (ok) location.assign(`/app/train/${encodeURIComponent(body.id)}`);
   else tell(wrong({ status, body }), "error-text");
 });
