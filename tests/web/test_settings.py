@@ -139,3 +139,9 @@ def test_the_focus_stays_where_it_was_after_a_form_was_sent(browser: Browser, se
         own.press("Enter")
         expect(page.get_by_role("row", name="admin").locator(".error-text")).not_to_be_empty()
         expect(own).to_be_focused()
+
+
+def test_the_largest_upload_is_told_as_on_the_other_pages(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="admin") as one:
+        expect(one.go("/app/settings").get_by_role("main")).to_contain_text("67.1 MB")
+        expect(one.go("/app/jobs").get_by_role("main")).to_contain_text("67.1 MB")

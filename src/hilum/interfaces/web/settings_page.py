@@ -12,6 +12,7 @@ from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web.models_shown import speaking
 from hilum.interfaces.web.page import caller_of, may, must, show
+from hilum.interfaces.web.words import size
 from hilum.registry.questions import known_tasks
 from hilum.settings import SETTINGS, Settings
 
@@ -60,7 +61,7 @@ def _stores(known: Settings) -> tuple[tuple[str, str], ...]:
         ("Records", "PostgreSQL" if known.database_url.startswith("postgresql") else "SQLite, on this machine"),
         ("Images", "Object storage" if away else "A folder on this machine"),
         ("Cache", "Redis" if known.cache_url else "In this process"),
-        ("Largest upload", f"{known.upload_bytes / 1e6:.0f} MB"),
+        ("Largest upload", size(known.upload_bytes)),
         ("Fetching by address", ", ".join(known.image_url_hosts) or "Off"),
         ("Folders for audits and training", str(len(known.data_roots)) if known.data_roots else "None"),
     )
