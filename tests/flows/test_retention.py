@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from hilum.errors import StorageError
-from hilum.flows.erase import CACHED, Places, erase_one
+from hilum.flows.erase import CACHED, Places, erase_caller, erase_one, sweep
 from hilum.flows.retention import DAY, Retention, retain
 from hilum.records.entry import Columns, Entry
 from hilum.records.query import Query
-from hilum.records.store import open_records
+from hilum.records.store import Records, open_records
 from hilum.storage.cache import open_cache
-from hilum.storage.images import open_images
+from hilum.storage.images import Images, open_images
 from tests import servers
 
 SECRET = b"s" * 32
@@ -54,6 +54,75 @@ def test_nothing_younger_goes_and_nothing_older_stays(places):
 def test_more_days_than_there_were_erase_nothing(places):
     lay(places, 10_000, b"x")
     assert retain(places, 10**13).predictions == 0
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def kill(*_arguments):
+    raise Killed
+
+
+STEPS = ((Images, "delete"), (Records, "forget"))
+
+
+def stopped_at(step, monkeypatch, erase, *arguments):
+    """An erasure of which nothing came after it was on record and had come to this step."""
+    with monkeypatch.context() as until:
+        until.setattr(*step, kill)
+        with pytest.raises(Killed):
+            erase(*arguments)
+
+
+def assert_gone(places, *entries):
+    assert not any(places.images.holds(entry.columns.image) for entry in entries)
+    assert not any(places.records.get(entry.id).entry.personal for entry in entries)
+    assert places.records.begun() == {}
+    assert places.records.verify().sound
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_erasure_that_was_killed_is_finished_by_asking_again(places, monkeypatch, step):
+    """Names that came with the same picture another time, too: they are erased, so that nobody finds them again."""
+    same = [lay(places, 0, b"picture", number) for number in (1, 2)]
+    stopped_at(step, monkeypatch, erase_one, same[0].id, places)
+    erase_one(same[0].id, places)
+    assert_gone(places, *same)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_an_erasure_of_a_caller_that_was_killed_is_finished_by_any_other(places, monkeypatch, step):
+    whole, last = lay(places, 0, b"picture"), lay(places, 0, b"another")
+    stopped_at(step, monkeypatch, erase_caller, "local", places)
+    other = Entry("prediction", caller="rita", columns=Columns(image=places.images.put(b"of rita")))
+    places.records.append([other]).result()
+    erase_one(other.id, places)
+    assert_gone(places, whole, last, other)
+
+
+def test_a_server_finishes_an_erasure_that_was_killed_and_spares_what_came_since(places, monkeypatch):
+    gone, again = (lay(places, 0, b"picture %d" % number) for number in (1, 2))
+    stopped_at(STEPS[0], monkeypatch, erase_caller, "local", places)
+    since = lay(places, 0, b"picture 2")
+    sweep(places)
+    assert_gone(places, gone)
+    assert places.images.holds(since.columns.image)
+    assert places.records.get(since.id).entry.personal == {"file": "0.png"}
+    assert not places.records.get(again.id).entry.personal
+
+
+def test_a_picture_that_cannot_be_removed_keeps_its_own_erasure_open_and_no_other(places, monkeypatch):
+    stuck, other = lay(places, 0, b"stuck"), lay(places, 0, b"other")
+    delete = Images.delete
+    with monkeypatch.context() as until:
+        until.setattr(Images, "delete", lambda self, *keys: delete(self, *set(keys) - {stuck.columns.image}))
+        with pytest.raises(StorageError):
+            erase_one(stuck.id, places)
+        erase_one(other.id, places)
+        assert [one.prediction.id for one in places.records.begun().values()] == [stuck.id]
+    sweep(places)
+    assert_gone(places, stuck, other)
 
 
 def test_a_shared_cache_that_was_away_is_named_with_what_it_may_still_hold(places):

@@ -1,7 +1,8 @@
 """Which predictions -> their pictures, names, notes and copies erased, and that it was done put on record.
 
-The erasure is put on record first: where the power fails in between, asking again finishes it. The records themselves
-hold no picture and no name, so that the chain still fits afterwards.
+The erasure is put on record first, marked as unfinished: where the power fails in between, the next erasure, whatever
+it asks for, or a server within the hour finishes it. The records themselves hold no picture and no name, so that the
+chain still fits afterwards.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Protocol
 
 from hilum.errors import NotFound, StorageError
 from hilum.records.entry import Entry
-from hilum.records.erasures import Kept
+from hilum.records.erasures import Begun, Kept
 from hilum.records.store import Records
 from hilum.storage.cache import Cache
 from hilum.storage.images import Images
@@ -113,12 +114,16 @@ class Erased:
 
 @dataclass(frozen=True, slots=True)
 class _Erasure:
-    """What one erasure is to reach. images: keys of pictures. again: ids to look at once more, erased or not."""
+    """What one erasure is to reach. images: keys of pictures. again: ids to look at once more, erased or not.
+
+    begun: predictions whose erasure was stopped, which goes on with this one.
+    """
 
     chosen: Sequence[Kept]
     images: Sequence[str]
     wanted: Wanted
     again: tuple[str, ...] = ()
+    begun: tuple[Kept, ...] = ()
 
 
 def erase_one(identity: str, places: Places, *, by: str = "local", why: str = "asked") -> Erased:
@@ -155,7 +160,12 @@ def erase_caller(caller: str, places: Places, *, by: str = "local", why: str = "
 
 
 def sweep(places: Places) -> int:
-    """Remove pictures, whole or half, that no record names, left by crashes an hour ago or more; returns how many."""
+    """Remove pictures, whole or half, that no record names, left by crashes an hour ago or more; returns how many.
+
+    Erasures that were stopped are finished before.
+    """
+    if places.records.begun():
+        _erase(_Erasure((), (), Wanted()), places, by="local", why="")
     orphans = list(places.records.without_record(places.images.keys()))
     places.images.delete(*orphans, older_than=ORPHAN_SECONDS)
     _unlink_copies(set(orphans), places.copies)
@@ -174,20 +184,26 @@ def _erase_all(chosen: Sequence[Kept], wanted: Wanted, places: Places, by: str, 
 def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
     body = json.dumps({"why": why}).encode()
     if asked.chosen:
-        entries = [Entry("erasure", body, by, found.id) for found in asked.chosen]
-        places.records.append(entries).result()
+        marks = [Begun(found, everywhere=bool(asked.wanted.contents)).marked for found in asked.chosen]
+        those = zip(asked.chosen, marks, strict=True)
+        places.records.append([Entry("erasure", body, by, found.id, personal=mark) for found, mark in those]).result()
+    own, begun = set(asked.images), places.records.begun()
+    asked = _with_begun(asked, tuple(begun.values()), places)
     wanted = replace(asked.wanted, going=_going(asked))
     others = [other.erase(wanted) for other in places.elsewhere]  # before the rest: what waits is not answered anew
     held = sum(places.images.holds(key) for key in asked.images)
     if asked.images:
         places.images.delete(*asked.images)
-    if any(places.images.holds(key) for key in asked.images):
+    stuck = {key for key in asked.images if places.images.holds(key)}
+    if stuck & own:
         raise StorageError("some images could not be erased; ask again")
     left = places.records.unforgotten(before=wanted.before, caller=wanted.caller)
-    personal = places.records.forget([*dict.fromkeys([*(found.id for found in asked.chosen), *asked.again, *left])])
+    ids = [*(found.id for found in (*asked.chosen, *asked.begun)), *asked.again, *left]
+    personal = places.records.forget([*dict.fromkeys(ids)])
     copies = _unlink_copies(set(asked.images), places.copies)
     cached = () if places.cache.clear() else (CACHED,)
     _touch(places.erasures)
+    places.records.forget([row for row, one in begun.items() if one.prediction.image not in stuck])  # the last act
     return Erased(
         len(asked.chosen), held, personal, copies, sum(one.files for one in others),
         (*(said for one in others for said in one.still), *cached),
@@ -196,11 +212,25 @@ def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
     )  # fmt: skip
 
 
+def _with_begun(asked: _Erasure, begun: Sequence[Begun], places: Places) -> _Erasure:
+    """The same, and what erasures that were stopped had still to reach."""
+    keys = sorted({one.prediction.image for one in begun if one.prediction.image} - set(asked.images))
+    needed = {found.image for found in places.records.kept(images=keys)} if keys else set()
+    contents = {one.prediction.content for one in begun if one.everywhere and one.prediction.content}
+    return replace(
+        asked,
+        images=[*asked.images, *(key for key in keys if key not in needed)],
+        wanted=replace(asked.wanted, contents=asked.wanted.contents | contents),
+        begun=tuple(one.prediction for one in begun),
+    )
+
+
 def _going(asked: _Erasure) -> Going:
     """The pictures of an erasure; one that was never kept is known by its file alone."""
     gone = {None, *asked.images}
-    received = {one.content for one in asked.chosen if one.content and one.image in gone}
-    unseen = not asked.images or any(one.image is None for one in asked.chosen)
+    every = (*asked.chosen, *asked.begun)
+    received = {one.content for one in every if one.content and one.image in gone}
+    unseen = not asked.images or any(one.image is None for one in every)
     return Going(tuple(asked.images), frozenset(received | asked.wanted.contents), unseen)
 
 

@@ -13,11 +13,12 @@ from sqlalchemy import ColumnElement, Connection, exists, select
 from hilum.records.schema import PERSONAL, RECORDS
 
 AT_ONCE = 500  # values in one condition
+UNFINISHED = "unfinished"  # what an erasure's own row holds, beside the chain, until all that it reaches is gone
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A prediction of which nothing was erased yet.
+    """A prediction of which nothing was erased yet, or not all that shall be.
 
     image: the key of its picture, None where none was kept. content: HMAC of the bytes that were received.
     """
@@ -26,6 +27,19 @@ class Kept:
     image: str | None
     caller: str
     content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An erasure that did not come to its end. everywhere: its bytes are to go wherever they lie, whoever sent them."""
+
+    prediction: Kept
+    everywhere: bool
+
+    @property
+    def marked(self) -> dict[str, str]:
+        """What its row holds until then."""
+        return {UNFINISHED: "bytes" if self.everywhere else "own"}
 
 
 def kept(
@@ -71,6 +85,15 @@ def unforgotten(connection: Connection, *, before: int | None = None, caller: st
     if before is not None:
         asked.append(select(at.id).where(at.kind == "act", chosen, _personal(at.id)))
     return [row.id for each in asked for row in connection.execute(each)]
+
+
+def begun(connection: Connection) -> dict[str, Begun]:
+    """Erasures that are under way or were stopped, by their own id."""
+    at, said = RECORDS.c, RECORDS.alias("said")
+    asked = select(said.c.id.label("erasure"), PERSONAL.c.value, at.id, at.image, at.caller, at.content)
+    asked = asked.join(said, said.c.subject == at.id).join(PERSONAL, PERSONAL.c.id == said.c.id)
+    rows = connection.execute(asked.where(said.c.kind == "erasure", PERSONAL.c.name == UNFINISHED))
+    return {row.erasure: Begun(Kept(row.id, row.image, row.caller, row.content), row.value == "bytes") for row in rows}
 
 
 def has_caller(connection: Connection, caller: str) -> bool:

@@ -17,7 +17,7 @@ from hilum.probe import Probe
 from hilum.records import erasures, search, tallies, verification
 from hilum.records.chain import journal_key
 from hilum.records.entry import Entry, Record
-from hilum.records.erasures import Kept
+from hilum.records.erasures import Begun, Kept
 from hilum.records.journal import Journal
 from hilum.records.query import Page, Query
 from hilum.records.schema import CHECKPOINTS, PERSONAL, engine_as_it_lies, open_engine
@@ -163,6 +163,11 @@ class Records:
         """The ids of what was erased, said about it afterwards or done, and still holds something personal."""
         with self._reading() as connection:
             return erasures.unforgotten(connection, before=before, caller=caller)
+
+    def begun(self) -> dict[str, Begun]:
+        """Erasures that are under way or were stopped, by the id of their row; `forget` of it ends one."""
+        with self._reading() as connection:
+            return erasures.begun(connection)
 
     def has_caller(self, caller: str) -> bool:
         """Whether anything on record was asked, said or done by this caller."""
