@@ -522,6 +522,27 @@ def test_an_answer_that_cannot_be_unpacked_is_an_error_of_the_house() -> None:
                 ask()
 
 
+def test_after_a_failure_no_more_of_many_images_are_sent() -> None:
+    sent: list[httpx.Request] = []
+
+    async def told(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        for _ in range(50):  # an answer takes a while
+            await asyncio.sleep(0)
+        return httpx.Response(403, json={"code": "not_allowed", "detail": "no"})
+
+    async def talk() -> None:
+        async with hilum.AsyncClient("http://other", transport=httpx.MockTransport(told)) as client:
+            with pytest.raises(HilumError, match="no"):
+                await client.predict_many([b"image"] * 200, progress=False)
+            so_far = len(sent)
+            for _ in range(5000):  # whatever still waits has its turn
+                await asyncio.sleep(0)
+            assert len(sent) == so_far < 25
+
+    asyncio.run(talk())
+
+
 def test_a_redirect_says_where_to() -> None:
     moved = httpx.Response(301, headers={"Location": "https://hilum.example.org/models"})
     with (

@@ -57,7 +57,7 @@ class AsyncClient:
             return found
 
         with shown:
-            answers = await asyncio.gather(*(ask(chunk) for chunk in chunks))
+            answers = await _all_or_none([asyncio.ensure_future(ask(chunk)) for chunk in chunks])
         return Predictions(tuple(one for found in answers for one in found))
 
     async def submit(self, what: Many, **given: Any) -> Job:
@@ -167,3 +167,13 @@ class AsyncClient:
             except (httpx.InvalidURL, UnicodeError) as error:
                 raise calls.unsendable(error) from error
         return step.answer
+
+
+async def _all_or_none(asked: Sequence[asyncio.Future[T]]) -> list[T]:
+    """Every answer, in order; where one fails, what was not asked yet is not asked any more."""
+    try:
+        return await asyncio.gather(*asked)
+    finally:
+        for one in asked:
+            one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
