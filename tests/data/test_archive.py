@@ -131,6 +131,18 @@ def test_one_broken_member_fails_alone(tmp_path):
     assert all(dataset.images(case) for case in whole)
 
 
+@pytest.mark.parametrize("bit", [0, 5])  # encrypted; patched, which zipfile does not read
+def test_an_array_that_is_packed_so_that_nobody_here_reads_it_is_said(tmp_path, bit):
+    path = packed(tmp_path, ".zip", {"x.npz": npz(tmp_path / "x.npz", images=[[[1, 2]]], labels=["a"]).read_bytes()})
+    data = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = data.find(mark) if flags == 6 else data.rfind(mark)  # of the archive, not of the array inside
+        data[place + flags] |= 1 << bit
+    path.write_bytes(data)
+    with pytest.raises(UnreadableSource, match=r"#x\.npz"):
+        opened(tmp_path, path)
+
+
 def test_an_array_inside_an_archive_and_an_archive_alone_in_a_folder(tmp_path):
     array = npz(tmp_path / "x.npz", images=[[[1, 2], [3, 4]]], labels=["a"]).read_bytes()
     path = packed(tmp_path / "only", ".zip", {"x.npz": array}) if (tmp_path / "only").mkdir() is None else None

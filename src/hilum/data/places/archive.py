@@ -29,6 +29,7 @@ MAX_RATIO = 200  # images and their tables compress less than 100 times; bombs a
 FREE_BYTES = 64 * 1024 * 1024  # below this, no ratio is asked for
 PACKED: dict[str, Any] = {".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tar.xz": lzma.open}
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
+UNPACKED_NOT = (*BROKEN, RuntimeError)  # zipfile's word for encrypted; NotImplementedError, of a method, is one too
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Archive:
 
         try:
             return self.cache.at(f"{file_identity(self.file)}#{path}", fill)
-        except BROKEN as error:
+        except UNPACKED_NOT as error:
             raise UnreadableSource(self.id(path), f"cannot be unpacked: {error}") from error
 
     def read(self, path: str, limit: int) -> bytes:
@@ -62,7 +63,7 @@ class Archive:
         try:
             with self.open(path) as member:
                 data = member.read(limit + 1)
-        except (*BROKEN, NotImplementedError, RuntimeError) as error:  # RuntimeError: zipfile's word for encrypted
+        except UNPACKED_NOT as error:
             raise UnreadableImage(self.id(path), f"cannot be unpacked: {error}") from error
         if len(data) != self.size(path):
             raise UnreadableImage(self.id(path), "is not as long as the archive says")
@@ -73,7 +74,7 @@ class Archive:
         try:
             with self.open(path) as member:
                 return member.read(length)
-        except (*BROKEN, NotImplementedError, RuntimeError):
+        except UNPACKED_NOT:
             return b""
 
     @property
