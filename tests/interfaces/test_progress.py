@@ -55,6 +55,13 @@ def test_a_short_stage_is_one_line_and_one_without_end_promises_none(
     assert capsys.readouterr().err.splitlines() == ["reading", "  reading: 7, 1:06:40 so far", "sealing"]
 
 
+@pytest.mark.parametrize("name", ["images [raw]", "images[/b]"])
+def test_brackets_in_a_name_are_no_markup(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with Bars() as bars:
+        bars.stage(f"reading {name}")
+    assert capsys.readouterr().err == f"reading {name}\n"
+
+
 def test_nothing_is_said_where_quiet_is_asked_for(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with Bars(quiet=True) as bars:
         bars.stage("training", 10)

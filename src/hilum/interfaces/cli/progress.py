@@ -43,13 +43,13 @@ class Bars:
         if self._console.is_terminal and not quiet:
             self._bars = Progress(
                 SpinnerColumn(),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),  # a folder may be called [raw]
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 console=self._console,
             )
         self._task: TaskID | None = None
@@ -74,7 +74,7 @@ class Bars:
         self._began = self._said = time.monotonic()
         self._tell(0, total, "")
         if self._bars is None:
-            self._console.print(title)
+            self._console.print(title, markup=False)
             return
         self._finish()
         self._task = self._bars.add_task(title, total=total, note="")
