@@ -17,10 +17,11 @@ def exif_orientation(exif: bytes) -> int:
     if order is None or len(exif) < 14:
         return 1
     start = struct.unpack_from(order + "I", exif, 4)[0]
-    directory = exif[start : start + 2 + 12 * _MOST_TAGS]
+    count = int.from_bytes(exif[start : start + 2], "little" if order == "<" else "big")  # behind them lies another one
+    directory = exif[start : start + 2 + 12 * min(count, _MOST_TAGS)]
     for place in range(2, len(directory) - 11, 12):
-        tag, kind, count, value = struct.unpack_from(order + "HHIH", directory, place)
-        if (tag, kind, count) == (_ORIENTATION, 3, 1):
+        tag, kind, values, value = struct.unpack_from(order + "HHIH", directory, place)
+        if (tag, kind, values) == (_ORIENTATION, 3, 1):
             return int(value)
     return 1
 
