@@ -288,9 +288,8 @@ def _named(answer: Answer, file: str, frames: int, decoded: float) -> Answer:
     return replace(answer, prediction=said)
 
 
-def _lap(timings: dict[str, float], stage: str, since: float) -> float:
+def _lap(timings: dict[str, float], stage: str, since: float) -> None:
     timings[stage] = round(_milliseconds(since), 3)
-    return time.perf_counter()
 
 
 def _milliseconds(since: float) -> float:
