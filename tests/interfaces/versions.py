@@ -21,6 +21,12 @@ def another_version(home: Path, version: str, remark: bytes = b"") -> str:
     return _sealed(home, files, {**about, "version": version})
 
 
+def package_that_cannot_answer(home: Path, file: str, content: bytes) -> str:
+    """The digest of one that opens, though a file of it does not fit the others."""
+    files, about = _shipped()
+    return _sealed(home, {**files, file: content}, {**about, "version": "6.6.6"})
+
+
 def package_of_own_task(
     home: Path, name: str = "my-films", *, version: str = "1.0.0", negative: str = "normal", priority: int = 10
 ) -> str:

@@ -9,9 +9,13 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from hilum.errors import UnknownModel
+import numpy as np
+
+from hilum.errors import PackageDamaged, UnknownModel
 from hilum.flows.speaker import Speaker
+from hilum.gate.admission import SIZE
 from hilum.model.package import open_package
+from hilum.model.unfolded import ORT_ERRORS
 from hilum.records.store import Records
 from hilum.registry import history
 from hilum.registry.history import Event
@@ -63,11 +67,32 @@ def roll_back(task: str, records: Records, settings: Settings, decision: Decisio
 
 
 def _ready(folder: Path, settings: Settings) -> Known:
-    """The package in a folder, tried out: it opens, is trusted, and its graphs load."""
+    """The package in a folder, tried out: it opens, is trusted, and answers."""
     known = next((one for one in known_packages(settings) if one.folder.resolve() == folder.resolve()), None)
     if known is None:
         where = settings.home / "models" / "NAME" / "VERSION"
         raise UnknownModel(f"{folder}: a server finds only packages of its own: copy this to {where}, then pin it")
     speaker = Speaker(functools.partial(open_package, known.folder, trust(settings)))
-    _ = speaker.engine, speaker.admission, speaker.novelty
+    _try_out(speaker)
     return known
+
+
+def _try_out(speaker: Speaker) -> None:
+    """One grey image through every network: what would fail with the first question fails before it is on record.
+
+    Raises:
+        PackageError: it must not be used. PackageDamaged: its files do not fit each other.
+    """
+    package, admission, novelty = speaker.package, speaker.admission, speaker.novelty
+    size = package.preparation.size
+    try:
+        said = speaker.engine.run(np.full((1, 1, size, size), 128, np.uint8))
+        if said.logits.shape != (1, len(package.task.classes)):
+            raise ValueError(f"scores {said.logits.shape} for {len(package.task.classes)} classes")
+        package.calibration.probabilities(said.logits)
+        if novelty is not None:
+            novelty.surprise(said.features)
+        if admission is not None:
+            admission.logits(np.full((1, 1, SIZE, SIZE), 128, np.uint8))
+    except (ValueError, IndexError, *ORT_ERRORS) as error:
+        raise PackageDamaged(f"{package.folder}: cannot answer: its files do not fit each other ({error})") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,10 @@ from hilum.registry.pins import pin, trust
 from hilum.registry.questions import known_tasks, reference_of, task_answered
 from hilum.settings import read_settings
 from hilum.task import read_task, shipped_tasks
+from tests.conftest import ROOT
 from tests.interfaces.http.forms import sample
 from tests.interfaces.http.running import Running, running
-from tests.interfaces.versions import package_of_own_task
+from tests.interfaces.versions import package_of_own_task, package_that_cannot_answer
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,30 @@ def test_without_its_package_the_others_are_asked(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "models" / "my-films")
     with running(tmp_path) as server:
         assert asked(server, "task=auto")["task"] == "pneumonia-cxr"
+
+
+def _another_size() -> bytes:
+    said = json.loads((ROOT / "models" / "pneumonia-cxr" / "preparation.json").read_bytes())
+    return json.dumps(said | {"size": said["size"] + 1}).encode()
+
+
+def _other_classes() -> bytes:
+    return (ROOT / "models" / "brain-tumor-mri" / "model.onnx").read_bytes()
+
+
+@pytest.mark.parametrize(("file", "content"), [("preparation.json", _another_size), ("model.onnx", _other_classes)])
+def test_what_cannot_answer_is_not_promoted(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    content: Callable[[], bytes],
+) -> None:
+    """Asked in its turn, it would end the questions to all the others."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    package_that_cannot_answer(tmp_path, file, content())
+    assert main(["promote", "pneumonia-cxr@6.6.6", "--why", "ours"]) == 1
+    assert "cannot answer" in capsys.readouterr().err
 
 
 def test_pages_and_filters_know_its_words(server: Running) -> None:
