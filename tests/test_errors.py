@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hilum import errors
-from hilum.errors import HilumError, UnreadableImage, printable
+from hilum.access.tables import _told
+from hilum.errors import HilumError, StorageError, UnreadableImage, driver_words, printable
+from hilum.records.store import _unopened
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,20 @@ def test_a_name_stays_on_its_line(name: str, said: str) -> None:
 def test_no_two_errors_share_a_code() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HilumError)]
     assert len({kind.code for kind in kinds}) == len(kinds)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("no such table: keys\nDETAIL: a value", "no such table: keys"), ("", "OSError"), ("  \n", "OSError")],
+)
+def test_a_driver_is_quoted_in_its_first_line_and_one_without_words_is_named(said: str, told: str) -> None:
+    error = DBAPIError("SELECT 'a value'", {}, OSError(said))
+    assert driver_words(error) == told
+    assert told in str(_unopened(error))
+    with pytest.raises(StorageError) as raised, _told():
+        raise error
+    assert f"({told})" in str(raised.value)
+
+
+def test_what_no_driver_said_is_named_by_its_kind() -> None:
+    assert driver_words(SQLAlchemyError("a value")) == "SQLAlchemyError"

@@ -40,6 +40,12 @@ HilumError
 from __future__ import annotations
 
 
+def driver_words(error: Exception) -> str:
+    """The first line of what a database's driver said, or what kind of error it is; what follows may hold values."""
+    own = getattr(error, "orig", None)
+    return (str(own or "").strip() or type(own or error).__name__).splitlines()[0]
+
+
 def printable(text: str) -> str:
     """Text from outside (a file's name) in one harmless line: what does not print is written as an escape.
 

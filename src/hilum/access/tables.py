@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from hilum.columns import filled, open_to_null
-from hilum.errors import StorageError, UsageError
+from hilum.errors import StorageError, UsageError, driver_words
 from hilum.postgres import LEVEL, bound_locks, bounded
 from hilum.sqlite import set_up
 
@@ -121,8 +121,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except sa.exc.SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-        raise StorageError(f"users and keys cannot be read or written ({reason})") from error
+        raise StorageError(f"users and keys cannot be read or written ({driver_words(error)})") from error
 
 
 def _engine(url: str) -> Engine:

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, delete, inspect, select, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from hilum.errors import HilumError, RecordsError, UsageError
+from hilum.errors import HilumError, RecordsError, UsageError, driver_words
 from hilum.probe import Probe
 from hilum.records import erasures, search, tallies, verification
 from hilum.records.chain import journal_key
@@ -220,8 +220,7 @@ class Records:
                 with connection.begin():
                     yield connection
         except SQLAlchemyError as error:
-            reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-            raise RecordsError(f"the records cannot be read ({str(reason).splitlines()[0]})") from error
+            raise RecordsError(f"the records cannot be read ({driver_words(error)})") from error
 
 
 def open_records(url: str, secret: bytes, head: Path | None = None) -> Records:
@@ -310,8 +309,7 @@ def _has_checkpoint(engine: Engine) -> bool:
 
 
 def _unopened(error: SQLAlchemyError) -> RecordsError:
-    reason = error.orig if isinstance(error, DBAPIError) else type(error).__name__
-    return RecordsError(f"the records cannot be opened ({str(reason).splitlines()[0]})")
+    return RecordsError(f"the records cannot be opened ({driver_words(error)})")
 
 
 def _as_of_now(connection: Connection) -> None:
