@@ -103,16 +103,16 @@ class Batched:
             MissingExtra: the engine is not installed. NotFound: the batch was forgotten meanwhile.
         """
         name = (order.id, order.made)
-        if order.state != "done" or name not in self._ended:
-            state = self._parts.batches.state(order.id)
-            if state.order.state != "done":
-                return state
+        ended = self._ended.get(name) if order.state == "done" else None  # looked up once: another thread may forget it
+        if ended is not None:
+            return ended
+        state = self._parts.batches.state(order.id)
+        if state.order.state == "done":
             with self._lock:
                 self._ended[name] = state
                 while len(self._ended) > REMEMBERED:
                     self._ended.pop(next(iter(self._ended)))
-            return state
-        return self._ended[name]
+        return state
 
     def rows(self, state: State, kind: str, first: int, most: int) -> list[Row]:
         """At most so many rows of a kind ("": of all), from the first on, in the order of the files."""
