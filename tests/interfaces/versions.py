@@ -38,6 +38,7 @@ def package_of_own_task(
     text = files["task.toml"].decode().replace('name = "pneumonia-cxr"', f'name = "{name}"')
     text = text.replace("auto_priority = 10", f"auto_priority = {priority}")
     text = text.replace('name = "normal"', f'name = "{negative}"')
+    files["calibration.json"] = files["calibration.json"].replace(b'"normal"', f'"{negative}"'.encode())
     files["task.toml"] = text.replace('title = "Pneumonia on a chest X-ray"', 'title = "What our films show"').encode()
     return _sealed(home, files, {**about, "name": name, "version": version})
 
