@@ -6,7 +6,6 @@ the records before the images and packages that they name. The list is written l
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
@@ -85,13 +84,23 @@ def _check_not_gone(settings: Settings) -> None:
     records, heads = _database(settings), settings.heads
     if records is None or not heads.is_file() or not heads.stat().st_size:
         return
-    with contextlib.suppress(sqlite3.Error), closing(_read_only(records)) as reading:
-        if reading.execute("SELECT 1 FROM checkpoints LIMIT 1").fetchone():
-            return
+    if records.exists() and _holds_checkpoints(records):
+        return
     raise StorageError(
         f"the records are gone: {heads} notes checkpoints of them, and {records} is not there or holds none. A backup "
         "without them would pass for a whole one: put it back, or restore an earlier backup"
     )
+
+
+def _holds_checkpoints(records: Path) -> bool:
+    """Raises StorageError where it cannot be read: that is not to be gone."""
+    try:
+        with closing(_read_only(records)) as reading:
+            if not reading.execute("SELECT 1 FROM sqlite_master WHERE name = 'checkpoints'").fetchone():
+                return False
+            return reading.execute("SELECT 1 FROM checkpoints LIMIT 1").fetchone() is not None
+    except sqlite3.Error as error:
+        raise StorageError(f"{records}: cannot be read ({error})") from error
 
 
 def _read_only(database: Path) -> sqlite3.Connection:
