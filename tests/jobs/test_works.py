@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from hilum.errors import NotFound, UsageError
-from hilum.jobs.works import DAMAGED, LOCK, STATE, Work, Works
+from hilum.jobs.works import DAMAGED, LOCK, RESULT, STATE, Work, Works
 from tests.flows.made import write_spots
 
 
@@ -109,6 +111,28 @@ def test_a_work_that_outlives_its_server_keeps_the_turn_until_it_ends(tmp_path: 
     held = {file.path for file in psutil.Process(works._running.process.pid).open_files()}
     assert str(tmp_path / "works" / LOCK) in held
     works.close()
+
+
+@pytest.mark.parametrize(("printed", "begun"), [(slice(None), 0), (slice(9), 1), (slice(0), 1)])
+def test_a_work_that_came_to_its_end_after_its_server_was_killed_is_not_done_again(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch, printed: slice, begun: int
+) -> None:
+    """A training would give a second package; one whose result is cut short was killed too, and is begun again."""
+    first = Works(tmp_path / "works")
+    work = first.begin("audit", "spots", [str(images)], "local")
+    over = until(first, work.id, lambda work: work.over)
+    first.close()
+    state, result = (first.folder(work.id) / name for name in (STATE, RESULT))
+    state.write_text(json.dumps(asdict(replace(over, state="running", ended=None, code=None))))
+    result.write_bytes(result.read_bytes()[printed])
+    commands, real = list[object](), subprocess.Popen
+    monkeypatch.setattr("hilum.jobs.works.subprocess.Popen", lambda *a, **k: commands.append(a) or real(*a, **k))
+    again = Works(tmp_path / "works")
+    found = until(again, work.id, lambda work: work.over)
+    assert (found.state, len(commands)) == ("done", begun)
+    assert found.ended is not None
+    assert again.result(work.id)["images"] == 12
+    again.close()
 
 
 def test_a_stopped_work_is_over_and_the_next_one_runs(tmp_path: Path, images: Path) -> None:

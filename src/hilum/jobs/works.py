@@ -45,7 +45,8 @@ log = logging.getLogger("hilum.jobs")
 class Work:
     """What was asked and how it stands.
 
-    arguments: of the command line, after `hilum <kind>`. at, ended: seconds since 1970. code: exit code, once over.
+    arguments: of the command line, after `hilum <kind>`. at, ended: seconds since 1970. code: exit code, once over;
+    None where no server lived to see it.
     """
 
     id: str
@@ -218,13 +219,23 @@ class Works:
         while (identity := self._queue.get()) is not None and not self._closing.is_set():
             try:
                 with self._turn() as lock:
-                    if not (work := self.get(identity)).over:
+                    if not (work := self.get(identity)).over and not self._was_done(work):
                         self._run(work, lock)
             except NotFound:  # erased while it waited
                 continue
             except Exception as error:  # whatever it was, the works behind it must have their turn
                 log.exception("work %s cannot be run", identity)
                 self._give_up(identity, error)
+
+    def _was_done(self, work: Work) -> bool:
+        """Whether a work that outlived its server came to its end: what it prints last is there, and is its result."""
+        with self._lock:
+            if self.get(work.id).state != "running" or self.result(work.id) is None:
+                return False
+            ended = (self.folder(work.id) / RESULT).stat().st_mtime
+            self._write(replace(work, state="done", ended=round(ended, 3)))
+        log.info("work %s %s: done, after its server had ended", work.id, work.kind)
+        return True
 
     def _give_up(self, identity: str, error: Exception) -> None:
         """Mark a work as failed, for a reason that names no folder; where not even that can be written, it waits."""
