@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 import time
+import uuid
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hilum.access.caller import LOCAL
+from hilum.interfaces.http.works import report_page
+from hilum.jobs.works import RESULT, STATE, Work, Works
 from tests.flows.made import write_spots
 from tests.interfaces.http.forms import TYPE, form
 from tests.interfaces.http.running import Running, running
@@ -175,3 +181,27 @@ def test_a_key_that_may_only_train_sees_its_own_trainings_and_nothing_more(tmp_p
         assert house.ask("DELETE", f"/works/{own.id}", key="train").status == 403
         assert house.ask("GET", f"/works/{own.id}", key="predict").status == 403
         assert len(house.ask("GET", "/works", key="engineer").json()["works"]) == 3
+
+
+def test_the_reports_of_a_training_are_found_in_a_home_that_was_moved_or_restored_elsewhere(tmp_path: Path) -> None:
+    old, new = tmp_path / "runs" / "old", tmp_path / "new"  # a home may itself lie below a folder of that name
+    page = old / "runs" / "chest-1" / "tuned-2" / "report" / "index.html"
+    page.parent.mkdir(parents=True)
+    page.write_text("<html>")
+    said = {"reports": {"evaluation": str(page), "audit": str(tmp_path / "runs" / ".." / ".." / "secret.html")}}
+    (tmp_path / "secret.html").write_text("<html>")
+    done = Work(str(uuid.uuid4()), "train", "chest", (), "local", 1.0, state="done")
+    place = old / "works" / done.id
+    place.mkdir(parents=True)
+    (place / STATE).write_text(json.dumps(asdict(done)))
+    (place / RESULT).write_text(json.dumps(said))
+    shutil.copytree(old, new)  # restored beside the one that it was saved from, which is still there
+    assert page_of(done, old, "evaluation") == page
+    assert page_of(done, new, "evaluation") == new / page.relative_to(old)
+    assert page_of(done, new, "audit") is None
+
+
+def page_of(work: Work, home: Path, of: str) -> Path | None:
+    works = Works(home / "works")
+    works.close()
+    return report_page(works, work, home, of)

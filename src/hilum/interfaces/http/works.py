@@ -22,6 +22,7 @@ from hilum.interfaces.http.body import Body as Received
 from hilum.interfaces.http.body import Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
 from hilum.interfaces.http.problems import answer, told_as
+from hilum.jobs.learnt import RUNS
 from hilum.jobs.works import REPORT, Step, Work, Works
 from hilum.registry.questions import reference_of
 from hilum.settings import Settings
@@ -172,10 +173,17 @@ def report_page(known: Works, work: Work, home: Path, of: str) -> Path | None:
     if work.kind == "train":
         said = known.result(work.id) if work.state == "done" else None
         pages = said.get("reports") if isinstance(said, dict) else None
-        place = Path(str(pages.get(of, ""))) if isinstance(pages, dict) else Path()
+        place = _in_runs(str(pages.get(of, "")), home) if isinstance(pages, dict) else Path()
     elif {"audit": "audit", "evaluate": "evaluation"}[work.kind] != of:
         return None
     return place if place.is_file() and place.resolve().is_relative_to(home.resolve()) else None
+
+
+def _in_runs(written: str, home: Path) -> Path:
+    """A page of a run by where it was written: the home may have been moved, or restored elsewhere, since."""
+    parts = Path(written).parts
+    below = next((i for i in reversed(range(len(parts))) if parts[i] == RUNS), len(parts))
+    return home.joinpath(*parts[below:])
 
 
 def can_learn() -> bool:
