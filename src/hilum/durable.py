@@ -30,6 +30,16 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def sync_files(folder: Path) -> None:
+    """What is in the files of a folder, and their names, are durable once it is; knows no folders in it.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    for path in (*folder.iterdir(), folder):
+        sync_folder(path)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Put a file in the place of the one before, durably, whole or not at all.
 

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from hilum.flows.learn import Wishes
 from hilum.interfaces.cli import train
 from hilum.interfaces.cli.main import main
 from hilum.interfaces.cli.progress import Bars
+from hilum.learn.seal import put_in_place
+from hilum.model.package import MANIFEST, digest_of
+from hilum.registry.pins import trust
+from hilum.settings import read_settings
 from tests.flows.made import write_spots
 from tests.learn.made import TASK_TEXT
 
@@ -209,6 +216,31 @@ def test_ctrl_c_and_sigterm_are_said_with_how_to_go_on(
     assert process.returncode == 130
     assert b"give the same command again and it goes on where it was" in said
     assert b"Traceback" not in said
+
+
+def test_a_training_that_is_killed_as_its_package_takes_its_place_leaves_no_untrusted_one(
+    tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command would make another one, or with --out refuse to."""
+    out = tmp_path / "mine"
+
+    def killed(
+        _data: object, _task: object, wishes: Wishes, _listener: object, finish: Callable[[Any], object]
+    ) -> None:
+        made = wishes.runs / "sealed"
+        made.mkdir(parents=True)
+        (made / MANIFEST).write_text("{}")
+        finish(SimpleNamespace(package=made))
+        put_in_place(made, wishes.out)
+        raise KeyboardInterrupt
+
+    write_spots(tmp_path / "images", 4)
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(train, "learn", killed)
+    monkeypatch.setattr(train, "_reports", lambda *_: {})
+    assert main(["train", str(tmp_path / "images"), task, "--out", str(out)]) == 130
+    assert digest_of(out) in trust(read_settings()).pinned
+    assert json.loads((tmp_path / "home" / "pins.jsonl").read_text())["folder"] == str(out)
 
 
 def test_the_report_of_what_a_search_chose_is_written_over_no_other(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -195,6 +196,24 @@ def test_a_package_is_never_where_the_leftovers_of_a_kill_are_swept(
     with_figures(tmp_path / "spot", {"accuracy": 0.5}, "# Card")
     assert seen
     assert not any(name.startswith(DRAFT) for name in seen)
+
+
+def test_a_package_in_its_place_outlasts_a_loss_of_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a disk was not told to keep may be empty after it, while the promotion of the package is on record."""
+    made, out = tmp_path / "run" / "sealed", tmp_path / "models" / "knee"
+    made.mkdir(parents=True)
+    for name in ("manifest.json", "model.onnx"):
+        (made / name).write_text("{}")
+    synced, sync = list[tuple[str, bool]](), os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink().name, out.exists()))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    put_in_place(made, out)
+    assert sorted(synced[:2]) == [("manifest.json", False), ("model.onnx", False)]
+    assert synced[2:] == [("new", False), ("models", True)]
 
 
 def test_a_package_appears_in_its_place_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,20 @@ def settings(tmp_path: Path) -> Settings:
     made(tmp_path / "home" / "models" / "spot" / "2", "spot", "2")
     made(tmp_path / "home" / "models" / "knee" / "1", "knee", "1")
     return read_settings({"HILUM_HOME": str(tmp_path / "home"), "HILUM_MODELS": str(tmp_path / "models")})
+
+
+def test_a_pin_outlasts_a_loss_of_power(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = dict[str, int](), os.fsync
+
+    def noted(handle: int) -> None:
+        synced[Path(f"/proc/self/fd/{handle}").readlink().name] = os.fstat(handle).st_size
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    pin(settings, settings.models / "spot", "a test")
+    log = settings.home / "pins.jsonl"
+    assert synced[log.name] == log.stat().st_size
+    assert settings.home.name in synced
 
 
 def test_a_bare_name_is_the_champion_and_training_never_promotes(settings: Settings) -> None:

@@ -24,7 +24,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from hilum.data.fingerprint import Fingerprints
-from hilum.durable import draft_beside
+from hilum.durable import draft_beside, sync_files, sync_folder
 from hilum.errors import UsageError
 from hilum.image.prepare import Preparation
 from hilum.learn.graph import Agreement, check_agreement, export_graph
@@ -165,13 +165,18 @@ def write_package(files: Mapping[str, bytes], about: Mapping[str, Any], folder: 
 def put_in_place(folder: Path, out: Path) -> None:
     """Move a sealed package to `out`, which must not exist; on another disk too it appears there whole or not at all.
 
+    A loss of power after this takes nothing of it: it may be promoted in the next moment, and that is durable.
+
     Raises:
         UsageError: `out` exists by now.
     """
     if out.exists():
         raise UsageError(f"{out}: exists already; a sealed package is never written over")
     with draft_beside(out) as draft:
-        Path(shutil.move(folder, draft / "new")).rename(out)
+        made = Path(shutil.move(folder, draft / "new"))
+        sync_files(made)
+        made.rename(out)
+        sync_folder(out.parent)
 
 
 def runtime_versions() -> dict[str, str]:

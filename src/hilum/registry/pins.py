@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
+from hilum.durable import sync_folder
 from hilum.errors import HilumError, PackageDamaged, UnknownModel
 from hilum.model.package import MANIFEST, NAME, TASK, Trust, digest_of
 from hilum.settings import Settings
@@ -55,17 +56,23 @@ def trust(settings: Settings) -> Trust:
     return Trust(pinned=frozenset(pinned | set(release_pins().values())), key=settings.signing_key)
 
 
-def pin(settings: Settings, folder: Path, why: str) -> str:
-    """Append a package to the pins of this installation; returns its digest.
+def pin(settings: Settings, folder: Path, why: str, place: Path | None = None) -> str:
+    """Append a package to the pins of this installation, durably; returns its digest.
+
+    place: where it will lie, if it does not lie there yet.
 
     Raises:
         PackageDamaged: the folder holds no package.
     """
     digest = digest_of(folder)
-    line = {"digest": digest, "folder": str(folder), "why": why, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    line = {"digest": digest, "folder": str(place or folder), "why": why, "at": at}
     settings.home.mkdir(parents=True, exist_ok=True)
     with _log(settings).open("a+b") as pins:
         pins.write((b"" if _whole(pins) else b"\n") + json.dumps(line).encode() + b"\n")
+        pins.flush()
+        os.fsync(pins.fileno())
+    sync_folder(settings.home)
     return digest
 
 

@@ -76,8 +76,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             return 0
         wishes = _wishes(arguments, settings, task.name)
         pages: dict[str, str] = {}
-        learned = learn(dataset, task, wishes, bars, lambda learned: pages.update(_reports(learned, dataset, bars)))
-        pin(settings, learned.package.resolve(), f"trained on {dataset.name}")
+
+        def finish(learned: Learned) -> None:
+            """All before the package is in its place: there a kill, or a full disk, must not leave it untrusted."""
+            pages.update(_reports(learned, dataset, bars))
+            pin(settings, learned.package, f"trained on {dataset.name}", wishes.out.resolve())
+
+        learned = learn(dataset, task, wishes, bars, finish)
     if arguments.json:
         found = learned.measured.evaluation.to_json()
         said = {"package": str(learned.package), "digest": learned.digest, "reports": pages, "evaluation": found}
