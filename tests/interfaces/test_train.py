@@ -243,6 +243,29 @@ def test_a_training_that_is_killed_as_its_package_takes_its_place_leaves_no_untr
     assert json.loads((tmp_path / "home" / "pins.jsonl").read_text())["folder"] == str(out)
 
 
+def test_two_trainings_that_begin_in_one_second_have_a_place_each(
+    tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one was refused its place at its end, which may be hours later."""
+    places, models = list[Path](), tmp_path / "home" / "models"
+
+    def begun(_data: object, _task: object, wishes: Wishes, *_: object) -> None:
+        places.append(wishes.out)
+        assert wishes.version == wishes.out.name
+        if len(places) == 1:
+            assert main(command) == 130
+        raise KeyboardInterrupt
+
+    write_spots(tmp_path / "images", 4)
+    command = ["train", str(tmp_path / "images"), task]
+    monkeypatch.setattr(train, "learn", begun)
+    now = iter(["20260101.000000", "20260101.000000", "20260101.000001"])
+    monkeypatch.setattr(train, "_now", lambda: next(now), raising=False)
+    assert main(command) == 130
+    assert [place.name for place in places] == ["20260101.000000", "20260101.000001"]
+    assert [path.name for path in models.rglob("*")] == ["spot"]  # what came to nothing leaves no place behind
+
+
 def test_the_report_of_what_a_search_chose_is_written_over_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

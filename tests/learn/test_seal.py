@@ -229,6 +229,7 @@ def test_a_package_appears_in_its_place_whole_or_not_at_all(tmp_path: Path, monk
         with pytest.raises(OSError, match="No space"):
             put_in_place(made, out)
     assert not [*out.parent.iterdir()]
+    out.mkdir()  # as it is claimed by a training that has just begun
     put_in_place(made, out)
     assert (out / "manifest.json").read_text() == "{}"
     assert not made.exists()

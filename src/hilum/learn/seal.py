@@ -163,14 +163,14 @@ def write_package(files: Mapping[str, bytes], about: Mapping[str, Any], folder: 
 
 
 def put_in_place(folder: Path, out: Path) -> None:
-    """Move a sealed package to `out`, which must not exist; on another disk too it appears there whole or not at all.
+    """Move a sealed package to `out`, where at most an empty folder is; from another disk too, whole or not at all.
 
     A loss of power after this takes nothing of it: it may be promoted in the next moment, and that is durable.
 
     Raises:
         UsageError: `out` exists by now.
     """
-    if out.exists():
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out}: exists already; a sealed package is never written over")
     with draft_beside(out) as draft:
         made = Path(shutil.move(folder, draft / "new"))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
+import time
 import warnings
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,7 +84,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             pages.update(_reports(learned, dataset, bars))
             pin(settings, learned.package, f"trained on {dataset.name}", wishes.out.resolve())
 
-        learned = learn(dataset, task, wishes, bars, finish)
+        try:
+            learned = learn(dataset, task, wishes, bars, finish)
+        finally:
+            with contextlib.suppress(OSError):
+                wishes.out.rmdir()  # what was claimed, where nothing came of it
     if arguments.json:
         found = learned.measured.evaluation.to_json()
         said = {"package": str(learned.package), "digest": learned.digest, "reports": pages, "evaluation": found}
@@ -111,16 +117,18 @@ def changes_of(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wishes:
-    version = datetime.now(UTC).strftime("%Y%m%d.%H%M%S")
-    out = arguments.out or trained_folder(settings) / name / version
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{out}: exists already; a sealed package is never written over")
-    if out.is_dir():
-        out.rmdir()
-    out.parent.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
+    if arguments.out is None:
+        out = _claimed(trained_folder(settings) / name)
+    else:
+        out = arguments.out
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UsageError(f"{out}: exists already; a sealed package is never written over")
+        if out.is_dir():
+            out.rmdir()
+        out.parent.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     return Wishes(
         name=name,
-        version=version,
+        version=_now() if arguments.out else out.name,
         task_text=task_text(arguments.task),
         runs=settings.home / "runs",
         out=out,
@@ -130,6 +138,24 @@ def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wis
         seed=arguments.seed,
         tracking="" if arguments.no_tracking else store_uri(settings.home),
     )
+
+
+def _claimed(folder: Path) -> Path:
+    """A place named by the time, held by an empty folder: two trainings may begin in one second, and end hours later.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    while True:
+        out = folder / _now()
+        with contextlib.suppress(FileExistsError):
+            out.mkdir(parents=True)
+            return out
+        time.sleep(0.1)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y%m%d.%H%M%S")
 
 
 def _show_plan(dataset: Dataset, task: Task, arguments: argparse.Namespace, bars: Bars) -> None:
