@@ -37,3 +37,10 @@ def test_a_class_with_too_few_groups_is_left_as_it_is() -> None:
     for count, moved in ((8, 2), (7, 0)):
         found = top_up(items(*[1] * count), np.zeros(count, dtype=np.int64), 2, 2, seed=0)
         assert np.sum(found == 2) == moved
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_class_of_many_small_sources_fills_every_part(seed: int) -> None:
+    """Two pictures of each of a hundred places: no place has enough for four parts, all of them together have."""
+    listed = [Item(f"{place}-{i}", ("class", f"place {place}"), 1.0) for place in range(100) for i in range(2)]
+    assert np.bincount(assign(listed, (0.75, 0.07, 0.09, 0.09), seed)).tolist() == [150, 14, 18, 18]

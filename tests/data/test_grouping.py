@@ -80,6 +80,21 @@ def test_what_one_chains_is_not_laid_at_anothers_door() -> None:
     assert [note for note in patient.notes if "neighbours" in note] == []
 
 
+def test_patients_that_neighbours_would_chain_stay_apart() -> None:
+    """Three pairs of look-alikes chain nobody by themselves; with the ten images of each patient they chain 40."""
+    patients = [f"p{i // 10}" for i in range(100)]
+    found = group_cases(["a"] * 100, (patients,), (), [Link(9, 10, 0.9), Link(19, 20, 0.9), Link(29, 30, 0.9)])
+    assert found.together.tolist() == found.bound.tolist() == [i // 10 for i in range(100)]
+    assert "40% of class 'a'" in found.notes[0]
+
+
+def test_of_several_chained_classes_the_worst_is_named() -> None:
+    found = group_cases(["a"] * 100 + ["b"] * 100, (), [*chain(0, 60, 0.9), *chain(100, 30, 0.9)], ())
+    assert "chained 60% of class 'a'" in found.notes[0]
+    turned = group_cases(["a"] * 100 + ["b"] * 100, (), [*chain(0, 30, 0.9), *chain(100, 60, 0.9)], ())
+    assert "chained 60% of class 'b'" in turned.notes[0]
+
+
 def test_a_small_class_and_a_large_patient_are_not_tightened() -> None:
     """A patient is a patient; ten images are no chain."""
     small = group_cases(["a"] * 10, (), [Link(i, i + 1, 0.955) for i in range(9)], ())
