@@ -62,6 +62,44 @@ def test_delong_finds_the_areas_and_the_spread_of_the_bootstrap() -> None:
         c.delong(first[:3], second[:3], np.array([True, False, False]))
 
 
+@pytest.mark.parametrize("positives", [8, 52])
+def test_delong_is_as_published_where_one_kind_is_rare(positives: int) -> None:
+    """By the definition of 1988: each positive against each negative, ties half; no ranks."""
+    generator = np.random.default_rng(positives)
+    truth = np.arange(60) < positives
+    first, second = (np.round(generator.normal(size=60) + gain * truth, 1) for gain in (2.0, 1.0))
+    spread = 0.0
+    kernels = [np.heaviside(score[truth][:, None] - score[~truth][None, :], 0.5) for score in (first, second)]
+    areas = [kernel.mean() for kernel in kernels]
+    for axis in (1, 0):  # of the positives, then of the negatives
+        gains = kernels[0].mean(axis=axis) - kernels[1].mean(axis=axis)
+        spread += gains.var(ddof=1) / gains.size
+    found = c.delong(first, second, truth)
+    gap, error = areas[0] - areas[1], np.sqrt(spread)
+    assert (found.first, found.second) == pytest.approx(tuple(areas))
+    ends = stats.norm.interval(0.95, gap, error)
+    assert (found.difference.value, found.difference.low, found.difference.high) == pytest.approx((gap, *ends))
+    assert found.p == pytest.approx(2 * stats.norm.sf(abs(gap) / error))
+
+
+def test_copies_make_no_difference_any_surer() -> None:
+    """Every case four times over, in the group of its original: the same interval as without copies."""
+    first, second, truth = scores(4)
+    labels, groups = truth.astype(int), np.arange(300)
+    one, two = (
+        Answers(np.stack([1 - p, p], axis=1), (p > 0.5).astype(int), labels, groups, 0)
+        for p in (1 / (1 + np.exp(1 - first)), 1 / (1 + np.exp(1 - second)))
+    )
+    copies = np.repeat(groups, 4)
+    names = ("accuracy", "balanced_accuracy")
+    once = c.paired_differences(one, two, names, draws=200)
+    often = c.paired_differences(one.taken(copies), two.taken(copies), names, draws=200)
+    for name in names:
+        low, high = once[name].low, once[name].high
+        assert low < high
+        assert (often[name].low, often[name].high) == pytest.approx((low, high))
+
+
 def test_paired_differences_are_narrower_than_unpaired_ones() -> None:
     """The same model twice differs by exactly nothing; a better one by something."""
     first, second, truth = scores(2)
