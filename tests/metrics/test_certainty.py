@@ -120,3 +120,22 @@ def test_predictive_values_of_nought_keep_a_doubt() -> None:
     reversed_ = figures(Answers(np.eye(2)[1 - labels], 1 - labels, labels, np.arange(60), 0, (0.1,)), draws=50)
     assert reversed_["npv_at_prevalence_0.1"].value == 0.0
     assert reversed_["npv_at_prevalence_0.1"].high > 0.0
+
+
+def test_cases_of_one_patient_say_nothing_of_their_own_class_either() -> None:
+    """Three classes; the ten images of the second one are of one patient, six of them found."""
+    labels = np.repeat([0, 1, 2], [40, 10, 40])
+    predicted = labels.copy()
+    predicted[40:44] = 0
+    groups = np.where(labels == 1, 99, np.arange(90))
+    answers = Answers(np.eye(3)[predicted], predicted, labels, groups, 0, ())
+    own = class_figures(answers, 1, draws=50)
+    assert (own["sensitivity"].value, own["sensitivity"].to_json()["low"]) == (0.6, None)
+    assert class_figures(answers, 2, draws=50)["sensitivity"].low == pytest.approx(wilson(40, 40).low)
+
+
+def test_the_doubt_of_a_predictive_value_is_of_patients_and_not_of_their_images() -> None:
+    labels = np.repeat([0, 1], 40)
+    found = figures(Answers(np.eye(2)[labels], labels, labels, np.arange(80) // 4, 0, (0.1,)), draws=20)
+    alarms = 1 - wilson(10, 10).low  # of forty healthy images of ten people
+    assert found["ppv_at_prevalence_0.1"].low == pytest.approx(0.1 / (0.1 + alarms * 0.9))

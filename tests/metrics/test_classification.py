@@ -114,3 +114,12 @@ def test_a_class_that_was_answered_once_has_a_precision_and_one_that_never_was_h
     assert c.precision(np.array([0, 0, 1, 0]), labels, 4, 2) == 0.0
     assert np.isnan(c.precision(np.array([0, 0, 1, 0]), labels, 4, 3))
     assert c.precision(np.array([0, 0, 1, 0]), labels, 4) == pytest.approx((2 / 3 + 1 + 0) / 3)
+
+
+def test_a_class_without_a_case_is_in_no_mean() -> None:
+    """Nobody has the third disease, though it was answered twice."""
+    labels, predicted = np.array([0, 0, 0, 1, 1, 1]), np.array([0, 0, 2, 1, 1, 2])
+    for beta in (0.5, 1.0, 2.0):
+        expected = sk.fbeta_score(labels, predicted, beta=beta, labels=[0, 1], average="macro")
+        assert c.f_score(predicted, labels, 3, beta) == pytest.approx(expected)
+        assert np.isnan(c.f_score(predicted, labels, 3, beta, positive=2))

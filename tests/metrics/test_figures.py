@@ -9,7 +9,7 @@ from sklearn import metrics as sk
 from hilum.metrics import calibration as c
 from hilum.metrics import figures as f
 from hilum.metrics.classification import balanced_accuracy
-from hilum.metrics.intervals import wilson
+from hilum.metrics.intervals import clustered_draws, wilson
 from hilum.task import SELECT_BY
 
 
@@ -135,3 +135,28 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         f.Answers(good.probabilities, good.predicted, good.labels + 1, good.groups)
     with pytest.raises(ValueError, match="no probability"):
         f.Answers(np.full((10, 2), np.nan), good.predicted, good.labels, good.groups)
+
+
+def test_the_interval_of_the_calibration_error_is_moved_to_the_figure() -> None:
+    """Resampling adds noise, which can only raise it: the draws are shifted until their mean is the figure."""
+    answers = made(400, 2)
+    found = f.figures(answers, draws=200)["ece"]
+    draws = np.concatenate(list(clustered_draws(answers.groups, 200)))
+    drawn = np.asarray(c.ece(answers.probabilities, answers.labels, weights=draws))
+    moved = np.quantile(drawn, [0.025, 0.975]) - drawn.mean() + found.value
+    assert (found.low, found.high) == pytest.approx((max(moved[0], 0.0), moved[1]))
+    assert drawn.mean() - found.value > 0.002
+
+
+def test_readings_are_those_of_their_names() -> None:
+    """By scikit-learn's curve: the best sensitivity at each specificity, and the other way round."""
+    answers = made(400, 2)
+    wrongly, found, _ = sk.roc_curve(answers.labels, answers.probabilities[:, 1], drop_intermediate=False)
+    told = {name: f.figure(name, answers) for name in f.values(answers, None) if "_at_s" in name}
+    expected = {}
+    for level in (0.90, 0.95):
+        expected[f"sensitivity_at_specificity_{level:.2f}"] = found[1 - wrongly >= level - 1e-9].max()
+        expected[f"specificity_at_sensitivity_{level:.2f}"] = 1 - wrongly[found >= level - 1e-9].min()
+    assert told == pytest.approx(expected)
+    for reading in ("sensitivity_at_specificity", "specificity_at_sensitivity"):
+        assert told[f"{reading}_0.90"] > told[f"{reading}_0.95"]

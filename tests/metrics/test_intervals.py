@@ -133,3 +133,9 @@ def test_a_share_of_all_or_none_is_as_sure_as_its_groups_are_many() -> None:
     for as_it_is in (i.Interval(1.0, 0.9, 1.0), i.Interval(0.5, 0.5, 0.5)):
         assert i.certain(as_it_is, groups) == as_it_is
     assert i.certain(i.Interval(1.0, 1.0, 1.0), np.full(100, 3)).to_json()["low"] is None
+
+
+@pytest.mark.parametrize(("groups", "draws"), [(400, 1000), (2000, 150), (3, 7)])
+def test_as_many_draws_as_were_asked_for(groups: int, draws: int) -> None:
+    """Whether or not they come in one piece."""
+    assert sum(len(weights) for weights in i.clustered_draws(np.arange(groups), draws)) == draws

@@ -116,3 +116,10 @@ def test_a_score_at_the_threshold_is_acted_on_and_a_false_alarm_weighs_by_its_od
     """At 0.2 a false alarm costs a quarter of a hit: of five cases one hit and two alarms, one of each at 0.2."""
     scores, positives = np.array([0.2, 0.7, 0.2, 0.1, 0.0]), np.array([True, False, False, True, False])
     assert r.net_benefit(scores, positives, np.array([0.2, 0.5])) == pytest.approx([(1 - 2 / 4) / 5, -1 / 5])
+
+
+@pytest.mark.parametrize("kind", [False, True])
+def test_a_reading_off_cases_of_one_kind_is_none(kind: bool) -> None:
+    ranking = r.rank(np.arange(5.0), np.full(5, kind))
+    assert np.isnan(r.sensitivity_at(ranking, 0.9))
+    assert np.isnan(r.specificity_at(ranking, 0.9))
