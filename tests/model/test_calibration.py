@@ -104,7 +104,20 @@ def test_json_round_trip_is_equal() -> None:
     assert again.probabilities(LOGITS).tobytes() == calibration.probabilities(LOGITS).tobytes()
 
 
-@pytest.mark.parametrize("change", [{"format": 99}, {"conformal": 3}, {"temperature": 0}, {"points": {}}, {"bias": []}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(
+            {"format": 99},
+            {"conformal": 3},
+            {"temperature": 0},
+            {"temperature": math.nan},
+            {"points": {}},
+            {"bias": []},
+        ),
+        {"prevalence": [0.0, 0.6, 0.4]},
+    ],
+)
 def test_a_damaged_calibration_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(PackageDamaged, match="calibration"):
         Calibration.from_json({**made().to_json(), **change})
@@ -159,3 +172,8 @@ def test_shares_that_nearly_make_one_are_made_to() -> None:
     for shares in ((0.2, 0.6, 0.2011), (0.2, 0.6, 0.1989), (0.4, 0.6), (0.4, 0.6, 0.0)):
         with pytest.raises(UsageError, match="together they make 1"):
             calibration.site_prevalence(shares)
+
+
+def test_enormous_logits_are_sure_and_no_error() -> None:
+    rows = made().probabilities([[1e4, 0.0, -1e4], [-1e5, -2e5, -3e5]])
+    assert rows == pytest.approx(np.array([[1.0, 0.0, 0.0]] * 2))
