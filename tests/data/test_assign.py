@@ -44,3 +44,13 @@ def test_a_class_of_many_small_sources_fills_every_part(seed: int) -> None:
     """Two pictures of each of a hundred places: no place has enough for four parts, all of them together have."""
     listed = [Item(f"{place}-{i}", ("class", f"place {place}"), 1.0) for place in range(100) for i in range(2)]
     assert np.bincount(assign(listed, (0.75, 0.07, 0.09, 0.09), seed)).tolist() == [150, 14, 18, 18]
+
+
+def test_which_of_alike_groups_are_moved_does_not_depend_on_their_order() -> None:
+    given = items(*[1.0] * 40)
+    moved = []
+    for listed in (given, given[::-1]):
+        parts = top_up(listed, np.zeros(40, dtype=np.int64), 2, 5, seed=3)
+        moved.append({item.key for item, part in zip(listed, parts, strict=True) if part == 2})
+    assert moved[0] == moved[1]
+    assert len(moved[0]) == 5
