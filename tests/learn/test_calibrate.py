@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from scipy.stats import beta
 
 from hilum.errors import DataError
 from hilum.learn.calibrate import fit
@@ -150,9 +153,70 @@ def test_copies_weigh_as_one() -> None:
     once, twice = fit(scores, task_of(2)), fit(repeated, task_of(2))
     assert twice.temperature == pytest.approx(once.temperature, rel=1e-3)
     assert twice.prevalence == pytest.approx(once.prevalence)
+    by_patient = [np.mean(scores.labels == c) for c in range(2)]
+    assert fit(repeated, task_of(2), evenly=False).prevalence == pytest.approx(by_patient)
     assert twice.counts == once.counts
     for name, point in once.points.items():
         assert twice.points[name].sensitivity == pytest.approx(point.sensitivity)
+
+
+def test_the_temperature_is_the_likeliest_under_a_normal_prior_on_its_logarithm() -> None:
+    scores = made_scores(40, 2, seed=14, sharpness=0.2)
+
+    def loss(log_temperature: float) -> float:
+        logs = log_softmax(scores.logits / np.exp(log_temperature), axis=1)
+        return float(log_temperature**2 / 2 - logs[np.arange(40), scores.labels].sum())
+
+    expected = np.exp(minimize_scalar(loss, bounds=(-3, 4), method="bounded").x)
+    assert fit(scores, task_of(2, negative=None)).temperature == pytest.approx(expected, rel=5e-3)
+
+
+@pytest.mark.parametrize("seed", [4, 9, 10, 14, 18])
+def test_chance_alone_gives_no_bias(seed: int) -> None:
+    """On 120 cases drawn evenly a bias seems to help a little; less than the standard error of the help."""
+    assert fit(made_scores(120, 2, seed=seed), task_of(2)).bias == (0.0, 0.0)
+
+
+def test_a_conformal_threshold_is_the_score_of_the_case_that_the_rank_says() -> None:
+    """Of 99 cases of a class the fifth least probable, (99 + 1) x 0.05, and so when one of them is there often."""
+    scores = made_scores(500, 2, seed=15)
+    chosen = np.concatenate([np.flatnonzero(scores.labels == c)[:99] for c in (0, 1)])
+    fitted = {}
+    for copies in (1, 40):
+        rows = np.concatenate([chosen, np.repeat(chosen[:3], copies - 1)])
+        fitted[copies] = fit(make_scores(scores.logits[rows], scores.labels[rows], rows), task_of(2))
+    rows = fitted[1].probabilities(scores.logits[chosen])
+    for c, row in enumerate(fitted[1].conformal):
+        true = np.sort(rows[scores.labels[chosen] == c, c])
+        assert (row.least, row.groups, row.pooled) == (pytest.approx(true[4]), 99, False)
+        assert row.coverage == pytest.approx(beta.interval(0.95, 95, 5))
+        assert fitted[40].conformal[c].least == pytest.approx(row.least, abs=1e-4)
+        assert (fitted[40].conformal[c].groups, fitted[40].conformal[c].coverage) == (99, row.coverage)
+
+
+def test_disturbed_copies_are_no_further_patients() -> None:
+    """The same scores as their own disturbance, twice over: nothing is surer than without."""
+    scores = made_scores(400, 2, seed=16)
+    stress = Scores(
+        *(np.repeat(each, 2, axis=0) for each in (scores.logits, scores.labels, scores.groups)), np.ones(800)
+    )
+    alone, both = fit(scores, task_of(2)), fit(scores, task_of(2), stress=stress)
+    assert alone.bias == (0.0, 0.0)
+    assert both.temperature == pytest.approx(alone.temperature, rel=1e-3)
+    for one, other in zip(alone.conformal, both.conformal, strict=True):
+        assert (other.groups, other.coverage) == (one.groups, one.coverage)
+        assert other.least == pytest.approx(one.least, abs=1e-3)
+
+
+def test_originals_and_disturbed_copies_weigh_alike() -> None:
+    """However often each was disturbed: ten times the same disturbance moves the temperature no further than once."""
+    scores = made_scores(300, 2, seed=17)
+    shaken = Scores(scores.logits * 3, scores.labels, scores.groups, np.ones(300))
+    often = Scores(
+        *(np.repeat(each, 10, axis=0) for each in (shaken.logits, shaken.labels, shaken.groups)), np.ones(3000)
+    )
+    once = fit(scores, task_of(2), stress=shaken)
+    assert fit(scores, task_of(2), stress=often).temperature == pytest.approx(once.temperature, rel=1e-3)
 
 
 def test_disturbed_copies_move_confidence_and_threshold() -> None:
