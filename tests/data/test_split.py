@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -191,8 +192,18 @@ def test_a_supplied_val_that_is_too_small_joins_the_training_images() -> None:
     rows = supplied(leaks=0) + [Row(f"v{i}", "ab"[i % 2], split="val") for i in range(16)]
     split = drawn(rows, [])
     assert any("joins the training images" in note for note in split.notes)
+    assert "train" in {place(split, len(rows))[number] for number in range(260, 276)}
     large = supplied(leaks=0) + [Row(f"v{i}", "ab"[i % 2], split="val") for i in range(40)]
     assert drawn(large, []).parts["tune"] == tuple(range(260, 300))
+
+
+def test_whoever_is_in_the_supplied_test_is_not_trained_on_where_no_split_was_given() -> None:
+    """Another image of the patient, and a copy; a patient of the training images stays."""
+    rows = [replace(row, patient=f"who {i}") for i, row in enumerate(supplied(leaks=0))]
+    loose = [Row("new", "a", "who 230"), Row("t31", "b"), Row("newer", "a", "who 7")]
+    split = drawn(rows + loose, [])
+    assert {number: "no split is given" in why for number, why in split.left_out.items()} == {260: True, 261: True}
+    assert 262 in {number for part in split.parts.values() for number in part}
 
 
 def test_the_test_is_locked() -> None:
