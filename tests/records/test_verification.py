@@ -71,8 +71,8 @@ def test_any_changed_checkpoint_is_found(sealed, tmp_path, column):
     assert any("checkpoint 2" in fault for fault in faults(sealed))
 
 
-def test_a_chain_that_was_sealed_anew_with_the_very_secret_is_not_the_one_that_the_checkpoints_saw(sealed, tmp_path):
-    """An insider who has the secret can make a chain that fits in itself, with another past."""
+def seal_anew(tmp_path):
+    """As an insider who has the secret would: a chain that fits in itself, with another past."""
     key = journal_key(SECRET)
     with closing(sqlite3.connect(tmp_path / "records.db")) as raw:
         writer = raw.execute("SELECT writer FROM records WHERE number = 3").fetchone()[0]
@@ -85,8 +85,22 @@ def test_a_chain_that_was_sealed_anew_with_the_very_secret_is_not_the_one_that_t
         before = seal(key, before, tuple(row))
         anew.append(("UPDATE records SET label = ?, seal = ? WHERE number = ?", (label, before, number)))
     tamper(tmp_path, *anew)
+
+
+def test_a_chain_that_was_sealed_anew_with_the_very_secret_is_not_the_one_that_the_checkpoints_saw(sealed, tmp_path):
+    seal_anew(tmp_path)
     (fault,) = faults(sealed)
     assert "is not the one that checkpoint" in fault
+
+
+def test_what_the_first_checkpoint_saw_holds_however_long_the_records_went_on_since(sealed, tmp_path):
+    """The checkpoints of a server that starts afterwards see the new past, and note it as if it had always been."""
+    seal_anew(tmp_path)
+    records = sealed()
+    records.append([prediction(ROWS)]).result(timeout=120)
+    records.close()
+    (fault,) = faults(sealed)
+    assert "is not the one that checkpoint 2 saw" in fault
 
 
 def test_a_changed_row_is_named(sealed, tmp_path):

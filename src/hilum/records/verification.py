@@ -86,7 +86,8 @@ class _Chains:
         self._seen: dict[str, dict[int, tuple[bytes, int]]] = {}  # writer -> rows -> (seal, checkpoint that says so)
         for checkpoint in checkpoints:
             for writer, (seq, said) in checkpoint.read_heads().items():
-                self._seen.setdefault(writer, {})[seq] = (said, checkpoint.number)
+                # the first to see a row holds: a later one may have seen what was put in its place since
+                self._seen.setdefault(writer, {}).setdefault(seq, (said, checkpoint.number))
 
     def look(self, row: RowMapping) -> None:
         """One more row."""
