@@ -16,7 +16,7 @@ from pydicom.datadict import DicomDictionary, dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian
 
-from hilum.errors import HilumError
+from hilum.errors import HilumError, UnreadableImage
 from hilum.image.decode import decode
 from hilum.image.deidentify import METHOD, actions, burned_in, deidentify
 from tests.image.made import dicom_bytes, dicom_set, encapsulated, encoded, picture, pixel_module, raw_dicom
@@ -332,6 +332,35 @@ def test_a_colour_frame_keeps_its_colours_without_its_profile() -> None:
     done = deidentify(data, SECRET)
     assert b"CANARY" not in done
     np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(data, name="a")[0].pixels)
+
+
+def _deflated(samples: np.ndarray, behind: bytes = b"") -> bytes:
+    engine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return engine.compress(samples.tobytes()) + engine.flush() + behind
+
+
+def _of_deflated_frames(*fragments: bytes, frames: int) -> bytes:
+    module = pixel_module(96, 112, frames=frames)
+    return raw_dicom(module, encapsulated(*fragments), syntax=b"1.2.840.10008.1.2.8.1")
+
+
+def test_frames_deflated_each_for_itself_are_kept_without_what_hangs_behind_them() -> None:
+    first, second = picture(), picture()[::-1].copy()
+    data = _of_deflated_frames(_deflated(first, b"CANARY"), _deflated(second, b"CANARY"), frames=2)
+    done = deidentify(data, SECRET)
+    assert data.count(b"CANARY") == 2
+    assert b"CANARY" not in done
+    for before, after in zip(decode(data, name="a"), decode(done, name="b"), strict=True):
+        np.testing.assert_array_equal(before.pixels, after.pixels)
+
+
+def test_deflated_frames_cut_anywhere_are_kept_where_it_is_one_and_refused_where_nothing_tells_them_apart() -> None:
+    frame = _deflated(picture())
+    pieces = frame[:40], frame[40:]
+    one = _of_deflated_frames(*pieces, frames=1)
+    np.testing.assert_array_equal(decode(deidentify(one, SECRET), name="b")[0].pixels, decode(one, name="a")[0].pixels)
+    with pytest.raises(UnreadableImage):
+        deidentify(_of_deflated_frames(*pieces, *pieces, frames=2), SECRET)
 
 
 def test_a_deflated_file_comes_out_plain_and_a_bomb_is_refused():

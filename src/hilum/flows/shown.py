@@ -84,7 +84,7 @@ def kept(record: Record, where: Where) -> bytes:
         NotFound: it was not kept, or was erased: the same picture may be kept for another prediction.
     """
     if record.entry.columns.image is None:
-        raise NotFound("the image was not kept: whoever sent it, or the operator, chose so")
+        raise NotFound("the image was not kept: so it was chosen, or it could not be freed of names")
     if record.erased:
         raise NotFound("the image was erased")
     return where.images.get(record.entry.columns.image)

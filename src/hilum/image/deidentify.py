@@ -29,6 +29,7 @@ from pydicom.uid import UID
 from hilum.errors import UnreadableImage
 from hilum.image.dicom.elements import (
     DEFLATED,
+    DEFLATED_FRAME,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
@@ -73,7 +74,7 @@ def deidentify(data: bytes, secret: bytes, *, limits: Limits = DEFAULT_LIMITS) -
         _Cleaner(derived(secret, "dicom")).clean(found)
         if elements.pixels is None:
             raise UnreadableImage("this DICOM file", "it holds no image")
-        _clean_frames(found, little=encoding.little)
+        _clean_frames(found, little=encoding.little, deflated=elements.transfer_syntax == DEFLATED_FRAME)
         _mark(found)
         if elements.transfer_syntax not in (DEFLATED, IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG):
             return _written(found, elements.transfer_syntax, explicit=True, little=True)
@@ -178,13 +179,14 @@ def _dummy(tag: BaseTag, kind: str) -> DataElement:
     return DataElement(tag, kind, _DUMMIES.get(kind, b"\0\0"))
 
 
-def _clean_frames(found: Dataset, *, little: bool) -> None:
+def _clean_frames(found: Dataset, *, little: bool, deflated: bool) -> None:
     """Remarks inside compressed frames go too."""
     for tag in PIXELS:
         if tag in found:
             element = found[tag]
             if element.is_undefined_length:
-                element.value = frames_without_remarks(element.value, whole(found, "NumberOfFrames") or 1)
+                frames = whole(found, "NumberOfFrames") or 1
+                element.value = frames_without_remarks(element.value, frames, deflated=deflated)
             elif tag == 0x7FE00010:
                 element.value = _used_bits(found, element.value, little=little)
 
@@ -227,6 +229,7 @@ def _mark(found: Dataset) -> None:
 def _written(found: Dataset, syntax: str, *, explicit: bool, little: bool) -> bytes:
     """With a preamble of zeros and a file meta group that says no more than it must."""
     meta = FileMetaDataset()
+    meta.FileMetaInformationGroupLength = 0  # counted as it is written
     meta.FileMetaInformationVersion = b"\x00\x01"
     meta.MediaStorageSOPClassUID = UID(found.get("SOPClassUID") or "1.2.840.10008.5.1.4.1.1.7")
     meta.MediaStorageSOPInstanceUID = UID(found.get("SOPInstanceUID") or "2.25.0")
@@ -235,5 +238,6 @@ def _written(found: Dataset, syntax: str, *, explicit: bool, little: bool) -> by
     out = io.BytesIO()
     file = Dataset(found)
     file.file_meta, file.preamble = meta, b"\0" * 128
-    dcmwrite(out, file, implicit_vr=not explicit, little_endian=little, enforce_file_format=True)
+    # Forced, since pydicom does not know every syntax that is read here: frames deflated each for itself.
+    dcmwrite(out, file, implicit_vr=not explicit, little_endian=little, force_encoding=True)
     return out.getvalue()

@@ -19,6 +19,7 @@ _WEBP_NEEDED = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"))
 _WEBP_ICC, _WEBP_EXIF, _WEBP_XMP = 0x20, 0x08, 0x04  # flags of VP8X
 _SRGB, _LINKED, _EMBEDDED = 0x73524742, 0x4C494E4B, 0x4D424544  # colour spaces of a BMP; the last two hold a profile
 _ITEM = b"\xfe\xff\x00\xe0"
+_PIECE = 1 << 20  # bytes inflated at a time
 _FAULTS = (struct.error, LookupError, ValueError, OverflowError, MemoryError)
 
 
@@ -46,12 +47,22 @@ def without_remarks(data: bytes) -> bytes:
     return data if found == data else found
 
 
-def frames_without_remarks(encapsulated: bytes, frames: int) -> bytes:
-    """Compressed frames of a DICOM file (PS3.5 A.4), blanked in place, so that every offset holds."""
+def frames_without_remarks(encapsulated: bytes, frames: int, *, deflated: bool = False) -> bytes:
+    """Compressed frames of a DICOM file (PS3.5 A.4), blanked in place, so that every offset holds.
+
+    Raises:
+        ValueError: of deflated frames it cannot be told where each begins or ends.
+    """
     out = bytearray(encapsulated)
-    for pieces in _whole_frames(out, frames):
+    found = _whole_frames(out, frames)
+    if deflated and len(found) != frames:
+        raise ValueError("nothing tells where a deflated frame begins")
+    for pieces in found:
         frame = bytearray(b"".join(out[start:stop] for start, stop in pieces))
-        if frame[:2] == b"\xff\xd8":
+        if deflated:
+            end = _end_of_deflated(frame)
+            frame[end:] = bytes(len(frame) - end)
+        elif frame[:2] == b"\xff\xd8":
             blank_jpeg(frame, 0, len(frame))
         elif (stream := frame.find(b"\xff\x4f\xff\x51")) >= 0:
             if frame[4:8] == b"jP  ":
@@ -62,6 +73,19 @@ def frames_without_remarks(encapsulated: bytes, frames: int) -> bytes:
             out[start:stop] = frame[done : done + stop - start]
             done += stop - start
     return bytes(out)
+
+
+def _end_of_deflated(frame: bytearray) -> int:
+    """Where the deflated stream (RFC 1951) of a frame ends; nothing of it is kept, so a bomb costs time alone."""
+    engine = zlib.decompressobj(-zlib.MAX_WBITS)
+    for start in range(0, len(frame), _PIECE):
+        left = bytes(frame[start : start + _PIECE])
+        while left and not engine.eof:
+            engine.decompress(left, _PIECE)
+            left = engine.unconsumed_tail
+        if engine.eof:
+            return min(start + _PIECE, len(frame)) - len(engine.unused_data)
+    raise ValueError("a deflated frame is cut short")
 
 
 def _end_of_box(frame: bytearray, stream: int) -> int:

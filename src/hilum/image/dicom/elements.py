@@ -14,6 +14,7 @@ from hilum.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 from hilum.image.limits import Limits
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
+DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
 IMPLICIT_LITTLE = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"

@@ -19,7 +19,7 @@ from pydicom.pixels.decoders.base import get_decoder
 from hilum.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 from hilum.image.dicom.codecs import Job, decode_apart
 from hilum.image.dicom.codestream import FrameSize, frame_size
-from hilum.image.dicom.elements import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, inflate
+from hilum.image.dicom.elements import DEFLATED, DEFLATED_FRAME, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, inflate
 from hilum.image.dicom.header import Header, Layout
 from hilum.image.limits import Limits
 from hilum.image.raster_header import check_scans
@@ -27,7 +27,6 @@ from hilum.image.raster_header import check_scans
 _UID = "1.2.840.10008.1.2."
 NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED)
 RLE = _UID + "5"
-DEFLATED_FRAME = _UID + "8.1"
 # One decoder a syntax, so that an answer does not depend on what else is installed.
 COMPRESSED = {
     _UID + "4.50": "pillow",  # JPEG baseline
