@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -23,6 +24,7 @@ from hilum.image.faults import named_faults
 from hilum.image.image import Image, Metadata
 from hilum.image.limits import Limits
 from hilum.image.raster_header import check_header
+from hilum.image.tiff_samples import as_written, say_how_packed
 from hilum.image.whole import load_whole
 
 # The plugins are named, not searched for: no other decoder of Pillow's is ever reached. Each waits for its first file.
@@ -38,6 +40,7 @@ _SUBFILE_TYPE, _REDUCED = 254, 1
 _WHITE_IS_ZERO = 0
 # Times the memory a pixel that a grey one takes, by format, mode or both: so many times fewer of them are read.
 _HEAVY = {"WEBP": 2.5, "F": 1.7, "I": 1.6, "TIFF RGB": 1.2, "TIFF YCbCr": 1.2, "CMYK": 1.1, "LAB": 1.1}
+_NO_MODE = ("unknown pixel mode", "unknown raw mode")  # Pillow's words
 _BAND = 64  # rows with transparency made grey together
 
 
@@ -48,12 +51,24 @@ def read_raster(data: bytes, form: str, name: str, limits: Limits, only: int | N
     Raises UnreadableImage, UnsupportedFormat or ImageTooLarge.
     """
     check_header(data, form, name, limits)
-    with named_faults(name, f"the {form} data"), _open(data, form, name) as image:
+    with named_faults(name, f"the {form} data"), _named_kinds(name), _open(data, form, name) as image:
         _check_size(image, form, name, limits)
         if form == "TIFF":
             return _tiff(image, data, name, limits, only)
         load_whole(image, form, data, name)
         return (_image(image, form, _bits(image, form, data), name, 0),)
+
+
+@contextmanager
+def _named_kinds(name: str) -> Iterator[None]:
+    """What Pillow has no mode for is not broken: TIFF of 64 bits, of complex numbers, of several floats a pixel."""
+    try:
+        yield
+    except (SyntaxError, ValueError) as error:
+        if not any(words in str(error) for words in _NO_MODE):
+            raise
+        words = "its samples are of a kind that is not read: save it as grey of 8 or 16 bits, or as RGB of 8"
+        raise UnsupportedFormat(name, words) from error
 
 
 def _check_size(image: ImageFile.ImageFile, form: str, name: str, limits: Limits) -> None:
@@ -74,6 +89,7 @@ def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
 
 def _tiff(image: ImageFile.ImageFile, data: bytes, name: str, limits: Limits, only: int | None) -> tuple[Image, ...]:
     def loaded(frame: int) -> Image:
+        say_how_packed(image)
         load_whole(image, "TIFF", data, name)
         return _image(image, "TIFF", _bits(image, "TIFF", data), name, frame)
 
@@ -129,7 +145,9 @@ def _grey(image: Pillow.Image, name: str) -> Grey:
 
 
 def _grey_l(image: Pillow.Image) -> Grey:
-    return grey.unit_from_bytes(np.asarray(image)), 0.0
+    samples = _samples(image)
+    signed = samples.dtype == np.int8
+    return grey.unit_from_integers(samples) if signed else grey.unit_from_bytes(samples), 0.0
 
 
 def _grey_la(image: Pillow.Image) -> Grey:
@@ -167,7 +185,7 @@ def _grey_other(image: Pillow.Image) -> Grey:
 
 
 def _grey_deep(image: Pillow.Image) -> Grey:
-    return grey.unit_from_integers(np.asarray(image)), 0.0
+    return grey.unit_from_integers(_samples(image)), 0.0
 
 
 def _grey_float(image: Pillow.Image) -> Grey:
@@ -204,6 +222,11 @@ def _bits(image: ImageFile.ImageFile, form: str, data: bytes) -> int:
     if form == "TIFF":
         return int(_tags(image).get(_BITS_PER_SAMPLE, (1,))[0])
     return 1 if image.mode == "1" else 8
+
+
+def _samples(image: Pillow.Image) -> NDArray[Any]:
+    samples = np.asarray(image)
+    return as_written(samples, _tags(image)) if image.format == "TIFF" else samples
 
 
 def _tags(image: Any) -> Any:
