@@ -240,6 +240,40 @@ def test_a_database_that_takes_nothing_is_not_ready(postgres_url, tmp_path, monk
     records.close()
 
 
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON records EXECUTE FUNCTION full_disk();
+"""
+
+
+def test_a_database_whose_disk_is_full_is_not_ready_until_it_has_room_and_trying_it_leaves_nothing(opened_on_postgres):
+    records, boss = opened_on_postgres
+    records.append([prediction(0)]).result(timeout=120)
+    boss.execute(FULL)
+    assert records.ready()  # nothing was refused yet
+    with pytest.raises(RecordsError, match="No space left"):
+        records.append([prediction(1)]).result(timeout=120)
+    before = records.verify()
+    assert [records.ready() for _ in range(3)] == [False] * 3
+    assert records.verify() == before
+    boss.execute("DROP TRIGGER full_disk ON records")
+    assert [records.ready() for _ in range(3)] == [True] * 3
+    records.append([prediction(1)]).result(timeout=120)
+    found = records.verify()
+    assert (found.rows, found.checkpoints, found.faults) == (2, before.checkpoints + 1, ())
+
+
+@pytest.fixture
+def opened_on_postgres(postgres_url, tmp_path):
+    """(records, a connection beside them)."""
+    records = open_records(postgres_url, SECRET, tmp_path / "head")
+    plain = sa.make_url(postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as boss:
+        yield records, boss
+    records.close()
+
+
 def test_a_database_that_falls_silent_is_soon_not_ready_and_holds_up_no_end(postgres_url, tmp_path, monkeypatch):
     monkeypatch.setattr("hilum.records.journal.CLOSE_SECONDS", 0.5)
     address = sa.make_url(postgres_url)

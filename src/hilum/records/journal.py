@@ -27,6 +27,7 @@ from hilum.sqlite import Place
 ROWS_A_CHECKPOINT, SECONDS_A_CHECKPOINT = 1000, 60.0
 STUCK_SECONDS, CLOSE_SECONDS = 5.0, 10.0
 PAUSE = 0.005  # seconds between two commits while several entries come at a time
+TRIAL, TRIALS = b" " * 1900, 5  # rows as long as those of answers, more than fit a page (8 KiB) that has room left
 Entries = tuple[Entry, ...]
 
 
@@ -40,6 +41,7 @@ class Journal:
         self._writer, self._seq, self._seal = "", 0, b""
         self._open_rows, self._checked = 0, 0.0
         self._committing = False
+        self._refused = False  # whether the database did not take the last entries
         self._since: float | None = None  # when the entries that are being written were handed to the database
         self._group: Group[Entries] = Group(
             self._write, "hilum-records", pause=PAUSE, idle=(SECONDS_A_CHECKPOINT, self._idle)
@@ -82,6 +84,11 @@ class Journal:
             raise RecordsError(f"the records cannot be written ({_reason(error)})") from error
         if self._file is not None:
             check_outside(self._file)
+
+    @property
+    def takes(self) -> bool:
+        """Whether the database took what it was given last; after a failure it is tried, and nothing stays of that."""
+        return not self._refused or self._group.hand_in(()).exception() is None
 
     def close(self) -> None:
         """Write what waits, then a last checkpoint; a database that does not answer is not waited for any longer."""
@@ -126,7 +133,11 @@ class Journal:
     def _tried(self, entries: Sequence[Entry]) -> RecordsError | None:
         was_open = self._connection is not None
         try:
-            self._commit(entries)
+            if entries:
+                self._commit(entries)
+            else:
+                self._try()
+            self._refused = False
         except RecordsError as error:
             return error
         except self._driver.IntegrityError as error:
@@ -141,6 +152,7 @@ class Journal:
             self._let_go()  # whether it was committed is not known: another chain begins
             if cut:
                 return self._tried(entries)
+            self._refused = True
             return RecordsError(f"the records cannot be written ({_reason(error)})")
         return None
 
@@ -165,6 +177,14 @@ class Journal:
         self._insert_all(connection.connection.driver_connection, rows, personal)
         self._seq, self._seal = seq, before
         self._open_rows += len(rows)
+
+    def _try(self) -> None:
+        """Insert rows and take them back, which a full disk refuses; where it goes well, begin the chain."""
+        rows = [(*row_of("", number, Entry("trial", TRIAL)), b"") for number in range(TRIALS)]
+        with self._engine.connect().execution_options(writes=True) as connection, connection.begin() as transaction:
+            connection.exec_driver_sql(self._insert, rows)
+            transaction.rollback()
+        self._opened()
 
     def _insert_all(self, driver: Any, rows: Sequence[Row], personal: Sequence[Row]) -> None:
         """One transaction, by the driver itself: what lies above it costs as much as twenty rows."""

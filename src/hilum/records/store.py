@@ -190,7 +190,7 @@ class Records:
                 yield image
 
     def ready(self) -> bool:
-        """Whether entries are taken and the database answers within READY_SECONDS, and not as a read-only copy."""
+        """Whether entries are taken, the last were too, and the database answers, not read only, in READY_SECONDS."""
         return not self._journal.ended and not self._journal.stuck and self._probe.good()
 
     def close(self) -> None:
@@ -204,7 +204,8 @@ class Records:
         try:
             self._journal.check()
             with self._reading() as connection:
-                return bool(connection.execute(text(asked)).scalar_one() == "off")
+                writable = bool(connection.execute(text(asked)).scalar_one() == "off")
+            return writable and self._journal.takes
         except RecordsError:
             return False
 
