@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import shutil
 import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
@@ -67,6 +68,25 @@ def test_untouched_records_are_sound(home, capsys):
     assert (found["rows"], found["images"], found["faults"], found["sound"]) == (3, 2, [], True)
     assert main(["verify"]) == 0
     assert capsys.readouterr().out.startswith("sound: 3 records")
+
+
+def test_on_a_terminal_a_verification_shows_how_far_it_is(home):
+    """A nightly run hears of nothing but faults."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "hilum", "verify"]
+    surroundings = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=surroundings) as shown:
+        os.close(theirs)
+        said = b""
+        with suppress(OSError):  # how a terminal says that nobody writes to it any more
+            while more := os.read(ours, 4096):
+                said += more
+        assert shown.communicate()[0].startswith(b"sound: 3 records")
+    os.close(ours)
+    assert b"looking at the records" in said
+    assert b"looking at the kept images" in said
+    quiet = subprocess.run(command, capture_output=True, check=True)
+    assert quiet.stderr == b""
 
 
 def test_a_secret_that_is_missing_is_not_replaced_by_a_fresh_one(home, capsys):

@@ -64,6 +64,15 @@ def test_any_changed_value_is_found(sealed, tmp_path, column):
     assert faults(sealed)
 
 
+def test_it_tells_how_far_it_is(sealed, monkeypatch):
+    monkeypatch.setattr("hilum.records.verification.AT_ONCE", 5)
+    told = []
+    seen = sealed().verify(lambda done, total: told.append((done, total)))
+    rows = ROWS + 2
+    assert seen.sound
+    assert told == [(count, rows) for count in [*range(5, rows, 5), rows]]
+
+
 @pytest.mark.parametrize("column", [column.name for column in CHECKPOINTS.columns if column.name != "number"])
 def test_any_changed_checkpoint_is_found(sealed, tmp_path, column):
     value = {"at": 5, "upto": 1, "heads": "{}", "seal": b"x" * 32}.get(column, "other")

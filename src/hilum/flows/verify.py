@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from hilum.flows.progress import Listener, Silent
 from hilum.records.store import Records, records_as_they_lie
 from hilum.storage.images import Images, images_as_they_lie
 
@@ -20,18 +21,24 @@ class Verified:
     faults: tuple[str, ...]
 
 
-def verify(records: Records, images: Images | None) -> Verified:
+def verify(records: Records, images: Images | None, listener: Listener | None = None) -> Verified:
     """Look at every row and checkpoint; with `images` also whether each picture is there and is the one it was.
+
+    listener: hears how far it is.
 
     Raises:
         RecordsError, StorageError: something cannot be read at all.
     """
-    found = records.verify()
+    listener = listener or Silent()
+    listener.stage("looking at the records")
+    found = records.verify(listener.done)
     if images is None:
         return Verified(found.rows, found.checkpoints, 0, found.faults)
+    listener.stage("looking at the kept images")
     looked, lost = 0, []
     for key, prediction in records.pictures():
         looked += 1
+        listener.done(looked)
         fault = images.fault(key)
         if fault is not None:
             lost.append(f"record {prediction} names image {key[:12]}…: {fault}")
@@ -47,7 +54,7 @@ class Lying:
     images: Path | None
 
 
-def verify_as_it_lies(at: Lying, secret: bytes) -> Verified:
+def verify_as_it_lies(at: Lying, secret: bytes, listener: Listener | None = None) -> Verified:
     """The same of a copy that nobody writes, on read-only media too; makes nothing beside it.
 
     Raises:
@@ -55,6 +62,6 @@ def verify_as_it_lies(at: Lying, secret: bytes) -> Verified:
     """
     with closing(records_as_they_lie(at.database, secret, at.heads)) as records:
         if at.images is None:
-            return verify(records, None)
+            return verify(records, None, listener)
         with closing(images_as_they_lie(at.images, secret)) as images:
-            return verify(records, images)
+            return verify(records, images, listener)

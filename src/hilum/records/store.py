@@ -23,7 +23,7 @@ from hilum.records.query import Page, Query
 from hilum.records.schema import CHECKPOINTS, PERSONAL, engine_as_it_lies, open_engine
 from hilum.records.search import Names
 from hilum.records.tallies import Tallies
-from hilum.records.verification import Verification
+from hilum.records.verification import Tell, Verification
 
 VERSION = "0002"  # the newest revision in migrations/versions
 READABLE = ("0001", VERSION)  # they hold the same rows, so that a copy of either is verified as it lies
@@ -129,10 +129,10 @@ class Records:
         with self._reading() as connection:
             return tallies.of_task(self._counted.count(connection, since, until, step, LATE), task)
 
-    def verify(self) -> Verification:
-        """Whether every row and checkpoint is as it was written."""
+    def verify(self, tell: Tell | None = None) -> Verification:
+        """Whether every row and checkpoint is as it was written; `tell` hears how far it is."""
         with self._reading(whole=True) as connection, verification.any_text(connection):
-            return verification.verify(connection, self._key, self._head)
+            return verification.verify(connection, self._key, self._head, tell)
 
     def forget(self, identities: Sequence[str]) -> int:
         """Erase what is personal about these records and what speaks of them; returns how many values there were."""

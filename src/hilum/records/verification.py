@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.engine import RowMapping
 
 from hilum.errors import RecordsError
@@ -17,8 +17,10 @@ from hilum.records.chain import FIELDS, first_seal, seal
 from hilum.records.checkpoint import Checkpoint, sealed
 from hilum.records.schema import CHECKPOINTS, RECORDS
 
-AT_ONCE = 1000  # rows in memory
+AT_ONCE = 1000  # rows in memory, and from one word about how far it is to the next
 IN_ORDER = select(*(RECORDS.c[name] for name in (*FIELDS, "seal"))).order_by(RECORDS.c.number)
+
+Tell = Callable[[int, int], None]  # hears how many rows were looked at, and how many there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ class Verification:
         return not self.faults
 
 
-def verify(connection: Connection, key: bytes, head: Path | None) -> Verification:
+def verify(connection: Connection, key: bytes, head: Path | None, tell: Tell | None = None) -> Verification:
     """Look at everything, in one view of the database."""
+    total = connection.execute(select(func.count()).select_from(RECORDS)).scalar_one() if tell else 0
     noted, faults = _noted(head)
     checkpoints = _checkpoints(connection, key, noted, head, faults)
     chains = _Chains(key, checkpoints, faults)
@@ -44,6 +47,8 @@ def verify(connection: Connection, key: bytes, head: Path | None) -> Verificatio
     for row in connection.execution_options(yield_per=AT_ONCE).execute(IN_ORDER).mappings():
         rows += 1
         chains.look(row)
+        if tell and (rows % AT_ONCE == 0 or rows == total):
+            tell(rows, total)
     chains.finish()
     return Verification(rows, len(checkpoints), tuple(faults))
 

@@ -15,6 +15,7 @@ from hilum.sqlite import writable
 
 if TYPE_CHECKING:  # SQLAlchemy stands behind it: not for `hilum --help`
     from hilum.flows.verify import Verified
+    from hilum.interfaces.cli.progress import Bars
 
 DESCRIPTION = "Check that no record was changed, deleted, reordered or cut off, and that every kept image is there."
 EXAMPLES = """examples:
@@ -33,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Check; returns the exit code."""
-    found = _verified(settings, images=not arguments.no_images)
+    with _bars(settings, arguments) as bars:
+        found = _verified(settings, bars, images=not arguments.no_images)
     if arguments.json:
         print(json.dumps(asdict(found) | {"sound": not found.faults}, indent=2))
         return bool(found.faults)
@@ -44,17 +46,24 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     return bool(found.faults)
 
 
-def _verified(settings: Settings, *, images: bool) -> Verified:
+def _bars(settings: Settings, arguments: argparse.Namespace) -> Bars:
+    """Only on a terminal: what a nightly run writes on stderr is a fault."""
+    from hilum.interfaces.cli.progress import Bars
+
+    return Bars(quiet=arguments.json or not sys.stderr.isatty(), file=settings.progress_file)
+
+
+def _verified(settings: Settings, bars: Bars, *, images: bool) -> Verified:
     file = Path(settings.database_url.removeprefix("sqlite:///"))
     if file.is_file() and (_is_backup(settings) or not writable(file)) and "://" not in settings.images_url:
         from hilum.flows.verify import Lying, verify_as_it_lies
 
         at = Lying(file, settings.heads, Path(settings.images_url) if images else None)
-        return verify_as_it_lies(at, secret_of(settings))
+        return verify_as_it_lies(at, secret_of(settings), bars)
     with places_of(settings) as places:
         from hilum.flows.verify import verify
 
-        return verify(places.records, places.images if images else None)
+        return verify(places.records, places.images if images else None, bars)
 
 
 def _is_backup(settings: Settings) -> bool:
