@@ -127,7 +127,7 @@ importlib.import_module = imported
 sys.exit(main(sys.argv[1:]))"""
 
 
-@pytest.mark.parametrize("command", ["export", "train", "compare", "prepare", "backup", "restore"])
+@pytest.mark.parametrize("command", ["export", "train", "compare", "prepare", "backup", "restore", "erase"])
 def test_a_command_that_is_told_to_end_in_its_first_seconds_says_so(command: str) -> None:
     done = subprocess.run([sys.executable, "-c", STOPPED, command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr.startswith(f"hilum {command}: stopped")) == (130, True)

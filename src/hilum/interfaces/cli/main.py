@@ -55,7 +55,11 @@ EXTRAS = {
 
 RESUMES = ("train", "compare")
 # what these have half made, or said is running, must not stay so
-TIDY = (*RESUMES, "prepare", "export", "backup", "restore")
+TIDY = (*RESUMES, "prepare", "export", "backup", "restore", "erase")
+GOES_ON = "; give the same command again and it goes on where it was"
+AFTERWARDS = dict.fromkeys(RESUMES, GOES_ON) | {
+    "erase": "; what it has begun is finished by the next erasure, or by a server within the hour"
+}
 ANSWERS = ("predict", "serve", "replay")  # one network a core: idle threads of OpenBLAS would only spin beside them
 INSTEAD = {"tune": "hilum train SOURCE --task T --tune 20"}
 DISK = {
@@ -163,8 +167,7 @@ def _run(name: str, arguments: list[str]) -> int:
         print(f"hilum {name}: {error}", file=sys.stderr)
         return UNREADABLE if isinstance(error, InputError) else WRONG_USE if isinstance(error, UsageError) else BAD
     except KeyboardInterrupt:
-        again = "; give the same command again and it goes on where it was" if name in RESUMES else ""
-        print(f"hilum {name}: stopped{again}", file=sys.stderr)
+        print(f"hilum {name}: stopped{AFTERWARDS.get(name, '')}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
