@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
 from hilum.errors import InputError, PackageDamaged, PackageNotTrusted, UnreadableImage, UsageError
 from hilum.flows import speaker as speakers
@@ -219,6 +220,26 @@ def test_a_pass_takes_few_images_however_many_frames_come(desk: Desk, tmp_path: 
         speaker.__dict__["engine"] = engine
     assert asked == [TOGETHER, TOGETHER, 3]
     assert len({answer.prediction.label for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("how", ["fails", "says what is no number"])
+def test_a_network_that_cannot_answer_some_picture_is_a_damaged_package(desk: Desk, tmp_path: Path, how: str) -> None:
+    (speaker,) = desk.speakers
+    engine = speaker.engine
+
+    class Failing:
+        def run(self, pixels: NDArray[np.uint8]) -> Outputs:
+            if how == "fails":
+                raise InvalidArgument("indices element out of data bounds")
+            said = engine.run(pixels)
+            return replace(said, logits=said.logits * np.float32(np.nan))
+
+    speaker.__dict__["engine"] = Failing()
+    try:
+        with pytest.raises(PackageDamaged, match="cannot answer this image"):
+            predict(write_spots(tmp_path, 1)[0].read_bytes(), "a.png", desk, Options())
+    finally:
+        speaker.__dict__["engine"] = engine
 
 
 def test_few_files_are_answered_by_whoever_is_alone_here(package: tuple[Path, str], tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.errors import InputError, UsageError
+from hilum.errors import InputError, PackageDamaged, UsageError
 from hilum.flows.prediction import BURNED_IN, Prediction
 from hilum.flows.speaker import Speaker
 from hilum.gate import gate
@@ -20,6 +20,7 @@ from hilum.image.limits import Limits
 from hilum.image.prepare import network_input
 from hilum.model.calibration import Prevalence
 from hilum.model.engine import Outputs
+from hilum.model.unfolded import ORT_ERRORS
 
 TOGETHER = 8  # images in one pass: more gain nothing, and what a pass takes of memory grows with them
 
@@ -207,14 +208,23 @@ class _Passed:
 
 
 def _passed(pixels: Sequence[NDArray[np.uint8]], speaker: Speaker) -> list[_Passed]:
-    """One pass over all images; each gets its own rows."""
+    """One pass over all images; each gets its own rows.
+
+    Raises:
+        PackageDamaged: the network fails on such pixels, or says what is no number.
+    """
     if not pixels:
         return []
     started = time.perf_counter()
-    outputs = speaker.engine.run(np.stack(pixels))
     judged: Sequence[tuple[float | None, Reasons]] = [(None, ())] * len(pixels)
-    if speaker.novelty is not None:
-        judged = gate.after(outputs.features, speaker.novelty, speaker.package.task)
+    try:
+        outputs = speaker.engine.run(np.stack(pixels))
+        if not np.isfinite(outputs.logits).all():
+            raise ValueError("a score is no number")
+        if speaker.novelty is not None:
+            judged = gate.after(outputs.features, speaker.novelty, speaker.package.task)
+    except ORT_ERRORS as error:  # a network that answered when it was tried out may fail on some pictures
+        raise PackageDamaged(f"{speaker.package.folder}: its network cannot answer this image ({error})") from error
     share = round(_milliseconds(started) / len(pixels), 3)
     rows = [slice(i, i + 1) for i in range(len(pixels))]
     return [
