@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from hilum.learn.distill import distill, soft_targets
 from hilum.learn.fitting import fit_network
 from hilum.learn.folds import Folded, train_folds
 from hilum.learn.networks import build, feature_widths
+from hilum.learn.plan import LARGEST_SEED, Plan
 from hilum.learn.scores import group_folds
 from hilum.learn.selection import selector
 from hilum.learn.train import logits
@@ -85,6 +88,29 @@ def test_a_student_learns_from_its_teachers(folded: Folded, tmp_path: Path) -> N
     student = distill(TINY, cases(), TASK, folded.networks, tmp_path)
     assert len(student.history) == TINY.epochs
     assert 0.0 <= student.best_score <= 1.0
+
+
+def test_every_fold_of_the_largest_seed_has_one_that_a_plan_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+
+    class Enough(Exception):
+        """Both plans were made."""
+
+    def fitted(plan: Plan, *_: Any, **__: Any) -> Any:
+        seeds.append(plan.seed)
+        if len(seeds) == 2:
+            raise Enough
+        return SimpleNamespace(network=None)
+
+    monkeypatch.setattr("hilum.learn.folds.fit_network", fitted)
+    monkeypatch.setattr("hilum.learn.folds.logits", lambda *_: np.zeros((24, 2), np.float32))
+    folds = [(np.arange(56), np.arange(56, 80)), (np.arange(24, 80), np.arange(24))]
+    made = replace(cases(), groups=np.arange(80))
+    with pytest.raises(Enough):
+        train_folds(replace(TINY, seed=LARGEST_SEED), made, TASK, folds, tmp_path)
+    assert seeds == [LARGEST_SEED, 0]
 
 
 def test_a_group_on_both_sides_of_a_fold_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 from hilum.errors import DataError
 from hilum.learn.fitting import Cases, Ints, fit_network
 from hilum.learn.networks.average import Average, average_of
-from hilum.learn.plan import Plan
+from hilum.learn.plan import LARGEST_SEED, Plan
 from hilum.learn.scores import Scores, group_folds, make_scores
 from hilum.learn.train import TrainedNetwork, logits
 from hilum.learn.watch import SILENT, Ears, one_of
@@ -58,7 +58,7 @@ def train_folds(
             raise DataError(f"fold {number + 1}: a group lies on both sides")
         tune = group_folds(cases.groups[kept], TUNE_SHARE) == 0
         part = cases.with_parts(kept[~tune], kept[tune])
-        seeded = replace(plan, seed=plan.seed + number)
+        seeded = replace(plan, seed=(plan.seed + number) % (LARGEST_SEED + 1))
         name = f"fold-{number + 1}"
         heard = one_of(ears, number, len(folds) + plan.distill, f"{name}/")
         result = fit_network(seeded, part, task, folder / name, ears=heard)

@@ -156,12 +156,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "standardise": ("image", "foreground"),
     **{"final" if name == "keep" else name: choices for name, choices in CHOICES.items()},
 }
+LARGEST_SEED = 2**31
 RANGES: dict[str, tuple[float, float]] = {
     "size": (16, 1024), "keep": (0.1, 1.0), "margin": (0.0, 0.5), "low": (0.0, 49.0), "high": (51.0, 100.0),
     "batch": (2, 4096), "epochs": (1, 10_000), "patience": (1, 10_000), "learning_rate": (1e-7, 10.0),
     "warmup": (0.0, 0.9), "plateau_factor": (0.01, 0.99), "plateau_patience": (0, 1000), "weight_decay": (0.0, 10.0),
     "label_smoothing": (0.0, 0.5), "mixup": (0.0, 10.0), "ema": (0.0, 0.99999), "clip": (0.0, 1000.0),
-    "dropout": (0.0, 0.95), "hidden": (1, 65_536), "width": (8, 1024), "folds": (0, 20), "seed": (0, 2**31),
+    "dropout": (0.0, 0.95), "hidden": (1, 65_536), "width": (8, 1024), "folds": (0, 20), "seed": (0, LARGEST_SEED),
 }  # fmt: skip
 
 
