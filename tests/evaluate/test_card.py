@@ -66,6 +66,14 @@ def test_the_card_says_what_a_reader_must_know(found) -> None:
         assert wanted in text, wanted
 
 
+def test_a_source_whose_name_holds_a_line_end_breaks_no_line_of_the_card(found) -> None:
+    named = evaluate(made_rows(BRAIN), BRAIN, made_setting(source="two\nlines"))
+    facts = replace(FACTS, sources=(Source("two\nlines | images", 5708),))
+    lines = card(named, facts, BRAIN).splitlines()
+    assert "## How good it is: two\\nlines" in lines
+    assert "| two\\nlines \\| images | 5,708 | not stated |  |" in lines
+
+
 def test_the_same_numbers_give_the_same_bytes(found) -> None:
     """And further evaluations follow the first."""
     assert card(found, FACTS, BRAIN) == card(found, FACTS, BRAIN)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hilum.data.audit_words import CUES
+from hilum.errors import printable
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation
 from hilum.evaluate.sentences import figures, sentences, warnings
@@ -118,7 +119,7 @@ def _figures(evaluation: Evaluation, task: Task) -> str:
         f"95% intervals by bootstrap of whole groups, {setting.draws:,} draws; a refused image counts as wrong; "
         f"operating point `{setting.operating_point}`."
     )
-    return f"## How good it is: {setting.source}\n\n{listed}\n\n{_table(rows)}\n\n{counted}"
+    return f"## How good it is: {printable(setting.source)}\n\n{listed}\n\n{_table(rows)}\n\n{counted}"
 
 
 def _classes(evaluation: Evaluation, task: Task) -> str:
@@ -160,7 +161,7 @@ def _point(point: OperatingPoint) -> list[str]:
 def _data(facts: CardFacts) -> str:
     said = ["## What it was trained on"]
     rows = [["Source", "Images", "Licence", "Note"]]
-    rows += [[one.name, f"{one.images:,}", one.licence or "not stated", one.note] for one in facts.sources]
+    rows += [[printable(one.name), f"{one.images:,}", one.licence or "not stated", one.note] for one in facts.sources]
     said.append(_table(rows))
     if facts.parts:
         classes = list(dict.fromkeys(name for counts in facts.parts.values() for name in counts))
