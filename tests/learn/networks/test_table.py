@@ -184,6 +184,13 @@ def test_weights_fetched_before_need_no_hub(tmp_path: Path, monkeypatch: pytest.
     assert found[1] == "pretrained: timm/resnet50.tv_in1k"
 
 
+def test_weights_that_were_kept_and_are_damaged_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kept.safetensors").write_bytes(b"cut off")
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: str(tmp_path / "kept.safetensors"))
+    with pytest.raises(UsageError, match="are damaged"):
+        find_weights("auto", "timm/resnet50.tv_in1k")
+
+
 def test_unknown_names_and_arguments_are_usage_errors() -> None:
     with pytest.raises(UsageError, match="residual-s, residual-m"):
         find_design("vgg")

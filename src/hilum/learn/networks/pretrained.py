@@ -49,17 +49,27 @@ def find_weights(source: str, repository: str) -> tuple[dict[str, Tensor], str] 
     repository: on the hub, for example "timm/resnet50.tv_in1k".
 
     Raises:
-        UsageError: a path was given and no weights can be read there.
+        UsageError: no weights can be read at the path that was given, or where they were kept.
     """
     if source == "none":
         return None
     if source == "auto":
         path = _from_hub(repository)
-        return None if path is None else (load_file(path), f"pretrained: {repository}")
+        return None if path is None else (_kept(path), f"pretrained: {repository}")
     try:
         return load_file(source), f"pretrained: {Path(source).name}"
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{source}: no .safetensors weights can be read there: {error}") from error
+
+
+def _kept(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise UsageError(
+            f"{path}: the weights that were kept are damaged ({error}); remove this file, and the file it links to, "
+            "so that they are fetched again, or say weights=none"
+        ) from error
 
 
 def find_packaged(source: str, known: Packaged) -> tuple[dict[str, Tensor], str] | None:
