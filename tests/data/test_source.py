@@ -52,6 +52,17 @@ def test_what_lies_around_is_listed_and_the_images_still_open(tmp_path):
     assert set(dataset.stray) == {f"{tmp_path}/{path}" for path in stray}
 
 
+def test_pictures_of_formats_that_are_not_read_are_counted_with_that_reason(tmp_path):
+    others = ["a/1.gif", "a/2.GIF", "b/3.nii.gz", "a/._4.gif", "b/notes.txt"]
+    lay(tmp_path / "some", pictures("a/1.png", "b/2.png") | dict.fromkeys(others, b"x"))
+    dataset = open_source(str(tmp_path / "some"))
+    assert dataset.notes == ("format not read: 2 GIF, 1 NIfTI; left out with the stray files",)
+    assert len(dataset.stray) == len(others)
+    lay(tmp_path / "none", {"a/1.gif": b"x", "b/notes.txt": b"x"})
+    with pytest.raises(UnreadableSource, match=r"2 other files; format not read: 1 GIF"):
+        open_source(str(tmp_path / "none"))
+
+
 def test_folders_that_are_linked_as_train_and_as_test_are_both_listed(tmp_path):
     lay(tmp_path / "pool", pictures("a/1.png", "b/2.png", "test/a/3.png"))
     for name, split, leads in (

@@ -14,7 +14,7 @@ from hilum.data.places.archive import open_archive
 from hilum.data.places.cache import Cache, default_cache
 from hilum.data.places.far import is_far, place_of
 from hilum.data.places.folder import Folder, OneFile
-from hilum.data.places.tree import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, Sorted, Tree, sort_files, suffix_of
+from hilum.data.places.tree import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, Sorted, Tree, sort_files, suffix_of, unread_formats
 from hilum.errors import UnreadableSource
 
 __all__ = ["LAYOUTS", "Columns", "open_source"]
@@ -88,11 +88,14 @@ def read_layout(tree: Tree, columns: Columns, progress: Progress | None = None) 
         raise UnreadableSource(
             tree.id(str(columns.table)), "is empty, or no table: it needs a header and a row for each image"
         )
-    raise UnreadableSource(tree.reference, f"holds no images Hilum can read ({len(tree.entries)} other files)")
+    unread = unread_formats(files.stray)
+    others = f"{len(tree.entries)} other files" + (f"; {unread}" if unread else "")
+    raise UnreadableSource(tree.reference, f"holds no images Hilum can read ({others})")
 
 
 def _dataset(tree: Tree, found: Found) -> Dataset:
     cases = tuple(_writable_case(case) for case in found.cases)
+    unread = unread_formats(found.stray)
     classes = found.classes or tuple(sorted({case.raw_label for case in cases if case.raw_label is not None}))
     return Dataset(
         name=tree.reference.rstrip("/").rpartition("/")[2] or tree.reference,
@@ -101,7 +104,7 @@ def _dataset(tree: Tree, found: Found) -> Dataset:
         stray=tuple(_writable(tree.id(path)) for path in found.stray),
         reader=found.reader,
         layout=found.layout,
-        notes=found.notes,
+        notes=(*found.notes, *([f"{unread}; left out with the stray files"] if unread else [])),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -13,6 +14,12 @@ from hilum.data.places.cache import Cache
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom")
 )
+# pictures of formats that are not read, as their suffix says: each is left out for that reason, not by accident
+UNREAD_FORMATS = {
+    ".gif": "GIF", ".jp2": "JPEG 2000", ".heic": "HEIC", ".heif": "HEIC", ".avif": "AVIF", ".svg": "SVG", ".psd": "PSD",
+    ".pgm": "PGM", ".ppm": "PPM", ".nii": "NIfTI", ".nii.gz": "NIfTI", ".mha": "MetaImage", ".mhd": "MetaImage",
+    ".nrrd": "NRRD", ".svs": "SVS", ".mp4": "MP4", ".avi": "AVI",
+}  # fmt: skip
 DICOM_SUFFIXES = frozenset((".dcm", ".dicom"))
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl"))
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -93,6 +100,15 @@ def sort_files(tree: Tree) -> Sorted:
         else:
             stray.append(entry.path)
     return Sorted(tuple(images), tuple(tables), tuple(arrays), tuple(stray))
+
+
+def unread_formats(paths: Iterable[str]) -> str:
+    """Which pictures among stray files are of formats that are not read, in words; "" where there are none."""
+    names = ((path, path.rpartition("/")[2].lower()) for path in paths)
+    wanted = [name for path, name in names if not _is_stray(path, name)]
+    found = Counter(form for name in wanted for end, form in UNREAD_FORMATS.items() if name.endswith(end))
+    told = ", ".join(f"{count} {form}" for form, count in found.most_common())
+    return f"format not read: {told}" if told else ""
 
 
 def suffix_of(name: str) -> str:
