@@ -15,7 +15,7 @@ from hilum.image.decode import from_array
 from hilum.learn.facts import Facts, facts_of
 from hilum.learn.means import Means
 from hilum.learn.networks import NETWORKS, full_config
-from hilum.learn.plan import BY_YOU, LINES, Plan, check_taken, for_task, override
+from hilum.learn.plan import BY_YOU, LARGEST_SEED, LINES, Plan, check_taken, for_task, override
 from hilum.learn.planning import make_plan
 from hilum.task import shipped_tasks
 from tests.learn.made import TASK
@@ -49,6 +49,12 @@ def test_every_decision_carries_its_reason() -> None:
         assert plan.reasons[name], name
     assert {name for name, _, _ in plan.lines()} == set(LINES)
     assert plan.facts["images"] == 5000
+
+
+@pytest.mark.parametrize("seed", [-1, LARGEST_SEED + 1])
+def test_a_seed_that_no_plan_can_have_is_told(seed: int) -> None:
+    with pytest.raises(UsageError, match=f"--seed {seed}: must be 0 to"):
+        make_plan(FACTS, TASK, seed=seed)
 
 
 @pytest.mark.parametrize(

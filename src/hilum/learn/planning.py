@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from hilum.errors import UsageError
 from hilum.learn.facts import Facts
 from hilum.learn.means import NOTHING, Means
-from hilum.learn.plan import Plan, for_task, override
+from hilum.learn.plan import LARGEST_SEED, Plan, for_task, override
 from hilum.task import Task
 
 TRAIN_SHARE = 0.75  # of the groups that training sees, when the split is ours
@@ -30,8 +31,10 @@ def make_plan(facts: Facts, task: Task, *, means: Means = NOTHING, changes: Sequ
     Published weights are planned for only where the user names no network and does not refuse them ("weights=none").
 
     Raises:
-        UsageError: one of `changes` does not fit.
+        UsageError: one of `changes`, or the seed, does not fit.
     """
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"--seed {seed}: must be 0 to {LARGEST_SEED}")
     if {change.split("=")[0].strip() for change in changes} & {"network", "weights"}:
         means = replace(means, weights=False)
     plan = for_task(Plan(facts=facts.to_json(), seed=seed), task)
