@@ -145,6 +145,14 @@ def test_a_home_that_cannot_be_made_is_said(
     assert home in told
 
 
+def test_a_package_is_shown_without_what_its_card_says_to_catalogues(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "pneumonia-cxr"]) == 0
+    shown = capsys.readouterr().out
+    assert "# pneumonia-cxr" in shown
+    assert "model-index:" not in shown
+    assert "\n---\n" not in shown
+
+
 CHEST = ("--task", "pneumonia-cxr")
 ENDING = """import atexit, sys
 from hilum.interfaces.cli.main import script

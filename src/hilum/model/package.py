@@ -96,6 +96,12 @@ class Package:
         return f"{self.name}@{self.version}"
 
 
+def as_read(card: bytes) -> str:
+    """A card as people read it: without its front matter, which is for catalogues."""
+    text = card.decode()
+    return text.split("\n---\n", 1)[-1].strip() if text.startswith("---\n") else text
+
+
 def open_package(folder: Path, trust: Trust) -> Package:
     """Open a package and check every file of it but the warm-start weights, which are checked when they are read.
 

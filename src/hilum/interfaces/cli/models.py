@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from hilum.errors import UsageError
-from hilum.model.package import CARD, Package, open_package
+from hilum.model.package import CARD, Package, as_read, open_package
 from hilum.model.signature import sign
 from hilum.registry.pins import Known, find_package, looked_at, pin, trust
 from hilum.settings import Settings
@@ -75,5 +75,5 @@ def _show(package: Package, *, as_json: bool) -> int:
         }
         print(json.dumps(shown, indent=2))
     else:
-        print(f"{package.reference}  {package.digest}\n{package.folder}\n\n{package.read(CARD).decode()}")
+        print(f"{package.reference}  {package.digest}\n{package.folder}\n\n{as_read(package.read(CARD))}")
     return 0

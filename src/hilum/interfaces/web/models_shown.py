@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from hilum.errors import HilumError
-from hilum.model.package import CARD, Package, Trust, open_package
+from hilum.model.package import CARD, Package, Trust, as_read, open_package
 from hilum.registry.pins import Known, known_packages, trust
 from hilum.registry.questions import speaking_for
 from hilum.settings import Settings
@@ -55,9 +55,7 @@ def card_of(package: Package) -> Markup:
 
     HTML inside a card is shown as text.
     """
-    card = package.read(CARD).decode()
-    said = card.split("---", 2)[-1].strip() if card.startswith("---") else card
-    tokens = _MARKDOWN.parse(said)
+    tokens = _MARKDOWN.parse(as_read(package.read(CARD)))
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
