@@ -67,6 +67,12 @@ def test_an_uploaded_zip_is_audited(server: Running, root: Path) -> None:
     assert (said["title"], said["result"]["images"]) == ("spots.zip", 16)
 
 
+@pytest.mark.parametrize("end", [0, 4, -40])
+def test_what_is_no_whole_zip_is_refused_at_once(server: Running, root: Path, end: int) -> None:
+    told = server.ask("POST", "/audits", form([("spots.zip", zipped(root, 4)[:end])]), TYPE)
+    assert (told.status, told.json()["code"]) == (422, "usage")
+
+
 def zipped(root: Path, count: int) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -264,7 +266,7 @@ def _audited(body: Received, settings: Settings) -> Order:
 
 def _packed(upload: Upload, task: list[str]) -> Order:
     """A zip lies in the work's own folder under a name of ours."""
-    if upload.data[:4] != b"PK\x03\x04":
+    if upload.data[:4] != b"PK\x03\x04" or not zipfile.is_zipfile(io.BytesIO(upload.data)):  # its end may be cut off
         raise UsageError("send a zip of labelled images: one folder a class, or images and a CSV")
     return Order("audit", upload.name, (ZIP, *task, "--report", REPORT), {ZIP: upload.data})
 
