@@ -21,6 +21,12 @@ def another_version(home: Path, version: str, remark: bytes = b"") -> str:
     return _sealed(home, files, {**about, "version": version})
 
 
+def unmeasured_version(home: Path, version: str) -> str:
+    """The digest of one that was sealed and holds no figures."""
+    files, about = _shipped()
+    return _sealed(home, {**files, "metrics.json": b"{}"}, {**about, "version": version})
+
+
 def package_that_cannot_answer(home: Path, file: str, content: bytes) -> str:
     """The digest of one that opens, though a file of it does not fit the others."""
     files, about = _shipped()
@@ -28,16 +34,24 @@ def package_that_cannot_answer(home: Path, file: str, content: bytes) -> str:
 
 
 def package_of_own_task(
-    home: Path, name: str = "my-films", *, version: str = "1.0.0", negative: str = "normal", priority: int = 10
+    home: Path,
+    name: str = "my-films",
+    *,
+    version: str = "1.0.0",
+    negative: str = "normal",
+    priority: int = 10,
+    illness: str = "",
 ) -> str:
     """The digest of a package that learned from a task file of one's own: another name and title.
 
     negative: what its class without disease is called. priority: its `auto_priority`; a chest film's own task has 10.
+    illness: the title of its other class; else as shipped.
     """
     files, about = _shipped()
     text = files["task.toml"].decode().replace('name = "pneumonia-cxr"', f'name = "{name}"')
     text = text.replace("auto_priority = 10", f"auto_priority = {priority}")
     text = text.replace('name = "normal"', f'name = "{negative}"')
+    text = text.replace('title = "Pneumonia"', f'title = "{illness or "Pneumonia"}"')
     files["calibration.json"] = files["calibration.json"].replace(b'"normal"', f'"{negative}"'.encode())
     files["task.toml"] = text.replace('title = "Pneumonia on a chest X-ray"', 'title = "What our films show"').encode()
     return _sealed(home, files, {**about, "name": name, "version": version})

@@ -12,6 +12,8 @@ from hilum.interfaces.web.words import DASH, figure
 from hilum.registry.pins import known_packages
 from tests.evaluate.made import CHEST, made_rows
 from tests.flows.recorded import settings_for
+from tests.interfaces.http.running import running
+from tests.interfaces.versions import unmeasured_version
 
 FIGURE = {"value": 0.9, "low": 0.8, "high": 0.95}
 FIGURES: dict[str, Any] = {"sensitivity": FIGURE, "specificity": FIGURE, "sensitivity_at_specificity_0.90": FIGURE}
@@ -50,3 +52,14 @@ def test_what_a_page_keeps_of_a_package_holds_no_network(tmp_path: Path) -> None
     package = by_digest(settings, known_packages(settings)[0].digest)
     assert package is not None
     assert package.fresh == {}
+
+
+def test_a_package_without_figures_has_its_page_and_stands_beside_another(tmp_path: Path) -> None:
+    unmeasured_version(tmp_path, "7.7.7")
+    with running(tmp_path) as server:
+        page = server.ask("GET", "/app/models/pneumonia-cxr@7.7.7", headers={"Accept": "text/html"})
+        beside = "/app/versions?a=pneumonia-cxr@7.7.7&b=pneumonia-cxr@1.1.0"
+        both = server.ask("GET", beside, headers={"Accept": "text/html"})
+    assert (page.status, both.status) == (200, 200)
+    assert b"It was never measured." in page.body
+    assert b"They were measured on different images" not in both.body
