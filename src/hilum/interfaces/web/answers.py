@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from hilum.interfaces.web.models_shown import by_digest, label_of
-from hilum.interfaces.web.words import percent
+from hilum.interfaces.web.words import percent, within
 from hilum.model.calibration import OperatingPoint
 from hilum.model.package import Package
 from hilum.parts import Parts
@@ -163,7 +163,7 @@ def _sentence(task: Task | None, label: str, said: dict[str, Any]) -> str:
         return ""
     ranked = sorted(said["probabilities"], key=said["probabilities"].__getitem__, reverse=True)
     if ranked and ranked[0] != label:
-        return f"At this operating point, though {label_of(task, ranked[0]).title.lower()} is the more probable."
+        return f"At this operating point, though {within(label_of(task, ranked[0]).title)} is the more probable."
     return f"The most probable of the {len(task.labels)} classes this model knows, on {task.image_words}."
 
 
@@ -203,9 +203,9 @@ def _bar(task: Task | None, said: dict[str, Any], point: OperatingPoint) -> Bar 
     disease = 1.0 - said["probabilities"].get(task.classes[task.negative], 0.0)
     found = [label.title for i, label in enumerate(task.labels) if i != task.negative]
     name = (
-        f"Probability of {found[0].lower()}"
+        f"Probability of {within(found[0])}"
         if len(found) == 1
-        else "Probability of any of: " + ", ".join(t.lower() for t in found)
+        else "Probability of any of: " + ", ".join(map(within, found))
     )
     mark = f"called diseased from {percent(point.threshold)}" if point.threshold is not None else ""
     return Bar(name, min(max(disease, 0.0), 1.0), point.threshold, mark)
@@ -213,9 +213,9 @@ def _bar(task: Task | None, said: dict[str, Any], point: OperatingPoint) -> Bar 
 
 def set_words(task: Task | None, inside: Sequence[str], label: str) -> str:
     """What the 95% set says beside the class that was answered."""
-    others = [label_of(task, name).title.lower() for name in inside if name != label]
+    others = [within(label_of(task, name).title) for name in inside if name != label]
     if not others:
-        return f"Nothing else: {label_of(task, label).title.lower()} alone is in the 95% set." if inside else ""
+        return f"Nothing else: {within(label_of(task, label).title)} alone is in the 95% set." if inside else ""
     either = " or ".join(filter(None, [", ".join(others[:-1]), others[-1]]))
     without = "" if label in inside else "; the answer itself is not in it"
     return f"On this image {either} cannot be ruled out (95% set{without})."

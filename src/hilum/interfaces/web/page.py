@@ -109,6 +109,7 @@ def environment() -> jinja2.Environment:
         when=words.when,
         day=words.day,
         size=words.size,
+        within=words.within,
         figure=words.figure,
         meaning=words.meaning,
     )

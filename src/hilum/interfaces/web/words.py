@@ -34,6 +34,11 @@ def size(count: float) -> str:
     return DASH
 
 
+def within(title: str) -> str:
+    """A title as it stands within a sentence: "No Tumour" -> "no tumour"; HCC, COVID-19, X-ray and pT2 as they are."""
+    return " ".join(word.lower() if word[1:2].isalpha() and word[1:].islower() else word for word in title.split(" "))
+
+
 def figure(name: str, found: dict[str, float | None]) -> str:
     """A figure of a package with its interval: "95.2% (92.0 to 98.0%)"."""
     low, high, value = found.get("low"), found.get("high"), found.get("value")
