@@ -18,6 +18,8 @@ from tests.web.looking import SLOW, detour, let_go, visit
 
 GLIOMA = ROOT / "samples/brain-tumor-mri/glioma-1.png"
 NO_TUMOUR = ROOT / "samples/brain-tumor-mri/notumor-1.png"
+SELDOM_NEVER = """(() => { const { setTimeout } = window; window.setInterval = () => 0;
+window.setTimeout = (what, after, ...rest) => (after < 20000 ? setTimeout(what, after, ...rest) : 0); })()"""
 CHEST = ROOT / "samples/pneumonia-cxr/pneumonia-1.png"
 
 
@@ -76,6 +78,27 @@ def test_files_that_met_no_server_are_all_sent_again_at_once(browser: Browser, s
         page.get_by_role("button", name="Try all 2 again").focus()
         page.keyboard.press("Enter")
         expect(page.locator(".strip .said")).to_have_text([re.compile("Glioma"), re.compile("Pneumonia")], timeout=SLOW)
+
+
+@pytest.mark.parametrize("path", ["/app/read", "/app/monitoring", "/app/history"])
+def test_the_foot_of_the_page_says_at_once_what_the_page_met(browser: Browser, server: Running, path: str) -> None:
+    with visit(browser, server, role="engineer") as one:
+        one.page.add_init_script(SELDOM_NEVER)
+        asked = [
+            detour(one.page, part) for part in ("**/readyz", "**/predict", "**/app/monitoring", "**/app/history?*")
+        ]
+        page = one.go(path)
+        for way in asked:
+            way.to = lambda route: route.abort()
+        if path == "/app/read":
+            page.set_input_files("#files", GLIOMA)
+        elif path == "/app/monitoring":
+            page.keyboard.press("r")
+        else:
+            page.get_by_label("State").select_option("refused")
+        expect(page.locator("footer [data-state]")).to_have_text("No connection")
+        asked[0].to = Route.fallback
+        expect(page.locator("footer [data-state]")).to_have_text("Online")
 
 
 def test_what_was_counted_is_not_said_while_files_are_sent_again(browser: Browser, server: Running) -> None:

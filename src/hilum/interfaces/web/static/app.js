@@ -3,6 +3,8 @@
 import { action, startKeys } from "./keys.js";
 import { asOneself, token, wrong } from "./session.js";
 
+const [OFTEN, SELDOM] = [3000, 20000]; // milliseconds between looks at the server: while it is away, and else
+
 /** Send something to the server that changes something. Answers {ok, status, body}; never throws. */
 export function send(method, address, body) {
   return asOneself(() => sent(method, address, body));
@@ -17,6 +19,7 @@ async function sent(method, address, body) {
     const text = await answer.text();
     return { ok: answer.ok, status: answer.status, body: parsed(text) };
   } catch {
+    unheard();
     return { ok: false, status: 0, body: { title: "No connection", detail: "The server did not answer. Is it still running?" } };
   }
 }
@@ -27,6 +30,11 @@ export function parsed(text) {
   } catch {
     return { detail: "" };
   }
+}
+
+/** Something met no server: the foot of the page looks for it now, so that both say the same. */
+export function unheard() {
+  document.dispatchEvent(new Event("hilum:unheard"));
 }
 
 /** A button that is off while something is done; the focus, which goes away with that, comes back unless it went on. */
@@ -91,8 +99,7 @@ function serverState() {
     place.className = `state ${kind}`;
     place.textContent = text;
   };
-  const look = async () => {
-    if (document.hidden) return;
+  const ask = async () => {
     try {
       const answer = await fetch("/readyz", { cache: "no-store", signal: AbortSignal.timeout(8000) });
       if (answer.ok) show("", "Online");
@@ -102,10 +109,19 @@ function serverState() {
       show("off", "No connection");
     }
   };
-  window.addEventListener("offline", () => show("off", "No connection"));
+  const look = async () => {
+    if (!document.hidden) await ask();
+    plan();
+  };
+  const plan = () => {
+    clearTimeout(plan.timer);
+    plan.timer = setTimeout(look, place.classList.contains("off") ? OFTEN : SELDOM);
+  };
+  window.addEventListener("offline", () => (show("off", "No connection"), plan()));
   window.addEventListener("online", look);
   document.addEventListener("visibilitychange", look);
-  setInterval(look, 20000);
+  document.addEventListener("hilum:unheard", look);
+  plan();
 }
 
 function goAbout() {

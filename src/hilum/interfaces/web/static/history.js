@@ -1,6 +1,6 @@
 // The list of answers -> choosing two to compare, moving along it by keys. Knows no answer's content.
 
-import { say } from "./app.js";
+import { say, unheard } from "./app.js";
 import { action } from "./keys.js";
 import { own } from "./session.js";
 
@@ -85,7 +85,10 @@ document.addEventListener("htmx:before:response", (event) => {
   event.preventDefault(); // signed out meanwhile: the list is no part of that page
   location.assign(at);
 });
-document.addEventListener("htmx:error", () => say("The server did not answer. What you see is the list before."));
+document.addEventListener("htmx:error", () => {
+  say("The server did not answer. What you see is the list before.");
+  unheard();
+});
 const again = () => (recall(), refresh(), fitting());
 again();
 window.addEventListener("pageshow", again); // after a way back the browser has put the ticks there as they were

@@ -1,5 +1,6 @@
 // A part of a page marked data-refresh="SECONDS" -> asked for again and put in place, what was open stays open; can be stopped.
 
+import { unheard } from "./app.js";
 import { action } from "./keys.js";
 
 const STORE = "hilum.live";
@@ -46,6 +47,7 @@ async function refresh(byItself) {
   } catch (error) {
     failed.textContent = error.message === OUT ? OUT : LOST;
     failed.hidden = false;
+    if (error.message !== OUT) unheard();
   }
   part.removeAttribute("aria-busy");
   plan();

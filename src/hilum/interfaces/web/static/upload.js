@@ -1,6 +1,6 @@
 // A form's data -> POST /predict with its progress told on the way, and what came back. Knows no page.
 
-import { parsed } from "./app.js";
+import { parsed, unheard } from "./app.js";
 import { asOneself, token } from "./session.js";
 
 let underWay = 0;
@@ -30,7 +30,10 @@ function post(form, progress, headers) {
     request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
     request.upload.onload = () => progress(1);
     request.onload = () => done({ status: request.status, body: parsed(request.responseText) });
-    request.onerror = () => done({ status: 0, body: {} });
+    request.onerror = () => {
+      unheard();
+      done({ status: 0, body: {} });
+    };
     request.send(form);
   });
 }
