@@ -89,7 +89,12 @@ def test_a_monai_bundle_passes_monais_own_checks(package: Package, served: np.nd
 def test_an_mlflow_model_loads_and_predicts(package: Package, served: np.ndarray, tmp_path: Path) -> None:
     folder = export(package, "mlflow", tmp_path / "spot-mlflow")
     model = importlib.import_module("mlflow.pyfunc").load_model(str(folder))
-    np.testing.assert_array_equal(model.predict({"pixels": PIXELS})["logits"], served)
+    answered = model.predict({"pixels": PIXELS})
+    np.testing.assert_array_equal(answered["logits"], served)
+    told = {spec.name: spec.shape for spec in model.metadata.signature.outputs}
+    assert told.keys() == answered.keys()
+    for name, shape in told.items():
+        assert [d for d in shape if d != -1] == [n for n, d in zip(answered[name].shape, shape, strict=True) if d != -1]
     assert model.metadata.metadata["classes"] == ["plain", "spot"]
     assert model.metadata.metadata["digest"] == package.digest
 

@@ -161,13 +161,14 @@ def _mlflow(package: Package, out: Path) -> None:
         raise MissingExtra("an MLflow model", "learn") from error
     logging.getLogger("mlflow").setLevel(logging.ERROR)  # it asks for pip requirements that we have named
     size = package.preparation.size
+    model = onnx.load_from_string(package.read(GRAPH))
     signature = models.ModelSignature(
         inputs=types.Schema([types.TensorSpec(np.dtype("uint8"), (-1, 1, size, size), "pixels")]),
-        outputs=types.Schema([types.TensorSpec(np.dtype("float32"), (-1, len(package.task.classes)), "logits")]),
+        outputs=types.Schema([types.TensorSpec(np.dtype("float32"), shape, name) for name, shape in _answers(model)]),
     )
     versions = [f"{name}=={package.manifest['runtime'][name]}" for name in ("onnxruntime", "numpy", "onnx")]
     flavour.save_model(
-        onnx.load_from_string(package.read(GRAPH)),
+        model,
         str(out),
         pip_requirements=versions,
         signature=signature,
@@ -183,6 +184,14 @@ def _mlflow(package: Package, out: Path) -> None:
         },
     )
     (out / CARD).write_bytes(package.read(CARD))
+
+
+def _answers(model: onnx.ModelProto) -> list[tuple[str, tuple[int, ...]]]:
+    """Name and shape of all that the graph gives; -1 where the length is free."""
+    return [
+        (out.name, tuple(length.dim_value or -1 for length in out.type.tensor_type.shape.dim))
+        for out in model.graph.output
+    ]
 
 
 KINDS: dict[str, Callable[[Package, Path], None]] = {
