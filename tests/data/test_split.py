@@ -122,7 +122,14 @@ def test_calibration_gets_nineteen_groups_of_a_class_where_there_are_enough() ->
     assert held.count("a") == 36
     few = drawn(rows[:440], [])
     assert [rows[index].label for index in few.parts["calibrate"]].count("b") < 6
-    assert any("class 'b'" in note and "pooled" in note for note in few.notes)
+    assert any("class 'b' (" in note and "pooled" in note for note in few.notes)
+
+
+def test_many_small_classes_are_told_in_one_line() -> None:
+    rows = [Row(f"{label}{i}", label) for i in range(30) for label in "abcdefghijkl"]
+    (note,) = [note for note in drawn(rows, []).notes if "pooled" in note]
+    assert note.startswith("classes 'a' (")
+    assert "'l' (" in note
 
 
 def test_a_patient_with_images_of_two_classes_counts_for_both() -> None:

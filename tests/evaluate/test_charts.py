@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hilum.evaluate.charts import curves, decision, explorer, scores
+from hilum.evaluate.charts import curves, decision, drawn, explorer, scores
 from hilum.task import Task
 from tests.evaluate.made import BRAIN, CHEST, made_rows
 
@@ -23,6 +23,19 @@ def test_a_package_keeps_every_curve(task: Task, names: int) -> None:
         assert points == sorted(points)
     assert sum(count for _, _, count in kept["reliability"]) == int((~rows.refused).sum())
     assert all(0 <= share <= 1 for stated, right, _ in kept["reliability"] for share in (stated, right))
+
+
+def test_of_many_classes_those_hardest_to_tell_are_drawn() -> None:
+    healthy = replace(BRAIN.labels[BRAIN.negative or 0], title="Healthy", negative=True)
+    ill = (replace(healthy, name=f"c{i}", title=f"C{i}", negative=False) for i in range(9))
+    task = replace(BRAIN, labels=(healthy, *ill))
+    rows = made_rows(task, n=600)
+    sharp = np.where(np.isin(rows.labels, (2, 5))[:, None], np.eye(10)[rows.labels], rows.probabilities)
+    names = [name for name, _, _ in drawn(replace(rows, probabilities=sharp), task)]
+    assert len(names) == 6
+    assert names[0] == "Any of them"
+    assert not {"C1", "C4"} & set(names)
+    assert names[1:] == sorted(names[1:])
 
 
 def test_nothing_answered_leaves_no_reliability() -> None:

@@ -209,9 +209,9 @@ def _thin(labels: Sequence[str | None], groups: NDArray[np.int64], parts: NDArra
     for label, group, part in used:
         if part == CALIBRATE:
             held[label].add(int(group))
-    return [
-        f"class '{name}' has {len(held[name])} groups in the calibration part, fewer than {LEAST}: "
-        "the pooled prediction set is used for it"
-        for name in present
-        if len(held[name]) < LEAST
-    ]
+    few = [f"'{name}' ({len(held[name])})" for name in present if len(held[name]) < LEAST]
+    if not few:
+        return []
+    classes, them = ("class", "it") if len(few) == 1 else ("classes", "them")
+    thin = f"{classes} {', '.join(few)}: fewer than {LEAST} groups in the calibration part"
+    return [f"{thin}, so that the pooled prediction set is used for {them}"]

@@ -39,7 +39,16 @@ def two_ways(rows: Rows, task: Task) -> list[tuple[str, Floats, Bools]]:
         found += [
             (label.title, probabilities[:, i], labels == i) for i, label in enumerate(task.labels) if i != task.negative
         ]
-    return [one for one in found if one[2].any() and not one[2].all()][:_MOST_LINES]
+    return [one for one in found if one[2].any() and not one[2].all()]
+
+
+def drawn(rows: Rows, task: Task) -> list[tuple[str, Floats, Bools]]:
+    """As many of them as colours can tell apart: of more classes those whose AUROC is least, in the task's order."""
+    asked = two_ways(rows, task)
+    kept = 0 if presence(rows, task) is None else 1  # any disease stays
+    areas = [-1.0] * kept + [float(ranking.auroc(score, truth)) for _, score, truth in asked[kept:]]
+    hardest = sorted(range(len(asked)), key=areas.__getitem__)[:_MOST_LINES]
+    return [asked[i] for i in sorted(hardest)]
 
 
 def presence(rows: Rows, task: Task) -> tuple[Floats, Bools] | None:
@@ -54,7 +63,7 @@ def presence(rows: Rows, task: Task) -> tuple[Floats, Bools] | None:
 def roc(rows: Rows, task: Task) -> Chart:
     """Sensitivity against false alarms; dots are the answers as given, at the operating point."""
     lines, dots = [Line("", ((0, 0), (1, 1)), style=0)], []
-    for place, (name, score, truth) in enumerate(two_ways(rows, task), 1):
+    for place, (name, score, truth) in enumerate(drawn(rows, task), 1):
         curve = ranking.roc_curve(score, truth)
         lines.append(Line(name, _thin(curve.x, curve.y), place))
     if task.negative is not None:
@@ -85,7 +94,7 @@ def curves(rows: Rows, task: Task) -> dict[str, Any]:
 
 def precision_recall(rows: Rows, task: Task) -> Chart:
     """Precision against recall; the guide is the share of disease in the set, which a coin would reach."""
-    asked = two_ways(rows, task)
+    asked = drawn(rows, task)
     lines = [
         Line(name, _thin(curve.x, curve.y), place)
         for place, (name, score, truth) in enumerate(asked, 1)

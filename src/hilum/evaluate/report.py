@@ -65,6 +65,7 @@ def report(evaluation: Evaluation, rows: Rows, task: Task, extras: Extras | None
         "names": list(evaluation.metrics),
         "words": words,
         "charts": _charts(rows, task, setting.threshold or 0.5),
+        "undrawn": len(charts.two_ways(rows, task)) - len(charts.drawn(rows, task)),
         "explorer": _explorer(rows, task, evaluation),
         "gallery": [_shown(one, rows, task) for one in extras.gallery],
         "wrong": int(((rows.predicted != rows.labels) & ~rows.refused).sum()),
