@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 COLOURED = 24  # of 255: the spread of R, G, B from which a pixel is visibly coloured; JPEG noise stays below
 _DEPTHS = (8, 10, 12, 14, 16)
+_BAND = 256  # rows
 LOW, HIGH = 0.5, 99.5  # percentiles that set the range where nothing declares it
 
 
@@ -38,8 +39,10 @@ def unit_from_integers(samples: NDArray[Any]) -> NDArray[np.float32]:
 def unit_from_floats(samples: NDArray[Any]) -> NDArray[np.float32]:
     """(H, W) floats -> (H, W) float32 in [0, 1]: as they are when all lie in [0, 1], else as in `unit_from_values`."""
     finite = np.isfinite(samples)
-    inside = bool(finite.all()) and float(samples.min()) >= 0.0 and float(samples.max()) <= 1.0
-    return samples.astype(np.float32) if inside else unit_from_values(samples, finite)
+    if not finite.all():
+        return unit_from_values(samples, finite)
+    inside = float(samples.min()) >= 0.0 and float(samples.max()) <= 1.0
+    return samples.astype(np.float32) if inside else unit_from_values(samples)
 
 
 def unit_from_values(samples: NDArray[Any], inside: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
@@ -51,19 +54,22 @@ def unit_from_values(samples: NDArray[Any], inside: NDArray[np.bool_] | None = N
     known = samples[inside] if inside is not None else samples
     if known.size == 0:
         return np.zeros(samples.shape, np.float32)
-    return ramp(samples, *range_of(known))
+    ends = range_of(known, spent=inside is not None)
+    del known  # may be a copy as large as the samples
+    return ramp(samples, *ends)
 
 
-def range_of(known: NDArray[Any]) -> tuple[float, float]:
+def range_of(known: NDArray[Any], *, spent: bool = False) -> tuple[float, float]:
     """The ends of numbers of any shape that become 0 and 1: their 0.5 and 99.5 percentile, and the tails beyond.
 
     The tails are kept up to the width between the percentiles, so that an ordinary picture loses nothing here: the
     network's own stretch (image/prepare) clips at the same percentiles, but after resizing, and clipping twice moved
     prepared pixels by up to 6 of 255 levels on average. Only values far outside, a hot pixel or a marker, are cut.
+    spent: nobody needs `known` afterwards: it may be sorted in its place.
     """
     lowest, highest = float(known.min()), float(known.max())
     with np.errstate(all="ignore"):  # floats of any size
-        low, high = (float(edge) for edge in np.percentile(known, (LOW, HIGH)))
+        low, high = (float(edge) for edge in np.percentile(known, (LOW, HIGH), overwrite_input=spent))
     if high <= low:  # fewer than one sample in 200 differs
         return lowest, highest
     return max(lowest, low - (high - low)), min(highest, high + (high - low))
@@ -74,13 +80,20 @@ def ramp(samples: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
     width = high - low
     if not (np.isfinite(width) and width > 0):
         return np.zeros(samples.shape, np.float32)
+    unit = np.empty(samples.shape, np.float32)
+    for start in range(0, len(samples), _BAND):  # the wide numbers in between take twice or four times the memory
+        unit[start : start + _BAND] = _ramp(samples[start : start + _BAND], low, width)
+    return unit
+
+
+def _ramp(samples: NDArray[Any], low: float, width: float) -> NDArray[Any]:
     wide = samples.astype(np.float64) if samples.dtype.itemsize > 2 else samples.astype(np.float32)
     with np.errstate(all="ignore"):  # infinities are set below
         wide -= low
         wide *= 1.0 / width
     if samples.dtype.kind == "f":
         np.nan_to_num(wide, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
-    return np.clip(wide, 0.0, 1.0, out=wide).astype(np.float32, copy=False)
+    return np.clip(wide, 0.0, 1.0, out=wide)
 
 
 def colour_share(grid: NDArray[np.uint8]) -> float:
