@@ -20,11 +20,11 @@ from hilum.access.deed import Deed, Tell
 from hilum.errors import HilumError, PackageError, RecordsError, StorageError, UnknownModel, UsageError
 from hilum.flows import erase
 from hilum.flows.answer import Clerk, Places
+from hilum.flows.backed_up import check_openable
 from hilum.flows.desks import Desks
 from hilum.flows.here import Here
 from hilum.flows.line import Length, Line
 from hilum.flows.predict import Desk
-from hilum.flows.restoring import check_restored
 from hilum.flows.retention import Retention
 from hilum.flows.workers import Workers
 from hilum.image.decode import is_dicom
@@ -158,10 +158,11 @@ def records_with_secret(settings: Settings) -> tuple[bytes, Records]:
     """The secret, drawn at the first start, and the records; one that was drawn and does not fit them is taken back.
 
     Raises:
-        UsageError: a setting does not fit; the records were made with another secret; a restore is not finished.
+        UsageError: a setting does not fit; the records were made with another secret; a restore is not finished; this
+            is a backup.
         RecordsError: they cannot be opened, or are gone.
     """
-    check_restored(settings.home)
+    check_openable(settings.home)
     secret, drawn = read_or_draw(settings.secret_file)
     try:
         return secret, open_records(settings.database_url, secret, settings.heads)

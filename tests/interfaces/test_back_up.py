@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -277,16 +278,56 @@ def test_a_backup_onto_a_full_disk_leaves_nothing_there(
     assert not [*(tmp_path / "b").rglob("*")]
 
 
+@pytest.mark.parametrize(
+    ("images", "asked"), [("", []), ("file://{backup}/images", []), ("memory://", ["--no-images"])]
+)
 def test_a_backup_that_was_verified_is_restored_all_the_same(
-    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    images: str,
+    asked: list[str],
+    backup: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    before = {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()}
+    before = contents(backup)
     monkeypatch.setenv("HILUM_HOME", str(backup))
-    assert main(["verify"]) == 0
+    if images:
+        monkeypatch.setenv("HILUM_IMAGES_URL", images.format(backup=backup))
+    assert main(["verify", *asked]) == 0
     assert "sound: 1 records" in capsys.readouterr().out
-    assert {path: path.read_bytes() for path in backup.rglob("*") if path.is_file()} == before
+    assert contents(backup) == before
+    monkeypatch.delenv("HILUM_IMAGES_URL", raising=False)
     monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
     assert main(["restore", str(backup)]) == 0
+
+
+@pytest.mark.parametrize("without_records", [False, True])
+def test_no_other_command_opens_a_backup_which_could_not_be_restored_any_more(
+    without_records: bool,
+    backup: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if without_records:  # as of an installation whose records are in PostgreSQL
+        listed = json.loads((backup / "backup.json").read_bytes())
+        del listed["files"]["hilum.db"], listed["files"]["journal.heads"]
+        (backup / "backup.json").write_text(json.dumps(listed))
+        (backup / "hilum.db").unlink()
+        (backup / "journal.heads").unlink()
+    before = contents(backup)
+    monkeypatch.setenv("HILUM_HOME", str(backup))
+    for command in (["history"], ["users", "list"], ["replay", "x"], ["erase", "--left-over"], ["serve", "--port=0"]):
+        assert main(command) == 2
+        assert "is a backup" in capsys.readouterr().err
+    assert contents(backup) == before
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    assert main(["restore", str(backup)]) == 0
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """What every file below a folder holds."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_backup_without_an_image_is_verified_and_lacks_those_that_are_named(

@@ -20,13 +20,14 @@ from pathlib import Path
 from hilum import __version__
 from hilum.durable import sync_folder, write_whole
 from hilum.errors import StorageError, UsageError
+from hilum.flows.backed_up import FORMAT, IMAGES, LIST, RECORDS, hash_of, listed
 from hilum.flows.restoring import check_restored, noted, take_back
 from hilum.flows.verify import Lying, Verified, verify_as_it_lies
 from hilum.secret import read_secret
 from hilum.settings import Settings
+from hilum.storage.images import folder_of
 
-LIST, FORMAT = "backup.json", 1
-SECRET, HEADS, RECORDS, IMAGES = "secret.key", "journal.heads", "hilum.db", "images/images.sqlite"  # in the backup
+SECRET, HEADS = "secret.key", "journal.heads"  # in the backup
 AFTER = ("training", "works", "models", "pins.jsonl")  # a package lies there before it is pinned
 HALVES = (".new", ".gone")  # behind a name: a file that is being written or erased
 PIECE = 1 << 20  # bytes in memory
@@ -140,30 +141,23 @@ def restore(source: Path, settings: Settings, *, with_faults: bool = False) -> V
     Raises:
         UsageError: no backup, or something is there already. StorageError: a file of the backup is damaged.
     """
-    listed = _listed(source)
-    places = {name: _place(name, settings) for name in listed}
+    said = listed(source)
+    places = {name: _place(name, settings) for name in said}
     take_back(settings.home)
     _must_be_free(settings, places)
-    for name, digest in listed.items():
-        if not (source / name).is_file() or _hash(source / name) != digest:
+    for name, digest in said.items():
+        if not (source / name).is_file() or hash_of(source / name) != digest:
             raise StorageError(f"{source / name}: is missing or not as it was backed up; nothing was restored")
     found = None
-    if RECORDS in listed:
-        secret = read_secret(_secret_for(source, listed, settings))
-        images = source / "images" if IMAGES in listed else None
+    if RECORDS in said:
+        secret = read_secret(_secret_for(source, said, settings))
+        images = str(source / "images") if IMAGES in said else None
         found = verify_as_it_lies(Lying(source / RECORDS, source / HEADS, images), secret)
         if found.faults and not with_faults:
             return found
     with noted(settings.home, places.values()):
-        _put_back(source, listed, places)
+        _put_back(source, said, places)
     return found
-
-
-def as_backed_up(folder: Path) -> bool:
-    """Whether this is a backup whose records nobody has opened since, to be written."""
-    if not (folder / LIST).is_file() or not (folder / RECORDS).is_file():
-        return False
-    return _listed(folder).get(RECORDS) == _hash(folder / RECORDS)
 
 
 def _records_and_images(settings: Settings, to: Path) -> dict[str, str]:
@@ -178,7 +172,7 @@ def _records_and_images(settings: Settings, to: Path) -> dict[str, str]:
         both = records is not None and RECORDS in done and IMAGES in done
         if records is None or not both or _erasures(records) == _erasures(to / RECORDS):
             left = _without_unnamed(done, to) if both else list(done)
-            return {name: done[name] or _hash(to / name) for name in left}
+            return {name: done[name] or hash_of(to / name) for name in left}
         for name in done:
             (to / name).unlink()
     raise StorageError(
@@ -240,13 +234,13 @@ def _without_copies_of_erased(done: dict[str, str], to: Path) -> dict[str, str]:
     return {name: digest for name, digest in done.items() if name not in going}
 
 
-def _put_back(source: Path, listed: dict[str, str], places: dict[str, Path]) -> None:
+def _put_back(source: Path, said: dict[str, str], places: dict[str, Path]) -> None:
     """All or nothing; every file is one that was not there before."""
     done: list[Path] = []
     try:
         for name, place in places.items():
             done.append(place)
-            if _copy(source / name, place) != listed[name]:
+            if _copy(source / name, place) != said[name]:
                 raise StorageError(f"{source / name}: changed while it was read; nothing was restored")
         done.clear()  # of what is to be taken away
     except FileExistsError:  # it was free a moment ago: whose it is, it is not ours
@@ -315,23 +309,11 @@ def _must_be_free(settings: Settings, places: dict[str, Path]) -> None:
         raise UsageError(f"{there[0]}: is not empty; nothing is restored over what is there (HILUM_HOME says where)")
 
 
-def _secret_for(source: Path, listed: dict[str, str], settings: Settings) -> Path:
-    file = source / SECRET if SECRET in listed else settings.secret_file
+def _secret_for(source: Path, said: dict[str, str], settings: Settings) -> Path:
+    file = source / SECRET if SECRET in said else settings.secret_file
     if not file.is_file():
         raise UsageError(f"{file}: the secret is not in the backup; put it there, or name it with HILUM_SECRET_FILE")
     return file
-
-
-def _listed(source: Path) -> dict[str, str]:
-    try:
-        said = json.loads((source / LIST).read_bytes())
-        if said["format"] == FORMAT:
-            return {str(name): str(digest) for name, digest in said["files"].items()}
-    except FileNotFoundError:
-        raise UsageError(f"{source}: no finished backup, {LIST} is missing") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{source / LIST}: cannot be read: {error}") from error
-    raise UsageError(f"{source / LIST}: of a newer Hilum")
 
 
 def _apart(settings: Settings) -> tuple[str, ...]:
@@ -352,8 +334,7 @@ def _database(settings: Settings) -> Path | None:
 
 
 def _images(settings: Settings) -> Path | None:
-    folder = settings.images_url.removeprefix("file://")
-    return Path(folder) if "://" not in folder else None
+    return folder_of(settings.images_url)
 
 
 def _make(file: Path) -> int:
@@ -389,8 +370,3 @@ def _copy_database(source: Path, to: Path) -> None:
             there.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, which can be read as it lies
     except sqlite3.Error as error:
         raise StorageError(f"{source}: cannot be backed up ({error})") from error
-
-
-def _hash(file: Path) -> str:
-    with file.open("rb") as reading:
-        return hashlib.file_digest(reading, "sha256").hexdigest()

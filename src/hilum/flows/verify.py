@@ -47,11 +47,11 @@ def verify(records: Records, images: Images | None, listener: Listener | None = 
 
 @dataclass(frozen=True, slots=True)
 class Lying:
-    """Where a copy lies that nobody writes: database, noted checkpoints, images (None: not to be looked at)."""
+    """Where a copy lies that nobody writes: database, noted checkpoints, place of images (None: not looked at)."""
 
     database: Path
     heads: Path
-    images: Path | None
+    images: str | None
 
 
 def verify_as_it_lies(at: Lying, secret: bytes, listener: Listener | None = None) -> Verified:

@@ -122,16 +122,24 @@ def open_images(url: str, secret: bytes) -> Images:
         MissingExtra: buckets need obstore.
         StorageError: the folder cannot be opened.
     """
-    if "://" in url and not url.startswith("file://"):
+    folder = folder_of(url)
+    if folder is None:
         bucket = import_module("hilum.storage.bucket")  # obstore, where it is asked for
         return Images(bucket.open_bucket(url), secret)
-    return Images(LocalShelf(Path(url.removeprefix("file://"))), secret)
+    return Images(LocalShelf(folder), secret)
 
 
-def images_as_they_lie(folder: Path, secret: bytes) -> Images:
-    """The images in a folder that nobody writes, to be read only.
+def images_as_they_lie(url: str, secret: bytes) -> Images:
+    """The same where nobody writes, to be read only; of a folder no file is made or changed.
 
     Raises:
-        StorageError: they cannot be read.
+        UsageError, MissingExtra: see `open_images`. StorageError: they cannot be read.
     """
-    return Images(LocalShelf(folder, as_it_lies=True), secret)
+    folder = folder_of(url)
+    return open_images(url, secret) if folder is None else Images(LocalShelf(folder, as_it_lies=True), secret)
+
+
+def folder_of(url: str) -> Path | None:
+    """The folder that a place for images names; None where that is a bucket."""
+    folder = url.removeprefix("file://")
+    return None if "://" in folder else Path(folder)

@@ -15,7 +15,7 @@ with a hash of each file. A server may go on writing meanwhile. What lies in Pos
 tools of its own."""
 EXAMPLES = """examples:
   hilum backup /backup/2026-07-01                     one folder for each backup, readable by its owner only
-  HILUM_HOME=/backup/2026-07-01 hilum verify          a backup is looked at like any other installation"""
+  HILUM_HOME=/backup/2026-07-01 hilum verify          is every record and image in it? nothing is written"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

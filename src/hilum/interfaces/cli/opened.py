@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hilum.errors import UsageError
+from hilum.flows.backed_up import check_openable
 from hilum.flows.restoring import check_restored
 from hilum.secret import read_secret
 from hilum.settings import Settings
@@ -22,10 +23,10 @@ def places_of(settings: Settings) -> Iterator[Places]:
     """Everything that holds something of a prediction.
 
     Raises:
-        UsageError: nothing was ever recorded here, or a restore is not finished.
+        UsageError: nothing was ever recorded here, a restore is not finished, or this is a backup.
         MissingExtra: the serving part is not installed.
     """
-    check_restored(settings.home)
+    check_openable(settings.home)
     try:
         from hilum.flows.erase import COPIES, ERASURES, Places
         from hilum.jobs.erasing import elsewhere
@@ -56,10 +57,11 @@ def records_of(settings: Settings) -> Iterator[Records]:
 
     Raises:
         MissingExtra: the serving part is not installed.
-        UsageError: there are records, but the secret that they hang on is missing; a restore is not finished.
+        UsageError: there are records, but the secret that they hang on is missing; a restore is not finished; this is
+            a backup.
         RecordsError: they cannot be opened.
     """
-    check_restored(settings.home)
+    check_openable(settings.home)
     try:
         from hilum.records.store import open_records
     except ModuleNotFoundError as error:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hilum.flows.backed_up import as_backed_up
 from hilum.interfaces.cli.opened import places_of, secret_of
 from hilum.settings import Settings
 from hilum.sqlite import writable
@@ -55,19 +56,12 @@ def _bars(settings: Settings, arguments: argparse.Namespace) -> Bars:
 
 def _verified(settings: Settings, bars: Bars, *, images: bool) -> Verified:
     file = Path(settings.database_url.removeprefix("sqlite:///"))
-    if file.is_file() and (_is_backup(settings) or not writable(file)) and "://" not in settings.images_url:
+    if file.is_file() and (as_backed_up(settings.home) or not writable(file)):
         from hilum.flows.verify import Lying, verify_as_it_lies
 
-        at = Lying(file, settings.heads, Path(settings.images_url) if images else None)
+        at = Lying(file, settings.heads, settings.images_url if images else None)
         return verify_as_it_lies(at, secret_of(settings), bars)
     with places_of(settings) as places:
         from hilum.flows.verify import verify
 
         return verify(places.records, places.images if images else None, bars)
-
-
-def _is_backup(settings: Settings) -> bool:
-    """Whether this is what `hilum backup` wrote: opened to be written, it would no longer be what it lists."""
-    from hilum.flows.backup import as_backed_up
-
-    return as_backed_up(settings.home)
