@@ -55,6 +55,27 @@ def test_a_work_that_cannot_be_done_has_failed_and_says_why(tmp_path: Path) -> N
     works.close()
 
 
+def test_an_audit_that_broke_off_is_not_one_that_found_something_though_both_end_with_1(
+    tmp_path: Path, images: Path
+) -> None:
+    works = Works(tmp_path / "works")
+    work = works.begin("audit", "spots", [str(images), "--report", STATE], "local")  # a file lies there, as on a disk
+    over = until(works, work.id, lambda work: work.over)  # that is full: the report cannot be written
+    assert (over.state, over.code) == ("failed", 1)
+    assert "a file lies where a folder must be" in works.said(work.id)
+    works.close()
+
+
+def test_an_evaluation_whose_source_cannot_be_read_at_all_has_failed(tmp_path: Path) -> None:
+    """It ends with 3, as one does that could not read some of the cases and measured the others."""
+    (tmp_path / "empty").mkdir()
+    works = Works(tmp_path / "works")
+    work = works.begin("evaluate", "empty", [str(tmp_path / "empty"), "--task", "pneumonia-cxr"], "local")
+    over = until(works, work.id, lambda work: work.over)
+    assert (over.state, over.code) == ("failed", 3)
+    works.close()
+
+
 def test_what_was_not_finished_goes_on_at_the_next_start(tmp_path: Path, images: Path) -> None:
     first = Works(tmp_path / "works")
     works = [first.begin("audit", str(i), [str(images)], "local") for i in range(2)]

@@ -288,7 +288,7 @@ class Works:
                 return  # still "running" on the disk: the next start goes on with it
             if self.get(work.id).state == "stopped":  # at another server
                 return
-            fine = code in FINE[work.kind]
+            fine = code in FINE[work.kind] and self.result(work.id) is not None  # else it broke off with that code
             state = "stopped" if running.stopped else "done" if fine else "failed"
             self._write(replace(running.work, state=state, code=code, ended=round(time.time(), 3)))
         log.info("work %s %s: %s", work.id, work.kind, state)
