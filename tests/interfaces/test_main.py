@@ -37,6 +37,23 @@ def test_a_path_that_is_not_there_is_wrong_use(capsys: pytest.CaptureFixture[str
     assert "no-such-file.png: no such file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["predict"], ["audit"], ["models"], ["restore"], ["backup"], ["prepare", str(ROOT / "samples"), "--out"]],
+)
+def test_a_list_of_files_that_is_given_as_one_name_is_wrong_use_and_told_in_a_line(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As by `hilum predict "$(cat list)"`."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    assert main([*command, "\n".join(f"film-{number}.png" for number in range(1000))]) == 2
+    *before, said = capsys.readouterr().err.splitlines()
+    assert "longer than a file's name can be" in said
+    assert "film-1.png\\nfilm-2.png" in said
+    assert len(said) < 1000
+    assert len(before) <= 1  # which source is being read
+
+
 @pytest.mark.parametrize(("name", "library"), [("audit", "faiss"), ("evaluate", "faiss"), ("train", "torch")])
 def test_a_command_beyond_the_light_install_names_its_extra(name: str, library: str) -> None:
     blocked = f"import sys; sys.modules[{library!r}] = None; from hilum.interfaces.cli.main import main; "

@@ -77,9 +77,12 @@ DISK = {
     errno.ENOTDIR: "a file lies where a folder must be: name another place",
     errno.EEXIST: "a file lies where a folder must be: name another place",
     errno.EISDIR: "a folder lies where a file must be: name another place",
+    errno.ENAMETOOLONG: "longer than a file's name can be: name each file by itself, or give a list of them to "
+    "`hilum predict -` on stdin",
     errno.EPERM: "it may not be read or written: look at its owner and rights",
 }
 
+LONGEST = 400  # letters of a path in a sentence
 DONE, BAD, WRONG_USE, UNREADABLE = 0, 1, 2, 3
 
 
@@ -177,9 +180,18 @@ def _run(name: str, arguments: list[str]) -> int:
     except OSError as error:
         if error.errno not in DISK:
             raise
-        where = f"{error.filename2 or error.filename}: " if error.filename else ""
-        print(f"hilum {name}: {where}{DISK[error.errno]}", file=sys.stderr)
-        return BAD
+        print(f"hilum {name}: {_place_of(error)}{DISK[error.errno]}", file=sys.stderr)
+        return WRONG_USE if error.errno == errno.ENAMETOOLONG else BAD
+
+
+def _place_of(error: OSError) -> str:
+    """The path that an error names and a colon; of a whole list that was given as one name, its beginning."""
+    from hilum.errors import printable
+
+    if not error.filename:
+        return ""
+    where = printable(str(error.filename2 or error.filename))
+    return f"{where[:LONGEST]}…: " if len(where) > LONGEST else f"{where}: "
 
 
 @contextlib.contextmanager

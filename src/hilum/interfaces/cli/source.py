@@ -8,6 +8,7 @@ from hilum.data.dataset import Dataset, Progress
 from hilum.data.labels import with_task
 from hilum.data.layouts.found import Columns
 from hilum.data.source import open_source
+from hilum.errors import printable
 from hilum.flows.progress import Listener
 from hilum.settings import Settings
 from hilum.task import Task
@@ -25,7 +26,7 @@ def open_labelled(
     arguments: argparse.Namespace, settings: Settings, listener: Listener, task: Task | None = None
 ) -> Dataset:
     """Open the source named on the command line, with the task's own words where there is a task."""
-    listener.stage(f"reading {arguments.source}")
+    listener.stage(f"reading {printable(arguments.source)}")
     columns = Columns(image=arguments.image_column, label=arguments.label_column, group=arguments.group_column)
     dataset = open_source(arguments.source, columns=columns, cache=settings.home / "cache", progress=counted(listener))
     return with_task(dataset, task) if task else dataset
