@@ -34,6 +34,30 @@ def test_many_open_a_new_file_at_once(tmp_path: Path) -> None:
             assert set(pool.map(open_one, range(8))) == {"wal"}
 
 
+@pytest.mark.parametrize(("many", "rests"), [(0, 0), (3, 0), (4, 1), (7, 2)])
+def test_long_writing_is_done_in_turns(many: int, rests: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    class Clock:
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+        def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+
+    clock = Clock()
+    monkeypatch.setattr(sqlite, "time", clock)
+    done: list[int] = []
+    for part in sqlite.in_turns(range(many), 3):
+        assert 0 < len(part) <= 3
+        clock.now += len(done)  # the first took no time
+        done += part
+    assert done == list(range(many))
+    assert slept == [sqlite.REST, 3.0][:rests]
+
+
 def test_a_file_that_stays_locked_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "SECONDS", 0.05)
     holder, other = opened(tmp_path / "a.db"), opened(tmp_path / "a.db")

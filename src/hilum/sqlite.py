@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 SECONDS, PAUSE = 30.0, 0.01
+REST = 0.03  # seconds between two turns at least: who waits asks every few milliseconds at first, then less often
+Value = TypeVar("Value")
 
 
 class Place:
@@ -54,6 +57,19 @@ def set_up(connection: sqlite3.Connection, statements: Iterable[str]) -> None:
     for statement in statements:
         while not _done(connection, statement, last=time.monotonic() >= until):
             time.sleep(PAUSE)
+
+
+def in_turns(values: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:
+    """Portions of long writing, each to be a transaction of its own, with a rest after each that is as long as it took.
+
+    SQLite keeps no queue: who waits asks now and then, and meets a lock that is taken again at once for as long as the
+    whole writing lasts.
+    """
+    for start in range(0, len(values), most):
+        began = time.monotonic()
+        yield values[start : start + most]
+        if start + most < len(values):
+            time.sleep(max(REST, time.monotonic() - began))
 
 
 def writable(file: Path) -> bool:

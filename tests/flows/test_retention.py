@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -48,6 +49,30 @@ def test_nothing_younger_goes_and_nothing_older_stays(places):
     assert all(not places.records.get(entry.id).entry.personal for entry in old)
     assert all(places.images.holds(entry.columns.image) for entry in [*young, again])
     assert retain(places, 30).predictions == 0
+    assert places.records.verify().sound
+
+
+def test_answers_are_kept_and_put_on_record_between_the_portions_of_a_long_erasure(places, monkeypatch):
+    old = [lay(places, 400, b"image %d" % number, number) for number in range(7)]
+    for what in ("hilum.storage.local", "hilum.records.erasures", "hilum.flows.erase"):
+        monkeypatch.setattr(f"{what}.AT_ONCE", 3)
+    meanwhile = []
+
+    class Resting:
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def sleep(_seconds):  # nobody holds a lock now
+            meanwhile.append(lay(places, 0, b"new %d" % len(meanwhile)))
+
+    monkeypatch.setattr("hilum.sqlite.time", Resting)
+    done = retain(places, 30)
+    assert (done.predictions, done.images, done.personal) == (7, 7, 7)
+    assert len(meanwhile) >= 2 + 2 + 2 + 2  # records, images, names, marks: of three, three and one
+    assert {found.id for found in places.records.kept()} == {entry.id for entry in meanwhile}
+    assert all(places.images.holds(entry.columns.image) for entry in meanwhile)
+    assert not any(places.images.holds(entry.columns.image) for entry in old)
+    assert places.records.begun() == {}
     assert places.records.verify().sound
 
 

@@ -17,11 +17,13 @@ from hilum.errors import NotFound, StorageError
 from hilum.records.entry import Entry
 from hilum.records.erasures import Begun, Kept
 from hilum.records.store import Records
+from hilum.sqlite import in_turns
 from hilum.storage.cache import Cache
 from hilum.storage.images import Images
 
 COPIES, ERASURES = "training", "erasures"  # below HILUM_HOME
 CACHED = "answers in the cache, which did not answer: erase again when it is back, else they go within a day"
+AT_ONCE = 500  # erasures put on record in one transaction
 ORPHAN_SECONDS = 3600.0  # a picture that no record names is on its way to one, or was left over by a crash
 
 
@@ -182,11 +184,7 @@ def _erase_all(chosen: Sequence[Kept], wanted: Wanted, places: Places, by: str, 
 
 
 def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
-    body = json.dumps({"why": why}).encode()
-    if asked.chosen:
-        marks = [Begun(found, everywhere=bool(asked.wanted.contents)).marked for found in asked.chosen]
-        those = zip(asked.chosen, marks, strict=True)
-        places.records.append([Entry("erasure", body, by, found.id, personal=mark) for found, mark in those]).result()
+    _put_on_record(asked, places.records, by, why)
     own, begun = set(asked.images), places.records.begun()
     asked = _with_begun(asked, tuple(begun.values()), places)
     wanted = replace(asked.wanted, going=_going(asked))
@@ -210,6 +208,14 @@ def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
         tuple(said for one in others for said in one.unsearched),
         tuple(said for one in others for said in one.removed),
     )  # fmt: skip
+
+
+def _put_on_record(asked: _Erasure, records: Records, by: str, why: str) -> None:
+    """Each erasure, marked as unfinished; portion by portion, so that answers are put on record in between."""
+    body, everywhere = json.dumps({"why": why}).encode(), bool(asked.wanted.contents)
+    for part in in_turns(asked.chosen, AT_ONCE):
+        marked = ((found.id, Begun(found, everywhere=everywhere).marked) for found in part)
+        records.append([Entry("erasure", body, by, subject, personal=mark) for subject, mark in marked]).result()
 
 
 def _with_begun(asked: _Erasure, begun: Sequence[Begun], places: Places) -> _Erasure:

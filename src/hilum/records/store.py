@@ -24,6 +24,7 @@ from hilum.records.schema import CHECKPOINTS, PERSONAL, engine_as_it_lies, open_
 from hilum.records.search import Names
 from hilum.records.tallies import Tallies
 from hilum.records.verification import Tell, Verification
+from hilum.sqlite import in_turns
 
 VERSION = "0002"  # the newest revision in migrations/versions
 READABLE = ("0001", VERSION)  # they hold the same rows, so that a copy of either is verified as it lies
@@ -137,11 +138,12 @@ class Records:
     def forget(self, identities: Sequence[str]) -> int:
         """Erase what is personal about these records and what speaks of them; returns how many values there were."""
         erased = 0
-        with self._reading(writes=True) as connection:
-            every = [*identities, *erasures.about_them(connection, identities)]
-            for start in range(0, len(every), erasures.AT_ONCE):
-                part = every[start : start + erasures.AT_ONCE]
-                erased += connection.execute(delete(PERSONAL).where(PERSONAL.c.id.in_(part))).rowcount
+        for part in in_turns(identities, erasures.AT_ONCE):  # answers are put on record in between
+            with self._reading(writes=True) as connection:
+                every = [*part, *erasures.about_them(connection, part)]
+                for start in range(0, len(every), erasures.AT_ONCE):
+                    some = every[start : start + erasures.AT_ONCE]
+                    erased += connection.execute(delete(PERSONAL).where(PERSONAL.c.id.in_(some))).rowcount
         if self._engine.dialect.name == "sqlite":  # no copy stays in the write-ahead file
             with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

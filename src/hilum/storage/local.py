@@ -21,11 +21,12 @@ from typing import Any
 from hilum.durable import sync_folder
 from hilum.errors import StorageError
 from hilum.group import Group, Waiting
-from hilum.sqlite import Place, open_as_it_lies, set_up
+from hilum.sqlite import Place, in_turns, open_as_it_lies, set_up
 from hilum.storage.shelf import NONE, is_key
 
 PAUSE = 0.005  # seconds between two commits while several images come at a time
 LARGE = 512 * 1024  # bytes from which an image is a file of its own
+AT_ONCE = 100  # images erased in one transaction; what is to be kept meanwhile waits for it
 HALVES = (".new", ".gone")  # behind a key: a file that is being written, one that is being erased
 _TABLE = "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, at INTEGER NOT NULL, data BLOB NOT NULL) STRICT"
 _OPENING = (
@@ -100,7 +101,8 @@ class LocalShelf:
         """Overwrite and remove, halves too; the write-ahead file is folded in, so that no copy stays there."""
         try:
             connection = self._connection()
-            connection.executemany("DELETE FROM images WHERE key = ? AND at <= ?", [(key, before) for key in keys])
+            for part in in_turns(keys, AT_ONCE):
+                _delete_rows(connection, part, before)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             gone = set(keys)
             for folder in sorted({self._large(key).parent for key in gone}):
@@ -230,6 +232,17 @@ class LocalShelf:
             raise
         for folder in (final.parent, final.parent.parent, self._folder):
             sync_folder(folder)
+
+
+def _delete_rows(connection: sqlite3.Connection, keys: Sequence[str], before: float) -> None:
+    """In one transaction: one sync of the disk for all of them."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany("DELETE FROM images WHERE key = ? AND at <= ?", [(key, before) for key in keys])
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _wipe(path: Path, before: float) -> bool:

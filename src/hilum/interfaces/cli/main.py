@@ -73,7 +73,6 @@ DISK = {
     errno.EROFS: "this disk is read-only: set HILUM_HOME, or --out, to a folder that can be written",
     errno.EACCES: "it may not be read or written: look at its owner and rights",
     errno.ENOENT: "it is not there, and cannot be made there: name another place (HILUM_HOME, --out, --report)",
-    errno.ENAMETOOLONG: "a name in it is longer than this disk allows: name another place",
     errno.ENOTDIR: "a file lies where a folder must be: name another place",
     errno.EEXIST: "a file lies where a folder must be: name another place",
     errno.EISDIR: "a folder lies where a file must be: name another place",
