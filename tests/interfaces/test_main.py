@@ -151,12 +151,14 @@ def test_a_command_that_is_told_to_end_in_its_first_seconds_says_so(command: str
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="where nothing can be made, even by root, is /proc")
-@pytest.mark.parametrize(("home", "said"), [("/proc/here", "cannot be made there"), ("/tmp/" + "x" * 300, "longer")])
+@pytest.mark.parametrize(
+    ("home", "said", "code"), [("/proc/here", "cannot be made there", 1), ("/tmp/" + "x" * 300, "longer", 2)]
+)
 def test_a_home_that_cannot_be_made_is_said(
-    home: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: str, said: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HILUM_HOME", home)
-    assert main(["history"]) == 1
+    assert main(["history"]) == code
     told = capsys.readouterr().err
     assert said in told
     assert home in told

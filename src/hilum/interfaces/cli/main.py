@@ -76,8 +76,8 @@ DISK = {
     errno.ENOTDIR: "a file lies where a folder must be: name another place",
     errno.EEXIST: "a file lies where a folder must be: name another place",
     errno.EISDIR: "a folder lies where a file must be: name another place",
-    errno.ENAMETOOLONG: "longer than a file's name can be: name each file by itself, or give a list of them to "
-    "`hilum predict -` on stdin",
+    errno.ENAMETOOLONG: "longer than a file's name can be: name another place, or each file by itself, or give a list "
+    "of them to `hilum predict -` on stdin",
     errno.EPERM: "it may not be read or written: look at its owner and rights",
 }
 
