@@ -265,17 +265,20 @@ def test_a_backup_that_is_stopped_leaves_nothing_and_can_be_made_there_again(
     assert main(["backup", str(tmp_path / "b")]) == 0
 
 
-def test_a_backup_onto_a_full_disk_leaves_nothing_there(
-    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("there", ["", "b", "b/2026"])
+def test_a_backup_onto_a_full_disk_leaves_of_its_folder_what_was_there(
+    there: str, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(backup_flow, "write_whole", full)
-    assert main(["backup", str(tmp_path / "b")]) == 1
+    (tmp_path / there).mkdir(parents=True, exist_ok=True)
+    before = {*tmp_path.iterdir(), *(tmp_path / "b").rglob("*")}
+    assert main(["backup", str(tmp_path / "b" / "2026")]) == 1
     assert "no space is left" in capsys.readouterr().err
-    assert not [*(tmp_path / "b").rglob("*")]
+    assert {*tmp_path.iterdir(), *(tmp_path / "b").rglob("*")} == before
 
 
 @pytest.mark.parametrize(

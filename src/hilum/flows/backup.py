@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from hilum.settings import Settings
 from hilum.storage.images import folder_of
 
 SECRET, HEADS = "secret.key", "journal.heads"  # in the backup
-AFTER = ("training", "works", "models", "pins.jsonl")  # a package lies there before it is pinned
+AFTER = ("training", "works", "models", "pins.jsonl")  # one pinned by hand lies there before it is pinned
 HALVES = (".new", ".gone")  # behind a name: a file that is being written or erased
 PIECE = 1 << 20  # bytes in memory
 TRIES = 5
@@ -66,8 +66,8 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
         raise UsageError(f"{to}: lies in what is to be backed up")
     check_restored(settings.home)
     _check_not_gone(settings)
+    half, fresh = True, [folder for folder in (to, *to.parents) if not folder.exists()]
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
-    half = True
     try:
         done = _written(settings, to)
         half = False
@@ -76,7 +76,7 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
         raise
     finally:  # Ctrl+C and SIGTERM too: a half takes the room that the next one needs, and holds images
         if half:
-            _emptied(to)
+            _emptied(to, fresh)
     return BackedUp(len(done), sum((to / name).stat().st_size for name in done), _apart(settings))
 
 
@@ -124,12 +124,16 @@ def _written(settings: Settings, to: Path) -> dict[str, str]:
     return done
 
 
-def _emptied(folder: Path) -> None:
+def _emptied(folder: Path, fresh: Iterable[Path]) -> None:
+    """Take away what is in it, and the folders that were made for it, innermost first."""
     for made in folder.iterdir():
         if made.is_dir():
             shutil.rmtree(made, ignore_errors=True)
         else:
             made.unlink(missing_ok=True)
+    for empty in fresh:
+        with suppress(OSError):  # somebody uses it
+            empty.rmdir()
 
 
 def restore(source: Path, settings: Settings, *, with_faults: bool = False) -> Verified | None:
