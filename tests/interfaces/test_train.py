@@ -266,6 +266,26 @@ def test_two_trainings_that_begin_in_one_second_have_a_place_each(
     assert [path.name for path in models.rglob("*")] == ["spot"]  # what came to nothing leaves no place behind
 
 
+def test_the_empty_places_of_killed_trainings_go_with_the_next_one(
+    tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "home" / "models" / "spot"
+    packed, fresh, old = (models / f"20260101.00000{n}" for n in range(3))
+    for place in (packed, fresh, old):
+        place.mkdir(parents=True)
+    (packed / MANIFEST).touch()
+    for place in (packed, old):
+        os.utime(place, (0, 0))
+
+    def begun(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    write_spots(tmp_path / "images", 4)
+    monkeypatch.setattr(train, "learn", begun)
+    assert main(["train", str(tmp_path / "images"), task]) == 130
+    assert sorted(models.iterdir()) == [packed, fresh]
+
+
 def test_the_report_of_what_a_search_chose_is_written_over_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
