@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -73,6 +74,17 @@ def test_an_evaluation_whose_source_cannot_be_read_at_all_has_failed(tmp_path: P
     work = works.begin("evaluate", "empty", [str(tmp_path / "empty"), "--task", "pneumonia-cxr"], "local")
     over = until(works, work.id, lambda work: work.over)
     assert (over.state, over.code) == ("failed", 3)
+    works.close()
+
+
+def test_a_work_that_was_killed_while_its_server_lives_says_so(
+    tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = Works(tmp_path / "works")
+    monkeypatch.setattr("hilum.jobs.works.os.setpriority", lambda _, process, __: os.kill(process, signal.SIGKILL))
+    work = works.begin("audit", "killed", [str(images)], "local")
+    assert until(works, work.id, lambda work: work.over).state == "failed"
+    assert "ended from outside, by signal 9: most often" in works.said(work.id).splitlines()[-1]
     works.close()
 
 

@@ -290,8 +290,18 @@ class Works:
                 return
             fine = code in FINE[work.kind] and self.result(work.id) is not None  # else it broke off with that code
             state = "stopped" if running.stopped else "done" if fine else "failed"
+            if state == "failed" and code < 0:
+                self._tell_killed(work.id, -code)
             self._write(replace(running.work, state=state, code=code, ended=round(time.time(), 3)))
         log.info("work %s %s: %s", work.id, work.kind, state)
+
+    def _tell_killed(self, identity: str, number: int) -> None:
+        """It could not say so itself; its last words would pass for the reason."""
+        words = f"it was ended from outside, by signal {number}"
+        if number == signal.SIGKILL:
+            words += ": most often because this machine had no memory left"
+        with contextlib.suppress(OSError), (self.folder(identity) / LOG).open("ab") as file:
+            file.write(f"\n{words}\n".encode())
 
     def _code(self, running: _Running) -> int:
         """How it ended: of itself, or because another server was asked to stop it that cannot see its process."""
