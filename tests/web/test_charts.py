@@ -52,6 +52,14 @@ def test_the_last_label_is_written_where_even_steps_reach_it(count: int, written
 def test_what_is_empty_is_not_drawn_and_the_table_has_lines_with_something() -> None:
     assert chart((0.0, 0.0), (None, None)).drawn is None
     assert chart((0.0, 3.0)).rows == [("1:00", ["3"])]
+    assert chart((None, None), shape="lines").drawn is None
+
+
+def test_a_line_that_lies_at_zero_was_measured_and_is_drawn() -> None:
+    flat = chart((None, 0.0, 0.0), shape="lines", top=1.0)
+    assert flat.drawn is not None
+    assert len(flat.drawn.dots) == 2
+    assert flat.rows == [("1:00", ["0"]), ("2:00", ["0"])]
 
 
 def test_the_smallest_of_too_many_series_become_one_and_nothing_is_lost() -> None:

@@ -44,15 +44,17 @@ class Chart:
     @property
     def drawn(self) -> Drawn | None:
         """The geometry; None where there is nothing to draw."""
-        return draw(self) if any(value for one in self.series for value in one.values if value is not None) else None
+        return draw(self) if any(self._says(value) for one in self.series for value in one.values) else None
 
     @property
     def rows(self) -> list[tuple[str, list[str]]]:
         """The same as a table, without the lines that say nothing."""
         lines = [(label, [one.values[i] for one in self.series]) for i, label in enumerate(self.labels)]
-        return [
-            (label, [_cell(self, v) for v in line]) for label, line in lines if any(v is not None and v for v in line)
-        ]
+        return [(label, [_cell(self, v) for v in line]) for label, line in lines if any(map(self._says, line))]
+
+    def _says(self, value: float | None) -> bool:
+        """Whether a value says something: a column of 0 shows nothing, a point of a line at 0 was measured there."""
+        return value is not None and (self.shape == "lines" or value != 0)
 
 
 @dataclass(frozen=True, slots=True)
