@@ -57,6 +57,18 @@ def shown(page: Page) -> dict[str, float]:
     return found
 
 
+def test_the_classes_stay_in_their_column_beside_the_picture(browser: Browser, server: Running) -> None:
+    over = """() => [...document.querySelectorAll("#answer table.odds")].map(one =>
+        Math.round(one.getBoundingClientRect().right - one.parentElement.getBoundingClientRect().right))"""
+    with visit(browser, server, size=(1280, 800)) as one:
+        page = one.go("/")
+        drop(page, GLIOMA)
+        for width in (1280, 1024, 1366):
+            page.set_viewport_size({"width": width, "height": 800})
+            painted(page)
+            assert page.evaluate(over) == [0], width
+
+
 @pytest.mark.parametrize(("dark", "size"), [(False, WIDE), (True, PHONE), (False, (320, 640))])
 def test_from_a_file_to_its_answer_and_into_the_history(
     browser: Browser, server: Running, dark: bool, size: tuple[int, int]
