@@ -145,3 +145,19 @@ def test_the_largest_upload_is_told_as_on_the_other_pages(browser: Browser, serv
     with visit(browser, server, role="admin") as one:
         expect(one.go("/app/settings").get_by_role("main")).to_contain_text("67.1 MB")
         expect(one.go("/app/jobs").get_by_role("main")).to_contain_text("67.1 MB")
+
+
+def test_the_focus_is_back_where_it_was_when_a_form_had_the_page_loaded_anew(browser: Browser, server: Running) -> None:
+    assert server.ask("POST", "/users", {"name": "hopper", "role": "reader"}, role="admin").status == 201
+    assert server.ask("POST", "/keys", {"name": "hers", "scopes": ["read"]}, role="admin").status == 201
+    with visit(browser, server, role="admin") as one:
+        page = one.go("/app/settings")
+        page.on("dialog", lambda dialog: dialog.accept())
+        for before, after in (("Shut out hopper", "Let in hopper"), ("Let in hopper", "Shut out hopper")):
+            page.get_by_role("button", name=before).press("Enter")
+            expect(page.get_by_role("button", name=after)).to_be_focused()
+        keys = page.get_by_role("region", name="Keys", exact=True)
+        keys.get_by_role("button", name="Revoke hers").press("Enter")
+        expect(keys).to_be_focused()  # the button went with what it did
+        page.reload()
+        assert page.evaluate("document.activeElement === document.body")  # by oneself: from the top

@@ -1,5 +1,6 @@
 // Every page: theme, state of the server, keys to go about, forms that answer in place. Knows no picture.
 
+import { focusAgain, loadAnew } from "./focus.js";
 import { action, startKeys } from "./keys.js";
 import { asOneself, token, wrong } from "./session.js";
 
@@ -170,7 +171,7 @@ function forms() {
       form.querySelector("[aria-invalid], input:not([type=hidden])")?.focus();
       return;
     }
-    if (form.dataset.then === "reload") location.reload();
+    if (form.dataset.then === "reload") loadAnew(form);
     else if (form.dataset.then) location.assign(form.dataset.then.replace("{id}", encodeURIComponent(answer.id ?? "")));
     else if (said) {
       said.textContent = form.dataset.done ?? "Done.";
@@ -228,6 +229,7 @@ theme();
 serverState();
 goAbout();
 forms();
+focusAgain();
 sorting();
 document.addEventListener("htmx:config:request", (event) => {
   const headers = event.detail?.ctx?.request?.headers;
