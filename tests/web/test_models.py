@@ -54,6 +54,14 @@ def test_what_a_page_keeps_of_a_package_holds_no_network(tmp_path: Path) -> None
     assert package.fresh == {}
 
 
+def test_where_there_is_no_model_none_is_compared(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    with running(tmp_path / "home", MODELS=str(tmp_path / "none")) as server:
+        page = server.ask("GET", "/app/versions", headers={"Accept": "text/html"})
+    assert b"No model is installed" in page.body
+    assert b"only one" not in page.body
+
+
 def test_a_package_without_figures_has_its_page_and_stands_beside_another(tmp_path: Path) -> None:
     unmeasured_version(tmp_path, "7.7.7")
     with running(tmp_path) as server:
