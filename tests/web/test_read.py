@@ -323,12 +323,15 @@ def test_an_answer_that_the_network_swallowed_appears_once_it_is_back(browser: B
     with visit(browser, server) as one:
         answer = detour(one.page, "**/app/answer/*")
         answer.to = Route.abort
+        asked: list[bool] = []
+        one.page.on("request", lambda r: "/app/answer/" in r.url and asked.append("x-by-itself" in r.headers))
         page = one.go("/app/read")
         page.set_input_files("#files", GLIOMA)
         expect(page.locator("#answer")).to_contain_text("recorded but cannot be shown now")
         answer.to = Route.fallback
         expect(page.locator("#answer .is")).to_have_text("Glioma")
         expect(page.locator("[data-heard]")).to_contain_text("Glioma")
+        assert (asked[0], set(asked[1:])) == (False, {True})  # asked again, it keeps nobody signed in who went away
 
 
 def test_an_answer_on_paper_has_its_picture_in_proportion_its_limits_and_its_id(

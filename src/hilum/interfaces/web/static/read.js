@@ -259,7 +259,7 @@ function askLater(item, at) {
   askLater.timer = setTimeout(async () => {
     const { id } = item.answers[at] ?? {};
     if (!id || item !== chosen || item.at !== at) return;
-    item.pages[id] ||= await page(id);
+    item.pages[id] ||= await page(id, true);
     if (item !== chosen || item.at !== at) return;
     if (item.pages[id]) answered(item, at);
     else askLater(item, at);
@@ -296,9 +296,10 @@ function which(item, at) {
   answerPlace.prepend(head);
 }
 
-async function page(id) {
+/** The answer in words; what is asked for over and over `byItself` keeps nobody signed in who went away. */
+async function page(id, byItself = false) {
   try {
-    const answer = await fetch(`/app/answer/${encodeURIComponent(id)}`);
+    const answer = await fetch(`/app/answer/${encodeURIComponent(id)}`, { headers: byItself ? { "X-By-Itself": "1" } : {} });
     return answer.ok && !answer.redirected ? await answer.text() : ""; // signed out meanwhile: it is the way in
   } catch {
     return "";
