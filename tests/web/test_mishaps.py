@@ -36,18 +36,23 @@ def sign_in(page: Page, server: Running, role: str) -> None:
 
 
 def test_what_is_no_image_is_told_apart_and_counted(browser: Browser, server: Running, tmp_path: Path) -> None:
-    letter, empty = tmp_path / "letter.txt", tmp_path / "empty.png"
+    letter, empty, broken = tmp_path / "letter.txt", tmp_path / "empty.png", tmp_path / "study.zip"
     letter.write_text("Dear colleague,")
     empty.write_bytes(b"")
+    broken.write_bytes(b"PK\x03\x04 half of a zip")
     with visit(browser, server, role="reviewer") as one:
         page = one.go("/app/read")
-        page.set_input_files("#files", [letter, empty, GLIOMA])
-        expect(page.get_by_text("1 of 3 files are answered; 2 are not.")).to_be_visible(timeout=SLOW)
+        page.set_input_files("#files", [letter, empty, broken, GLIOMA])
+        expect(page.get_by_text("1 of 4 files are answered; 3 are not.")).to_be_visible(timeout=SLOW)
         expect(page.locator("#answer")).to_contain_text("This is no image that can be read here")
         expect(page.locator("#answer")).to_contain_text("Export it again")
         expect(page.get_by_role("button", name="Try all")).to_have_count(0)
         page.keyboard.press("j")
         expect(page.locator("#answer")).to_contain_text("the file is empty")
+        page.keyboard.press("j")
+        expect(page.locator("#answer")).to_contain_text("This zip cannot be read")
+        expect(page.locator("#answer")).to_contain_text("Make the zip again")
+        expect(page.locator(".strip .said").nth(2)).to_have_text("Could not be read")
 
 
 def test_a_folder_is_dropped_as_its_images(browser: Browser, server: Running, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ const WHY = {
   504: { title: "It waited too long", next: WAIT },
 };
 const BY_CODE = {
+  bad_zip: { title: "This zip cannot be read", next: ["Check that it is a zip of images and opens elsewhere.", "Make the zip again, without a password, and drop it here."] },
   csrf: { title: "Somebody else signed in in another tab", next: ["Load this page again, then send the file once more."] },
   too_large: { title: "This file is too large", next: ["Export a single image of it, or send a zip of images as a batch."] },
   image_too_large: { title: "This image has too many pixels", next: ["Export it with fewer pixels, or cut it to the part that matters, and drop it here."] },
@@ -30,7 +31,7 @@ const OF_THE_FILE = [
 /** Of an answer {status, body} without a prediction in it. */
 export function whyUnread({ status, body }) {
   const { title, next } = BY_CODE[body.code] ?? WHY[status] ?? (status > 500 ? WHY[500] : {});
-  const sent = (status === 200 || [413, 415, 422].includes(status)) && next !== CORRECT;
+  const sent = (status === 200 || [413, 415, 422].includes(status) || body.code === "bad_zip") && next !== CORRECT;
   return {
     title: title ?? body.title ?? "This file cannot be read",
     detail: status ? (status === 401 || body.code === "csrf" ? "" : body.detail) ?? "" : "The server did not answer. Sent again, the file is answered once.",
