@@ -59,7 +59,7 @@ def test_every_route_has_a_rule_and_meets_no_other(local: Running) -> None:
     for method, path in routes_of(create_app(local.parts).routes):
         place = rules.at(re.sub(r"\{\w+(:path)?\}", "some-name", path))
         rule = None if place is None else place.get(method)
-        shape = re.sub(r"\{\w+", "{", path.removeprefix("/v1"))
+        shape = re.sub(r"\{\w+", "{", path.removeprefix("/v1") or "/")
         if rule is None or re.sub(r"\{\w+", "{", rule.path) != shape:
             lacking.append(f"{method} {path}")
     assert lacking == []
@@ -114,6 +114,14 @@ def test_each_rule_lets_in_whom_the_table_says(house: Running, method: str, rule
             assert status == 403, who
         else:
             assert status not in (401, 403, 405, 421, 429), who
+
+
+def test_the_welcome_stands_at_both_ends_of_the_prefix(house: Running) -> None:
+    whole, short = house.ask("GET", "/v1/", role="reader"), house.ask("GET", "/v1", role="reader")
+    assert (whole.status, house.ask("GET", "/v1").status) == (200, 401)
+    assert (short.status, short.body) == (200, whole.body)
+    page = house.ask("GET", "/v1", headers={"Accept": "text/html"}, role="reader")
+    assert (page.status, page.headers["location"]) == (303, "/app/read")
 
 
 def test_what_has_no_rule_is_not_there(house: Running) -> None:

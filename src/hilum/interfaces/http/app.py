@@ -67,6 +67,7 @@ def create_app(parts: Parts) -> FastAPI:
     for path, endpoint in (("/predict", Predict(parts)), ("/invocations", sagemaker.Invocations(parts))):
         for prefix in ("", "/v1"):
             app.router.routes.append(Route(f"{prefix}{path}", endpoint, methods=["POST"], include_in_schema=False))
+    app.router.routes.append(Route("/v1", catalogue.root, include_in_schema=False))
     for prefix in ("", "/v1"):
         for router in (
             recorded.router,

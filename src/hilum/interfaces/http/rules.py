@@ -172,7 +172,7 @@ class Rules:
 
     def at(self, path: str) -> dict[str, Rule] | None:
         """Method -> rule at a path; None where there is nothing."""
-        short = path[3:] if path.startswith("/v1/") else path
+        short = (path[3:] or "/") if path.startswith("/v1/") or path == "/v1" else path
         found = self._exact.get(short)
         if found is not None:
             return found
