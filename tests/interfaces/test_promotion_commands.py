@@ -122,6 +122,21 @@ def test_the_list_names_a_damaged_package_and_the_others(home, capsys) -> None:
     assert f"{damaged}: manifest.json is damaged" in said.err
 
 
+def test_a_package_pinned_elsewhere_is_told_where_it_would_be_named(home, capsys, tmp_path) -> None:
+    another_version(home, "2.0.0")
+    listed, elsewhere = home / "models" / "pneumonia-cxr" / "2.0.0", tmp_path / "from-a-colleague"
+    assert main(["models", "--pin", str(listed)]) == 0
+    assert str(home) not in capsys.readouterr().out.removesuffix(f"{listed}\n")
+    shutil.move(listed, elsewhere)
+    assert main(["models", "--pin", str(elsewhere)]) == 0
+    told = capsys.readouterr().out
+    assert f"--model {elsewhere}" in told
+    assert str(listed) in told
+    shutil.move(elsewhere, listed)  # as it says
+    assert main(["models"]) == 0
+    assert "pneumonia-cxr@2.0.0" in capsys.readouterr().out
+
+
 def test_a_running_server_follows_the_console(home, capsys, monkeypatch) -> None:
     monkeypatch.setattr(parts, "WATCH_SECONDS", 0.05)
     digest = another_version(home, "2.0.0")

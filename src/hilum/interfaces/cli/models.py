@@ -10,7 +10,7 @@ from pathlib import Path
 from hilum.errors import UsageError
 from hilum.model.package import CARD, Package, as_read, open_package
 from hilum.model.signature import sign
-from hilum.registry.pins import Known, find_package, looked_at, pin, trust
+from hilum.registry.pins import Known, find_package, known_packages, looked_at, pin, trained_folder, trust
 from hilum.settings import Settings
 
 DESCRIPTION = "List the model packages, show one, trust one (--pin) or sign one (--sign)."
@@ -32,9 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """List, show, pin or sign."""
     if arguments.pin:
-        digest = pin(settings, arguments.pin.resolve(), "pinned by hand")
-        print(f"pinned {digest[:12]}  {arguments.pin}")
-        return 0
+        return _pin(arguments.pin, settings)
     if not arguments.model:
         if arguments.sign:
             raise UsageError("--sign needs the package to sign: hilum models REF --sign KEY")
@@ -49,6 +47,17 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         print(f"signed {folder}")
         return 0
     return _show(open_package(folder, trust(settings)), as_json=arguments.json)
+
+
+def _pin(given: Path, settings: Settings) -> int:
+    folder = given.resolve()
+    digest = pin(settings, folder, "pinned by hand")
+    print(f"pinned {digest[:12]}  {given}")
+    if not any(known.digest == digest for known in known_packages(settings)):
+        package = open_package(folder, trust(settings))
+        place = trained_folder(settings) / package.name / package.version
+        print(f"it answers by its path: --model {given}\nto have it listed and served by its name, move it to {place}")
+    return 0
 
 
 def _list(known: tuple[Known, ...], *, as_json: bool) -> None:
