@@ -28,6 +28,7 @@ SECONDS = 10.0  # from the first question to the last byte
 AT_ONCE = 8
 ADDRESSES_MOST = 3  # tried, in the order of the answer
 HEAD_BYTES = 16 * 1024
+AROUND_BYTES = 4 * HEAD_BYTES  # what may come around the image, beside as much as there is of it
 URL_BYTES = 2048
 NAME = re.compile(r"(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 VISIBLE = re.compile(r"[\x21-\x7e]+")  # no space, no control character, no letter beyond ASCII
@@ -152,11 +153,14 @@ async def _ask(target: Target, reader: asyncio.StreamReader, writer: asyncio.Str
     asked = h11.Request(method="GET", target=target.path, headers=headers)
     writer.write((talk.send(asked) or b"") + (talk.send(h11.EndOfMessage()) or b""))
     await writer.drain()
-    blocks, size = [], 0
+    blocks, size, came = [], 0, 0
     while True:
         event = talk.next_event()
         if event is h11.NEED_DATA:
-            talk.receive_data(await reader.read(64 * 1024))
+            if came > 2 * size + AROUND_BYTES:  # each crumb costs us more than it costs the host
+                raise UnreachableAddress(WHAT, "the host sends the image in crumbs")
+            came += len(block := await reader.read(64 * 1024))
+            talk.receive_data(block)
         elif isinstance(event, h11.Response):
             _check_answer(event, most)
         elif isinstance(event, h11.Data):
