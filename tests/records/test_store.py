@@ -599,9 +599,13 @@ def test_lists_are_put_in_order_and_counted_without_reading_the_rows(tmp_path, q
 
 def test_a_text_that_very_many_hold_finds_as_many(records, monkeypatch):
     monkeypatch.setattr(search, "FEW", 3)
-    add(records, *(prediction(number, personal={"file": f"scan{number}.png"}) for number in range(9)))
+    every = [prediction(number, personal={"file": f"scan{number}.png"}) for number in range(9)]
+    spoken_of = prediction(9, personal={"file": "b.png"})
+    add(records, *every, spoken_of, feedback(spoken_of, "normal", personal={"note": "scan again"}))
     page = records.find(Query(text="scan", limit=5))
-    assert (len(page.records), page.total) == (5, 9)
+    assert (len(page.records), page.total) == (5, 10)
+    rest = records.find(Query(text="scan", limit=5, cursor=page.next_cursor))
+    assert {one.entry.id for one in page.records + rest.records} == {one.id for one in (*every, spoken_of)}
     assert records.find(Query(text="scan4")).total == 1
 
 
