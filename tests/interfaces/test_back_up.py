@@ -21,7 +21,9 @@ from hilum.flows import backup as backup_flow
 from hilum.interfaces.cli.main import main
 from hilum.records.entry import Entry
 from hilum.records.store import open_records
+from hilum.registry.pins import champion_for
 from hilum.secret import read_secret
+from hilum.settings import read_settings
 from hilum.storage.images import open_images
 from hilum.storage.local import LARGE
 from tests.flows.recorded import FILMS, ask, settings_for
@@ -320,7 +322,10 @@ def test_no_other_command_opens_a_backup_which_could_not_be_restored_any_more(
         (backup / "journal.heads").unlink()
     before = contents(backup)
     monkeypatch.setenv("HILUM_HOME", str(backup))
-    for command in (["history"], ["users", "list"], ["replay", "x"], ["erase", "--left-over"], ["serve", "--port=0"]):
+    pinned = ["models", "--pin", str(champion_for("pneumonia-cxr", read_settings({})))]
+    trained = ["train", str(FILMS[0].parent), "--task", "pneumonia-cxr"]
+    opening = (["history"], ["users", "list"], ["replay", "x"], ["erase", "--left-over"], ["serve", "--port=0"])
+    for command in (*opening, pinned, trained):
         assert main(command) == 2
         assert "is a backup" in capsys.readouterr().err
     assert contents(backup) == before

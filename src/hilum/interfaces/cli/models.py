@@ -50,6 +50,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _pin(given: Path, settings: Settings) -> int:
+    from hilum.flows.backed_up import check_openable
+
+    check_openable(settings.home)
     folder = given.resolve()
     digest = pin(settings, folder, "pinned by hand")
     print(f"pinned {digest[:12]}  {given}")

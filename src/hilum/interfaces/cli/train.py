@@ -19,6 +19,7 @@ from hilum.data.split import make_split
 from hilum.durable import LEFT_SECONDS
 from hilum.errors import UsageError
 from hilum.evaluate.text import text
+from hilum.flows.backed_up import check_openable
 from hilum.flows.enough import tell_ahead
 from hilum.flows.learn import Learned, Wishes, check_carries, learn, planned
 from hilum.flows.report import write_evaluation_report
@@ -72,6 +73,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.tune < 0 or arguments.folds < 0 or arguments.folds == 1:
         raise UsageError("--tune: 1 trial or more; --folds: 2 networks or more; without them, leave the option out")
     override(Plan(), changes_of(arguments))  # what is mistyped is said before anything is read
+    check_openable(settings.home)
     with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
         if arguments.plan:
