@@ -60,6 +60,8 @@ def test_a_file_whose_end_cannot_be_read_is_not_taken_for_whole(
     read, asked = search.by_number, []
 
     def fail(connection: Connection, wanted: Sequence[int]) -> tuple[Record, ...]:
+        if not len(wanted):  # what the server looks up by itself meanwhile
+            return read(connection, wanted)
         asked.append(wanted)
         if len(asked) > 1:
             raise OperationalError("", {}, Exception("the database went away"))

@@ -19,7 +19,7 @@ from tests.web.looking import SLOW, detour, let_go, visit
 GLIOMA = ROOT / "samples/brain-tumor-mri/glioma-1.png"
 NO_TUMOUR = ROOT / "samples/brain-tumor-mri/notumor-1.png"
 SELDOM_NEVER = """(() => { const { setTimeout } = window; window.setInterval = () => 0;
-window.setTimeout = (what, after, ...rest) => (after < 20000 ? setTimeout(what, after, ...rest) : 0); })()"""
+window.setTimeout = (what, after, ...rest) => (after >= 20000 ? 0 : setTimeout(what, after, ...rest)); })()"""
 CHEST = ROOT / "samples/pneumonia-cxr/pneumonia-1.png"
 
 
