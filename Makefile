@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TESTERS ?= 3
+TESTERS ?= 2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -36,7 +36,7 @@ check: $(VENV)/.learning  ## formatting, lint, types, arrows
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## check, then all tests that take minutes, in three processes (TESTERS=N for fewer or more)
+test: check  ## check, then all tests that take minutes, in two processes (TESTERS=N for more)
 	$(BIN)/python -m pytest -m 'not slow' -n $(TESTERS) --dist loadfile
 
 coverage: $(VENV)/.learning  ## the same tests with branch coverage, which must not fall below 94%
