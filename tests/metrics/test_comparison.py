@@ -44,6 +44,15 @@ def scores(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return shared + 2 * truth + generator.normal(size=300) / 2, shared + truth + generator.normal(size=300) / 2, truth
 
 
+def two_models(seed: int) -> tuple[Answers, Answers]:
+    """What two models answer to the same 300 cases, each a group of its own; the first is better."""
+    first, second, truth = scores(seed)
+    return tuple(
+        Answers(np.stack([1 - p, p], axis=1), (p > 0.5).astype(int), truth.astype(int), np.arange(300), 0)
+        for p in (1 / (1 + np.exp(1 - first)), 1 / (1 + np.exp(1 - second)))
+    )
+
+
 def test_delong_finds_the_areas_and_the_spread_of_the_bootstrap() -> None:
     """Areas are scikit-learn's; the interval is about that of the paired bootstrap."""
     first, second, truth = scores(0)
@@ -84,13 +93,8 @@ def test_delong_is_as_published_where_one_kind_is_rare(positives: int) -> None:
 
 def test_copies_make_no_difference_any_surer() -> None:
     """Every case four times over, in the group of its original: the same interval as without copies."""
-    first, second, truth = scores(4)
-    labels, groups = truth.astype(int), np.arange(300)
-    one, two = (
-        Answers(np.stack([1 - p, p], axis=1), (p > 0.5).astype(int), labels, groups, 0)
-        for p in (1 / (1 + np.exp(1 - first)), 1 / (1 + np.exp(1 - second)))
-    )
-    copies = np.repeat(groups, 4)
+    one, two = two_models(4)
+    copies = np.repeat(np.arange(300), 4)
     names = ("accuracy", "balanced_accuracy")
     once = c.paired_differences(one, two, names, draws=200)
     often = c.paired_differences(one.taken(copies), two.taken(copies), names, draws=200)
@@ -102,12 +106,7 @@ def test_copies_make_no_difference_any_surer() -> None:
 
 def test_paired_differences_are_narrower_than_unpaired_ones() -> None:
     """The same model twice differs by exactly nothing; a better one by something."""
-    first, second, truth = scores(2)
-    labels, groups = truth.astype(int), np.arange(300)
-    one, two = (
-        Answers(np.stack([1 - p, p], axis=1), (p > 0.5).astype(int), labels, groups, 0)
-        for p in (1 / (1 + np.exp(1 - first)), 1 / (1 + np.exp(1 - second)))
-    )
+    one, two = two_models(2)
     same = c.paired_differences(one, one, ("accuracy", "auroc"), draws=100)
     assert same["accuracy"].low == same["accuracy"].high == 0.0
     better = c.paired_differences(one, two, ("auroc",), draws=400)["auroc"]
