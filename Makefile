@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTERS ?= 2
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+INSTALL = $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help run install check test coverage test-all bench chaos servers models docs notebook clean
@@ -50,8 +51,9 @@ bench: $(VENV)/.learning  ## speed and memory as ratios within one run
 	$(BIN)/python benchmarks/serving.py
 
 servers:  ## the servers and the browser that tests start: PostgreSQL, Redis, Chromium (Debian packages, as root)
-	@command -v redis-server >/dev/null && command -v chromium >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
-	  { $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends redis-server postgresql chromium >/dev/null; }
+	@{ command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || { $(INSTALL) redis-server postgresql >/dev/null; }
+	@{ command -v chromium-headless-shell || command -v chromium || command -v google-chrome; } >/dev/null || \
+	  { $(INSTALL) chromium-headless-shell >/dev/null; } || { $(INSTALL) chromium >/dev/null; }
 
 chaos: $(VENV)/.learning  ## kill the server at 1,000 random instants under load and prove that nothing is lost
 	$(BIN)/python benchmarks/chaos.py
