@@ -1,6 +1,6 @@
 """The admission network as torch trains it, and the same as ONNX; knows no data.
 
-Five 3 x 3 convolutions on 64 x 64 pixels, 86 thousand parameters, 11 million multiplications. What is turned shows in
+Five 3 x 3 convolutions on 64 x 64 pixels, 87 thousand parameters, 11 million multiplications. What is turned shows in
 where things lie, so a coarse map of the last layer goes to the head beside its mean and its greatest response.
 """
 
