@@ -66,6 +66,21 @@ def test_a_command_beyond_the_light_install_names_its_extra(name: str, library: 
 
 def test_lime_names_its_extra(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", [("audit",), ("evaluate", "--task", "pneumonia-cxr")])
+def test_looking_at_data_needs_nothing_that_only_learning_needs(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """`hilum[data]` beside the serving part brings neither scipy nor scikit-learn nor matplotlib."""
+    films, home = tmp_path / "films", {**os.environ, "HILUM_HOME": str(tmp_path / "home")}
+    for film in sorted((ROOT / "samples" / "pneumonia-cxr").glob("*.png")):
+        (films / film.name.partition("-")[0]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(film, films / film.name.partition("-")[0])
+    lacking = "import sys; sys.modules.update(dict.fromkeys(('scipy', 'sklearn', 'matplotlib', 'torch')))"
+    code = f"{lacking}; from hilum.interfaces.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    asked = [*command, str(films), "--report", str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", code, *asked], env=home, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "index.html").is_file()
+
+
 ) -> None:
     monkeypatch.setitem(sys.modules, "hilum.learn.lime", None)
     film = ROOT / "samples" / "pneumonia-cxr" / "normal-1.png"

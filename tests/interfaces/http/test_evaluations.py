@@ -19,8 +19,7 @@ from tests.interfaces.http.forms import SAMPLES, TYPE, form, sample
 from tests.interfaces.http.running import Running, running
 from tests.interfaces.versions import package_of_own_task
 
-for name in ("scipy", "sklearn", "faiss"):
-    pytest.importorskip(name)
+pytest.importorskip("faiss")
 
 FILMS = [path for path in SAMPLES if path.parent.name == "pneumonia-cxr"]
 

@@ -19,8 +19,7 @@ from tests.interfaces.http.forms import SAMPLES, TYPE, form, sample
 from tests.interfaces.http.running import WORD, Answer, Running, listening, running
 from tests.interfaces.versions import another_version
 
-for name in ("scipy", "sklearn", "faiss"):
-    pytest.importorskip(name)
+pytest.importorskip("faiss")
 validators = pytest.importorskip("jsonschema_rs")
 JSON = "application/json"
 NAME = "pneumonia-cxr"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from hilum.interfaces.http.body import Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, Sender, sender_of, taken, works_of
 from hilum.interfaces.http.packed import Packed, is_zip
 from hilum.interfaces.http.problems import answer, told_as
-from hilum.interfaces.http.works import allowed, report_page, sent
+from hilum.interfaces.http.works import allowed, can_audit, report_page, sent
 from hilum.jobs.works import REPORT, Work
 from hilum.model.calibration import read_prevalence
 from hilum.parts import Parts
@@ -114,8 +113,8 @@ def _found(request: Request, identity: str) -> Work:
 
 
 def can_measure() -> bool:
-    """Whether the part that measures is installed beside the server."""
-    return all(importlib.util.find_spec(name) is not None for name in ("scipy", "sklearn", "faiss"))
+    """Whether the part that measures, which is the one that audits, is installed beside the server."""
+    return can_audit()
 
 
 def described(parts: Parts, work: Work) -> dict[str, Any]:
