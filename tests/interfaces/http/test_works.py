@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from hilum.access.caller import LOCAL
+from hilum.interfaces.http import works
 from hilum.interfaces.http.works import report_page
 from hilum.jobs.works import RESULT, STATE, Work, Works
 from tests.flows.made import write_spots
@@ -71,6 +72,18 @@ def test_an_uploaded_zip_is_audited(server: Running, root: Path) -> None:
 def test_what_is_no_whole_zip_is_refused_at_once(server: Running, root: Path, end: int) -> None:
     told = server.ask("POST", "/audits", form([("spots.zip", zipped(root, 4)[:end])]), TYPE)
     assert (told.status, told.json()["code"]) == (422, "usage")
+
+
+def test_an_audit_where_that_part_is_not_installed_is_told_so_and_not_begun(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken on with 202 and failed later, where trainings and evaluations are refused at once."""
+    monkeypatch.setattr(works, "can_audit", lambda: False)
+    before = server.ask("GET", "/works").json()["works"]
+    told = server.ask("POST", "/audits", {"source": "spots"})
+    assert (told.status, told.json()["code"]) == (501, "missing_extra")
+    assert "hilum[data]" in told.json()["detail"]
+    assert {one["id"] for one in server.ask("GET", "/works").json()["works"]} == {one["id"] for one in before}
 
 
 def zipped(root: Path, count: int) -> bytes:

@@ -83,6 +83,7 @@ async def audits(request: Request) -> Response:
     Header `Idempotency-Key`: the same key and request get the audit that was taken on, and begin no other.
     """
     parts = parts_of(request)
+    needs_auditing()
     headers = dict(request.scope["headers"])
     body = await read_body(request.receive, headers, parts.settings.upload_bytes)
 
@@ -196,6 +197,12 @@ def can_learn() -> bool:
 def can_audit() -> bool:
     """Whether the part that audits, and measures, is installed beside the server."""
     return importlib.util.find_spec("faiss") is not None
+
+
+def needs_auditing() -> None:
+    """Raises MissingExtra where auditing is not installed."""
+    if not can_audit():
+        raise MissingExtra("auditing", "data")
 
 
 def needs_learning() -> None:
