@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
     assert all(name in said for name in COMMANDS)
+    assert "130 stopped" in said
 
 
 def test_a_misspelt_command_is_wrong_use_and_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,8 +66,6 @@ def test_a_command_beyond_the_light_install_names_its_extra(name: str, library: 
     assert "Traceback" not in done.stderr
 
 
-def test_lime_names_its_extra(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("command", [("audit",), ("evaluate", "--task", "pneumonia-cxr")])
 def test_looking_at_data_needs_nothing_that_only_learning_needs(tmp_path: Path, command: tuple[str, ...]) -> None:
     """`hilum[data]` beside the serving part brings neither scipy nor scikit-learn nor matplotlib."""
@@ -81,11 +81,36 @@ def test_looking_at_data_needs_nothing_that_only_learning_needs(tmp_path: Path, 
     assert (tmp_path / "out" / "index.html").is_file()
 
 
+def test_lime_names_its_extra(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "hilum.learn.lime", None)
     film = ROOT / "samples" / "pneumonia-cxr" / "normal-1.png"
     assert main(["predict", str(film), "--task", "pneumonia-cxr", "--explain", str(tmp_path), "--method", "lime"]) == 2
     assert "hilum[learn]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["audit"],
+        ["prepare", "--out", "made"],
+        ["train", "--task", "pneumonia-cxr"],
+        ["compare", "--task", "pneumonia-cxr", "--networks", "residual-s"],
+        ["evaluate", "--task", "pneumonia-cxr"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_source_that_cannot_be_read_is_three_as_the_help_says(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert main([command[0], "empty", *command[1:]]) == 3
+    assert "holds no images" in capsys.readouterr().err
+    codes = parser_of(command[0]).format_help().partition("exit code:")[2]
+    assert re.search(r"\b3 the source\b", codes)
 
 
 def test_an_audit_counts_one_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

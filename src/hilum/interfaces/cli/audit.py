@@ -25,7 +25,8 @@ EXAMPLES = """examples:
   hilum audit new-test/ --against training/          is this test set copied from that training set?
   hilum audit images/ --json > audit.json            the audit object
 
-exit code: 0 sound (copies inside one part are only told), 1 a split leaks or labels conflict, 2 wrong use"""
+exit code: 0 sound (copies inside one part are only told), 1 a split leaks or labels conflict, 2 wrong use,
+3 the source cannot be read (files in it that cannot be are a finding)"""
 SHOWN = 10  # pairs printed
 
 

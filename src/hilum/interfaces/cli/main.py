@@ -132,6 +132,9 @@ examples:
   hilum predict scan.dcm                         what does this image show?
   hilum audit my-images/ --report audit/         is this data set sound?
   hilum train my-images/ --task pneumonia-cxr    learn from it
+
+exit code: 0 done (a refusal is an answer), 1 what was looked at is bad, or it failed, 2 wrong use,
+3 some input cannot be read, 130 stopped; a command that means more by one says so in its --help
 """
 
 

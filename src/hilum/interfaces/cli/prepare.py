@@ -23,7 +23,9 @@ DESCRIPTION = "Write a cleaned copy: one of each group of copies, no conflicting
 EXAMPLES = """examples:
   hilum prepare images/ --out clean.npz --size 128 --task brain-tumor-mri
   hilum prepare images/ --out clean/                    the files as they are, in class folders
-  hilum prepare s3://bucket/films/ --out local/ --keep-copies"""
+  hilum prepare s3://bucket/films/ --out local/ --keep-copies
+
+exit code: 0 written, 2 wrong use, 3 the source cannot be read (files in it that cannot be are left out and counted)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
