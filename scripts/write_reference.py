@@ -13,6 +13,7 @@ import hilum
 from hilum import errors
 from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
 from hilum.interfaces.cli.main import COMMANDS, overview, parser_of
+from hilum.interfaces.http.problems import STATUS
 from hilum.interfaces.http.rules import RULES, Rule
 from hilum.settings import SETTINGS
 
@@ -39,11 +40,16 @@ def settings() -> str:
 def error_table() -> str:
     """Every error with its code and what it means."""
     kinds = sorted(_tree(errors.HilumError), key=lambda kind: kind.code)
-    rows = [f"| `{kind.code}` | {kind.__name__} | {_exit(kind)} | {(kind.__doc__ or '').strip()} |" for kind in kinds]
+    rows = [
+        f"| `{kind.code}` | {kind.__name__} | {_exit(kind)} | {_status(kind)} | {(kind.__doc__ or '').strip()} |"
+        for kind in kinds
+    ]
     told = [f"| `{code}` | {', '.join(map(str, sorted(found)))} |" for code, found in sorted(_problems().items())]
     words = "Errors that only a request over HTTP can meet; `detail` says in words what is wrong."
     return (
-        f"{HEAD}# Errors\n\n| code | name | exit code | what it means |\n|---|---|---|---|\n" + "\n".join(rows) + "\n\n"
+        f"{HEAD}# Errors\n\n| code | name | exit code | HTTP | what it means |\n|---|---|---|---|---|\n"
+        + "\n".join(rows)
+        + "\n\n"
         f"## Over HTTP\n\n{words}\n\n| code | status |\n|---|---|\n" + "\n".join(told) + "\n"
     )
 
@@ -90,6 +96,10 @@ def _tree(kind: type[errors.HilumError]) -> set[type[errors.HilumError]]:
 
 def _exit(kind: type[errors.HilumError]) -> int:
     return 3 if issubclass(kind, errors.InputError) else 2 if issubclass(kind, errors.UsageError) else 1
+
+
+def _status(kind: type[errors.HilumError]) -> int:
+    return next(status for known, status in STATUS if issubclass(kind, known))
 
 
 def main() -> int:
