@@ -117,7 +117,19 @@ def test_every_setting_says_what_it_is_for() -> None:
     assert all(len(setting.help) > 20 for setting in SETTINGS)
 
 
-@pytest.mark.parametrize("name", ["QUEUE", "DEADLINE_MS", "UPLOAD_BYTES", "MAX_PIXELS", "MAX_BYTES", "MAX_FRAMES"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "QUEUE",
+        "DEADLINE_MS",
+        "UPLOAD_BYTES",
+        "MAX_PIXELS",
+        "MAX_BYTES",
+        "MAX_FRAMES",
+        "SESSION_MINUTES",
+        "SESSION_HOURS",
+    ],
+)
 def test_a_limit_that_lets_nothing_through_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=f"HILUM_{name}=0: must be 1 or more"):
         read_settings({f"HILUM_{name}": "0"})

@@ -172,8 +172,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         auth=_choice("AUTH", raw, ("off", "on")),
         rate=raw["RATE"],
         public_url=_origin("PUBLIC_URL", raw),
-        session_minutes=_number("SESSION_MINUTES", raw) or 30,
-        session_hours=_number("SESSION_HOURS", raw) or 12,
+        session_minutes=_number("SESSION_MINUTES", raw, least=1),
+        session_hours=_number("SESSION_HOURS", raw, least=1),
         oidc_issuer=_address("OIDC_ISSUER", raw),
         oidc_client_id=raw["OIDC_CLIENT_ID"],
         oidc_client_secret=raw["OIDC_CLIENT_SECRET"],
@@ -212,7 +212,7 @@ def _number(name: str, raw: Mapping[str, str], least: int = 0) -> int:
     except ValueError as error:
         raise UsageError(f"HILUM_{name}={raw[name]!r}: a whole number is needed") from error
     if value < least:
-        wrong = f"must be {least} or more: nothing would be answered" if least else "must not be negative"
+        wrong = f"must be {least} or more: less lets nothing through" if least else "must not be negative"
         raise UsageError(f"HILUM_{name}={value}: {wrong}")
     return value
 
