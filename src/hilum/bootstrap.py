@@ -1,4 +1,4 @@
-"""Settings -> the wired parts; the only file that names concrete ones."""
+"""Settings -> the packages that answer, opened and wired; what a server needs beside them is wired in parts.py."""
 
 from __future__ import annotations
 

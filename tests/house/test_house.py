@@ -1,4 +1,4 @@
-"""The rules of the house, held by tests: sizes, first lines, arrows, task files, what is promised in docs."""
+"""The rules of the house, held by tests: sizes, first lines, arrows, task files; of documentation see test_docs.py."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,15 @@ def test_no_key_and_no_package_lies_beside_the_shipped_ones() -> None:
     )
     assert [one for one in kept if one.endswith((".pem", ".key"))] == []
     assert [one for one in kept if one.endswith("/manifest.json") and not one.startswith("models/")] == []
+
+
+def test_every_room_stands_in_the_contracts_of_arrows() -> None:
+    """One that does not could import whatever it liked, and `lint-imports` would say nothing."""
+    arrows, torch, client = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    placed = {name.strip(" ()") for layer in arrows["layers"] for name in layer.split("|")}
+    house = ROOT / "src" / "hilum"
+    rooms = {f"hilum.{path.name}" for path in house.iterdir() if (path / "__init__.py").is_file()}
+    files = {f"hilum.{path.stem}" for path in house.glob("*.py") if not path.stem.startswith("__")}
+    assert sorted((rooms | files) - placed) == ["hilum.client"]
+    assert sorted(rooms - {*torch["source_modules"]}) == ["hilum.learn"]
+    assert sorted(rooms - {*client["forbidden_modules"]}) == ["hilum.client"]
