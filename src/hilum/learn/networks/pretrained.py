@@ -104,7 +104,9 @@ def _from_hub(repository: str) -> Path | None:
         hub = importlib.import_module("huggingface_hub")
         errors = importlib.import_module("huggingface_hub.errors")
     except ModuleNotFoundError:
-        log.warning("pretrained weights need the extra 'backbones': starting at random")
+        log.warning(
+            "pretrained weights need the extra 'backbones' (pip install 'hilum[backbones]'): starting at random"
+        )
         return None
     kept = hub.try_to_load_from_cache(repository, FILE)
     if isinstance(kept, str):

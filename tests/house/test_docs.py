@@ -1,0 +1,95 @@
+"""What the documentation names is there: pages, headings, pictures; and what is there stands in it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "samples" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)  # what stands in it is no link
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+(\[[a-z]+\])?")
+
+
+def links(page: Path) -> list[str]:
+    """Where a page points to, but for other sites."""
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    return [link for link in LINK.findall(text) if not link.startswith(("https://", "http://", "mailto:"))]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as a browser's address names them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    heads = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def aims(page: Path) -> list[Path]:
+    """The files a page points to."""
+    return [(page.parent / link.partition("#")[0]).resolve() for link in links(page) if not link.startswith("#")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    lost = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        aim = (page.parent / path).resolve() if path else page
+        if not aim.exists() or (anchor and anchor not in anchors(aim)):
+            lost.append(link)
+    assert lost == []
+
+
+def test_every_page_and_picture_is_pointed_to() -> None:
+    there = {*ROOT.glob("docs/**/*.md"), *ROOT.glob("docs/images/*")}
+    pointed = {aim for page in PAGES for aim in aims(page) if aim != page}
+    assert sorted(str(one.relative_to(ROOT)) for one in there - pointed) == []
+
+
+def test_pages_that_the_program_names_are_there() -> None:
+    places = [
+        path for room in ("src", "tasks", "recipes", "scripts", "benchmarks") for path in ROOT.glob(f"{room}/**/*")
+    ]
+    named = {
+        (path, page)
+        for path in places
+        if path.suffix in {".py", ".toml", ".html"}
+        for page in re.findall(r"docs/[a-z/-]+\.md", path.read_text(encoding="utf-8"))
+    }
+    assert [(str(path), page) for path, page in named if not (ROOT / page).is_file()] == []
+
+
+def test_every_dependency_has_its_reason() -> None:
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = [*said["project"]["dependencies"], *said["dependency-groups"]["dev"]]
+    asked += [one for extra in said["project"]["optional-dependencies"].values() for one in extra]
+    names = {found.group().partition("[")[0] for one in asked if (found := REQUIREMENT.match(one))} - {"hilum"}
+    rows = (ROOT / "docs/decisions/0002-dependencies.md").read_text(encoding="utf-8").splitlines()
+    reasons = {
+        found.group().partition("[")[0]
+        for row in rows
+        if row.startswith("| ")
+        for library in row.split("|")[1].split(",")
+        if (found := REQUIREMENT.match(library.strip()))
+    } - {"library"}
+    assert sorted(names - reasons) == []
+    assert sorted(reasons - names) == []
+
+
+def test_every_part_that_can_be_installed_is_told_where_installing_is() -> None:
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    page = (ROOT / "docs/how-to/install.md").read_text(encoding="utf-8")
+    parts = [part for part in said["project"]["optional-dependencies"] if part != "examples"]  # of the notebook alone
+    assert [part for part in parts if not re.search(rf"[`,\[]{part}[`,\]]", page)] == []
+
+
+def test_every_network_that_can_be_named_is_described() -> None:
+    from hilum.learn.networks import NETWORKS
+
+    page = (ROOT / "docs/how-to/compare-networks.md").read_text(encoding="utf-8")
+    assert [name for name in NETWORKS if f"`{name}`" not in page] == []
