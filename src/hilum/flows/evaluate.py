@@ -18,7 +18,8 @@ from hilum.errors import DataError, InputError
 from hilum.evaluate.evaluation import Evaluation, evaluate
 from hilum.evaluate.rows import Rows, Setting
 from hilum.evaluate.subgroups import size_band
-from hilum.flows.predict import Answer, Options, ask
+from hilum.flows.predict import Options, ask
+from hilum.flows.prediction import Prediction
 from hilum.flows.progress import Listener, Silent
 from hilum.flows.speaker import Speaker
 from hilum.image.image import Metadata
@@ -52,6 +53,14 @@ class Measured:
     evaluation: Evaluation
     rows: Rows
     cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Told:
+    """What is kept of an answer: the pixels and maps of a hundred thousand cases do not fit in memory."""
+
+    prediction: Prediction
+    metadata: Metadata
 
 
 def evaluate_source(dataset: Dataset, speaker: Speaker, options: Options, listener: Listener | None = None) -> Measured:
@@ -95,7 +104,7 @@ def evaluate_cases(
     listener = listener or Silent()
     listener.stage("answering", len(dataset))
     places = [i for i, label in enumerate(dataset.labels.tolist()) if label >= 0]
-    answered: list[tuple[int, Answer]] = []
+    answered: list[tuple[int, _Told]] = []
     unreadable: list[tuple[str, str]] = []
     with ThreadPoolExecutor(2) as pool:
         each = pool.map(lambda i: _answer(dataset, dataset.cases[i], speaker, options), places)
@@ -113,16 +122,15 @@ def evaluate_cases(
     return Measured(measured, rows, tuple(dataset.cases[i] for i, _ in answered))
 
 
-def _answer(dataset: Dataset, case: Case, speaker: Speaker, options: Options) -> Answer | InputError:
+def _answer(dataset: Dataset, case: Case, speaker: Speaker, options: Options) -> _Told | InputError:
     try:
-        answer = ask(middle(dataset.images(case)), speaker, options)
+        image = middle(dataset.images(case))
+        return _Told(ask(image, speaker, options).prediction, image.metadata)
     except InputError as error:
         return error
-    # the pixels and maps of a hundred thousand cases do not fit in memory: what describes them does
-    return Answer(answer.prediction, answer.image, None, None)
 
 
-def _rows(dataset: Dataset, speaker: Speaker, answered: Sequence[tuple[int, Answer]], known: Known) -> Rows:
+def _rows(dataset: Dataset, speaker: Speaker, answered: Sequence[tuple[int, _Told]], known: Known) -> Rows:
     classes = speaker.package.task.classes
     places = np.array([i for i, _ in answered], dtype=np.int64)
     predictions = [answer.prediction for _, answer in answered]
@@ -139,7 +147,7 @@ def _rows(dataset: Dataset, speaker: Speaker, answered: Sequence[tuple[int, Answ
         probabilities=probabilities,
         predicted=np.array([-1 if p.label is None else classes.index(p.label) for p in predictions]),
         reasons=tuple(tuple(reason.code for reason in p.reasons) for p in predictions),
-        subgroups=_subgroups([dataset.cases[i] for i in places], [answer.image.metadata for _, answer in answered]),
+        subgroups=_subgroups([dataset.cases[i] for i in places], [answer.metadata for _, answer in answered]),
         copied=None if known.copied is None else known.copied[places],
         sets=sets,
     )
