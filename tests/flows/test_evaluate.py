@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from hilum.data.dataset import Case, Reader
 from hilum.data.labels import with_task
 from hilum.data.source import open_source
 from hilum.flows.evaluate import Known, evaluate_cases
+from hilum.flows.gallery import LONGEST, gallery
 from hilum.flows.predict import Options
 from hilum.flows.progress import Silent
 from hilum.flows.speaker import Speaker
@@ -59,3 +61,23 @@ def test_no_picture_is_kept_once_it_is_answered(tmp_path: Path, package: tuple[P
     assert len(measured.cases) == len(given) == 12
     assert kept == [0]
     assert measured.rows.subgroups["format"] == ("PNG",) * 12
+
+
+def test_pictures_of_large_films_are_made_smaller_for_the_report(tmp_path: Path, package: tuple[Path, str]) -> None:
+    """Sixteen films of 3000 pixels with their heatmaps made a page of some hundred megabytes."""
+    folder, digest = package
+    speaker = Speaker(open_package(folder, Trust({digest})), threads=1)
+    film = cv2.resize(cv2.imread(str(write_spots(tmp_path / "small", 2)[1]), 0), (1200, 1600))
+    for label in ("plain", "spot"):  # one of the two is answered wrongly
+        (tmp_path / "set" / label).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "set" / label / "film.png"), film)
+    dataset = with_task(open_source(str(tmp_path / "set")), speaker.package.task)
+    measured = evaluate_cases(dataset, speaker, Options(), Known(np.arange(2)))
+    (shown,) = gallery(measured, dataset, speaker).gallery
+    assert shown.heatmap is not None
+    film_shown, heat_shown = (
+        cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).shape[:2]
+        for data in (shown.picture, shown.heatmap)
+    )
+    assert film_shown == (LONGEST, LONGEST * 3 // 4)
+    assert max(heat_shown) == LONGEST

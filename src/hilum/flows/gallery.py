@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,7 @@ from hilum.model.explain import Fidelity, fidelity, on_input
 from hilum.model.overlay import png
 
 MOST = 16
+LONGEST = 768  # pixels of a side: more than a page shows, and sixteen films in full would be a page of 100 MB
 
 
 def gallery(measured: Measured, dataset: Dataset, speaker: Speaker, method: str = "cam") -> Extras:
@@ -35,7 +37,7 @@ def gallery(measured: Measured, dataset: Dataset, speaker: Speaker, method: str 
             continue
         label = int(measured.rows.predicted[row])
         if label < 0:
-            shown.append(Shown(row, png(_plain(image.pixels)), None))
+            shown.append(Shown(row, _shown(_plain(image.pixels)), None))
             continue
         pixels = prepare(image, speaker.package.preparation)
         maps = speaker.engine.run(pixels[None]).maps[0]
@@ -43,13 +45,22 @@ def gallery(measured: Measured, dataset: Dataset, speaker: Speaker, method: str 
             heat, picture = drawn(speaker, image, maps, label, each)
             inside = on_input(heat, image, speaker.package.preparation)
             scores[heat.method].append(fidelity(speaker.probabilities, pixels, inside, label))
-        shown.append(Shown(row, png(_plain(image.pixels)), png(picture)))
+        shown.append(Shown(row, _shown(_plain(image.pixels)), _shown(picture)))
     return Extras(gallery=tuple(shown), fidelity={name: _means(found) for name, found in scores.items()})
 
 
 def _plain(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
     grey = np.rint(pixels * 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _shown(picture: NDArray[np.uint8]) -> bytes:
+    """PNG bytes of a picture, a large one made smaller."""
+    share = LONGEST / max(picture.shape[:2])
+    if share >= 1:
+        return png(picture)
+    height, width = (max(1, round(side * share)) for side in picture.shape[:2])
+    return png(np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8))
 
 
 def _means(scores: Sequence[Fidelity]) -> dict[str, Interval]:
