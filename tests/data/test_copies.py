@@ -6,14 +6,17 @@ import hashlib
 import struct
 import zipfile
 from pathlib import Path
+from typing import NoReturn
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hilum.data import copies
 from hilum.data.copies import Copy, find_copies
 from hilum.data.fingerprint import Fingerprints, fingerprint
+from hilum.data.matching import Match
 from hilum.errors import PackageDamaged
 from hilum.image.image import Image, Metadata
 
@@ -124,6 +127,18 @@ def test_equal_digests_are_exact_copies_and_share_their_near_ones() -> None:
 def test_a_large_group_of_exact_copies_is_tied_to_its_first() -> None:
     pairs = find_copies(Fingerprints.of([fingerprint(as_image(picture(0)))] * 40), ["same"] * 40)
     assert [(c.a, c.b) for c in pairs] == [(0, n) for n in range(1, 40)]
+
+
+def test_a_match_of_two_large_groups_does_not_pair_them_all() -> None:
+    """As of two placeholders that differ by a letter: thousands on either side would be millions of pairs."""
+
+    class Many(list[int]):
+        def __iter__(self) -> NoReturn:
+            raise AssertionError("all of them were gone through")
+
+    match = Match(0, 1, mirrored=False, quarter_turns=0, similarity=0.97)
+    ones, others = Many(range(0, 60, 2)), Many(range(1, 60, 2))
+    assert list(copies._near(match, ones, others)) == [Copy(0, 1, "near", 0.97)]
 
 
 def test_the_same_input_gives_the_same_pairs() -> None:

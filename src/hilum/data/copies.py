@@ -71,8 +71,8 @@ def _same_content(digests: Sequence[str]) -> list[list[int]]:
 def _near(match: Match, ones: list[int], others: list[int]) -> Iterator[Copy]:
     """The pairs that one match stands for; a turn is undone where the pair changes places."""
     kind: Kind = "mirrored" if match.mirrored else "near"
-    pairs = list(product(ones, others))
-    for one, other in pairs if len(pairs) <= LISTED else pairs[:1]:
+    few = len(ones) * len(others) <= LISTED
+    for one, other in product(ones, others) if few else ((ones[0], others[0]),):
         turns = match.quarter_turns if one < other or match.mirrored else -match.quarter_turns % 4
         yield Copy(min(one, other), max(one, other), kind, match.similarity, turns)
 

@@ -24,10 +24,11 @@ def conflicts(labels: NDArray[np.int64], copies: Sequence[Copy]) -> tuple[tuple[
     for index, number in enumerate(same.tolist()):
         members[number].append(index)
     links: list[tuple[int, int]] = []
-    for copy in copies:
-        both = members[int(same[copy.a])] + members[int(same[copy.b])]
+    joined = {(int(same[copy.a]), int(same[copy.b])) for copy in copies}  # a group of exact copies is looked at once
+    for one, other in sorted(joined):
+        both = members[one] + (members[other] if other != one else [])
         if len({int(labels[i]) for i in both} - {-1}) > 1:
-            links += [(both[0], other) for other in both[1:]]
+            links += [(both[0], twin) for twin in both[1:]]
     return groups_of_many(connect(len(labels), links))
 
 
