@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
 
 import hilum.data.export
 from hilum.data.audit import audit
@@ -159,3 +160,22 @@ def test_what_a_full_disk_cut_short_leaves_nothing_and_goes_well_the_next_time(t
     (target.parent / f"{DRAFT}left").mkdir()  # by a kill
     export(dataset, target, Wanted((0, 1), SMALL))
     assert sorted(path.name for path in target.parent.iterdir()) == ["out.npz", "out.npz.manifest.jsonl"]
+
+
+@pytest.mark.parametrize("out", ["out.npz", "out"])
+def test_frames_of_one_file_stay_together_though_nobody_is_known(tmp_path, out):
+    for number in range(3):
+        pages = [Picture.fromarray(np.full((8, 8), 40 * number + page, np.uint8)) for page in range(3)]
+        (tmp_path / "in/ill").mkdir(parents=True, exist_ok=True)
+        pages[0].save(tmp_path / f"in/ill/{number}.tiff", save_all=True, append_images=pages[1:])
+    dataset = open_source(str(lay(tmp_path / "in", pictures("ill/4.png"))), cache=tmp_path / "cache")
+    export(dataset, tmp_path / out, Wanted((0, 1, 2, 3), SMALL))
+    manifest = tmp_path / (f"{out}.manifest.jsonl" if out.endswith("npz") else "out/manifest.jsonl")
+    origin = [row["from"] for row in map(json.loads, manifest.read_text().splitlines())]
+    again = reopened(tmp_path, tmp_path / out)
+    patients = [case.patient for case in again.cases]
+    assert len(patients) == len(origin) == 10
+    tiffs = {patient for patient, path in zip(patients, origin, strict=True) if path.endswith("tiff")}
+    assert len(tiffs) == 3
+    assert None not in tiffs
+    assert patients.count(None) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from pydicom import dcmread
+from pydicom.uid import UID
 
 from hilum.data.source import open_source
 from hilum.interfaces.cli.main import main
@@ -124,3 +127,41 @@ def test_a_file_larger_than_the_disk_lets_it_be_is_said_and_not_a_traceback(tmp_
     assert "Traceback" not in ended.stderr
     assert "larger than this disk" in ended.stderr
     assert not list(out.parent.iterdir())
+
+
+def test_what_was_left_out_is_counted_by_files_though_their_frames_are_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    for number in range(2):
+        noise = np.random.default_rng(number).integers(0, 255, (5, 64, 64), np.uint8)
+        pages = [Picture.fromarray(page) for page in noise]
+        pages[0].save(tmp_path / "set" / "a" / f"{number}.tiff", save_all=True, append_images=pages[1:])
+    (tmp_path / "set" / "a" / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert main(["prepare", str(tmp_path / "set"), "--size=32", "--out", str(tmp_path / "out")]) == 0
+    assert "10 images, 1 left out: 1 unreadable\n" in capsys.readouterr().out
+
+
+def test_slices_of_one_study_stay_together_though_their_patient_is_blank(tmp_path: Path) -> None:
+    """As in files that were de-identified: as pictures they no longer say which study they are of."""
+    files: dict[str, bytes | str] = {}
+    for study in (1, 2, 3):
+        for number in (1, 2):
+            files[f"{'ab'[study % 2]}/{study}-{number}.dcm"] = noise_slice(f"1.2.{study}", f"1.2.{study}.{number}")
+    out = tmp_path / "out"
+    assert main(["prepare", str(lay(tmp_path / "in", files)), "--size=32", f"--out={out}"]) == 0
+    found = lines(out / "manifest.jsonl")
+    assert {len(patient or "") for patient in found.values()} == {16}
+    studies = {path: path.split("/")[1][0] for path in found}
+    assert all((found[a] == found[b]) == (studies[a] == studies[b]) for a in found for b in found)
+
+
+def noise_slice(study: str, instance: str) -> bytes:
+    """A slice of noise that says its study and nobody's name."""
+    header = dcmread(io.BytesIO(dicom("", instance)))
+    header.StudyInstanceUID, header.Rows, header.Columns = UID(study), 48, 48
+    seed = [int(part) for part in instance.split(".")]
+    header.PixelData = np.random.default_rng(seed).integers(0, 255, (48, 48), np.uint8).tobytes()
+    file = io.BytesIO()
+    header.save_as(file, enforce_file_format=True)
+    return file.getvalue()

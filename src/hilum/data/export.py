@@ -115,11 +115,12 @@ def _write_folder(dataset: Dataset, wanted: Wanted, to: tuple[Path, _Log], progr
         except InputError as error:
             log.left_out[case.id] = error.reason
             continue
+        owned = _together(case, len(files), log)
         for name, data in files:
             path = _free("/".join(p for p in (case.split, _safe(case.label or case.raw_label or ""), name) if p), taken)
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(data)
-            log.add(case, path, sha256(data))
+            log.add(owned, path, sha256(data))
 
 
 def _files(dataset: Dataset, case: Case, preparation: Preparation | None) -> Iterator[tuple[str, bytes]]:
@@ -147,14 +148,15 @@ def _write_arrays(dataset: Dataset, wanted: Wanted, to: tuple[Path, _Log], progr
             except InputError as error:
                 log.left_out[case.id] = error.reason
                 continue
+            owned = _together(case, len(images), log)
             if case.split not in parts:
                 parts[case.split] = _Rows(made.with_name(f"{case.split}.raw"))
             rows = parts[case.split]
             for image in images:
                 prefix = f"{case.split}/" if case.split else ""
                 pixels = _pixels(image, wanted.preparation)
-                log.add(case, f"{prefix}{len(rows.labels)}", sha256(canonical(pixels)))
-                rows.add(pixels, index.get(case.label or case.raw_label or "", -1), case)
+                log.add(owned, f"{prefix}{len(rows.labels)}", sha256(canonical(pixels)))
+                rows.add(pixels, index.get(case.label or case.raw_label or "", -1), owned)
         if parts:
             _zip(made, parts, dataset.classes)
     finally:
@@ -211,6 +213,11 @@ def _cases(dataset: Dataset, wanted: Wanted, progress: Progress | None) -> Itera
             progress(done, len(wanted.keep))
         case = dataset.cases[i]
         yield case if wanted.patients is None else replace(case, patient=wanted.patients[i])
+
+
+def _together(case: Case, images: int, log: _Log) -> Case:
+    """The case; the frames of a file of nobody known get a name of their own, so that no split parts them."""
+    return case if images < 2 or case.patient else replace(case, patient=f"file {len(log.lines) + 1}")
 
 
 def _pixels(image: Image, preparation: Preparation | None) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from hilum import bootstrap
@@ -55,13 +56,16 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         bars.stage("writing", len(keep))
         patients = patients_of(opened, found, Cache(settings.home / "cache"))
         made = export(dataset, arguments.out, Wanted(keep, preparation, patients), progress=bars.done)
-    print(f"{made.path}: {made.images} images, {_left(found, made, len(dataset))}\ndigest {made.digest}")
+    print(f"{made.path}: {made.images} images, {_left(found, made, len(dataset) - len(keep))}\ndigest {made.digest}")
     return 0
 
 
-def _left(found: Audit, made: Exported, cases: int) -> str:
-    """How many of the cases were left out, and why; a case with several reasons counts under the first of them."""
-    left = cases - made.images
+def _left(found: Audit, made: Exported, unfit: int) -> str:
+    """How many of the cases were left out, and why; a case with several reasons counts under the first of them.
+
+    unfit: how many were not to be written; of the others those that could not be are told by `made`.
+    """
+    left = unfit + len(made.left_out)
     conflicting = {i for group in found.conflicts for i in group}
     unlabelled = {i for i, label in enumerate(found.labels) if label is None} - conflicting
     why = {
@@ -78,15 +82,31 @@ def _left(found: Audit, made: Exported, cases: int) -> str:
 def patients_of(opened: Dataset, found: Audit, cache: Cache) -> tuple[str | None, ...]:
     """(n,) whom each case shows, as keyed hashes: those of the opened source, else of what the audit has found.
 
-    That may come from file names, by a task's rules, or from headers under other file names than those of DICOM.
+    That may come from file names, by a task's rules, or from headers under other file names than those of DICOM. Where
+    nobody is known and a study is, that stands for the patient: a picture without its header no longer tells it.
     """
-    if not any(found.patients):
+    tied = _tied(found)
+    if not (any(found.patients) or any(tied)):
         return found.patients
     key = cache.key()
-    return tuple(
+    known = [
         case.patient or (pseudonym(patient, key) if patient else None)
         for case, patient in zip(opened.cases, found.patients, strict=True)
+    ]
+    bound = found.grouping.bound.tolist()
+    owners = {group: patient for group, patient in zip(bound, known, strict=True) if patient}
+    return tuple(
+        patient or owners.get(group) or (pseudonym(name, key) if name else None)
+        for patient, group, name in zip(known, bound, tied, strict=True)
     )
+
+
+def _tied(found: Audit) -> tuple[str | None, ...]:
+    """(n,) a name for what ties a case to other pictures than its own copies: a study of nobody known; else None."""
+    bound, copies = found.grouping.bound.tolist(), found.grouping.copies.tolist()
+    pictures = Counter(group for group, _ in set(zip(bound, copies, strict=True)))
+    first = dict(zip(reversed(bound), reversed(found.paths), strict=True))
+    return tuple(first[group] if pictures[group] > 1 else None for group in bound)
 
 
 def sound_cases(found: Audit, *, keep_copies: bool) -> tuple[int, ...]:
