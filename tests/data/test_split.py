@@ -194,6 +194,14 @@ def test_a_leaking_split_that_is_kept_marks_every_figure() -> None:
     assert "20 of 60 test images" in split.marks[0]
 
 
+def test_a_split_that_is_kept_is_marked_for_images_without_a_split_too() -> None:
+    """They are trained on: a copy of a test image and another image of its patient are known by heart."""
+    rows = [replace(row, patient=f"who {i}") for i, row in enumerate(supplied(leaks=0))]
+    split = drawn([*rows, Row("new", "a", "who 230"), Row("t31", "b"), Row("newer", "a", "who 7")], [], keep=True)
+    (mark,) = split.marks
+    assert "of 2 of 60 test images" in mark
+
+
 def test_a_supplied_val_that_is_too_small_joins_the_training_images() -> None:
     """16 images cannot stop a training."""
     rows = supplied(leaks=0) + [Row(f"v{i}", "ab"[i % 2], split="val") for i in range(16)]

@@ -40,7 +40,7 @@ def read_supplied(audit: Audit, left_out: dict[int, str], *, keep: bool) -> Supp
     if not (test | val).any():
         return Supplied(np.zeros(len(splits), dtype=np.int64), audit.groups, {}, audit.grouping.notes)
     if keep:
-        return _kept(audit, test, val)
+        return _kept(audit, usable, test, val)
     clean_test, clean_val = test & ~audit.leaked, val & ~audit.leaked
     notes: list[str] = []
     if test.any() and not _serves(test, clean_test, audit):
@@ -67,11 +67,12 @@ def read_supplied(audit: Audit, left_out: dict[int, str], *, keep: bool) -> Supp
     return Supplied(fixed, _apart(audit.groups, fixed), gone, (*audit.grouping.notes, *notes))
 
 
-def _kept(audit: Audit, test: NDArray[np.bool_], val: NDArray[np.bool_]) -> Supplied:
+def _kept(audit: Audit, usable: NDArray[np.bool_], test: NDArray[np.bool_], val: NDArray[np.bool_]) -> Supplied:
     fixed = np.where(test, TEST, np.where(val, TUNE, POOL)).astype(np.int64)
-    marks = []
-    for name, part in (("test", test), ("val", val)):
-        leaking = int((part & audit.leaked).sum())
+    bound, marks = audit.grouping.bound, []
+    for name, part, number in (("test", test, TEST), ("val", val, TUNE)):
+        earlier = usable & (fixed < number)  # also images without a split, which are trained on
+        leaking = int((part & np.isin(bound, bound[earlier])).sum())
         if leaking:
             marks.append(
                 f"the supplied split was kept although it leaks: of {leaking} of {int(part.sum())} {name} images "
