@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tarfile
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hilum.data.audit import audit
+from hilum.data.audit_report import write_audit_report
+from hilum.data.export import export
 from hilum.data.labels import with_task
 from hilum.data.layouts.rows import GROUP_COLUMNS, IMAGE_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS, plain
 from hilum.data.places.far import REMOTES
@@ -14,7 +21,7 @@ from hilum.data.places.tree import ARCHIVE_SUFFIXES, IMAGE_SUFFIXES
 from hilum.data.source import open_source
 from hilum.errors import DataError, UnreadableSource
 from hilum.task import find_task
-from tests.data.made import SHARED, lay, needs_data, pictures, png
+from tests.data.made import SHARED, lay, needs_data, npz, pictures, png
 
 
 def labels_of(root: Path) -> dict[str, tuple[str | None, str | None]]:
@@ -154,3 +161,40 @@ def test_words_the_task_does_not_know_are_listed_with_their_counts():
     dataset = open_source(str(SHARED / "chest-xray"))
     with pytest.raises(DataError, match=r"'PNEUMONIA' \(3476\).*synonyms"):
         with_task(dataset, find_task("brain-tumor-mri"))
+
+
+def test_a_folder_whose_name_is_no_utf8_is_audited_written_down_and_prepared(tmp_path):
+    """The disks of other systems are full of them; a training said so only when it sealed, after hours."""
+    folder = tmp_path / os.fsdecode(b"M\xfcller")
+    lay(folder, pictures("a/1.png", "b/2.png") | {os.fsdecode(b"t\xfc.csv"): "no,table\n"})
+    dataset = open_source(str(folder), cache=tmp_path / "cache")
+    told = (
+        dataset.name,
+        *dataset.notes,
+        *dataset.stray,
+        *(word for case in dataset.cases for word in case_words(case)),
+    )
+    assert dataset.name == "M\\udcfcller"
+    assert " ".join(told).encode()
+    assert write_audit_report(audit(dataset), dataset, tmp_path / "report").is_file()
+    assert export(dataset, tmp_path / "out").images == 2
+
+
+def case_words(case):
+    return (case.id, case.source, str(case.raw_label))
+
+
+@pytest.mark.parametrize("name", ["set.npz", "set.tar.gz", "set.zip"])
+def test_what_is_unpacked_from_a_folder_whose_name_is_no_utf8_is_kept(tmp_path, name):
+    folder = tmp_path / os.fsdecode(b"M\xfcller")
+    packed = npz(folder / "in" / "set.npz", images=np.zeros((2, 8, 8), np.uint8), labels=["a", "b"])
+    if name == "set.zip":
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.write(packed, "set.npz")
+    elif name == "set.tar.gz":
+        with tarfile.open(folder / name, "w:gz") as archive:
+            archive.add(packed, os.fsdecode(b"s\xfct.npz"))
+    source = packed if name == "set.npz" else folder / name
+    dataset = open_source(str(source), cache=tmp_path / "cache")
+    assert dataset.counts == {"a": 1, "b": 1}
+    assert dataset.images(dataset.cases[1])[0].pixels.shape == (8, 8)

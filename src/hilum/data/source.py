@@ -98,20 +98,22 @@ def _dataset(tree: Tree, found: Found) -> Dataset:
     unread = unread_formats(found.stray)
     classes = found.classes or tuple(sorted({case.raw_label for case in cases if case.raw_label is not None}))
     return Dataset(
-        name=tree.reference.rstrip("/").rpartition("/")[2] or tree.reference,
+        name=_writable(tree.reference.rstrip("/").rpartition("/")[2] or tree.reference),
         cases=cases,
         classes=classes,
         stray=tuple(_writable(tree.id(path)) for path in found.stray),
         reader=found.reader,
         layout=found.layout,
-        notes=(*found.notes, *([f"{unread}; left out with the stray files"] if unread else [])),
+        notes=tuple(map(_writable, (*found.notes, *([f"{unread}; left out with the stray files"] if unread else [])))),
     )
 
 
 def _writable_case(case: Case) -> Case:
     """The same case, its names such as a report can hold; its path is still what the file is read by."""
-    name, label = _writable(case.id), case.raw_label and _writable(case.raw_label)
-    return case if (name, label) == (case.id, case.raw_label) else replace(case, id=name, raw_label=label)
+    told = {"id": _writable(case.id), "source": _writable(case.source)}
+    label = case.raw_label and _writable(case.raw_label)
+    same = (case.id, case.source, case.raw_label) == (told["id"], told["source"], label)
+    return case if same else replace(case, **told, raw_label=label)
 
 
 def _writable(name: str) -> str:

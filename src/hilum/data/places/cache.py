@@ -96,7 +96,7 @@ class Cache:
         return sound
 
     def _path(self, identity: str, suffix: str) -> Path:
-        name = hashlib.sha256(identity.encode()).hexdigest()
+        name = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()  # a path may be no UTF-8
         return self.root / "files" / name[:2] / f"{name}{suffix}"
 
 
