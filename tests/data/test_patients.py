@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hilum.data.audit import audit
@@ -71,3 +73,13 @@ def test_folders_below_a_class_are_patients_unless_they_are_few_and_large(tmp_pa
     found = audit(dataset)
     assert len(set(found.patients) - {None}) == patients
     assert any("counts as a patient" in note for note in found.notes) == bool(patients)
+
+
+def test_half_a_letter_in_json_is_told_as_an_escape(tmp_path):
+    """It is no text that could be hashed, printed or written to a file."""
+    rows = [{"image": "1.png", "label": "a", "patient": "\ud800"}, {"image": "\udfff.png", "label": "b\ud800"}]
+    table = "".join(json.dumps(row) + "\n" for row in rows)
+    dataset = open_source(str(lay(tmp_path / "set", pictures("1.png", "2.png") | {"t.jsonl": table})), cache=tmp_path)
+    assert dataset.cases[0].patient
+    assert "\\udfff.png" in " ".join(dataset.notes)
+    assert " ".join(dataset.notes).encode()

@@ -197,4 +197,9 @@ def _json_lines(text: str, name: str) -> Iterator[dict[str, str]]:
             raise UnreadableSource(name, f"line {number} is no JSON object") from error
         if not isinstance(record, dict):
             raise UnreadableSource(name, f"line {number} is no JSON object")
-        yield {str(key): "" if value is None else str(value) for key, value in record.items()}
+        yield {_told(key): "" if value is None else _told(value) for key, value in record.items()}
+
+
+def _told(value: object) -> str:
+    """As text; half a letter, which JSON can write and nothing can be made of, as an escape."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
