@@ -40,10 +40,11 @@ def confusion(predicted: Labels, labels: Labels, classes: int, weights: Floats |
     cells = classes * (classes + 1)
     if weights is None:
         return np.bincount(cell, minlength=cells).astype(np.float64).reshape(classes, classes + 1)
-    member = np.zeros((labels.size, cells))
-    member[np.arange(labels.size), cell] = 1.0
-    table = np.asarray(weights, dtype=np.float64) @ member
-    return table.reshape(*table.shape[:-1], classes, classes + 1)
+    given = np.asarray(weights, dtype=np.float64)
+    draws = np.atleast_2d(given)
+    place = cell + cells * np.arange(len(draws))[:, None]  # a product with a column a cell grows with their square
+    table = np.asarray(np.bincount(place.ravel(), draws.ravel(), cells * len(draws)), np.float64)
+    return table.reshape(*given.shape[:-1], classes, classes + 1)
 
 
 def accuracy(predicted: Labels, labels: Labels, weights: Floats | None = None) -> float | Floats:
