@@ -57,6 +57,7 @@ def test_usual_names_of_arrays(tmp_path, images, labels):
         ([0.0, 1.0, 2.0, 0.0, 1.0, 2.0], "012012"),
         ([True, False, True, False, False, False], "101000"),
         (np.eye(3, dtype=np.uint8)[[0, 1, 2, 0, 1, 2]], "012012"),
+        (np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]], "012012"),
         (np.array([b"0", b"1"] * 3), "010101"),
     ],
 )
@@ -64,7 +65,14 @@ def test_usual_forms_of_labels(tmp_path, labels, words):
     assert [case.raw_label for case in opened(tmp_path, images=GREY, labels=labels).cases] == list(words)
 
 
-@pytest.mark.parametrize("groups", [[7.0, np.nan, np.nan, 7.0, np.nan, 8.0], ["7", "NaN", "", "7", "unknown", "8"]])
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [7.0, np.nan, np.nan, 7.0, np.nan, 8.0],
+        ["7", "NaN", "", "7", "unknown", "8"],
+        [b"7", b"", b"na", b"7", b"", b"8"],
+    ],
+)
 def test_images_of_nobody_known_are_not_one_patient(tmp_path, groups):
     """As in a table: else all of them would lie in one part of a split."""
     patients = [case.patient for case in opened(tmp_path, images=GREY, labels=list("ababab"), groups=groups).cases]
@@ -110,6 +118,16 @@ def test_several_files_in_a_folder_are_one_set(tmp_path):
     dataset = open_source(str(tmp_path / "in"), cache=tmp_path / "cache")
     assert len(dataset) == 10
     assert dataset.data(dataset.cases[-1]) == canonical(COLOUR[3])
+
+
+def test_several_files_may_name_different_classes(tmp_path):
+    """No image is left without a label because the first file knows no such class."""
+    npz(tmp_path / "in/a.npz", images=GREY[:3], labels=[1, 0, 1], classes=["well", "ill"])
+    npz(tmp_path / "in/b.npz", images=GREY[3:5], labels=[0, 1], classes=["ill", "odd"])
+    npz(tmp_path / "in/c.npz", images=GREY[5:], labels=["new"])
+    dataset = open_source(str(tmp_path / "in"), cache=tmp_path / "cache")
+    assert dataset.classes == ("well", "ill", "odd", "new")
+    assert dataset.labels.tolist() == [1, 0, 1, 1, 2, 3]
 
 
 def test_image_files_beside_an_array_are_the_data_set(tmp_path):
@@ -184,7 +202,14 @@ def test_an_array_that_unpacks_to_far_more_is_refused(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "labels",
-    [[0, 1], [[1, 1], [0, 1], [1, 0], [1, 0], [1, 0], [1, 0]], [0.5, 1, 1, 1, 1, 1], np.zeros((6, 9, 7), np.uint8)],
+    [
+        [0, 1],
+        [[1, 1], [0, 1], [1, 0], [1, 0], [1, 0], [1, 0]],
+        [[0.5, 0.5]] * 6,
+        [[0.7, 0]] * 6,
+        [0.5, 1, 1, 1, 1, 1],
+        np.zeros((6, 9, 7), np.uint8),
+    ],
 )
 def test_labels_that_do_not_fit_are_refused(tmp_path, labels):
     with pytest.raises(UnreadableSource, match="labels"):

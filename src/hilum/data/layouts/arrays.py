@@ -43,15 +43,17 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
         return None
     cases: list[Case] = []
     sets: dict[str, Stored] = {}
-    classes: tuple[str, ...] | None = None
+    order: list[str] = []
     for path in files.arrays:
         keys = read_headers(tree.local(path), tree.id(path))
         names = _class_names(tree, path, keys)
-        classes = classes or names
+        order += names or ()
         lead = f"{path}#" if len(files.arrays) > 1 else ""  # the name of the only file is no part of the data
         for part in _parts(keys, tree.id(path)):
             cases += _cases(tree, path, (lead, part), names)
             sets[f"{lead}{part.prefix}"] = stored(tree.local(path), part.images, tree.id(path), tree.cache)
+    said = sorted({case.raw_label for case in cases if case.raw_label is not None})
+    classes = tuple(dict.fromkeys((*order, *said))) if order else None  # a file may name classes that others do not
     return Found("arrays", tuple(cases), ArrayReader(sets), files.stray, classes=classes)
 
 
@@ -149,12 +151,12 @@ def _cases(tree: Tree, path: str, place: tuple[str, Part], names: tuple[str, ...
 
 
 def _groups(array: NDArray[Any]) -> list[str | None]:
-    return [somebody(str(word).strip()) for word in array.ravel().tolist()]
+    return [somebody(_word(word).strip()) for word in array.ravel().tolist()]
 
 
 def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> list[str | None]:
     if array.ndim == 2 and array.shape[1] > 1:
-        if array.dtype.kind not in "bui" or not np.array_equal(array.astype(bool).sum(axis=1), np.ones(len(array))):
+        if not _one_hot(array):
             raise UnreadableSource(name, f"labels are {array.shape}: give one class an image, not several")
         array = array.argmax(axis=1)
     if array.ndim > 1 and array[:1].size > 1:
@@ -166,13 +168,24 @@ def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> li
         flat = flat.astype(np.int64)
     if flat.dtype.kind == "b":
         flat = flat.astype(np.int64)
-    words = [word.decode("utf-8", "replace") if isinstance(word, bytes) else str(word) for word in flat.tolist()]
+    words = [_word(word) for word in flat.tolist()]
     if names and flat.dtype.kind in "ui" and len(flat):
         low, high = int(flat.min()), int(flat.max())
         if low < 0 or high >= len(names):
             raise UnreadableSource(name, f"labels run from {low} to {high}, the {len(names)} classes from 0")
         words = [names[int(word)] for word in words]
     return list(words)
+
+
+def _one_hot(array: NDArray[Any]) -> bool:
+    """Whether each row (n, C) marks one class; whole numbers, or 0 and 1 as floats, which Keras makes of labels."""
+    if array.dtype.kind not in "bui" and not (array.dtype.kind == "f" and np.isin(array, (0, 1)).all()):
+        return False
+    return bool((array.astype(bool).sum(axis=1) == 1).all())
+
+
+def _word(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _class_names(tree: Tree, path: str, keys: dict[str, tuple[int, ...]]) -> tuple[str, ...] | None:
