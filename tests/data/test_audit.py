@@ -15,8 +15,10 @@ from scipy.ndimage import gaussian_filter
 from hilum.data.audit import Audit, audit
 from hilum.data.audit_report import write_audit_report
 from hilum.data.audit_words import details, headline, tone
+from hilum.data.labels import with_task
 from hilum.data.source import open_source
 from hilum.image.image import Image
+from hilum.task import find_task
 from tests.data.made_audit import Row, made_audit
 
 
@@ -126,6 +128,18 @@ def test_a_test_set_is_compared_with_a_training_set_and_with_fingerprints(folder
     by_print = audit(test, against=audit(open_source(str(folder / "train"))).fingerprints)
     assert {Path(pair.a_path).name for pair in by_print.pairs if pair.b is None} == set(shared)
     assert "no independent test" in headline(compared)
+
+
+def test_copies_in_another_set_are_no_conflict_because_a_task_has_read_one_of_the_two(tmp_path: Path) -> None:
+    for name in ("ours", "theirs"):
+        for number, label in enumerate(("NORMAL", "PNEUMONIA")):
+            save(tmp_path / name / label / f"{number}.png", picture(number))
+    save(tmp_path / "theirs" / "sick" / "2.png", picture(2))
+    save(tmp_path / "ours" / "NORMAL" / "2.png", picture(2))
+    ours = with_task(open_source(str(tmp_path / "ours")), find_task("pneumonia-cxr"))
+    theirs = open_source(str(tmp_path / "theirs"))
+    same = {Path(pair.a_path).name: pair.same_label for pair in audit(ours, against=theirs).pairs if pair.b is None}
+    assert same == {"0.png": True, "1.png": True, "2.png": None}
 
 
 def test_the_same_patient_in_two_parts_is_a_leak(tmp_path: Path) -> None:

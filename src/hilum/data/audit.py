@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from hilum.data.baseline import Baseline, baseline
 from hilum.data.copies import LISTED, Copy, find_copies
-from hilum.data.dataset import Dataset, Progress
+from hilum.data.dataset import Case, Dataset, Progress
 from hilum.data.findings import Audit, Kind, Pair, PatientLeak
 from hilum.data.fingerprint import Fingerprints
 from hilum.data.grouping import Link, group_cases
@@ -202,7 +202,14 @@ def _foreign(
     mine = dataset.cases[ends[0]]
     if isinstance(against, Dataset):
         other = against.cases[ends[1]]
-        label, theirs = mine.label or mine.raw_label, other.label or other.raw_label
-        same = None if label is None or theirs is None else label == theirs
-        return Pair(ends[0], None, mine.id, other.id, kind, similarity, same, across_splits=True)
+        return Pair(ends[0], None, mine.id, other.id, kind, similarity, _same_word(mine, other), across_splits=True)
     return Pair(ends[0], None, mine.id, f"fingerprint {ends[1]}", kind, similarity, None, across_splits=True)
+
+
+def _same_word(mine: Case, other: Case) -> bool | None:
+    """Whether two sets call a picture alike; None where a task has read one of them alone, and the words differ."""
+    if mine.label is not None and other.label is not None:
+        return mine.label == other.label
+    if mine.raw_label is None or other.raw_label is None:
+        return None
+    return mine.raw_label == other.raw_label or (None if mine.label or other.label else False)

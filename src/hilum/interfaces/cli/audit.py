@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from hilum import bootstrap
 from hilum.data.audit import audit
 from hilum.data.audit_words import CUES, many, strong_cues
 from hilum.data.findings import Audit, Pair
+from hilum.data.labels import with_task
 from hilum.data.layouts.found import Columns
 from hilum.data.shortcuts import WARN_ABOVE
 from hilum.data.source import open_source
-from hilum.errors import printable
+from hilum.errors import DataError, printable
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, counted, open_labelled
 from hilum.settings import Settings
@@ -49,6 +51,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         other = None
         if arguments.against:
             other = open_source(arguments.against, columns=Columns(), cache=settings.home / "cache")
+            with suppress(DataError):  # it may hold other words, or none: copies are found all the same
+                other = with_task(other, task) if task else other
         bars.stage("looking at every image", len(dataset))
         found = audit(dataset, against=other, progress=counted(bars))
         if arguments.report:
