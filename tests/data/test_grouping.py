@@ -80,6 +80,17 @@ def test_what_one_chains_is_not_laid_at_anothers_door() -> None:
     assert [note for note in patient.notes if "neighbours" in note] == []
 
 
+def test_patients_that_copies_tie_together_are_not_laid_at_the_door_of_their_rule() -> None:
+    """Ten images of each patient, and a copy from one to the next: neither chains anybody alone."""
+    patients = [f"p{i // 10}" for i in range(100)]
+    found = group_cases(["a"] * 100, (patients,), [Link(9, 10, 1.0, firm=True), Link(19, 20, 1.0, firm=True)], ())
+    assert found.notes == (
+        "copies tie patients together, 30% of class 'a' into one group: look whether they are the same people",
+    )
+    both = group_cases(["a"] * 100, (["p"] * 40 + patients[40:],), [Link(39, 40, 1.0, firm=True)], ())
+    assert "the rule for patients puts 40% of class 'a'" in both.notes[0]
+
+
 def test_patients_that_neighbours_would_chain_stay_apart() -> None:
     """Three pairs of look-alikes chain nobody by themselves; with the ten images of each patient they chain 40."""
     patients = [f"p{i // 10}" for i in range(100)]

@@ -94,10 +94,11 @@ def group_cases(
     pairs, copy_notes = _tightened("copies", labels, copies, [])
     owned = [link for values in owners for link in same_value_links(values)]
     bound = connect(count, pairs + owned)
-    chained = _chained(labels, bound)
     notes = list(copy_notes)
-    if chained and not _chained(labels, connect(count, pairs)):
-        notes.append(f"the rule for patients puts {chained} into one group: check the patient patterns")
+    if by_owner := _chained(labels, connect(count, owned)):
+        notes.append(f"the rule for patients puts {by_owner} into one group: check the patient patterns")
+    elif (chained := _chained(labels, bound)) and not _chained(labels, connect(count, pairs)):
+        notes.append(f"copies tie patients together, {chained} into one group: look whether they are the same people")
     near, near_notes = _tightened("neighbours in a volume", labels, neighbours, pairs + owned)
     together = connect(count, pairs + owned + near)
     return Grouping(connect(count, pairs), bound, together, (*notes, *near_notes))
