@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,8 @@ def in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_small_array_stays_in_memory_and_a_large_one_is_mapped() -> None:
+def test_a_small_array_stays_in_memory_and_a_large_one_is_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "LARGE", 4096)
     assert shelf((10, 4), np.uint8).base is None
     assert isinstance(shelf((shelves.LARGE // 4, 4), np.uint8).base, np.memmap)
 
@@ -31,6 +34,18 @@ def test_what_is_written_to_a_mapped_array_is_read_again_and_no_file_is_left(in_
     rows[:] = np.arange(5000)[:, None] % 100
     chosen = np.array([4999, 0, 4100, 4100])
     assert taken(rows, chosen).tolist() == rows[chosen].tolist() == [[99] * 3, [0] * 3, [0] * 3, [0] * 3]
+    assert list(in_files.iterdir()) == []
+
+
+def test_a_full_disk_is_an_error_and_no_end_of_the_process(in_files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is written to a mapped page for which there is no room ends it with SIGBUS, and no word."""
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left"):
+        shelf((5000, 3), np.int8)
     assert list(in_files.iterdir()) == []
 
 

@@ -6,6 +6,7 @@ in the folder for temporary files (`TMPDIR`), has no name, and is gone with the 
 
 from __future__ import annotations
 
+import os
 from tempfile import TemporaryFile
 from typing import Any, TypeVar
 
@@ -18,11 +19,16 @@ Number = TypeVar("Number", np.uint8, np.int8, np.float32)
 
 
 def shelf(shape: tuple[int, ...], kind: type[Number]) -> NDArray[Number]:
-    """An array of this shape to be written to; what it holds before is undefined."""
+    """An array of this shape to be written to; what it holds before is undefined.
+
+    Raises:
+        OSError: the disk of temporary files has no room for it.
+    """
     size = int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize
     if size < LARGE:
         return np.empty(shape, kind)
     with TemporaryFile(prefix="hilum-") as file:
+        os.posix_fallocate(file.fileno(), 0, size)  # a full disk is told now: later it would kill the process
         mapped: np.memmap[Any, np.dtype[Number]] = np.memmap(file, kind, "w+", shape=shape)
     return mapped.view(np.ndarray)
 
