@@ -15,8 +15,10 @@ from hilum.data.fingerprint import Fingerprints
 from hilum.flows import references
 from hilum.flows.references import FOLDS_TAKE_ALL, Looked, Restyled, restyled
 from hilum.image.image import Image, Metadata
+from hilum.learn import batches
 from hilum.learn.plan import Plan
 from hilum.learn.stress import KINDS
+from tests.learn.made import TASK
 
 COUNT = 6
 
@@ -130,3 +132,54 @@ def test_every_image_that_taught_is_fingerprinted() -> None:
 
     assert kept() == [0, 1, 2, 3]
     assert kept(folds=2) == kept(folds=2, distill=True) == [0, 1, 2, 3, 4, 5]
+
+
+class OnDisk:
+    """Prepared images that lie on the disk; remembers how many are taken into memory at a time."""
+
+    def __init__(self, images: Any) -> None:
+        self.images, self.taken = images, list[int]()
+
+    def __getitem__(self, rows: Any) -> Any:
+        self.taken.append(len(rows))
+        return self.images[rows]
+
+
+def test_not_all_training_images_are_taken_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred thousand of them are gigabytes; the reference is the same."""
+    made: Any = Known(200, 60)
+    whole = novelty(made, monkeypatch)
+    on_disk = OnDisk(made.pixels(None))
+    made.pixels = lambda _: on_disk
+    monkeypatch.setattr(batches, "AT_ONCE", 64)
+    monkeypatch.setattr(references, "restyled", lambda _: None)
+    again = references._novelty(None, (16,), Looked(made, None, None, Plan()))  # type: ignore[arg-type]
+    assert again is not None
+    assert max(on_disk.taken) <= 64
+    assert all(np.array_equal(whole[name], again[name]) for name in whole)
+
+
+def test_of_very_many_training_images_some_are_shown_to_the_admission_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: Any = Known(200, 60)
+    made.groups = made.groups + 1000
+    shown = []
+
+    def these(rows: Any, make: Any, _: str) -> list[Any]:
+        shown.append(rows.tolist())
+        return [make(Image(np.full((64, 64), row / 255, np.float32), Metadata("ARRAY", "L", 8, 1, 1))) for row in rows]
+
+    made.these, made.stage, made.done = these, lambda *_: None, lambda *_: None
+    materials: list[Any] = []
+
+    def train(material: Any, *_: Any) -> bytes:
+        materials.append(material)
+        return b"a network"
+
+    monkeypatch.setattr(references, "train_admission", train)
+    monkeypatch.setattr(references, "MOST_FRAMES", 50)
+    for _ in range(2):
+        assert references._admission(Looked(made, None, TASK, Plan())) == b"a network"  # type: ignore[arg-type]
+    assert shown[0] == shown[1] == sorted(set(shown[0]) & set(range(200)))
+    assert len(shown[0]) == 50
+    assert materials[0].groups.tolist() == [1000 + row for row in shown[0]]
+    assert [int(one[0, 0]) for one in materials[0].good] == shown[0]

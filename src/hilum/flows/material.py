@@ -58,10 +58,6 @@ class Material:
         found: NDArray[np.uint8] = np.load(file, mmap_mode="r")
         return found
 
-    def each(self, part: str, make: Callable[[Image], Value], title: str) -> list[Value]:
-        """`make` of every image of a part, in order."""
-        return self.these(self.parts[part], make, title)
-
     def these(self, rows: Ints, make: Callable[[Image], Value], title: str) -> list[Value]:
         """`make` of the images at these places, in order."""
         return list(self._read(rows, make, title))

@@ -17,6 +17,7 @@ from hilum.image.decode import from_array
 from hilum.image.prepare import prepare
 from hilum.learn.admission import FRAME, AdmissionSettings, frame, train_admission
 from hilum.learn.admission import Material as GoodAndOther
+from hilum.learn.batches import blocks
 from hilum.learn.novelty import Held, fit_novelty
 from hilum.learn.plan import Plan
 from hilum.learn.seal import References
@@ -28,6 +29,7 @@ STEPS_AN_EPOCH = 40  # of the admission network, for each epoch of the plan
 FEWEST_STEPS = 100
 OUTLIERS_A_STEP = 10  # made for it; a short training does not draw more
 MOST_RESTYLED = 2000  # images; nine copies of each are held at the side of the network
+MOST_FRAMES = 20_000  # images that the admission network is shown, all in memory; it draws some hundred thousand
 LEAST_SIDE = 256  # pixels of the longer side, from which images are made smaller before they are restyled
 FOLDS_TAKE_ALL = "every image taught all but one of the networks that answer together"
 SHORTCUT = 0.8  # AUROC of a mere property of the file from which thresholds are set on restyled copies too
@@ -115,7 +117,7 @@ def _novelty(engine: Engine, widths: tuple[int, ...], looked: Looked) -> dict[st
         made.listener.say(f"no novelty reference: {FOLDS_TAKE_ALL}")
         return None
     pixels, train = made.pixels(plan.preparation()), made.parts["train"]
-    known = features_of(engine, pixels[train])
+    known = np.concatenate([features_of(engine, pixels[part]) for part in blocks(train)])
     try:
         reference = fit_novelty(known, made.labels[train], widths, _held(engine, pixels, looked))
     except DataError as error:
@@ -139,9 +141,11 @@ def _admission(looked: Looked) -> bytes | None:
     made, task = looked.made, looked.task
     steps = int(np.clip(STEPS_AN_EPOCH * looked.plan.epochs, FEWEST_STEPS, AdmissionSettings.steps))
     settings = AdmissionSettings(steps=steps, pool=min(AdmissionSettings.pool, OUTLIERS_A_STEP * steps))
-    frames = made.each("train", lambda image: frame(image, task), "looking at whole frames")
-    good = np.stack(frames)
-    groups = made.groups[made.parts["train"]]
+    train = made.parts["train"]
+    if len(train) > MOST_FRAMES:
+        train = np.sort(np.random.default_rng(0).choice(train, MOST_FRAMES, replace=False))
+    good = np.stack(made.these(train, lambda image: frame(image, task), "looking at whole frames"))
+    groups = made.groups[train]
     strangers = np.zeros((0, FRAME, FRAME), dtype=np.uint8)
     material = GoodAndOther(good, groups, np.zeros(len(good), dtype=np.int64), strangers)
     made.listener.stage("training the admission network", settings.steps)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 
 Ints = NDArray[np.int64]
+AT_ONCE = 4096  # images, a multiple of every batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ def order(data: TrainingData, *, sampling: str, balance: bool, draws: int | None
         rounds = [members, *(random.permutation(members) for _ in range(share // len(members)))]
         parts.append(np.concatenate(rounds)[:share])
     return random.permutation(np.concatenate(parts))
+
+
+def blocks(rows: Ints) -> list[Ints]:
+    """The rows in their order, no more at a time than may lie in memory at once: prepared images are on the disk."""
+    return np.split(rows, range(AT_ONCE, len(rows), AT_ONCE))
 
 
 class Batches(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import nn
 
+from hilum.learn.batches import blocks
 from hilum.learn.fitting import Cases, fit_network, training_data
 from hilum.learn.plan import Plan
 from hilum.learn.train import TrainedNetwork, logits
@@ -38,9 +39,9 @@ def distill(
 ) -> TrainedNetwork:
     """Train the plan's network on soft targets; the tune part keeps its labels."""
     data = training_data(plan, cases, task)
-    soft = soft_targets(teachers, data.pixels[cases.train], cases.labels[cases.train], flip=task.flip_horizontal)
     targets = data.targets.copy()
-    targets[cases.train] = soft
+    for rows in blocks(cases.train):
+        targets[rows] = soft_targets(teachers, data.pixels[rows], cases.labels[rows], flip=task.flip_horizontal)
     return fit_network(plan, cases, task, folder, ears=ears, data=replace(data, targets=targets))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from torch import nn
 
 from hilum.errors import DataError
+from hilum.learn.batches import blocks
 from hilum.learn.fitting import Cases, Ints, fit_network
 from hilum.learn.networks.average import Average, average_of
 from hilum.learn.plan import LARGEST_SEED, Plan
@@ -63,7 +64,8 @@ def train_folds(
         heard = one_of(ears, number, len(folds) + plan.distill, f"{name}/")
         result = fit_network(seeded, part, task, folder / name, ears=heard)
         trained.append(result)
-        found.append(logits(result.network, cases.pixels(plan.preparation())[held]))
+        pixels = cases.pixels(plan.preparation())
+        found += [logits(result.network, pixels[rows]) for rows in blocks(held)]
         held_cases.append(held)
     rows = np.concatenate(held_cases)
     return Folded(tuple(trained), make_scores(np.concatenate(found), cases.labels[rows], cases.groups[rows]))
