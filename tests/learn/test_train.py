@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,6 +61,17 @@ def test_it_learns_what_can_be_learnt_and_says_how_it_went(tmp_path: Path) -> No
     assert result.history[-1]["train_loss"] < result.history[0]["train_loss"]
     assert 0.0 < result.computing <= 1.0
     assert not result.network.training
+
+
+@pytest.mark.parametrize("lines", [{"patience": 2}, {"schedule": "plateau"}])
+def test_so_few_images_that_none_is_left_to_tune_on_are_learned_from_to_the_end(
+    tmp_path: Path, lines: dict[str, Any]
+) -> None:
+    """As of nine groups of each class, with a design that was published with an early stop."""
+    data = squares()
+    few = replace(data, train=data.train[:36], tune=data.tune[:0])
+    result = train(Residual(2, 8, (1, 1, 1, 1)), few, replace(QUICK, keep="best", **lines), Attempt(tmp_path))
+    assert [row["epoch"] for row in result.history] == [0, 1, 2]
 
 
 def test_a_killed_run_goes_on_to_the_very_same_weights(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from hilum.errors import Diverged
+from hilum.errors import DataError, Diverged
 from hilum.learn.fitting import fit_network
 from hilum.learn.networks import full_config
 from hilum.learn.plan import RANGES, Plan
@@ -177,3 +177,10 @@ def test_marks_on_the_axes_of_the_picture_do_not_lie_on_one_another() -> None:
         boxes = sorted((label.get_window_extent() for label in shown), key=lambda box: box.x0)
         assert all(before.x1 < after.x0 for before, after in pairwise(boxes)), place.get_xlabel()
     assert all(float(x).is_integer() for x in figure.axes[0].get_xticks())  # there is no trial one and a half
+
+
+def test_a_search_without_an_image_to_choose_by_is_refused(tmp_path: Path) -> None:
+    """Every trial would score the same, and the table would say that the plan was the best of them."""
+    few = cases()
+    with pytest.raises(DataError, match="none is left to choose by"):
+        tune(TINY, few.with_parts(few.train, few.tune[:0]), TASK, Search(tmp_path, trials=2))

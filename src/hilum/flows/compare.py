@@ -92,8 +92,13 @@ def _contender(candidate: Candidate, made: Material, task: Task, setting: Settin
         train_seconds=candidate.seconds,
         image_seconds=candidate.image_seconds,
         evaluation=evaluate(rows, task, setting),
-        note=f"{candidate.epochs} epochs, best {candidate.best_epoch + 1}, {candidate.size} px",
+        note=f"{candidate.epochs} epochs{_best(candidate)}, {candidate.size} px",
     )
+
+
+def _best(candidate: Candidate) -> str:
+    """Which epoch was kept, where a tune part chose it."""
+    return f", best {candidate.best_epoch + 1}" if candidate.best_epoch >= 0 else ""
 
 
 def _ears(listener: Listener, name: str) -> Ears:

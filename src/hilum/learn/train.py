@@ -9,7 +9,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ def train(
         Diverged: the loss is no longer a number. TrainingError: a checkpoint cannot be written.
     """
     folder, seed = attempt.folder, attempt.seed
+    settings = settings if len(data.tune) else _unwatched(settings)
     folder.mkdir(parents=True, exist_ok=True)
     epoch_length = len(_epoch_order(data, settings, seed, 0))
     per_epoch = max(1, epoch_length // settings.batch)
@@ -103,6 +104,12 @@ def train(
     return _result(learner, watch, settings)
 
 
+def _unwatched(settings: TrainSettings) -> TrainSettings:
+    """Of so few images that none is left to tune on no score can stop the run or lower its rate: it goes to its end."""
+    schedule = "constant" if settings.schedule == "plateau" else settings.schedule
+    return replace(settings, patience=None, schedule=schedule)
+
+
 @contextmanager
 def _told(folder: Path) -> Iterator[None]:
     """What Lightning and PyTorch make of Ctrl+C and of a full disk, as what it is."""
@@ -127,6 +134,7 @@ def _quietly() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
             warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+            warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")
             warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
             yield
     finally:

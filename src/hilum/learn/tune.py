@@ -19,7 +19,7 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from hilum.errors import Diverged
+from hilum.errors import DataError, Diverged
 from hilum.learn.fitting import Cases, fit_network
 from hilum.learn.networks import full_config
 from hilum.learn.plan import RANGES, STRENGTHS, Plan, override
@@ -74,8 +74,10 @@ def tune(
     """Search with real training runs; `told` hears how many trials are done, first of those of an earlier run.
 
     Raises:
-        Diverged: so did every trial.
+        Diverged: so did every trial. DataError: no image is left to judge by.
     """
+    if not len(cases.tune):
+        raise DataError("too few images for a search: none is left to choose by; add images, or train without --tune")
 
     def objective(changed: Plan, number: int) -> float:
         folder = search.folder / f"trial-{number}"
