@@ -1,7 +1,7 @@
-"""Chest films -> the same films as another machine would have given them; knows no network.
+"""Images with and without disease -> the same images as another machine would have given them; knows no network.
 
-On films like the training ones every sensible recipe is almost perfect, so they can rank no recipe and set no
-threshold. These copies can. They are made on the original image, before `prepare`.
+On images like the training ones every sensible recipe is almost perfect, so they can rank no recipe and set no
+threshold. These copies, first made for chest films, can. They are made on the original image, before `prepare`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def stress_copies(films: list[Film], positive: NDArray[np.bool_], seed: int = 0)
 def stressed(films: list[Film], positive: NDArray[np.bool_], seed: int = 0) -> Iterator[dict[str, Film]]:
     """For each film in turn its stressed copies by kind; a crop, and a film that was narrowed, is smaller than it.
 
-    films: n images (H, W) float32 in [0, 1]; positive: (n,) bool, pneumonia.
+    films: n images (H, W) float32 in [0, 1]; positive: (n,) bool, disease.
     The same films in the same order and the same seed give the same copies.
 
     Raises:
