@@ -39,8 +39,8 @@ class Verification:
 
 def verify(connection: Connection, key: bytes, head: Path | None, tell: Tell | None = None) -> Verification:
     """Look at everything, in one view of the database."""
+    noted, faults = _noted(head)  # before that view: what a server notes meanwhile is not in it
     total = connection.execute(select(func.count()).select_from(RECORDS)).scalar_one() if tell else 0
-    noted, faults = _noted(head)
     checkpoints = _checkpoints(connection, key, noted, head, faults)
     chains = _Chains(key, checkpoints, faults)
     rows = 0
