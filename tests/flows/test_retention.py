@@ -10,7 +10,9 @@ import pytest
 
 from hilum.errors import StorageError
 from hilum.flows.erase import CACHED, Places, erase_caller, erase_one, sweep
+from hilum.flows.progress import Silent
 from hilum.flows.retention import DAY, Retention, retain
+from hilum.flows.verify import verify
 from hilum.records.entry import Columns, Entry
 from hilum.records.query import Query
 from hilum.records.store import Records, open_records
@@ -200,3 +202,20 @@ def test_it_runs_by_itself_and_a_failure_is_told(places, monkeypatch):
     keeper.close()
     assert told == ["the bucket is away"]
     assert places.records.about(entry.id, "erasure")
+
+
+def test_what_is_erased_while_somebody_verifies_is_no_fault_and_what_is_lost_is_one(places):
+    """By age it goes once an hour, and to look at all pictures takes minutes."""
+    first, erased, lost = (lay(places, 0, b"image %d" % number, number) for number in range(3))
+    places.images.delete(lost.columns.image)
+
+    class Meanwhile(Silent):
+        def done(self, count, total=None, note=""):
+            if total is None and count == 1:  # the first picture is looked at, and the others were named with it
+                erase_one(erased.id, places)
+
+    found = verify(places.records, places.images, Meanwhile())
+    assert (found.rows, found.images) == (3, 3)
+    (fault,) = found.faults
+    assert lost.id in fault
+    assert first.id not in fault

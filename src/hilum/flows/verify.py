@@ -35,14 +35,16 @@ def verify(records: Records, images: Images | None, listener: Listener | None = 
     if images is None:
         return Verified(found.rows, found.checkpoints, 0, found.faults)
     listener.stage("looking at the kept images")
-    looked, lost = 0, []
+    looked, lost = 0, dict[str, str]()
     for key, prediction in records.pictures():
         looked += 1
         listener.done(looked)
         fault = images.fault(key)
         if fault is not None:
-            lost.append(f"record {prediction} names image {key[:12]}…: {fault}")
-    return Verified(found.rows, found.checkpoints, looked, (*found.faults, *lost))
+            lost[key] = f"record {prediction} names image {key[:12]}…: {fault}"
+    needed = {kept.image for kept in records.kept(images=[*lost])} if lost else set()  # not erased since it was named
+    said = (fault for key, fault in lost.items() if key in needed)
+    return Verified(found.rows, found.checkpoints, looked, (*found.faults, *said))
 
 
 @dataclass(frozen=True, slots=True)
