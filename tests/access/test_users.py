@@ -5,12 +5,14 @@ from __future__ import annotations
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from hilum.access import passwords
 from hilum.access.caller import LOCAL
 from hilum.access.passwords import check_new, fits, hashed
+from hilum.access.users import insert, new_user
 from hilum.errors import NotFound, NotSignedIn, UsageError
 from tests.access.conftest import House
 
@@ -158,3 +160,27 @@ def test_a_name_that_there_is_none_of_costs_a_hash_too_and_never_many_at_once(mo
         assert not any(pool.map(lambda _: fits(WORD, ""), range(16)))
     assert (count, most) == ([16], [0])
     assert passwords.AT_ONCE * 46 <= 128  # MiB
+
+
+def test_nobody_takes_the_id_of_another_for_a_name(each_house: House) -> None:
+    """Ids stand in the history for every reader, and wherever somebody is named either of the two may be said."""
+    access = each_house.access
+    ada = access.users.add("ada", "engineer", LOCAL)
+    for name in (ada.id, ada.id.upper(), f" {ada.id} ", "local", "Console", "nobody"):
+        with pytest.raises(UsageError, match="is taken"):
+            access.users.add(name, "reader", LOCAL)
+    eve = access.sign_in_as("https://login.example.org 77", ada.id, "reader").caller
+    assert eve.name != ada.id
+    access.users.set_role(ada.id, "admin", LOCAL)
+    assert {user.name: user.role for user in access.users.all()} == {"ada": "admin", eve.name: "reader"}
+
+
+def test_an_id_is_whose_it_is_though_a_name_of_older_records_reads_like_it(each_house: House) -> None:
+    access = each_house.access
+    eve, ada = (new_user(name, "reader", 1.0) for name in ("eve", "ada"))
+    with access.ground.database.writing() as connection:
+        insert(connection, replace(eve, name=ada.id), "")
+        insert(connection, ada, "")
+    assert access.users.find(ada.id) == ada
+    assert access.users.set_role(ada.id, "admin", LOCAL).name == "ada"
+    assert access.users.find(eve.id).role == "reader"

@@ -95,3 +95,4 @@ def scopes_of(words: tuple[str, ...]) -> frozenset[str]:
 LOCAL = Caller("local", "local", roles_up_to("admin"), "local", frozenset(ACTS))
 ANYBODY = Caller("nobody", "", frozenset(), "nobody", frozenset())
 CONSOLE = Caller("console", "console", roles_up_to("admin"), "local", frozenset(ACTS))  # whoever runs `hilum users`
+NO_USERS = frozenset({LOCAL.id, ANYBODY.id, CONSOLE.id})  # stand on record where a user would

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from hilum.access.caller import ACTS, Caller, Via, acts_of, roles_up_to
+from hilum.access.caller import ACTS, NO_USERS, Caller, Via, acts_of, roles_up_to
 from hilum.access.deed import Deed, What
 from hilum.access.ground import Ground
 from hilum.access.passwords import check_new, hashed
@@ -148,9 +148,10 @@ def insert(connection: Connection, user: User, secret: str) -> User:
 
 
 def is_free(connection: Connection, name: str) -> bool:
-    """Whether nobody has this name yet."""
+    """Whether nobody has this name, nor an id that reads so: either stands for somebody wherever one is named."""
     folded = unicodedata.normalize("NFKC", name).strip().casefold()
-    return connection.execute(sa.select(users.c.id).where(users.c.folded == folded)).first() is None
+    taken = sa.or_(users.c.folded == folded, users.c.id == folded)
+    return folded not in NO_USERS and connection.execute(sa.select(users.c.id).where(taken)).first() is None
 
 
 def secret_of(connection: Connection, name: str) -> tuple[User | None, str]:
@@ -179,7 +180,8 @@ def _admins(connection: Connection) -> int:
 def _row(connection: Connection, name_or_id: str) -> Row[tuple[object, ...]]:
     folded = unicodedata.normalize("NFKC", name_or_id).strip().casefold()
     either = sa.or_(users.c.id == name_or_id, users.c.folded == folded)
-    row = connection.execute(sa.select(users).where(either)).first()
+    mine = sa.case((users.c.id == name_or_id, 0), else_=1)  # an id first: a name of older records may read like one
+    row = connection.execute(sa.select(users).where(either).order_by(mine)).first()
     if row is None:
         raise NotFound("no user of that name")
     return row
