@@ -102,6 +102,17 @@ def _held(parent: Path) -> tuple[Path, int]:
             os.close(handle)
 
 
+def sweep_untaken(folder: Path, last: str, older_than: float) -> int:
+    """Take away folders in this one without the file that is written last, left so many seconds ago; how many."""
+    before, gone = time.time() - older_than, 0
+    for left in folder.glob("*/"):
+        with contextlib.suppress(FileNotFoundError):  # another one was quicker
+            if not (left / last).exists() and left.stat().st_mtime < before:
+                shutil.rmtree(left, ignore_errors=True)
+                gone += 1
+    return gone
+
+
 def _sweep_folder(folder: Path) -> None:
     """Take it away where no process holds it."""
     with contextlib.suppress(OSError):  # held; or another user's; or no folder

@@ -172,6 +172,19 @@ def test_what_a_crash_left_of_a_batch_is_swept_and_what_is_taken_stays(home: Pat
     assert (old.exists(), young.exists(), inbox_of(home).order(taken.id)) == (False, True, taken)
 
 
+def test_an_upload_of_a_work_that_was_never_taken_on_is_swept(home: Path, capsys) -> None:
+    """A server that is killed between the upload and its state, or finds the disk full, leaves it where none looks."""
+    ask(settings_for(home), FILMS[0])
+    taken, old, young = upload(home, FILMS[0]), upload(home, FILMS[1]), upload(home, FILMS[1])
+    long_ago = time.time() - 2 * ORPHAN_SECONDS
+    for work in (old, young):
+        (home / "works" / work.id / STATE).unlink()
+    for work in (taken, old):
+        os.utime(home / "works" / work.id, (long_ago, long_ago))
+    erased(capsys, "--left-over")
+    assert sorted(path.name for path in (home / "works").iterdir()) == sorted((taken.id, young.id))
+
+
 def test_two_who_change_an_order_at_once_do_not_undo_one_another(home: Path) -> None:
     ask(settings_for(home), FILMS[0])
     order, inbox = waiting(home, *FILMS[:2]), inbox_of(home)

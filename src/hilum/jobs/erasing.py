@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hilum.durable import sweep_untaken
 from hilum.errors import NotFound, UsageError, printable
 from hilum.flows.erase import Elsewhere, Found, Wanted
 from hilum.jobs.downloaded import Downloaded
@@ -94,9 +95,8 @@ class Uploads:
         return Found(files, tuple(still), tuple(blind))
 
     def sweep(self, older_than: float) -> int:
-        """Nothing: a work is there or not."""
-        del older_than
-        return 0
+        """Remove what a crash or a full disk left of works that were never taken on, uploads too; how many."""
+        return sweep_untaken(self._folder, STATE, older_than)
 
     def remove(self, identity: str) -> int:
         """Remove one work that is over: upload, report, result; returns how many uploads there were.

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from hilum.durable import sync_folder, write_whole
+from hilum.durable import sweep_untaken, sync_folder, write_whole
 from hilum.errors import ImageGone, NotFound, StorageError
 from hilum.jobs.ids import place_of
 from hilum.secret import derived
@@ -196,11 +196,7 @@ class Inbox:
 
     def sweep(self, older_than: float) -> int:
         """Remove what a crash left of batches that were never taken, so many seconds ago or more; how many batches."""
-        old = time.time() - older_than
-        left = [path for path in self._folder.glob("*/") if not (path / ORDER).exists() and path.stat().st_mtime < old]
-        for path in left:
-            shutil.rmtree(path, ignore_errors=True)
-        return len(left)
+        return sweep_untaken(self._folder, ORDER, older_than)
 
     def forget(self, identity: str) -> None:
         """Nothing is left of a batch but what it put on record."""
