@@ -185,6 +185,20 @@ def test_an_upload_of_a_work_that_was_never_taken_on_is_swept(home: Path, capsys
     assert sorted(path.name for path in (home / "works").iterdir()) == sorted((taken.id, young.id))
 
 
+def test_a_batch_that_has_been_over_for_a_month_is_forgotten_while_the_server_goes_on(home: Path, capsys) -> None:
+    """With it go the names of the files that could not be read."""
+    ask(settings_for(home), FILMS[0])
+    inbox, day = inbox_of(home), 86_400_000_000
+    open_still, old, young = (waiting(home, FILMS[0]) for _ in range(3))
+    for order, days in ((open_still, 31), (old, 31), (young, 29)):
+        inbox.write(replace(order, made=order.made - days * day))
+    for order in (old, young):
+        inbox.end(order, "done", unread=[0])
+    erased(capsys, "--left-over")
+    assert {order.id for order in inbox.all()} == {open_still.id, young.id}
+    assert not (home / "inbox" / old.id).exists()
+
+
 def test_two_who_change_an_order_at_once_do_not_undo_one_another(home: Path) -> None:
     ask(settings_for(home), FILMS[0])
     order, inbox = waiting(home, *FILMS[:2]), inbox_of(home)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +40,6 @@ from hilum.records.store import Records
 
 TOGETHER = 200  # files whose answers are read from the record at once
 CHUNK = 8  # files answered together, and remembered as one step
-KEPT_DAYS = 30  # of a batch that is over: its outline, and the names of files that could not be read
 TRIES, LONGEST = 6, 20.0  # of a step that fails; seconds between two
 TRIES_AWAY = 1080  # of a step while the database or the place for images is away: six hours
 Outcome = dict[str, Any]  # {"frames": n} or {"error": text, "code": code}
@@ -112,10 +110,7 @@ class Batches:
 
     def resume(self) -> int:
         """Go on with what was not finished when the process ended; returns how many batches that is."""
-        old = (time.time() - KEPT_DAYS * 86400) * 1e6
-        for order in self._desk.inbox.all():
-            if order.state not in OPEN and order.made < old:
-                self._desk.inbox.forget(order.id)
+        self._desk.inbox.forget_old()
         unfinished = self._desk.inbox.unfinished()
         if unfinished:
             engine = self._open()

@@ -56,7 +56,8 @@ class Batches:
         return 0
 
     def sweep(self, older_than: float) -> int:
-        """Remove batches that were never taken whole."""
+        """Remove batches that were never taken whole; what has been over for long is forgotten, too."""
+        self._inbox.forget_old()
         return self._inbox.sweep(older_than)
 
     def _end(self, order: Order) -> int:

@@ -31,6 +31,7 @@ OPEN = ("queued", "running")  # states that are not the end
 STATES = (*OPEN, "done", "failed", "cancelled")
 KEY = re.compile("[0-9a-f]{64}")  # what the file of a batch is called
 SPARE = 512 * 1024**2  # bytes of the disk that batches leave to the records and images of everybody else
+KEPT_DAYS = 30  # of a batch that is over: its outline, and the names of files that could not be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,13 @@ class Inbox:
     def forget(self, identity: str) -> None:
         """Nothing is left of a batch but what it put on record."""
         shutil.rmtree(self._place(identity), ignore_errors=True)
+
+    def forget_old(self) -> None:
+        """Nothing is left of batches that are over and were asked for KEPT_DAYS ago or more."""
+        before = (time.time() - KEPT_DAYS * 86400) * 1e6
+        for order in self.all():
+            if order.state not in OPEN and order.made < before:
+                self.forget(order.id)
 
     def all(self) -> tuple[Order, ...]:
         """Every batch, newest first; one that goes while they are read is left out."""
