@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from hilum.access import access
 from hilum.access.caller import LOCAL
 from hilum.access.keys import DAY
 from hilum.access.tables import Database, sessions
@@ -190,3 +191,34 @@ def test_nothing_is_remembered_past_its_end(house: House, monkeypatch: pytest.Mo
         now += 0.2
         assert door.known(token) is None
         house.clock.seconds = began
+
+
+@pytest.fixture
+def overtaken(signed: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """An administrator resets the password while the one before is being looked at."""
+    fits = access.fits
+
+    def late(password: str, stored: str) -> bool:
+        found = fits(password, stored)
+        monkeypatch.setattr(access, "fits", fits)
+        signed.access.users.set_password("ada", "a third good one", LOCAL)
+        return found
+
+    monkeypatch.setattr(access, "fits", late)
+    return signed
+
+
+def test_no_session_begins_with_a_password_that_was_changed_while_it_was_looked_at(overtaken: House) -> None:
+    with pytest.raises(NotSignedIn, match="name or the password"):
+        overtaken.access.sign_in("ada", WORD, "1.2.3.4")
+    with overtaken.access.ground.database.reading() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(sessions)) == 0
+    assert "signed_in" not in overtaken.did()
+    assert overtaken.access.sign_in("ada", "a third good one", "1.2.3.4").token
+
+
+def test_who_knows_the_password_before_does_not_undo_a_new_one(overtaken: House) -> None:
+    caller = overtaken.access.users.find("ada").caller()
+    with pytest.raises(NotSignedIn, match="old password"):
+        overtaken.access.change_password(caller, WORD, "another good one", "1.2.3.4")
+    assert overtaken.access.sign_in("ada", "a third good one", "1.2.3.4").token

@@ -12,16 +12,15 @@ from hilum.access.ground import Ground
 from hilum.access.keys import Keys
 from hilum.access.links import Links
 from hilum.access.passwords import fits
-from hilum.access.sessions import Session, Sessions
+from hilum.access.sessions import WRONG, Session, Sessions
 from hilum.access.tables import Database
 from hilum.access.throttle import Throttle
-from hilum.access.users import User, Users, by_identity, insert, is_free, new_user, secret_of
+from hilum.access.users import OTHER, User, Users, by_identity, insert, is_free, new_user, secret_of
 from hilum.errors import NotAllowed, NotSignedIn, TooManyAttempts
 from hilum.secret import derived
 
 IDLE_SECONDS = 30 * 60.0
 WHOLE_SECONDS = 12 * 3600.0
-WRONG = "the name or the password is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Access:
             self.ground.tell(Deed("sign_in_failed", NOBODY, about, personal={"address": address}))
             raise NotSignedIn(WRONG)
         self.throttle.open(name, address)
-        return self.sessions.start(user, "session", old)
+        return self.sessions.start(user, "session", old, secret)
 
     def sign_in_as(self, identity: str, name: str, role: str, old: str | None = None) -> Session:
         """A session for somebody an OpenID Connect provider vouches for; known again by `identity`, not by name.
@@ -88,9 +87,9 @@ class Access:
         with self.ground.database.reading() as connection:
             user, secret = secret_of(connection, caller.name)
         if not fits(old, secret) or user is None or user.id != caller.id:
-            raise NotSignedIn("the old password is wrong")
+            raise NotSignedIn(OTHER)
         self.throttle.open(caller.name, address)
-        return self.users.set_password(user.id, new, caller)
+        return self.users.set_password(user.id, new, caller, old=secret)
 
     def close(self) -> None:
         """Give the connections back."""

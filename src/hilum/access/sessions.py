@@ -16,6 +16,7 @@ from hilum.errors import NotSignedIn
 
 STAMPED = 30.0  # `seen` is written at most once in so many seconds
 EXPIRED = "the session has ended: sign in again"
+WRONG = "the name or the password is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,20 @@ class Sessions:
     idle: float
     whole: float
 
-    def start(self, user: User, via: Via, old: str | None = None) -> Session:
-        """A new session; the one the browser came with, and whatever has ended, goes."""
+    def start(self, user: User, via: Via, old: str | None = None, secret: str | None = None) -> Session:
+        """A new session; the one the browser came with, and whatever has ended, goes.
+
+        secret: the stored hash that a password was found to fit; finding out takes time.
+
+        Raises:
+            NotSignedIn: the user has another password by now.
+        """
         token, now = new_token(), self.ground.now()
         over = sa.or_(sessions.c.ends <= now, sessions.c.seen <= now - self.idle)
+        held = sa.select(users.c.password).where(users.c.id == user.id)
         with self.ground.database.writing() as connection:
+            if secret is not None and secret != connection.scalar(held):
+                raise NotSignedIn(WRONG)
             connection.execute(sa.delete(sessions).where(over))
             if old:
                 connection.execute(sa.delete(sessions).where(sessions.c.hash == self._hash(old)))

@@ -15,9 +15,10 @@ from hilum.access.deed import Deed, What
 from hilum.access.ground import Ground
 from hilum.access.passwords import check_new, hashed
 from hilum.access.tables import links, sessions, users
-from hilum.errors import NotFound, UsageError
+from hilum.errors import NotFound, NotSignedIn, UsageError
 
 NAME = re.compile(r"[\w][\w.@+-]{0,63}")
+OTHER = "the old password is wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +94,24 @@ class Users:
         """Let in again."""
         return self._change(name_or_id, by, ("user_enabled", ""), disabled=False)
 
-    def set_password(self, name_or_id: str, password: str, by: Caller) -> User:
+    def set_password(self, name_or_id: str, password: str, by: Caller, *, old: str | None = None) -> User:
         """Another password; ends the user's sessions.
 
+        old: the stored hash of the one that was told, where the new one may only take its place.
+
         Raises:
-            UsageError: a weak password.
+            UsageError: a weak password. NotSignedIn: the user has another one than `old` by now.
         """
         check_new(password, self.find(name_or_id).name)
-        return self._change(name_or_id, by, ("password_changed", ""), password=hashed(password))
+        return self._change(name_or_id, by, ("password_changed", ""), old, password=hashed(password))
 
-    def _change(self, name_or_id: str, by: Caller, said: tuple[What, str], **values: object) -> User:
+    def _change(
+        self, name_or_id: str, by: Caller, said: tuple[What, str], old: str | None = None, **values: object
+    ) -> User:
         with self.ground.database.writing() as connection:
             before = _row(connection, name_or_id)
+            if old is not None and before.password != old:
+                raise NotSignedIn(OTHER)
             connection.execute(sa.update(users).where(users.c.id == before.id).values(**values))
             if before.role == "admin" and _admins(connection) == 0:
                 raise UsageError(f"{before.name} is the last administrator: give somebody else the role first")
