@@ -222,3 +222,13 @@ def test_who_knows_the_password_before_does_not_undo_a_new_one(overtaken: House)
     with pytest.raises(NotSignedIn, match="old password"):
         overtaken.access.change_password(caller, WORD, "another good one", "1.2.3.4")
     assert overtaken.access.sign_in("ada", "a third good one", "1.2.3.4").token
+
+
+def test_who_guesses_the_password_of_a_session_is_on_record_with_the_address(signed: House) -> None:
+    user = signed.access.users.find("ada")
+    for refused in (*[NotSignedIn] * 5, TooManyAttempts):
+        with pytest.raises(refused):
+            signed.access.change_password(user.caller(), "wrong wrong wrong", "another good one", "6.6.6.6")
+    told = [(deed.what, deed.caller, deed.about, deed.personal) for deed in signed.deeds[1:]]
+    address = {"address": "6.6.6.6"}
+    assert told == [("password_refused", user.id, user.id, address)] * 5 + [("sign_in_throttled", user.id, "", address)]

@@ -41,11 +41,7 @@ class Access:
             NotSignedIn: one of the two is wrong; never says which.
             TooManyAttempts: says how long to wait.
         """
-        try:
-            self.throttle.knock(name, address)
-        except TooManyAttempts:
-            self.ground.tell(Deed("sign_in_throttled", NOBODY, personal={"address": address}))
-            raise
+        self._knock(name, address, NOBODY)
         with self.ground.database.reading() as connection:
             user, secret = secret_of(connection, name)
         if not fits(password, secret) or user is None:
@@ -83,13 +79,22 @@ class Access:
             TooManyAttempts: says how long to wait.
             UsageError: the new one is weak.
         """
-        self.throttle.knock(caller.name, address)
+        self._knock(caller.name, address, caller.id)
         with self.ground.database.reading() as connection:
             user, secret = secret_of(connection, caller.name)
         if not fits(old, secret) or user is None or user.id != caller.id:
+            self.ground.tell(Deed("password_refused", caller.id, caller.id, personal={"address": address}))
             raise NotSignedIn(OTHER)
         self.throttle.open(caller.name, address)
         return self.users.set_password(user.id, new, caller, old=secret)
+
+    def _knock(self, name: str, address: str, by: str) -> None:
+        """One more try; that too many came is on record."""
+        try:
+            self.throttle.knock(name, address)
+        except TooManyAttempts:
+            self.ground.tell(Deed("sign_in_throttled", by, personal={"address": address}))
+            raise
 
     def close(self) -> None:
         """Give the connections back."""

@@ -11,6 +11,7 @@ from typing import Literal
 What = Literal[
     "signed_in", "sign_in_failed", "sign_in_throttled", "signed_out",
     "first_start", "user_added", "user_disabled", "user_enabled", "role_changed", "password_changed",
+    "password_refused",
     "link_made", "key_added", "key_revoked"
 ]  # fmt: skip
 NOBODY = "nobody"  # the caller of a deed before anyone has signed in
