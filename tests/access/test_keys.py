@@ -8,7 +8,7 @@ import pytest
 
 from hilum.access.access import open_access
 from hilum.access.caller import LOCAL
-from hilum.access.keys import DAY, MOST
+from hilum.access.keys import DAY, MOST, MOST_A_DAY
 from hilum.errors import NotFound, NotSignedIn, UsageError
 from tests.access.conftest import SECRET, House
 
@@ -161,3 +161,15 @@ def test_when_a_key_was_used_is_written_once_an_hour(house: House) -> None:
         seen.append(house.access.keys.all()[0].used)
         house.clock.seconds += 1801
     assert seen == [began, began, began + 3602, began + 3602]
+
+
+def test_who_revokes_one_key_after_the_other_gets_no_rate_without_end(each_house: House) -> None:
+    keys, user = each_house.access.keys, each_house.access.users.add("eve", "reader", LOCAL)
+    for _ in range(MOST_A_DAY):
+        keys.revoke(keys.add(user.id, "for a minute", ("predict",), 1, LOCAL)[0].id, user.caller())
+    with pytest.raises(UsageError, match="within a day"):
+        keys.add(user.id, "one more", ("predict",), 1, LOCAL)
+    other = each_house.access.users.add("bob", "reader", LOCAL)
+    assert keys.add(other.id, "another's", ("predict",), 1, LOCAL)
+    each_house.clock.seconds += DAY
+    assert keys.add(user.id, "the next day", ("predict",), 1, LOCAL)

@@ -24,6 +24,7 @@ ID_LETTERS = 12
 TOKEN_LONGEST = 128
 NAME_LONGEST = 100
 MOST = 20  # keys of one user that work: each has a rate of its own
+MOST_A_DAY = 100  # made for one user: else whoever revokes one after the other has no end of rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Keys:
 
         Raises:
             UsageError: scopes the user's role does not reach or a key cannot have, a wrong number of days; too many
-                keys of the user work already.
+                keys of the user work already, or were made within a day.
             NotFound: no such user.
         """
         wanted = scopes_of(scopes)
@@ -75,6 +76,9 @@ class Keys:
             mine = sa.select(sa.func.count()).where(keys.c.user == user, sa.not_(keys.c.revoked), keys.c.ends > now)
             if (connection.scalar(mine) or 0) >= MOST:
                 raise UsageError(f"{MOST} keys work already: revoke one first")
+            made = sa.select(sa.func.count()).where(keys.c.user == user, keys.c.created > now - DAY)
+            if (connection.scalar(made) or 0) >= MOST_A_DAY:
+                raise UsageError(f"{MOST_A_DAY} keys were made within a day: wait for the next one")
             key = Key(identity, user, name.strip(), tuple(sorted(wanted)), now, now + days * DAY, None, revoked=False)
             row = {"id": key.id, "user": user, "name": key.name, "scopes": " ".join(key.scopes), "created": now}
             connection.execute(
