@@ -68,6 +68,7 @@ CHECKPOINTS = Table(
     *filled(at=BigInteger, writer=Text, upto=BigInteger, heads=Text, seal=LargeBinary),
 )
 
+LOWER = "hilum_lower"  # a function of our connections to SQLite
 SQLITE_OPENING = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA busy_timeout=30000",
                   "PRAGMA secure_delete=ON", "PRAGMA cache_size=-2048")  # fmt: skip
 
@@ -97,6 +98,7 @@ def open_engine(url: str) -> Engine:
 
     def opened(connection: Any, _record: Any) -> None:
         set_up(connection, SQLITE_OPENING)
+        connection.create_function(LOWER, 1, lambda value: str(value).lower(), deterministic=True)
         place.check()  # else a connection to another file would stay in the pool when the first one is back
 
     event.listen(engine, "connect", opened)
