@@ -127,8 +127,10 @@ def test_entries_of_one_append_are_kept_all_or_none(records):
         replace(prediction(1), body="é".encode()),
         replace(prediction(1), columns=Columns(probability=math.nan)),
         replace(prediction(1), columns=Columns(took="soon")),
+        replace(prediction(1), personal={"file": "\udcff.png"}),
+        replace(prediction(1), at=2**63),
     ],
-    ids=["not ASCII", "not a number", "text"],
+    ids=["not ASCII", "not a number", "text", "a letter that is none", "a moment too far"],
 )
 def test_what_no_record_may_hold_is_refused_alone(records, bad):
     futures = [records.append([prediction(5)]), records.append([bad]), records.append([prediction(6)])]

@@ -199,6 +199,8 @@ class Journal:
             driver.commit()
             committed = True
             self._look()  # after it: what nobody will find is not acknowledged
+        except (UnicodeEncodeError, OverflowError, self._driver.DataError) as error:  # no such value can be stored
+            raise RecordsError(f"this cannot be recorded: {_reason(error)}") from error
         finally:
             if not committed:
                 with suppress(self._driver.Error):
