@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hilum.errors import UsageError
 from hilum.image.limits import DEFAULT_LIMITS
+from hilum.interfaces.cli.main import main
 from hilum.parts import _environment as environment
-from hilum.settings import SETTINGS, read_settings
+from hilum.settings import SETTINGS, read_settings, without_secrets
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
@@ -133,3 +134,32 @@ def test_every_setting_says_what_it_is_for() -> None:
 def test_a_limit_that_lets_nothing_through_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=f"HILUM_{name}=0: must be 1 or more"):
         read_settings({f"HILUM_{name}": "0"})
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("postgresql://me:hunter2@db/hilum?password=hunter2", "postgresql://…@db/hilum?…"),
+        ("postgresql://me:hun/ter2@db:5432/hilum", "postgresql://…@db:5432/hilum"),
+        ("postgresql://me:hun?ter2@db/hilum", "postgresql://…@db/hilum"),
+        ("postgresql://me:hun@ter2@db/hilum", "postgresql://…@db/hilum"),
+        ("postgresql://db/hilum?user=me@there&password=hunter2", "postgresql://db/hilum?…"),
+        ("redis://:hunter2@cache:6379/0", "redis://…@cache:6379/0"),
+        ("postgresql://db/hilum", "postgresql://db/hilum"),
+        ("sqlite:////srv/a@b/hilum.db", "sqlite:////srv/a@b/hilum.db"),
+        ("/srv/what?/a@b", "/srv/what?/a@b"),
+    ],
+)
+def test_no_part_of_a_password_is_shown_whatever_letters_it_holds(value: str, shown: str) -> None:
+    assert without_secrets(value) == shown
+
+
+def test_the_command_shows_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    for address in ("postgresql://me:x/hunter2@db/hilum", "postgresql://db/hilum?user=me&password=hunter2"):
+        monkeypatch.setenv("HILUM_DATABASE_URL", address)
+        for more in ([], ["--json"]):
+            assert main(["settings", *more]) == 0
+            assert "hunter2" not in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,9 @@ from hilum.quota import cores
 
 PATHS = ("HOME", "MODELS", "DATA", "SECRET_FILE", "IMAGES_URL", "PROGRESS_FILE", "SIGNING_KEY")
 SQLITE = "sqlite:///"
+SIGNED_IN = re.compile(
+    r"(?<=://)[^:/@]*(?::[^@]*)?@(?:[^/?&]*@)?"
+)  # a password may hold / and ?, as SQLAlchemy reads it
 # In DER, each with its tag: keys on elliptic curves, and the curves that model_signing knows (P-256, P-384, P-521)
 EC_KEY = bytes.fromhex("06072a8648ce3d0201")
 CURVES = tuple(map(bytes.fromhex, ("06082a8648ce3d030107", "06052b81040022", "06052b81040023")))
@@ -204,6 +208,13 @@ def shipped_samples() -> Path:
     """The folder of the synthetic sample images: inside the wheel, or at the root of a checkout."""
     inside = Path(__file__).parent / "_samples"
     return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "samples"
+
+
+def without_secrets(value: str) -> str:
+    """A setting as it may be shown: of an address neither who signs in there nor what stands behind its ?."""
+    if "://" not in value:
+        return value
+    return re.sub(r"[?&].*", "?…", SIGNED_IN.sub("…@", value))
 
 
 def _number(name: str, raw: Mapping[str, str], least: int = 0) -> int:

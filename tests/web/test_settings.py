@@ -126,6 +126,12 @@ def test_no_secret_and_no_password_is_told(tmp_path: Path) -> None:
     assert not any("hunter2" in value or "hush" in value for value in told.values())
 
 
+def test_the_page_shows_no_password_that_holds_a_stroke(tmp_path: Path) -> None:
+    known = read_settings({"HILUM_HOME": str(tmp_path), "HILUM_DATABASE_URL": "postgresql://me:x/hunter2@db/hilum"})
+    told = {name: value for name, value, _ in server_settings(known)}
+    assert told["HILUM_DATABASE_URL"] == "postgresql://…@db/hilum"
+
+
 def test_the_focus_stays_where_it_was_after_a_form_was_sent(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="admin") as one:
         page = one.go("/app/settings")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 
-from hilum.settings import SETTINGS, Settings
+from hilum.settings import SETTINGS, Settings, without_secrets
 
 DESCRIPTION = "Every setting, its value now and what it is for. Settings are environment variables HILUM_…"
 EXAMPLES = """examples:
@@ -34,4 +33,4 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def _shown(name: str, settings: Settings) -> str:
     """The value without what is secret in it."""
     value = str(getattr(settings, name.lower()) or "")
-    return "(hidden)" if value and name.endswith("_SECRET") else re.sub(r"(?<=://)([^@/]*):[^@/]*@", r"\1:…@", value)
+    return "(hidden)" if value and name.endswith("_SECRET") else without_secrets(value)

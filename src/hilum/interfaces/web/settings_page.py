@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from fastapi import APIRouter, Request
@@ -14,7 +13,7 @@ from hilum.interfaces.web.models_shown import speaking
 from hilum.interfaces.web.page import caller_of, may, must, show
 from hilum.interfaces.web.words import size
 from hilum.registry.questions import known_tasks
-from hilum.settings import SETTINGS, Settings
+from hilum.settings import SETTINGS, Settings, without_secrets
 
 router = APIRouter()
 KEEPING = {
@@ -76,4 +75,4 @@ def _told(value: object, name: str) -> str:
     text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("" if value is None else value)
     if name.endswith("_SECRET"):
         return "set, not shown" if text else ""
-    return re.sub(r"\?.*", "?…", re.sub(r"(?<=://)[^@/]*@", "…@", text)) if "://" in text else text
+    return without_secrets(text)
