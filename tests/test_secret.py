@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from hilum import secret
-from hilum.errors import UsageError
+from hilum.errors import RecordsError, UsageError
 from hilum.parts import records_with_secret
+from hilum.records.entry import Entry
+from hilum.records.store import open_records
 from hilum.secret import read_or_draw, read_secret
 from hilum.settings import read_settings
 
@@ -72,3 +75,23 @@ def test_a_start_that_fails_takes_back_no_secret_that_another_one_drew(
     with pytest.raises(UsageError, match="another secret"):
         records_with_secret(settings)
     assert read_secret(settings.secret_file) == others[0]
+
+
+def test_a_start_that_cannot_reach_the_records_takes_no_secret_from_under_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two that start together, before the database does, the later one reads what the first one drew."""
+    settings = read_settings({"HILUM_HOME": str(tmp_path / "home")})
+
+    def away(*_: object) -> None:
+        with closing(open_records(settings.database_url, read_secret(settings.secret_file), settings.heads)) as later:
+            later.append([Entry("act")]).result(timeout=120)  # the database is up now
+        raise RecordsError("the records cannot be opened (the database system is starting up)")
+
+    with monkeypatch.context() as before:
+        before.setattr("hilum.parts.open_records", away)
+        with pytest.raises(RecordsError, match="starting up"):
+            records_with_secret(settings)
+    _, records = records_with_secret(settings)
+    with closing(records):
+        assert records.verify().rows == 1

@@ -36,7 +36,7 @@ from hilum.jobs.inbox import Inbox
 from hilum.jobs.works import Works
 from hilum.monitor.meters import Meters
 from hilum.records.entry import Entry
-from hilum.records.store import Records, open_records
+from hilum.records.store import Records, is_noted, open_records
 from hilum.registry.history import chosen
 from hilum.secret import read_or_draw
 from hilum.settings import Settings
@@ -157,17 +157,20 @@ def assemble(settings: Settings) -> Parts:
 def records_with_secret(settings: Settings) -> tuple[bytes, Records]:
     """The secret, drawn at the first start, and the records; one that was drawn and does not fit them is taken back.
 
+    Where the records cannot be reached it stays: another process may have read it, and seal with it by now.
+
     Raises:
         UsageError: a setting does not fit; the records were made with another secret; a restore is not finished; this
             is a backup.
         RecordsError: they cannot be opened, or are gone.
     """
     check_openable(settings.home)
+    noted = is_noted(settings.heads)  # before the secret: then there were records of another one
     secret, drawn = read_or_draw(settings.secret_file)
     try:
         return secret, open_records(settings.database_url, secret, settings.heads)
-    except (UsageError, RecordsError):
-        if drawn:  # else it seemed to be the one of these records, or was drawn by a process that goes on with it
+    except (UsageError, RecordsError) as error:
+        if drawn and (noted or isinstance(error, UsageError)):  # else whoever started together with us may go on with it
             settings.secret_file.unlink(missing_ok=True)
         raise
 
