@@ -18,6 +18,7 @@ from alembic.migration import MigrationContext
 
 from hilum.access.tables import Database
 from hilum.errors import RecordsError
+from hilum.records.chain import journal_key
 from hilum.records.checkpoint import make_checkpoint
 from hilum.records.query import Query
 from hilum.records.schema import METADATA, open_engine
@@ -87,7 +88,7 @@ def test_another_level_of_isolation_by_default_changes_nothing(postgres_url, tmp
             assert connection.exec_driver_sql("SHOW transaction_isolation").scalar() == "read committed"
     waiting = Records(open_engine(postgres_url), SECRET, tmp_path / "head")
     with records._engine.connect() as connection, connection.begin():
-        make_checkpoint(connection, b"k" * 32, "first", (0, b""))  # its lock is held
+        make_checkpoint(connection, journal_key(SECRET), "first", (0, b""))  # its lock is held
         waits = waiting.append([prediction(1)])
         late = time.monotonic() + 120
         while not connection.exec_driver_sql(WAITING).scalar() and time.monotonic() < late:

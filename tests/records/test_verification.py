@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import time
 from contextlib import closing
 
 import pytest
 
 from hilum.records import verification
 from hilum.records.chain import FIELDS, first_seal, journal_key, seal
+from hilum.records.checkpoint import make_checkpoint
 from hilum.records.journal import ROWS_A_CHECKPOINT
 from hilum.records.schema import CHECKPOINTS, RECORDS
 from hilum.records.store import open_records
@@ -193,7 +195,8 @@ def test_a_row_put_in_is_found(sealed, tmp_path):
     assert any("record new" in fault for fault in faults(sealed))
 
 
-def test_rows_of_another_secret_do_not_pass(opening, url, tmp_path):
+def test_rows_of_another_secret_do_not_pass(opening, url, tmp_path, monkeypatch):
+    monkeypatch.setattr("hilum.records.journal.fits", lambda *_: True)  # as of an older Hilum
     right, other = opening(), open_records(url, b"t" * 32, tmp_path / "head")  # while nothing is there, both may
     for number, records in enumerate((right, other)):
         records.append([prediction(number)]).result(timeout=120)
@@ -304,3 +307,47 @@ def test_what_a_server_notes_while_somebody_verifies_is_no_fault(sealed, monkeyp
 
     monkeypatch.setattr(verification, "_noted", later)
     assert sealed().verify(lambda _done, _total: None).faults == ()
+
+
+def test_a_tail_that_a_killed_server_left_is_seen_by_the_next_one(opening, tmp_path):
+    killed = opening()
+    killed.append([prediction(1)]).result(timeout=120)
+    killed.append([prediction(2)]).result(timeout=120)  # and no checkpoint after it
+    opening().append([prediction(3)]).result(timeout=120)
+    tamper(tmp_path, ("DELETE FROM records WHERE id = ?", (prediction(2).id,)))
+    (fault,) = faults(opening)
+    assert "row 2 is missing from the end" in fault
+
+
+def test_a_server_that_is_never_idle_says_every_minute_how_long_its_chain_is(opening):
+    records = opening()
+    records.append([prediction(1)]).result(timeout=120)
+    assert records.verify().checkpoints == 1
+    records._journal._checked -= 60.0
+    records.append([prediction(2)]).result(timeout=120)
+    assert records.verify().checkpoints == 2
+
+
+def test_a_server_that_falls_idle_says_how_long_its_chain_is(opening, monkeypatch):
+    """Else whoever kills it a month later cuts off a month, and nobody can tell."""
+    monkeypatch.setattr("hilum.records.journal.SECONDS_A_CHECKPOINT", 0.05)
+    records, late = opening(), time.monotonic() + 120
+    monkeypatch.setattr("hilum.records.journal.SECONDS_A_CHECKPOINT", 3600.0)  # of one that is not idle
+    records.append([prediction(1)]).result(timeout=120)
+    while (made := records.verify().checkpoints) < 2 and time.monotonic() < late:
+        time.sleep(0.01)
+    assert made == 2
+
+
+def test_a_row_that_was_still_under_way_at_a_checkpoint_is_seen_by_the_next(opening):
+    """PostgreSQL gives out numbers before rows are committed."""
+    records, key = opening(), journal_key(SECRET)
+
+    def written(number, writer):
+        row = {"number": number, "writer": writer, "seq": 1, "id": writer, "kind": "act", "at": 1, "caller": "local"}
+        with records._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            connection.execute(RECORDS.insert().values(**row, body="{}", seal=b"s" * 32))
+            return make_checkpoint(connection, key, "mine", (0, b"")).read_heads()
+
+    assert written(50, "early") == {"early": (1, b"s" * 32), "mine": (0, b"")}
+    assert written(20, "late")["late"] == (1, b"s" * 32)

@@ -22,6 +22,7 @@ from hilum.group import Group, Waiting
 from hilum.records.chain import FIELDS, Row, first_seal, row_of, seal
 from hilum.records.checkpoint import check_outside, make_checkpoint, note_outside
 from hilum.records.entry import Entry
+from hilum.records.verification import MADE_WITH_ANOTHER, fits
 from hilum.sqlite import Place
 
 ROWS_A_CHECKPOINT, SECONDS_A_CHECKPOINT = 1000, 60.0
@@ -248,6 +249,9 @@ class Journal:
             check_outside(self._file)  # before one is made that would be noted nowhere
         with self._connection.begin():
             made = make_checkpoint(self._connection, self._key, self._writer, (self._seq, self._seal))
+            if not self._seq and not fits(self._connection, self._key):  # another began while we had nothing to write
+                self._refused = True
+                raise RecordsError(MADE_WITH_ANOTHER)
         if self._file is not None:
             note_outside(self._file, made)
         self._open_rows, self._checked = 0, time.monotonic()

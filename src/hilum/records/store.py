@@ -279,17 +279,13 @@ def _must_fit(engine: Engine, secret: bytes, *, upgrade: bool) -> None:
             raise RecordsError("the tables are those of another version of Hilum: look at a copy with that one")
         if upgrade and version != VERSION:
             import_module("hilum.records.migrate").upgrade(engine)  # Alembic is slow to import and seldom needed
-        with engine.connect() as connection, verification.any_text(connection):
+        with engine.connect() as connection:
             _as_of_now(connection)  # another process may write its first rows and seal them in the middle of the look
             fits = verification.fits(connection, journal_key(secret))
     except SQLAlchemyError as error:
         raise _unopened(error) from error
     if not fits:  # rows of a second secret would break the chain for good
-        raise UsageError(
-            "the records were made with another secret: HILUM_SECRET_FILE (else HOME/secret.key) must hold the one of "
-            "the backup, or of the other servers of this database; if it does, their first row and first checkpoint "
-            "were both changed"
-        )
+        raise UsageError(verification.MADE_WITH_ANOTHER)
 
 
 def _gone(head: Path | None) -> RecordsError:

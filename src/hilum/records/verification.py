@@ -20,6 +20,12 @@ from hilum.records.schema import CHECKPOINTS, RECORDS
 AT_ONCE = 1000  # rows in memory, and from one word about how far it is to the next
 IN_ORDER = select(*(RECORDS.c[name] for name in (*FIELDS, "seal"))).order_by(RECORDS.c.number)
 
+MADE_WITH_ANOTHER = (
+    "the records were made with another secret: HILUM_SECRET_FILE (else HOME/secret.key) must hold the one of the "
+    "backup, or of the other servers of this database; if it does, their first row and first checkpoint were both "
+    "changed"
+)
+
 Tell = Callable[[int, int], None]  # hears how many rows were looked at, and how many there are
 
 
@@ -58,11 +64,12 @@ def fits(connection: Connection, key: bytes) -> bool:
 
     Either may have been changed: then the other tells, and `verify` names the change.
     """
-    if _checkpoints(connection, key, {}, None, [], most=1):
-        return True
-    row = connection.execute(IN_ORDER.limit(1)).mappings().first()
-    if row is None:
-        return connection.execute(select(CHECKPOINTS.c.number).limit(1)).first() is None
+    with any_text(connection):
+        if _checkpoints(connection, key, {}, None, [], most=1):
+            return True
+        row = connection.execute(IN_ORDER.limit(1)).mappings().first()
+        if row is None:
+            return connection.execute(select(CHECKPOINTS.c.number).limit(1)).first() is None
     faults: list[str] = []
     _Chains(key, [], faults).look(row)
     return not faults
