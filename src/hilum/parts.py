@@ -102,6 +102,10 @@ class Parts:
                 self.crew.chosen = before
         return True
 
+    def tell(self, deed: Deed) -> None:
+        """Put an act on record."""
+        _written(self.records)(deed)
+
     def close(self) -> bool:
         """Answer who waits, commit, then let go; True when nobody was left without an answer."""
         self.closing.set()
@@ -170,7 +174,9 @@ def records_with_secret(settings: Settings) -> tuple[bytes, Records]:
     try:
         return secret, open_records(settings.database_url, secret, settings.heads)
     except (UsageError, RecordsError) as error:
-        if drawn and (noted or isinstance(error, UsageError)):  # else whoever started together with us may go on with it
+        if drawn and (
+            noted or isinstance(error, UsageError)
+        ):  # else whoever started together with us may go on with it
             settings.secret_file.unlink(missing_ok=True)
         raise
 

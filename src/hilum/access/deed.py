@@ -11,8 +11,8 @@ from typing import Literal
 What = Literal[
     "signed_in", "sign_in_failed", "sign_in_throttled", "signed_out",
     "first_start", "user_added", "user_disabled", "user_enabled", "role_changed", "password_changed",
-    "password_refused",
-    "link_made", "key_added", "key_revoked"
+    "password_refused", "link_made", "key_added", "key_revoked",
+    "work_begun", "work_stopped", "batch_stopped", "batch_forgotten"
 ]  # fmt: skip
 NOBODY = "nobody"  # the caller of a deed before anyone has signed in
 
@@ -21,7 +21,7 @@ NOBODY = "nobody"  # the caller of a deed before anyone has signed in
 class Deed:
     """One act, with ids only; what identifies a person stands in `personal`, which can be erased.
 
-    `at` is microseconds since 1970 UTC; `caller` and `about` are ids of users.
+    `at` is microseconds since 1970 UTC; `caller` is the id of a user, `about` that of a user, a work or a batch.
     """
 
     what: What

@@ -29,6 +29,7 @@ from hilum.interfaces.http.body import Upload
 from hilum.interfaces.http.jobs import as_csv
 from hilum.interfaces.http.problems import Problem
 from hilum.model.overlay import grey_png
+from hilum.records.query import Query
 from tests.conftest import ROOT
 from tests.interfaces.http.forms import TYPE, form, sample
 from tests.interfaces.http.hostile import torn_zip
@@ -181,6 +182,10 @@ def test_a_batch_is_stopped_and_forgotten(server: Running) -> None:
     ]
     server.ask("DELETE", taken.headers["location"])
     assert server.ask("GET", taken.headers["location"]).status == 404
+    acts = [
+        json.loads(one.entry.body) for one in server.parts.records.find(Query(kind="act", order="oldest", limit=500))
+    ]
+    assert [act["act"] for act in acts if act["about"] == said["id"]] == ["batch_stopped", "batch_forgotten"]
 
 
 @pytest.mark.parametrize("name", ["nobody", "..%2f..", "00000000-0000-4000-8000-000000000000"])

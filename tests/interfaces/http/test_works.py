@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import shutil
@@ -17,9 +18,12 @@ from typing import Any
 import pytest
 
 from hilum.access.caller import LOCAL
+from hilum.errors import RecordsError
 from hilum.interfaces.http import works
 from hilum.interfaces.http.works import report_page
-from hilum.jobs.works import RESULT, STATE, Work, Works
+from hilum.jobs.works import LOCK, RESULT, STATE, Work, Works
+from hilum.parts import Parts
+from hilum.records.query import Query
 from tests.flows.made import write_spots
 from tests.interfaces.http.forms import TYPE, form
 from tests.interfaces.http.running import Running, running
@@ -224,3 +228,34 @@ def page_of(work: Work, home: Path, of: str) -> Path | None:
     works = Works(home / "works")
     works.close()
     return report_page(works, work, home, of)
+
+
+def test_who_begins_and_who_stops_a_work_is_on_record_once(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "works").mkdir()
+    with (tmp_path / "works" / LOCK).open("a") as turn, running(tmp_path, DATA_ROOTS=str(root), AUTH="on") as house:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # so that none is over before it is stopped
+        key = {"Idempotency-Key": "audit-1"}
+        one, again = (house.ask("POST", "/audits", {"source": "spots"}, key, role="engineer") for _ in range(2))
+        two = house.ask("POST", "/audits", {"source": "spots"}, role="admin").json()["id"]
+        for _ in range(2):
+            assert house.ask("DELETE", f"/works/{two}", role="engineer").status == 200
+        who = {role: house.ask("GET", "/session", role=role).json()["user"]["id"] for role in ("engineer", "admin")}
+        acts = [record.entry for record in house.parts.records.find(Query(kind="act", order="oldest", limit=200))]
+        said = [(entry.caller, json.loads(entry.body)) for entry in acts]
+    assert one.json()["id"] == again.json()["id"]
+    assert [(caller, body) for caller, body in said if body["act"].startswith("work_")] == [
+        (who["engineer"], {"act": "work_begun", "about": one.json()["id"], "kind": "audit"}),
+        (who["admin"], {"act": "work_begun", "about": two, "kind": "audit"}),
+        (who["engineer"], {"act": "work_stopped", "about": two, "kind": "audit"}),
+    ]
+
+
+def test_no_work_begins_that_cannot_be_put_on_record(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {work.id for work in server.parts.works.all()}
+
+    def refused(*_: object) -> None:
+        raise RecordsError("the records cannot be written (disk full)")
+
+    monkeypatch.setattr(Parts, "tell", refused)
+    assert server.ask("POST", "/audits", {"source": "spots"}).status == 503
+    assert {work.id for work in server.parts.works.all()} == before

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from hilum.access.deed import Deed, What
 from hilum.errors import NotFound
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
@@ -18,7 +19,7 @@ from hilum.interfaces.http.batch import described, outlined
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.recorded import told
 from hilum.jobs.batches import Batches, State
-from hilum.jobs.inbox import Order
+from hilum.jobs.inbox import OPEN, Order
 from hilum.records.entry import Record
 
 router = APIRouter(tags=["predict"])
@@ -65,8 +66,11 @@ def results(request: Request, identity: str, format: Literal["json", "csv"] = "j
 @router.delete("/jobs/{identity}", response_model=shapes.JobOutline, summary="Stop a batch, or forget one that is over")
 def cancelled(request: Request, identity: str) -> Response:
     """Answers that were given stay on record."""
-    _state(request, identity)
-    return answer(outlined(_batches(request).cancel(identity)))
+    before = _state(request, identity).order
+    order = _batches(request).cancel(identity)
+    act: What = "batch_stopped" if before.state in OPEN else "batch_forgotten"
+    parts_of(request).tell(Deed(act, caller_of(request.scope), order.id))
+    return answer(outlined(order))
 
 
 def as_csv(found: Sequence[Mapping[str, Any]]) -> str:

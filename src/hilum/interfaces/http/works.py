@@ -17,9 +17,10 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
+from hilum.access.deed import Deed
 from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.interfaces.http import shapes
-from hilum.interfaces.http.asked import parts_of
+from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import Body as Received
 from hilum.interfaces.http.body import Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
@@ -143,8 +144,12 @@ def report(request: Request, identity: str, of: Literal["audit", "evaluation"] |
 @router.delete("/works/{identity}", response_model=shapes.Work, summary="Stop an audit or training")
 def stopped(request: Request, identity: str) -> Response:
     """What was stopped can be asked for again; a training then goes on where it was."""
-    known = works_of(parts_of(request))
-    return answer(described(known, known.stop(identity)))
+    parts = parts_of(request)
+    known = works_of(parts)
+    ran, one = not known.get(identity).over, known.stop(identity)
+    if ran:
+        parts.tell(Deed("work_stopped", caller_of(request.scope), one.id, {"kind": one.kind}))
+    return answer(described(known, one))
 
 
 REPORT_POLICY = (  # its scripts run in an origin of their own: they reach neither the server nor the cookies
