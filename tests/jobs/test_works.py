@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hilum.errors import NotFound, UsageError
+from hilum.errors import NotFound, StorageError, UsageError
 from hilum.jobs.works import DAMAGED, LOCK, RESULT, STATE, Work, Works
 from tests.flows.made import write_spots
 
@@ -279,3 +280,31 @@ def test_a_work_whose_state_is_damaged_has_failed_and_the_others_go_on(
     assert again.stop(damaged.id) == found
     assert f"work {damaged.id}: {DAMAGED}" in caplog.text
     again.close()
+
+
+def test_an_upload_does_not_take_the_disk_from_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They stay until somebody erases them; where the disk is full no answer can be put on record."""
+    works = Works(tmp_path / "works")
+    monkeypatch.setattr("hilum.jobs.works.SPARE", 2**62)  # no disk has so much left
+    with pytest.raises(StorageError, match="nearly full"):
+        works.begin("audit", "a.zip", ["source.zip"], "local", {"source.zip": b"PK"})
+    assert (works.all(), [path for path in (tmp_path / "works").iterdir() if path.is_dir()]) == ((), [])
+    works.close()
+
+
+@pytest.mark.parametrize("name", ["source.zip", STATE])
+def test_of_a_work_that_the_disk_does_not_take_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    works = Works(tmp_path / "works")
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        path.write_bytes(content)
+
+    monkeypatch.setattr("hilum.jobs.works.write_whole", full)
+    with pytest.raises(StorageError, match="cannot be kept: No space left on device"):
+        works.begin("audit", "a.zip", ["source.zip"], "local", {"source.zip": b"PK"})
+    assert [path for path in (tmp_path / "works").iterdir() if path.is_dir()] == []
+    works.close()

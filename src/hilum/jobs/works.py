@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,8 +27,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from hilum.durable import sync_folder, write_whole
-from hilum.errors import NotFound, UsageError
+from hilum.errors import NotFound, StorageError, UsageError
 from hilum.jobs.ids import place_of
+from hilum.jobs.inbox import SPARE
 
 STATES = ("waiting", "running", "done", "failed", "stopped")
 OVER = ("done", "failed", "stopped")
@@ -120,7 +122,8 @@ class Works:
         identity: a UUID; a work of this id that is there already is not begun twice. None draws one.
 
         Raises:
-            UsageError: no such kind.
+            UsageError: no such kind. StorageError: the disk does not take it, or would have too little left for the
+                records.
         """
         if kind not in KINDS:
             raise UsageError(f"no work of the kind {kind!r}; there are: {', '.join(KINDS)}")
@@ -129,14 +132,27 @@ class Works:
             if identity is not None:
                 with contextlib.suppress(NotFound):
                     return self.get(identity)
-            place = self.folder(work.id)  # there already: of one that was killed half way
-            place.mkdir(parents=True, mode=0o700, exist_ok=identity is not None)
-            for name, data in (files or {}).items():
+            self._keep(work, files or {}, again=identity is not None)
+        self._queue.put(work.id)
+        return work
+
+    def _keep(self, work: Work, files: Mapping[str, bytes], *, again: bool) -> None:
+        """The files and the work, durably; of what cannot be kept whole nothing is left behind."""
+        place, whole = self.folder(work.id), False
+        try:
+            place.mkdir(parents=True, mode=0o700, exist_ok=again)  # there already: of one that was killed half way
+            if files and shutil.disk_usage(place).free < SPARE:
+                raise StorageError("the upload cannot be kept: the disk is nearly full")
+            for name, data in files.items():
                 write_whole(place / name, data)
             self._write(work)
             sync_folder(self._folder)
-        self._queue.put(work.id)
-        return work
+            whole = True
+        except OSError as error:
+            raise StorageError(f"the work cannot be kept: {error.strerror}") from error
+        finally:
+            if not whole:
+                shutil.rmtree(place, ignore_errors=True)
 
     def folder(self, identity: str) -> Path:
         """Where a work lies; ids are UUIDs, so that no other folder can be named.
