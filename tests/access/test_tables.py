@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,11 @@ from hilum.access.access import open_access
 from hilum.access.caller import LOCAL
 from hilum.access.tables import STEPS, Database, version
 from hilum.errors import UsageError
+from hilum.records.entry import Entry
+from hilum.records.store import open_records
 from tests.access.conftest import SECRET
+from tests.access.test_users import WORD
+from tests.conftest import ROOT
 
 
 def test_many_processes_may_open_a_new_database_at_once(database_url: str) -> None:
@@ -59,3 +64,28 @@ def test_a_turn_that_fails_leaves_nothing(database_url: str) -> None:
 def test_a_wrong_url_is_said() -> None:
     with pytest.raises(UsageError, match="HILUM_DATABASE_URL"):
         Database("no url at all")
+
+
+def test_the_role_of_the_application_needs_no_more_than_the_documentation_grants(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    owners = open_records(postgres_url, SECRET, tmp_path / "head")
+    open_access(postgres_url, SECRET).close()  # the owner makes the tables
+    owners.close()
+    name = f"app_{sa.make_url(postgres_url).database}"
+    granted = (ROOT / "docs/explanation/records.md").read_text().partition("```sql\n")[2].partition("```")[0]
+    owner = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    with owner.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD 'loopback-only'")
+        connection.exec_driver_sql(granted.replace("TO hilum;", f"TO {name};"))
+    owner.dispose()
+    url = sa.make_url(postgres_url).set(username=name).render_as_string(hide_password=False)
+    records, access = open_records(url, SECRET, tmp_path / "head"), open_access(url, SECRET)
+    records.append([Entry("act", personal={"address": "1.2.3.4"})]).result(timeout=120)
+    ada = access.links.begin(str(access.links.first()), "ada", WORD)
+    session = access.sign_in("ada", WORD, "1.2.3.4")
+    _, token = access.keys.add(ada.id, "k", ("predict",), 1, LOCAL)
+    assert access.keys.check(token).id == access.sessions.check(session.token).id == ada.id
+    access.links.accept(access.links.invite(ada.id, LOCAL), WORD)
+    access.close()
+    records.close()
