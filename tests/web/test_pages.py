@@ -47,6 +47,32 @@ def test_filters_stand_in_the_address(browser: Browser, server: Running) -> None
         expect(page.locator("table.work tbody tr")).to_have_count(1)
 
 
+def test_after_a_way_back_through_the_filters_all_of_the_page_still_works(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history")
+        page.get_by_label("Question").select_option("pneumonia-cxr")
+        page.wait_for_url("**task=pneumonia-cxr**")
+        expect(page.locator("table.work tbody tr")).to_have_count(1)
+        page.go_back()
+        expect(page.locator("table.work tbody tr")).to_have_count(3)
+        expect(page.get_by_label("Question")).to_have_value("")
+        expect(page.locator("#fclass option[value=glioma]")).to_be_enabled()
+        page.go_forward()
+        expect(page.locator("table.work tbody tr")).to_have_count(1)
+        expect(page.get_by_label("Question")).to_have_value("pneumonia-cxr")
+        expect(page.locator("#fclass option[value=glioma]")).to_be_disabled()
+        page.keyboard.press("/")
+        expect(page.get_by_label("Search", exact=True)).to_be_focused()
+        page.get_by_role("button", name="Show all keys").click()
+        page.get_by_role("button", name="Close").click()
+        expect(page.locator("#keys")).to_be_hidden()
+        page.get_by_role("button", name="Use the dark theme").click()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        assert one.faults == []
+        page.context.set_offline(True)
+        expect(page.locator("footer [data-state]")).to_have_text("No connection")
+
+
 @pytest.mark.parametrize(("dark", "size"), [(False, (1400, 900)), (True, PHONE)])
 def test_two_answers_side_by_side(browser: Browser, server: Running, dark: bool, size: tuple[int, int]) -> None:
     with visit(browser, server, dark=dark, size=size, role="reviewer") as one:

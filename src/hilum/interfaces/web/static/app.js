@@ -134,8 +134,8 @@ function goAbout() {
       run: () => link.click(),
     });
   }
-  const search = document.querySelector("[data-search]");
-  if (search) action("search", { title: "Search", group: "Everywhere", key: "/", run: () => search.focus() });
+  const search = () => document.querySelector("[data-search]"); // a way back may have put another one there
+  if (search()) action("search", { title: "Search", group: "Everywhere", key: "/", run: () => search()?.focus() });
 }
 
 /** Forms with data-send go to the JSON interface and come back as a word in place, or as another page. */

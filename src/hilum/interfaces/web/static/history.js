@@ -76,6 +76,7 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("htmx:after:swap", () => {
   refresh();
+  fitting();
   hear();
 });
 document.addEventListener("htmx:before:response", (event) => {
