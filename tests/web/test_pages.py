@@ -12,13 +12,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from hilum.interfaces.web import history
 from hilum.records.query import Query
 from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
-from tests.web.looking import PHONE, Visit, visit
+from tests.web.looking import PHONE, Visit, detour, visit
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,23 @@ def test_after_a_way_back_through_the_filters_all_of_the_page_still_works(browse
         assert one.faults == []
         page.context.set_offline(True)
         expect(page.locator("footer [data-state]")).to_have_text("No connection")
+
+
+def test_filters_chosen_one_after_another_do_not_wait_for_the_list_of_the_first(
+    browser: Browser, server: Running
+) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        asked = detour(one.page, "**/app/history?*")
+        page = one.go("/app/history")
+        asked.to = lambda _: None  # the list of the first choice never comes
+        with page.expect_request("**/app/history?*state=answered*"):
+            page.get_by_label("State").select_option("answered")
+        asked.to = Route.fallback
+        page.get_by_label("Question").select_option("pneumonia-cxr")
+        page.get_by_label("Order").select_option("uncertain")
+        page.wait_for_url("**state=answered**order=uncertain**")
+        expect(page.locator("#found")).to_contain_text("1 answer, without refusals")
+        expect(page.locator("#said")).to_be_hidden()
 
 
 @pytest.mark.parametrize(("dark", "size"), [(False, (1400, 900)), (True, PHONE)])
