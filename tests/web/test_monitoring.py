@@ -133,6 +133,47 @@ def test_new_figures_come_without_a_new_page_and_keep_what_is_open(browser: Brow
         expect(page.get_by_role("alert")).to_contain_text("does not answer")
 
 
+def test_what_is_brought_up_to_date_keeps_the_focus_and_how_far_a_table_is_scrolled(
+    browser: Browser, server: Running
+) -> None:
+    with visit(browser, server, size=(320, 640)) as one:
+        page = one.go("/app/monitoring?span=hour")
+        table = page.locator(".cards.wider .scroll").first
+        table.focus()
+        moved = table.evaluate("e => { e.scrollLeft = 24; return e.scrollLeft; }")
+        assert moved > 0
+        before = page.locator("dl.figures .big").first.inner_text()
+        server.parts.records.append([Entry("prediction", columns=Columns("pneumonia-cxr", refused=True))]).result()
+        page.keyboard.press("r")
+        expect(page.locator("dl.figures .big").first).to_have_text(str(int(before) + 1))
+        expect(table).to_be_focused()
+        assert table.evaluate("e => e.scrollLeft") == moved
+
+
+def test_figures_that_were_asked_for_earlier_and_come_later_take_no_newer_ones_away(
+    browser: Browser, server: Running
+) -> None:
+    with visit(browser, server) as one:
+        asked = detour(one.page, "**/app/monitoring*")
+        page = one.go("/app/monitoring?span=hour")
+        before = server.ask("GET", "/app/monitoring?span=hour", headers={"Accept": "text/html"}).body
+        count = int(page.locator("dl.figures .big").first.inner_text())
+        late: list[Route] = []
+        asked.to = late.append
+        with page.expect_request("**/app/monitoring*"):
+            page.keyboard.press("r")
+        while not late:
+            page.wait_for_timeout(10)
+        asked.to = Route.fallback
+        server.parts.records.append([Entry("prediction", columns=Columns("pneumonia-cxr", refused=True))]).result()
+        page.keyboard.press("r")
+        expect(page.locator("dl.figures .big").first).to_have_text(str(count + 1))
+        with page.expect_response("**/app/monitoring*"):
+            late[0].fulfill(body=before, content_type="text/html")
+        page.evaluate("new Promise(done => setTimeout(done, 100))")
+        expect(page.locator("dl.figures .big").first).to_have_text(str(count + 1))
+
+
 def test_nothing_asked_yet(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
     with running(tmp_path_factory.mktemp("empty")) as server, visit(browser, server, dark=True) as one:
         page = one.go("/app/monitoring")

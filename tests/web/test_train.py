@@ -138,6 +138,28 @@ def test_an_order_half_written_outlasts_the_session_beside_a_live_list(browser: 
         (server.parts.works.folder(LIVE) / STATE).unlink()
 
 
+def test_a_run_that_was_ticked_stays_so_while_the_list_is_brought_up_to_date(browser: Browser, server: Running) -> None:
+    folder = write_work(server, LIVE, 3, "running")
+    with visit(browser, server) as one:
+        page = one.go("/app/train")
+        page.locator(f"input[value='{ONE}']").check()
+        page.get_by_role("heading", level=1).click()  # a list in which somebody is choosing waits
+        write_work(server, LIVE, 5, "running")
+        expect(page.locator("tr", has=page.locator(f"input[value='{LIVE}']"))).to_contain_text("80.0%")
+        expect(page.locator(f"input[value='{ONE}']")).to_be_checked()
+        expect(page.locator(f"input[value='{LIVE}']")).not_to_be_checked()
+    (folder / STATE).unlink()
+
+
+def test_a_training_that_is_not_there_any_more_is_no_silent_server(browser: Browser, server: Running) -> None:
+    folder = write_work(server, LIVE, 3, "running")
+    with visit(browser, server) as one:
+        page = one.go(f"/app/train/{LIVE}")
+        (folder / STATE).unlink()
+        expect(page.locator("[data-refresh-failed]")).to_contain_text("This is not there any more")
+        expect(page.locator("footer [data-state]")).to_have_text("Online")
+
+
 def test_two_runs_side_by_side_by_keyboard(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = one.go("/app/train")

@@ -1,15 +1,19 @@
-// A part of a page marked data-refresh="SECONDS" -> asked for again and put in place, what was open stays open; can be stopped.
+// A part of a page marked data-refresh="SECONDS" -> asked for again and put in place, what somebody did in it stays; can be stopped.
 
 import { unheard } from "./app.js";
 import { action } from "./keys.js";
+import { doAgain, doneIn } from "./stays.js";
 
 const STORE = "hilum.live";
 const part = document.querySelector("[data-refresh]");
 const live = document.querySelector("[data-live]");
 const failed = document.querySelector("[data-refresh-failed]");
 const LOST = "This could not be brought up to date: the server does not answer. What you see may be old.";
+const FAILED = "This could not be brought up to date now: the server could not say how it stands. What you see may be old.";
+const GONE = "This is not there any more. What you see is what was known of it last.";
 const OUT = "You are signed out. Sign in again in another tab; what you wrote here stays.";
 let timer = 0;
+let turn = 0; // counts what was asked for: an answer to an earlier turn is let go
 let wrote = false; // something beside the part
 
 function kept() {
@@ -34,20 +38,25 @@ function keep(on) {
  */
 async function refresh(byItself) {
   clearTimeout(timer);
+  const mine = (turn += 1);
   part.setAttribute("aria-busy", "true");
   try {
     const headers = byItself === true ? { Accept: "text/html", "X-By-Itself": "1" } : { Accept: "text/html" };
     const answer = await fetch(location.href, { headers, cache: "no-store", signal: AbortSignal.timeout(15000) });
+    const text = await answer.text();
+    if (mine !== turn) return; // it was asked for once more meanwhile: that is the newer answer
     if (answer.redirected && !unsent()) return location.assign(answer.url);
     if (answer.redirected) throw new Error(OUT);
-    if (!answer.ok) throw new Error(String(answer.status));
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    take(page.querySelector("[data-refresh]"));
+    if (!answer.ok) throw new Error(answer.status === 404 ? GONE : FAILED);
+    take(new DOMParser().parseFromString(text, "text/html").querySelector("[data-refresh]"));
     failed.hidden = true;
   } catch (error) {
-    failed.textContent = error.message === OUT ? OUT : LOST;
+    if (mine !== turn) return;
+    const heard = [OUT, GONE, FAILED].includes(error.message);
+    failed.textContent = heard ? error.message : LOST;
     failed.hidden = false;
-    if (error.message !== OUT) unheard();
+    if (![OUT, GONE].includes(error.message)) unheard();
+    if (error.message === GONE) part.dataset.refresh = "0";
   }
   part.removeAttribute("aria-busy");
   plan();
@@ -60,31 +69,12 @@ function unsent() {
 
 function take(fresh) {
   if (fresh.innerHTML === part.innerHTML) return;
-  const open = new Set([...part.querySelectorAll("details[id]")].filter((one) => one.open).map((one) => one.id));
-  const shut = new Set([...part.querySelectorAll("details[id]")].filter((one) => !one.open).map((one) => one.id));
-  const at = document.activeElement?.closest("[data-refresh] *") ? place(document.activeElement) : null;
   const over = fresh.dataset.then === "reload" && part.dataset.then !== "reload";
   if (over) return location.reload();
+  const before = doneIn(part);
   part.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
   part.dataset.refresh = fresh.dataset.refresh;
-  for (const one of part.querySelectorAll("details[id]")) one.open = open.has(one.id) || (one.open && !shut.has(one.id));
-  if (at) find(at)?.focus({ preventScroll: true });
-}
-
-/** Where the focus was: the nearest named part, and which of its things that take the focus. */
-function place(element) {
-  const home = element.closest("[id]");
-  if (!home || home === part || !part.contains(home)) return null;
-  return [home.id, things(home).indexOf(element)];
-}
-
-function find([id, index]) {
-  const home = document.getElementById(id);
-  return home && (index < 0 ? home : things(home)[index]);
-}
-
-function things(home) {
-  return [...home.querySelectorAll("a, button, summary, input, select, textarea, [tabindex]")];
+  doAgain(part, before);
 }
 
 function plan() {
