@@ -234,6 +234,22 @@ def test_a_set_of_one_class_or_of_broken_files_only_is_still_audited(tmp_path: P
     assert found.to_json()["baseline"] == {"nearest_neighbour": None, "without_copies": None}
 
 
+def test_lists_of_the_report_that_are_cut_say_so_and_one_pair_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hilum.data.audit_report.LISTED", 2)
+    for number in range(3):
+        save(tmp_path / "data/a" / f"p{number}.png", picture(number))
+        (tmp_path / "data/a" / f"broken{number}.png").write_bytes(b"no image")
+        (tmp_path / "data/a" / f"note{number}.txt").write_text("of no use")
+    save(tmp_path / "data/a/again.png", picture(0))
+    dataset = open_source(str(tmp_path / "data"))
+    page = write_audit_report(audit(dataset), dataset, tmp_path / "report").read_text(encoding="utf-8")
+    assert "Unreadable files: 3, the first 2<" in page
+    assert "no images of a class: 3, the first 2<" in page
+    assert "1 pair in 1 group." in page
+
+
 def test_many_exact_copies_on_both_sides_are_not_all_paired(tmp_path: Path) -> None:
     """As blank slices are: a thousand on each side would be a million pairs."""
     sides = []

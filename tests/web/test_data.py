@@ -18,6 +18,7 @@ from hilum.jobs.works import RESULT, STATE
 from tests.flows.made import write_spots
 from tests.interfaces.http.running import Running, running
 from tests.web.looking import PHONE, SLOW, WIDE, let_go, visit
+from tests.web.test_audited import CLEAN
 
 DRAWN = "() => [...document.querySelectorAll('.pairs img')].every(e => e.complete && e.naturalWidth > 50)"
 
@@ -177,6 +178,29 @@ def test_every_state_is_drawn(browser: Browser, server: Running, state: str, wor
         if state == "running":  # and the page goes on by itself once it is over
             (folder / STATE).write_text(json.dumps({**work, "state": "failed", "ended": 9.0}))
             expect(page.get_by_role("main")).to_contain_text("nothing to audit")
+    (folder / STATE).unlink()
+
+
+def test_lists_that_are_cut_say_so(server: Running) -> None:
+    said = {
+        **CLEAN,
+        "verdict": "conflicts",
+        "conflicts": [{"paths": [f"{i}/{j}" for j in range(11)], "labels": ["a", "b"] * 5 + ["a"]} for i in range(60)],
+        "patients_across_splits": [{"patient": str(i), "splits": {"train": ["x"], "test": ["y"]}} for i in range(51)],
+        "unreadable": [{"path": f"c/{i}", "reason": "cut off"} for i in range(50)],
+    }
+    identity = "00000000-0000-4000-8000-0000000000aa"
+    assert server.parts.works is not None
+    folder = server.parts.works.folder(identity)
+    folder.mkdir(parents=True)
+    work = {"id": identity, "kind": "audit", "title": "set", "arguments": [], "caller": "local", "at": 1.0}
+    (folder / RESULT).write_text(json.dumps(said))
+    (folder / STATE).write_text(json.dumps({**work, "state": "done", "ended": 9.0}))
+    page = server.ask("GET", f"/app/data/{identity}", headers={"Accept": "text/html"}).body.decode()
+    assert "The first 50 of 60;" in page
+    assert "The first 50 of 51;" in page
+    assert page.count("The first 50 of") == 2
+    assert page.count("and 3 more") == 50
     (folder / STATE).unlink()
 
 

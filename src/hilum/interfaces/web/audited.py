@@ -35,7 +35,7 @@ HEADLINES = {
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What an audit found, in words. tone: "good", "warn" or "bad"."""
+    """What an audit found, in words. tone: "good", "warn" or "bad". told: the length of each list cut at LISTED."""
 
     tone: str
     headline: str
@@ -48,6 +48,7 @@ class Findings:
     baseline: tuple[tuple[str, float], ...]
     classes: tuple[tuple[str, int], ...]
     unreadable: tuple[tuple[str, str], ...]
+    told: Mapping[str, int]
 
 
 def findings(said: Mapping[str, Any]) -> Findings:
@@ -75,6 +76,7 @@ def findings(said: Mapping[str, Any]) -> Findings:
         ),
         classes=tuple(said["classes"].items()),
         unreadable=tuple((short(one["path"]), one["reason"]) for one in said["unreadable"][:LISTED]),
+        told={name: len(said[name]) for name in ("conflicts", "patients_across_splits", "unreadable")},
     )
 
 
