@@ -156,6 +156,21 @@ def test_a_model_that_was_removed_is_named_offered_and_leads_nowhere(
             assert one.faults == []
 
 
+def test_the_list_on_paper_names_its_filters_and_has_nothing_to_press(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history?state=answered")
+        page.get_by_label("Question").select_option("brain-tumor-mri")
+        page.wait_for_url("**task=brain-tumor-mri**")
+        page.emulate_media(media="print")
+        words = page.locator("#found .on-paper")
+        expect(words).to_have_text(
+            "2 answers. Question: Brain tumour type on an MRI slice; State: Answered; Order: Newest first."
+        )
+        expect(words).to_be_visible()
+        expect(page.get_by_role("cell", name="Glioma").first).to_be_visible()
+        assert [each for each in page.locator("button, nav, input, select, summary").all() if each.is_visible()] == []
+
+
 def test_an_order_that_holds_no_refusals_says_so(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
         page = one.go("/app/history?order=priority")

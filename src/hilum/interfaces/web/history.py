@@ -34,6 +34,10 @@ LINES = 100  # of it sent at a time
 FIELDS = ("text", "task", "class", "model", "since", "until", "state", "order")
 ORDERS = {"newest": "Newest first", "priority": "Most likely disease first", "uncertain": "Least certain first"}
 STATES = {"answered": "Answered", "refused": "Refused", "disagreed": "Somebody disagreed"}
+TITLES = {  # of the filters, as they are called on the page
+    "text": "Search", "task": "Question", "class": "Answer", "state": "State",
+    "model": "Model", "since": "From (UTC)", "until": "To (UTC)", "order": "Order",
+}  # fmt: skip
 COLUMNS = ("id", "at", "file", "task", "class", "probability", "refused", "reasons", "set", "model", "digest", "caller")
 
 
@@ -58,6 +62,7 @@ def history(request: Request) -> Response:
         "asked": asked,
         "filtered": any(value for name, value in kept.items() if name != "order"),
         "query": urlencode(kept),
+        "named": _named(asked, tasks),
         "problem": problem,
         "tasks": tasks,
         "classes": _classes(tasks),
@@ -116,6 +121,18 @@ def export(request: Request, form: str = "csv") -> Response:
 
 def _asked(given: Mapping[str, str]) -> dict[str, str]:
     return {name: given.get(name, "").strip() for name in FIELDS}
+
+
+def _named(asked: Mapping[str, str], tasks: Sequence[Task]) -> list[tuple[str, str]]:
+    """The filters in words: what each is called, and what was chosen."""
+    words = {
+        "task": {task.name: task.title for task in tasks},
+        "class": {name: title for name, title, _ in _classes(tasks)},
+        "state": STATES,
+        "order": ORDERS,
+    }
+    given = {**asked, "order": asked["order"] or "newest"}
+    return [(TITLES[name], words.get(name, {}).get(value, value)) for name, value in given.items() if value]
 
 
 def _filters(asked: Mapping[str, str], limit: int, cursor: str | None) -> Filters:
