@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from hilum.evaluate.charts import curves
 from hilum.interfaces.web.models import _reliability, _roc
 from hilum.interfaces.web.models_shown import by_digest
 from hilum.interfaces.web.words import DASH, figure
 from hilum.registry.pins import known_packages
-from tests.evaluate.made import CHEST, made_rows
+from tests.evaluate.made import BRAIN, CHEST, made_rows
 from tests.flows.recorded import settings_for
 from tests.interfaces.http.running import running
 from tests.interfaces.versions import unmeasured_version
@@ -71,3 +74,22 @@ def test_a_package_without_figures_has_its_page_and_stands_beside_another(tmp_pa
     assert (page.status, both.status) == (200, 200)
     assert b"It was never measured." in page.body
     assert b"They were measured on different images" not in both.body
+
+
+def test_of_many_classes_the_page_says_which_curves_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy = replace(BRAIN.labels[BRAIN.negative or 0], title="Healthy", negative=True)
+    ill = (replace(healthy, name=f"c{i}", title=f"C{i}", negative=False) for i in range(9))
+    task = replace(BRAIN, labels=(healthy, *ill))
+    kept = curves(made_rows(task, n=600), task)
+    counts = {name: {"n": 60} for name in task.classes}
+    with running(tmp_path) as server:
+        settings = server.parts.settings
+        known = next(one for one in known_packages(settings) if one.name == "brain-tumor-mri")
+        package = by_digest(settings, known.digest)
+        assert package is not None
+        few = server.ask("GET", "/app/models/brain-tumor-mri", headers={"Accept": "text/html"})
+        monkeypatch.setitem(package.metrics, "curves", kept)
+        monkeypatch.setitem(package.metrics, "per_class", counts)
+        many = server.ask("GET", "/app/models/brain-tumor-mri", headers={"Accept": "text/html"})
+    assert b"hardest to tell" not in few.body
+    assert b"Drawn are the classes that are hardest to tell; 4 more are not." in many.body

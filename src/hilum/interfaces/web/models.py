@@ -11,6 +11,7 @@ from starlette.responses import Response
 from hilum.errors import UnknownModel
 from hilum.evaluate.drawing import Axis, Chart, Dot, Line
 from hilum.interfaces.http.asked import parts_of
+from hilum.interfaces.web.charts import SERIES_MOST
 from hilum.interfaces.web.measuring import measuring
 from hilum.interfaces.web.models_shown import card_of, opened, speaking
 from hilum.interfaces.web.page import may, must, show
@@ -73,6 +74,7 @@ def model(request: Request, reference: str) -> Response:
         "figures": [name for name in FIGURES if name in one.metrics],
         "card": card_of(package) if package else "",
         "roc": _roc(one.metrics, package).svg() if package and "sensitivity" in one.metrics else "",
+        "undrawn": _undrawn(package.metrics) if package else 0,
         "reliability": _reliability(package.metrics) if package else "",
         "events": events,
         "measuring": measuring(parts, one.known.digest) if here else None,
@@ -114,6 +116,13 @@ def _starts(one: Shown, reference: str) -> bool:
 
 def _curves(metrics: dict[str, Any], name: str) -> Any:
     return metrics.get("curves", {}).get(name)
+
+
+def _undrawn(metrics: dict[str, Any]) -> int:
+    """Classes without a line: of more than can be told apart a package holds those that are hardest to tell."""
+    drawn = len(_curves(metrics, "roc") or ())
+    measured = sum(part["n"] > 0 for part in metrics.get("per_class", {}).values())
+    return max(measured - drawn, 0) if drawn >= SERIES_MOST else 0
 
 
 def _roc(metrics: dict[str, Any], package: Package) -> Chart:
