@@ -96,7 +96,7 @@ def test_a_task_of_ones_own_is_listed_promoted_and_rolled_back_to_nobody(home, c
     assert "before: nobody" in told
     assert "by default" not in told
     assert main(["rollback", "my-films", "--why", "not yet"]) == 0
-    assert f"nobody speaks for my-films from now on; before: {digest[:12]}" in capsys.readouterr().out
+    assert f"nobody speaks for my-films from now on; before: my-films@1.0.0 ({digest[:12]})" in capsys.readouterr().out
     assert "nothing to take back" in complaint(capsys, "rollback", "my-films", "--why", "x", code=2)
     assert main(["history", "my-films"]) == 0
     newest = capsys.readouterr().out.splitlines()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
@@ -36,10 +37,12 @@ def decide(act: Literal["promote", "rollback"], subject: str, arguments: argpars
     with records_of(settings) as records:
         from hilum.access.caller import CONSOLE
         from hilum.flows.promotion import Decision, promote, roll_back
+        from hilum.registry.history import history
 
         done = {"promote": promote, "rollback": roll_back}[act]
         event = done(subject, records, settings, Decision(CONSOLE.id, why))
-    _tell(event, as_json=arguments.json)
+        before = _before(event, history(records, event.task))
+    _tell(event, before, as_json=arguments.json)
     if act == "promote" and not arguments.json and _answered_before(event, settings):
         print("it answered by default already; from now on it stays where a later release ships another")
     return 0
@@ -60,14 +63,16 @@ def _reason(said: str) -> str:
     return why
 
 
-def _tell(event: Event, *, as_json: bool) -> None:
+def _tell(event: Event, before: str, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(event)))
         return
-    print(f"{event.reference} speaks for {event.task} from now on; before: {_before(event)}")
+    print(f"{event.reference} speaks for {event.task} from now on; before: {before}")
 
 
-def _before(event: Event) -> str:
+def _before(event: Event, events: Sequence[Event]) -> str:
+    """Who spoke before, by name and version, which are on record with its promotion though it may be removed since."""
     if event.before is not None:
-        return event.before[:12]
+        reference = next(one.reference for one in events if one.digest == event.before)
+        return f"{reference} ({event.before[:12]})"
     return "the shipped package" if is_shipped(event.task) else "nobody"
