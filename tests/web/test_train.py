@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from hilum.interfaces.cli.main import main
 from hilum.interfaces.web import train as page_module
@@ -24,7 +25,7 @@ from hilum.settings import read_settings
 from tests.conftest import ROOT
 from tests.flows.made import write_spots
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import PHONE, visit
+from tests.web.looking import PHONE, detour, visit
 
 SHIPPED = ROOT / "models" / "pneumonia-cxr"
 ONE, TWO, LIVE = (f"{i}{i}{i}f0000-0000-4000-8000-000000000000" for i in (1, 2, 3))
@@ -238,7 +239,7 @@ def test_an_order_takes_the_lines_of_the_plan_along(
 
     def begin(kind: str, title: str, arguments: list[str], caller: str) -> Any:
         began.append((kind, title, *arguments[1:], caller))
-        return works.get(ONE)
+        return replace(works.get(ONE), arguments=tuple(arguments))
 
     monkeypatch.setattr(type(works), "begin", lambda _, *given, **_key: begin(*given[:4]))
     with visit(browser, server) as one:
@@ -256,6 +257,42 @@ def test_an_order_takes_the_lines_of_the_plan_along(
         page.wait_for_url(f"**/app/train/{ONE}")
     lines = ("--task=pneumonia-cxr", "--network=residual-s", "--set=epochs=2", "--set=learning_rate=0.01", "--seed=0")
     assert began == [("train", "pneumonia-cxr on films", *lines, "local")]
+
+
+@pytest.mark.parametrize(
+    ("path", "to", "button", "field"),
+    [
+        ("/app/train", "**/trainings", "Start", "Seed"),
+        ("/app/data", "**/audits", "Audit the folder", "Read labels by the rules of"),
+        ("/app/models/pneumonia-cxr", "**/evaluate", "Measure on the folder", "Operating point"),
+    ],
+)
+def test_what_is_pressed_twice_is_begun_once(
+    browser: Browser, server: Running, path: str, to: str, button: str, field: str
+) -> None:
+    with visit(browser, server) as one:
+        keys: list[str] = []
+        asked = detour(one.page, to)
+        page = one.go(path)
+        for shut in page.locator("#start:not([open]) > summary, #measure:not([open]) > summary").all():
+            shut.click()
+
+        def take(route: Route) -> None:
+            keys.append(route.request.headers.get("idempotency-key", ""))
+            route.fulfill(status=503, json={"detail": "The line is full."})
+
+        asked.to = take
+        for changed in (False, False, True):
+            if changed and field == "Seed":
+                page.get_by_label(field, exact=True).fill("7")
+            elif changed:
+                page.get_by_label(field, exact=True).first.select_option(index=1)
+            with page.expect_response(to):
+                page.get_by_role("button", name=button).click()
+            expect(page.get_by_role("button", name=button)).to_be_enabled()
+        assert len(keys[0]) == 32
+        assert keys[1] == keys[0]
+        assert keys[2] != keys[0]
 
 
 def test_where_nothing_can_be_learned_or_read_the_page_says_so(

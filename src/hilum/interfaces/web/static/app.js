@@ -2,17 +2,18 @@
 
 import { focusAgain, loadAnew } from "./focus.js";
 import { action, startKeys } from "./keys.js";
+import { keyOnce } from "./once.js";
 import { asOneself, token, wrong } from "./session.js";
 
 const [OFTEN, SELDOM] = [3000, 20000]; // milliseconds between looks at the server: while it is away, and else
 
 /** Send something to the server that changes something. Answers {ok, status, body}; never throws. */
-export function send(method, address, body) {
-  return asOneself(() => sent(method, address, body));
+export function send(method, address, body, more = {}) {
+  return asOneself(() => sent(method, address, body, more));
 }
 
-async function sent(method, address, body) {
-  const headers = { Accept: "application/json", "X-CSRF-Token": token() };
+async function sent(method, address, body, more) {
+  const headers = { Accept: "application/json", "X-CSRF-Token": token(), ...more };
   const json = body !== undefined && !(body instanceof FormData);
   if (json) headers["Content-Type"] = "application/json";
   try {
@@ -162,7 +163,8 @@ function forms() {
     }
     const files = form.querySelector("input[type=file]");
     const body = files ? new FormData(form) : fields(form);
-    const { ok, status, body: answer } = await offWhile(button, () => send(form.dataset.method ?? "POST", form.dataset.send, body));
+    const once = "once" in form.dataset ? keyOnce(form) : {};
+    const { ok, status, body: answer } = await offWhile(button, () => send(form.dataset.method ?? "POST", form.dataset.send, body, once));
     if (!ok) {
       if (said) {
         said.textContent = wrong({ status, body: answer });

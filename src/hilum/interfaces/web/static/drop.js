@@ -1,7 +1,7 @@
 // What is let go over a place on a page -> its files, those of folders too, and given to a file field. Knows no server.
 
 /** `taken` is told once the field has them; a field for one file gets the first. Beside the place they change nothing. */
-export function dropZone(place, field, taken) {
+export function dropZone(place, field, taken = () => {}) {
   const over = (event) => {
     if (!bringsFiles(event)) return;
     event.preventDefault();
@@ -14,6 +14,7 @@ export function dropZone(place, field, taken) {
     const files = await filesOf(event.dataTransfer);
     if (!files.length) return;
     field.files = few(files, field.multiple ? Infinity : 1);
+    field.dispatchEvent(new Event("change", { bubbles: true })); // as when they are chosen
     taken();
   });
   for (const kind of ["dragover", "drop"]) document.addEventListener(kind, beside);

@@ -2,11 +2,11 @@
 
 import { offWhile } from "./app.js";
 import { dropZone } from "./drop.js";
+import { keyOnce } from "./once.js";
 import { wrong } from "./session.js";
-import { fresh, upload } from "./upload.js";
+import { upload } from "./upload.js";
 
 const form = document.querySelector("form[data-batch]");
-let key = null; // the same until the form changes, so that sending again after a lost answer begins no second batch
 
 function tell(text, kind) {
   const said = form.querySelector("[data-said]");
@@ -14,7 +14,6 @@ function tell(text, kind) {
   said.textContent = text;
 }
 
-form?.addEventListener("change", () => (key = null));
 form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = form.querySelector("button[type=submit]");
@@ -25,11 +24,11 @@ form?.addEventListener("submit", async (event) => {
     bar.value = share;
     if (share === 1) tell("Received. The files are being put in the line…", "muted");
   };
-  const headers = { Prefer: "respond-async", "Idempotency-Key": (key ??= fresh()) };
+  const headers = { Prefer: "respond-async", ...keyOnce(form) };
   const { status, body } = await offWhile(button, () => upload(new FormData(form), progress, headers));
   bar.hidden = true;
   if (status === 202) location.assign(`/app/jobs/${encodeURIComponent(body.id)}`);
   else if (status === 0) tell("The server did not answer. Send it again: nothing is answered twice.", "error-text");
   else tell(wrong({ status, body }), "error-text");
 });
-if (form) dropZone(form, form.querySelector("input[type=file]"), () => (key = null));
+if (form) dropZone(form, form.querySelector("input[type=file]"));

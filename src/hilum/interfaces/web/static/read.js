@@ -5,10 +5,11 @@ import { say } from "./app.js";
 import { filesOf } from "./drop.js";
 import { forget, keep, kept } from "./kept.js";
 import { action } from "./keys.js";
+import { fresh } from "./once.js";
 import { planeOfFile } from "./plane.js";
 import { offerAfresh } from "./question.js";
 import { notAsked } from "./unread.js";
-import { fresh, upload } from "./upload.js";
+import { upload } from "./upload.js";
 import { Viewer } from "./viewer.js";
 
 const AT_ONCE = 2;

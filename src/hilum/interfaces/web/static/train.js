@@ -1,6 +1,7 @@
 // The form of a training -> an order with the changed lines of the plan in it, sent, and the page on which to watch it.
 
 import { offWhile, send } from "./app.js";
+import { keyOnce } from "./once.js";
 import { wrong } from "./session.js";
 
 const form = document.querySelector("form[data-train]");
@@ -42,7 +43,7 @@ form?.addEventListener("submit", async (event) => {
   for (const name of ["tune", "folds", "seed"]) order[name] = Number(value(name) || 0);
   const button = form.querySelector("button[type=submit]");
   tell("Sending…", "muted");
-  const { ok, status, body } = await offWhile(button, () => send("POST", "/trainings", order));
+  const { ok, status, body } = await offWhile(button, () => send("POST", "/trainings", order, keyOnce(form)));
   if (ok) location.assign(`/app/train/${encodeURIComponent(body.id)}`);
   else tell(wrong({ status, body }), "error-text");
 });

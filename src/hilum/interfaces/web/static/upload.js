@@ -5,12 +5,6 @@ import { asOneself, token } from "./session.js";
 
 let underWay = 0;
 
-/** A key of its own for what is sent: with the same one the same is answered once, however often it arrives. */
-export function fresh() {
-  const numbers = crypto.getRandomValues(new Uint8Array(16));
-  return [...numbers].map((one) => one.toString(16).padStart(2, "0")).join("");
-}
-
 /** Answers {status, body}; status 0: no answer. `progress` is told shares of what was sent, 1 once all of it was. */
 export async function upload(form, progress, headers = {}) {
   underWay += 1;
