@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
+from hilum.interfaces.web import static_files
 from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
 from tests.web.looking import SLOW, detour, let_go, visit
@@ -21,6 +22,14 @@ NO_TUMOUR = ROOT / "samples/brain-tumor-mri/notumor-1.png"
 SELDOM_NEVER = """(() => { const { setTimeout } = window; window.setInterval = () => 0;
 window.setTimeout = (what, after, ...rest) => (after >= 20000 ? 0 : setTimeout(what, after, ...rest)); })()"""
 CHEST = ROOT / "samples/pneumonia-cxr/pneumonia-1.png"
+DROPPED = """async address => { const { filesOf } = await import(address);
+const folder = (name, readEntries) => ({ isFile: false, name, createReader: () => ({ readEntries }) });
+const locked = folder("locked", (_, failed) => failed(new DOMException("", "NotReadableError")));
+const film = { isFile: true, name: "a.png", file: done => done(new File(["x"], "a.png")) };
+const left = [[film, locked], []];
+const study = folder("study", done => done(left.shift()));
+const found = await filesOf({ items: [{ kind: "file", webkitGetAsEntry: () => study }] });
+return found.map(one => one.name); }"""
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +76,13 @@ def test_a_folder_is_dropped_as_its_images(browser: Browser, server: Running, tm
         expect(page.locator(".strip .file")).to_have_text(["9.png", "10.png", "1.png"])
         expect(page.get_by_text("All 3 files are answered.")).to_be_visible(timeout=SLOW)
         assert one.faults == []
+
+
+def test_what_cannot_be_read_in_a_dropped_folder_takes_nothing_else_away(browser: Browser, server: Running) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/read")
+        assert page.evaluate(DROPPED, static_files.address("drop.js")) == ["a.png"]
+        expect(page.locator("#said")).to_have_text("1 of what was dropped could not be read and is left out.")
 
 
 def test_files_that_met_no_server_are_all_sent_again_at_once(browser: Browser, server: Running) -> None:

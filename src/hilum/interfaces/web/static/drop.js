@@ -1,5 +1,7 @@
 // What is let go over a place on a page -> its files, those of folders too, and given to a file field. Knows no server.
 
+import { say } from "./app.js";
+
 /** `taken` is told once the field has them; a field for one file gets the first. Beside the place they change nothing. */
 export function dropZone(place, field, taken = () => {}) {
   const over = (event) => {
@@ -20,21 +22,36 @@ export function dropZone(place, field, taken = () => {}) {
   for (const kind of ["dragover", "drop"]) document.addEventListener(kind, beside);
 }
 
-/** The files, and those that lie in the folders, in the order of their names; what is hidden (.name) is left out. */
+/**
+ * The files, and those that lie in the folders, in the order of their names; what is hidden (.name) is left out, and so
+ * is what cannot be read, which is said.
+ */
 export async function filesOf(carried) {
   const things = [...carried.items].filter((one) => one.kind === "file").map((one) => one.webkitGetAsEntry?.() ?? one.getAsFile());
-  return (await Promise.all(things.map(within))).flat();
+  const found = (await Promise.all(things.map(within))).flat();
+  const files = found.filter((one) => one !== null);
+  const lost = found.length - files.length;
+  if (lost) say(`${lost} of what was dropped could not be read and ${lost === 1 ? "is" : "are"} left out.`);
+  return files;
 }
 
+/** null stands for what cannot be read: what lies beside it comes all the same. */
 async function within(thing) {
-  if (thing instanceof File) return [thing];
-  if (thing.isFile) return [await new Promise((done, failed) => thing.file(done, failed))];
-  const [reader, all] = [thing.createReader(), []];
+  if (thing === null || thing instanceof File) return [thing];
+  try {
+    if (thing.isFile) return [await new Promise((done, failed) => thing.file(done, failed))];
+    return (await Promise.all((await listed(thing)).map(within))).flat();
+  } catch {
+    return [null];
+  }
+}
+
+async function listed(folder) {
+  const [reader, all] = [folder.createReader(), []];
   const some = () => new Promise((done, failed) => reader.readEntries(done, failed)); // a hundred at a time
   for (let next = await some(); next.length; next = await some()) all.push(...next);
   const seen = all.filter((one) => !one.name.startsWith("."));
-  seen.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
-  return (await Promise.all(seen.map(within))).flat();
+  return seen.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
 }
 
 function bringsFiles(event) {
