@@ -167,3 +167,12 @@ def test_the_focus_is_back_where_it_was_when_a_form_had_the_page_loaded_anew(bro
         expect(keys).to_be_focused()  # the button went with what it did
         page.reload()
         assert page.evaluate("document.activeElement === document.body")  # by oneself: from the top
+
+
+def test_images_that_are_kept_for_one_day_are_not_kept_for_one_days(tmp_path: Path) -> None:
+    with running(tmp_path, RETENTION_DAYS="1") as server:
+        pages = [
+            server.ask("GET", f"/app/{name}", headers={"Accept": "text/html"}).body for name in ("settings", "read")
+        ]
+    assert b"Erased after 1 day<" in pages[0]
+    assert b"are erased after 1 day." in pages[1]

@@ -51,7 +51,7 @@ def settings(request: Request) -> Response:
 
 def _retention(known: Settings) -> str:
     days = known.retention_days
-    return f"Erased after {days} days" if days else "Until somebody erases them"
+    return f"Erased after {days} day{'' if days == 1 else 's'}" if days else "Until somebody erases them"
 
 
 def _stores(known: Settings) -> tuple[tuple[str, str], ...]:
