@@ -351,7 +351,11 @@ def test_a_provider_whose_keys_are_all_unknown_is_said(
 def test_a_provider_that_is_gone_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     dead = {"OIDC_ISSUER": "http://127.0.0.1:9", "OIDC_CLIENT_ID": NAMED, "OIDC_ROLES": "*=reader"}
     with running(tmp_path, AUTH="on", **dead) as server:
-        assert "failed=not_signed_in" in Browser(server).get("/login/oidc")[1]
+        came = Browser(server).get("/login/oidc")[1]
+        assert "failed=not_signed_in" in came
+        page = server.ask("GET", came[came.index("/login") :], headers={"Accept": "text/html"}).body.decode()
+        assert "The provider does not answer" in page
+        assert "Check the name and the password" not in page
         assert server.ask("GET", "/session").json()["oidc"] is True
     assert "OpenID Connect: ConnectError: " in caplog.text
 

@@ -6,6 +6,7 @@ Passwords are hashed by two threads of their own, so that whoever knocks cannot 
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from hilum.interfaces.http.credentials import address_of, cookie_name
 from hilum.interfaces.http.problems import Problem, answer
 from hilum.interfaces.http.security import FORM_TOKEN, check_csrf
 from hilum.interfaces.http.turns import Turns
+from hilum.secret import derived
 
 router = APIRouter(tags=["access"])
 FORM = "application/x-www-form-urlencoded"
@@ -189,13 +191,19 @@ async def _answered(request: Request, said: Mapping[str, str], page: str, work: 
     except (AccessError, UsageError) as error:
         if target is None:
             raise
-        return RedirectResponse(f"{page}?{urlencode(_failed(error, target))}", 303)
+        told = _failed(error, target, request.app.state.parts.secret)
+        return RedirectResponse(f"{page}?{urlencode(told)}", 303)
 
 
-def _failed(error: HilumError, target: str) -> dict[str, str]:
+def in_address(secret: bytes, why: str) -> dict[str, str]:
+    """Words for a person as they stand in an address, with the proof that they are ours: who makes a link has none."""
+    return {"why": why, "proof": hmac.digest(derived(secret, "why"), why.encode(), "sha256").hex()}
+
+
+def _failed(error: HilumError, target: str, secret: bytes) -> dict[str, str]:
     told = {"failed": error.code, "next": local_path(target)}
     if isinstance(error, UsageError):
-        told["why"] = str(error)
+        told |= in_address(secret, str(error))
     if isinstance(error, TooManyAttempts):
         told["seconds"] = str(round(error.seconds))
     return told

@@ -21,7 +21,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hilum.access.access import Access
 from hilum.errors import AccessError, HilumError, NotSignedIn, UsageError
-from hilum.interfaces.http.account import access_of, local_path, signed_in
+from hilum.interfaces.http.account import access_of, in_address, local_path, signed_in
 from hilum.interfaces.http.provider import FAULTS, Provider
 
 router = APIRouter(tags=["access"])
@@ -46,7 +46,7 @@ async def leave(request: Request, next: str = "/") -> Response:  # noqa: A002  #
         await client.aclose()
     except FAULTS as error:
         _note(error)
-        return _failed(NotSignedIn("the provider does not answer"))
+        return _failed(request, NotSignedIn("the provider does not answer"))
     response = RedirectResponse(address, 303)
     secure = request.url.scheme == "https"
     response.set_cookie(
@@ -70,7 +70,7 @@ async def come_back(request: Request, code: str = "", state: str = "", error: st
         identity, old = f"{claims['iss']} {claims['sub']}", request.state.session or None
         session = await run_sync(access.sign_in_as, identity, name, role, old)
     except (AccessError, UsageError) as fault:
-        return _failed(fault)
+        return _failed(request, fault)
     response = signed_in(request, session, str(kept["next"]))
     response.delete_cookie(COOKIE, path=PATH)
     return response
@@ -123,6 +123,6 @@ def _provider(request: Request) -> Provider:
     return provider
 
 
-def _failed(error: HilumError) -> Response:
-    told = urlencode({"failed": error.code, "why": str(error)})
+def _failed(request: Request, error: HilumError) -> Response:
+    told = urlencode({"failed": error.code, **in_address(request.app.state.parts.secret, str(error))})
     return RedirectResponse(f"/login?{told}", 303)

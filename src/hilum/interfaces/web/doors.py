@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hilum.access.caller import ACTS
+from hilum.interfaces.http.account import in_address
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.web.page import caller_of, move, must, show
 
@@ -16,7 +18,7 @@ SAID = {
     "not_signed_in": "That did not fit. Check the name and the password, or ask for another link.",
     "signed_out": "You were signed out already. Nothing was changed.",
     "not_allowed": "This account is shut out. Ask an administrator.",
-    "too_many_attempts": "Too many attempts. Wait {seconds} seconds and try again.",
+    "too_many_attempts": "Too many attempts. Wait {wait} and try again.",
 }
 OWN = {"not_signed_in": "The present password is not right. Nothing was changed."}  # on the own account
 
@@ -68,11 +70,26 @@ def account(request: Request) -> Response:
 
 def _problem(request: Request, said: Mapping[str, str] = SAID) -> str:
     given = request.query_params
-    code = given.get("failed", "")
+    code, why = given.get("failed", ""), _why(request)
+    if why:
+        return why[:1].upper() + why[1:300]
     if code in said:
-        return said[code].format(seconds=given.get("seconds", "a few"))
-    why = given.get("why", "") if code else ""
-    return why[:1].upper() + why[1:300] if why else "That did not work." if code else ""
+        return said[code].format(wait=_wait(given.get("seconds", "")))
+    return "That did not work." if code else ""
+
+
+def _why(request: Request) -> str:
+    """The reason in the address, where this server wrote it there."""
+    given = request.query_params
+    why = given.get("why", "")
+    ours = in_address(parts_of(request).secret, why)["proof"]
+    return why if hmac.compare_digest(ours.encode(), given.get("proof", "").encode()) else ""
+
+
+def _wait(seconds: str) -> str:
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) < 6):
+        return "a few seconds"
+    return "1 second" if int(seconds) == 1 else f"{seconds} seconds"
 
 
 def _next(request: Request) -> str:
