@@ -53,10 +53,27 @@ def test_a_dicom_is_kept_without_names(asked):
     np.testing.assert_array_equal(decode(kept, name="a")[0].pixels, decode(film(), name="b")[0].pixels)
 
 
+def deep(levels: int) -> bytes:
+    """Sequences in sequences, where nobody looks who only wants the pixels."""
+    inside = b""
+    for _ in range(levels):
+        inside = struct.pack("<HHI", 0xFFFE, 0xE000, len(inside)) + inside
+        inside = struct.pack("<HH2sHI", 0x0054, 0x0220, b"SQ", 0, len(inside)) + inside
+    return inside
+
+
 def test_a_dicom_that_cannot_be_freed_of_names_is_answered_and_not_kept(asked):
-    said, kept = asked(film() + DEEP)
+    data = film()
+    at = data.index(b"\xe0\x7f\x10\x00")
+    said, kept = asked(data[:at] + deep(500) + data[at:])
     assert said["prediction"]
     assert kept is None
+
+
+def test_what_stands_behind_the_pixels_of_a_dicom_goes(asked):
+    said, kept = asked(film() + DEEP)
+    assert said["prediction"]
+    assert DEEP[:12] not in kept
 
 
 @pytest.mark.parametrize("form", ["PNG", "TIFF", "JPEG"])

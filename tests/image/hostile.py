@@ -256,6 +256,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "tiff-wide-tile": tiff_of_wide_tile,
     "tiff-many-strips": lambda: tiff(*PLAIN_TIFF[:5], (273, 4, 2**24, 200), (279, 4, 2**24, 200)).ljust(MEBI, b"\0"),
     "tiff-no-pixels": lambda: tiff(*PLAIN_TIFF[:5], (273, 4, 1, 2**30), (279, 4, 1, 64)).ljust(400, b"\0"),
+    "tiff-jpeg-strips-of-the-whole-file": lambda: tiff_in_strips(60, 10 * MEBI, 11 * MEBI, compression=7),
     "bmp-run-lengths": lambda: bmp(5000, 5000, compression=1),
     "bmp-2g": lambda: bmp(2**31 - 1, 2**31 - 1),
     "bmp-cut": lambda: bmp(100, 100),
@@ -363,6 +364,57 @@ BIG: dict[str, Callable[[], bytes]] = {
 }
 
 
+def tiff_in_strips(strips: int, length: int, size: int, compression: int = 1) -> bytes:
+    """A page of one byte a row, each row a strip that says it is `length` bytes long; all lie at the same place."""
+    rows, start = [(8 + 64, 273), (length, 279)], 8 + 64 + 16
+    sizes = ((256, SHORT, 1, 1), (257, LONG, 1, strips), (258, SHORT, 1, 8), (259, SHORT, 1, compression))
+    more = ((262, SHORT, 1, 1), (277, SHORT, 1, 1), (278, LONG, 1, 1))
+    places = tuple((tag, LONG, strips, start + i * 4 * strips) for i, (_, tag) in enumerate(rows))
+    table = b"".join(struct.pack("<I", value) * strips for value, _ in rows)
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in sorted((*sizes, *more, *places)))
+    at = start + len(table)
+    head = b"II*\0" + struct.pack("<I", at) + bytes(start - 8)
+    whole = head + table + struct.pack("<H", len(sizes) + len(more) + 2) + directory + bytes(4)
+    return whole.ljust(size, b"\0")
+
+
+def jpeg_behind_the_scan(more: bytes) -> bytes:
+    whole = encoded(picture(), "JPEG")
+    return whole[:-2] + more + whole[-2:]
+
+
+def webp_with(chunks: bytes) -> bytes:
+    body = encoded(picture(), "WEBP", lossless=True)[12:]
+    body += b"\0" * (len(body) % 2) + chunks
+    return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
+
+
+def webp_frames_within_frames(depth: int) -> bytes:
+    inside = b""
+    for _ in range(depth):
+        inside = b"ANMF" + struct.pack("<I", 16 + len(inside)) + bytes(16) + inside
+    return webp_with(inside)
+
+
+# Read, and no dearer when all that stands beside the pixels is taken out of them, or they are not kept
+KEPT: dict[str, Callable[[], bytes]] = {
+    "kept-dicom-many-items-elsewhere": lambda: raw_dicom(
+        pixel_module(8, 8), element(0x00540220, b"SQ", item(b"") * 300_000), element(PIXELS, b"OW", bytes(64))
+    ),
+    "kept-dicom-many-elements-behind-the-pixels": lambda: raw_dicom(
+        pixel_module(8, 8),
+        element(PIXELS, b"OW", bytes(64)),
+        b"".join(struct.pack("<HH2sH", 0x7FE2 + 2 * (i >> 16), i & 0xFFFF, b"LO", 0) for i in range(1_200_000)),
+    ),
+    "kept-dicom-many-uids": lambda: _implicit_dicom(implicit(0x0020000E, b"1\\" * MEBI)),
+    "kept-jpeg-many-segments": lambda: jpeg_behind_the_scan(b"\xff\xfe\0\2" * (3 * MEBI)),
+    "kept-jpeg-growing-exif": lambda: jpeg_behind_the_scan(segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 500),
+    "kept-tiff-same-strips": lambda: tiff_in_strips(4000, 10 * MEBI, 11 * MEBI),
+    "kept-webp-many-chunks": lambda: webp_with(b"abCd\0\0\0\0" * (3 * MEBI)),
+    "kept-webp-frames-within-frames": lambda: webp_frames_within_frames(3000),
+}
+
+
 def cost(folder: Path) -> dict[str, dict[str, object]]:
     """Decode every file of `folder`, each in a child of its own.
 
@@ -404,11 +456,26 @@ def _decoded(path: Path) -> dict[str, object]:
     before, start = _peak_mib(), time.process_time()
     try:
         outcome = f"{len(decode(data, name=path.name))} frames"
+        if path.name in KEPT:
+            outcome += f", {_kept(data)}"
     except HilumError as error:
         outcome = f"{type(error).__name__}: {error}"
     except BaseException as error:  # noqa: BLE001  (the finding this program exists for)
         outcome = f"ESCAPED {type(error).__name__}: {error}"
     return {"outcome": outcome, "seconds": time.process_time() - start, "mebibytes": _peak_mib() - before}
+
+
+def _kept(data: bytes) -> str:
+    from hilum.errors import InputError
+    from hilum.image.decode import is_dicom
+    from hilum.image.deidentify import deidentify
+    from hilum.image.remarks import without_remarks
+
+    try:
+        _ = deidentify(data, b"s" * 32) if is_dicom(data) else without_remarks(data)
+    except InputError:
+        return "not kept"
+    return "kept"
 
 
 def _peak_mib() -> float:

@@ -19,11 +19,23 @@ from pydicom.uid import ImplicitVRLittleEndian
 from hilum.errors import HilumError, UnreadableImage
 from hilum.image.decode import decode
 from hilum.image.deidentify import METHOD, actions, burned_in, deidentify
-from tests.image.made import dicom_bytes, dicom_set, encapsulated, encoded, picture, pixel_module, raw_dicom
+from tests.image.made import (
+    UNDEFINED,
+    dicom_bytes,
+    dicom_set,
+    element,
+    encapsulated,
+    encoded,
+    item,
+    picture,
+    pixel_module,
+    raw_dicom,
+)
 
 FILES = sorted((Path(pydicom.data.__file__).parent / "test_files").glob("*.dcm"))
 SECRET = b"s" * 32
 CANARY = "CANARY"
+END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)  # of a sequence of undefined length
 TEXT = ("AE", "AS", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT")
 BYTES = ("OB", "OW", "OF", "OD", "OL", "OV", "UN")
 KEPT = (0x00080005, 0x00080016, 0x00080018)
@@ -469,3 +481,21 @@ def test_a_colour_profile_goes() -> None:
     film = dicom_set(np.zeros((8, 8), np.uint16))
     film.add_new(0x00282000, "OB", b"scanner of MUELLER")
     assert b"MUELLER" not in deidentify(dicom_bytes(film), SECRET)
+
+
+@pytest.mark.parametrize("defined", [True, False])
+def test_an_icon_of_compressed_pixels_stops_nothing(defined: bool) -> None:
+    """Its fragments are items, and no data sets."""
+    icon = item(pixel_module(96, 112) + encapsulated(encoded(picture(), "JPEG"), b"\xff" * 50))
+    said = element(0x00880200, b"SQ", icon) if defined else element(0x00880200, b"SQ", icon + END, claims=UNDEFINED)
+    film = raw_dicom(pixel_module(8, 8), said, element(0x7FE00010, b"OW", bytes(range(64))))
+    done = deidentify(film, SECRET)
+    np.testing.assert_array_equal(decode(done, name="x")[0].pixels, decode(film, name="x")[0].pixels)
+
+
+def test_sequences_deeper_than_any_are_not_kept() -> None:
+    inside = b""
+    for _ in range(200):
+        inside = element(0x00540220, b"SQ", item(inside))
+    with pytest.raises(UnreadableImage):
+        deidentify(raw_dicom(pixel_module(8, 8), inside, element(0x7FE00010, b"OW", bytes(64))), SECRET)

@@ -35,7 +35,6 @@ from hilum.image.dicom.elements import (
     IMPLICIT_LITTLE,
     PIXELS,
     Wanted,
-    data_set,
     find_elements,
 )
 from hilum.image.dicom.header import DICOM_FAULTS, text, whole
@@ -55,7 +54,17 @@ _DUMMIES = {
     "FL": 0.0, "IS": "0", "LO": "NONE", "LT": "NONE", "PN": "NONE", "SH": "NONE", "SL": 0, "SS": 0, "ST": "NONE",
     "TM": "000000", "UC": "NONE", "UL": 0, "UR": "", "US": 0, "UT": "NONE",
 }  # fmt: skip
-_NOTHING = Wanted(frozenset(), frozenset())
+
+
+class _Sequences:
+    """The tags of all sequences."""
+
+    def __contains__(self, tag: object) -> bool:
+        return isinstance(tag, int) and dictionary_has_tag(tag) and dictionary_VR(tag) == "SQ"
+
+
+_WHOLE = Wanted(frozenset(), _Sequences(), whole=True)
+LONGEST = 64 * 1024  # bytes of a value that is looked at here: pydicom makes an object of each part of it
 
 
 def deidentify(data: bytes, secret: bytes, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
@@ -67,10 +76,10 @@ def deidentify(data: bytes, secret: bytes, *, limits: Limits = DEFAULT_LIMITS) -
         UnreadableImage, ImageTooLarge: it cannot be read whole, so that nothing of it may be kept.
     """
     with named_faults("this DICOM file", "the data set", quote=False, faults=DICOM_FAULTS):
-        elements = find_elements(data, _NOTHING, "this DICOM file", limits)
-        body, start, _ = data_set(data, "this DICOM file", limits)
+        elements = find_elements(data, _WHOLE, "this DICOM file", limits)
         encoding = elements.encoding
-        found = read_dataset(io.BytesIO(body[start:]), not encoding.explicit, encoding.little)
+        body = io.BytesIO(elements.body[elements.start : elements.end])  # nothing behind the pixels is needed
+        found = read_dataset(body, not encoding.explicit, encoding.little)
         _Cleaner(derived(secret, "dicom")).clean(found)
         if elements.pixels is None:
             raise UnreadableImage("this DICOM file", "it holds no image")
@@ -111,11 +120,13 @@ class _Cleaner:
         if action == "X":
             del found[tag]
         elif tag == _PATIENT_ID:
+            _check_length(found, tag)
             found[tag] = DataElement(tag, "LO", self._pseudonym(str(found[tag].value or "")))
         elif kind == "SQ" and action in ("", "U"):
             for item in found[tag].value or ():
                 self.clean(item)
         elif "UI" in (kind, meant):
+            _check_length(found, tag)
             found[tag] = DataElement(tag, "UI", self._uids(_texts(found[tag].value)) if action != "Z" else "")
         elif action == "Z":
             found[tag] = DataElement(tag, kind, Sequence() if kind == "SQ" else None)
@@ -163,6 +174,13 @@ def _kind(found: Dataset, tag: BaseTag) -> str:
     if said in (None, "UN") and dictionary_has_tag(tag):
         return dictionary_VR(tag).split(" ")[0]
     return str(said)
+
+
+def _check_length(found: Dataset, tag: BaseTag) -> None:
+    """Raises ValueError where a value is longer than LONGEST."""
+    value = found.get_item(tag).value
+    if isinstance(value, bytes) and len(value) > LONGEST:
+        raise ValueError("a value is longer than any of its kind")
 
 
 def _texts(value: Any) -> list[str]:

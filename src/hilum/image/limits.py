@@ -48,3 +48,8 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 # Of a kept image: it was within the limits when it came, whatever they are now.
 ACCEPTED = Limits(max_bytes=maxsize, max_pixels=maxsize, max_frames=maxsize, max_total_pixels=maxsize)
+
+
+def repeats(taken: int, length: int) -> bool:
+    """Whether parts of `taken` bytes together are the same bytes over and over; a few of them may lie at one place."""
+    return taken > 4 * length + MEBI

@@ -11,7 +11,7 @@ import zlib
 
 from hilum.errors import UnreadableImage
 from hilum.image.exif import exif_block, exif_orientation
-from hilum.image.remarks_jpeg import bare_jpeg, blank_boxes, blank_jpeg, blank_jpeg_2000
+from hilum.image.remarks_jpeg import Steps, bare_jpeg, blank_boxes, blank_jpeg, blank_jpeg_2000
 from hilum.image.remarks_tiff import bare_tiff
 
 _PNG_NEEDED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
@@ -54,7 +54,7 @@ def frames_without_remarks(encapsulated: bytes, frames: int, *, deflated: bool =
         ValueError: of deflated frames it cannot be told where each begins or ends.
     """
     out = bytearray(encapsulated)
-    found = _whole_frames(out, frames)
+    found, steps = _whole_frames(out, frames), Steps()
     if deflated and len(found) != frames:
         raise ValueError("nothing tells where a deflated frame begins")
     for pieces in found:
@@ -63,11 +63,11 @@ def frames_without_remarks(encapsulated: bytes, frames: int, *, deflated: bool =
             end = _end_of_deflated(frame)
             frame[end:] = bytes(len(frame) - end)
         elif frame[:2] == b"\xff\xd8":
-            blank_jpeg(frame, 0, len(frame))
+            blank_jpeg(frame, 0, len(frame), steps)
         elif (stream := frame.find(b"\xff\x4f\xff\x51")) >= 0:
             if frame[4:8] == b"jP  ":
-                blank_boxes(frame)
-            blank_jpeg_2000(frame, stream + 2, _end_of_box(frame, stream))
+                blank_boxes(frame, steps)
+            blank_jpeg_2000(frame, stream + 2, _end_of_box(frame, stream), steps)
         done = 0
         for start, stop in pieces:
             out[start:stop] = frame[done : done + stop - start]
@@ -137,22 +137,24 @@ def _png_chunk(kind: bytes, body: bytes) -> bytes:
 
 def _webp(data: bytes) -> bytes:
     """Chunks of RIFF (RFC 9649, 2.3 to 2.7)."""
-    body = _webp_chunks(data, 12, min(len(data), 8 + struct.unpack_from("<I", data, 4)[0]))
+    body = _webp_chunks(data, 12, min(len(data), 8 + struct.unpack_from("<I", data, 4)[0]), Steps())
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 
 
-def _webp_chunks(data: bytes, position: int, stop: int) -> bytes:
+def _webp_chunks(data: bytes, position: int, stop: int, steps: Steps, needed: frozenset[bytes] = _WEBP_NEEDED) -> bytes:
     parts = []
     while position + 8 <= stop:
+        steps.take()
         kind, length = struct.unpack_from("<4sI", data, position)
         inside = data[position + 8 : min(position + 8 + length, stop)]
         if kind == b"VP8X":
             inside = bytes((inside[0] & ~(_WEBP_ICC | _WEBP_XMP),)) + inside[1:]
-        elif kind == b"ANMF":
-            inside = inside[:16] + _webp_chunks(inside, 16, len(inside))
+        elif kind == b"ANMF" and kind in needed:
+            of_frame = _webp_chunks(inside, 16, len(inside), steps, needed - {kind})  # no frame is within another
+            inside = inside[:16] + of_frame
         elif kind == b"EXIF":
             inside = exif_block(exif_orientation(inside.removeprefix(b"Exif\0\0")))
-        if kind in _WEBP_NEEDED or kind == b"EXIF":
+        if kind in needed or kind == b"EXIF":
             parts.append(struct.pack("<4sI", kind, len(inside)) + inside + b"\0" * (len(inside) % 2))
         position += 8 + length + length % 2
     return b"".join(parts)

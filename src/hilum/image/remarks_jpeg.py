@@ -21,6 +21,19 @@ _NEEDED = {_APP0: ((b"JFIF\0", 12),), _APP8: ((b"mrfx", 64), (b"SPIFF\0", 30)), 
 _NEXT = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")  # behind the coded data of a scan, of JPEG (T.81) and JPEG-LS (T.87)
 
 
+class Steps:
+    """How many parts of a file may still be looked at: while they are, a whole server waits. No picture has so many."""
+
+    def __init__(self, most: int = 262_144) -> None:
+        self._left = most
+
+    def take(self) -> None:
+        """One more; raises ValueError where that is one too many."""
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("more parts than any picture has")
+
+
 @dataclass(frozen=True, slots=True)
 class _Box:
     """A box of a JP2 file: where it begins, where its contents do, and where it ends."""
@@ -37,8 +50,9 @@ def bare_jpeg(data: bytes) -> bytes:
     Raises:
         struct.error, IndexError, ValueError: a segment is broken.
     """
-    parts, position, exif = [data[:2]], 2, b""
+    parts, position, exif, steps = [data[:2]], 2, list[bytes](), Steps()
     while position + 2 <= len(data):
+        steps.take()
         position = data.find(b"\xff", position)  # between segments decoders pass over whatever lies there
         marker = data[position + 1] if position >= 0 else _EOI
         if marker == _EOI or position < 0:
@@ -53,13 +67,13 @@ def bare_jpeg(data: bytes) -> bytes:
             end = found.start() if found else len(data)
             parts.append(data[position:end])
         elif marker == _APP1 and inside.startswith(b"Exif\0\0"):
-            exif += inside[6:]
+            exif.append(inside[6:])
         elif marker in _NEEDED:
             parts += [_segment(marker, inside[:n]) for word, n in _NEEDED[marker] if inside.startswith(word)]
         elif marker != _COM and not _APP0 <= marker <= _APP15:
             parts.append(data[position:end])
         position = end
-    turn = exif_orientation(exif)
+    turn = exif_orientation(b"".join(exif))
     if turn != 1:
         parts.insert(1, _segment(_APP1, b"Exif\0\0" + exif_block(turn)))
     return b"".join((*parts, b"\xff\xd9"))
@@ -71,10 +85,11 @@ def _segment(marker: int, inside: bytes) -> bytes:
     return bytes((0xFF, marker)) + struct.pack(">H", 2 + len(inside)) + inside
 
 
-def blank_jpeg(out: bytearray, start: int, stop: int) -> None:
+def blank_jpeg(out: bytearray, start: int, stop: int, steps: Steps) -> None:
     """Blank comments and application data in place, between scans too, and what hangs behind the end."""
     position = start + 2
     while position + 4 <= stop and out[position] == 0xFF:
+        steps.take()
         marker = out[position + 1]
         if marker == 0xFF or marker in _BARE:
             position += 1 if marker == 0xFF else 2
@@ -95,12 +110,13 @@ def blank_jpeg(out: bytearray, start: int, stop: int) -> None:
         position = end
 
 
-def blank_jpeg_2000(out: bytearray, start: int, stop: int) -> None:
+def blank_jpeg_2000(out: bytearray, start: int, stop: int, steps: Steps) -> None:
     """Blank the comments of the main header and of every tile-part's (T.800 A.9.2), and what hangs behind the end."""
-    position = _blank_header(out, start, stop, _SOT)
+    position = _blank_header(out, start, stop, _SOT, steps)
     while position + 12 <= stop and out[position : position + 2] == _SOT:
+        steps.take()
         length = struct.unpack_from(">I", out, position + 6)[0]  # Psot: of this tile-part; 0: up to the end
-        _blank_header(out, position, stop, _SOD)
+        _blank_header(out, position, stop, _SOD, steps)
         if not length:
             return
         position += max(length, 12)
@@ -108,9 +124,10 @@ def blank_jpeg_2000(out: bytearray, start: int, stop: int) -> None:
         out[position + 2 : stop] = bytes(max(0, stop - position - 2))
 
 
-def _blank_header(out: bytearray, position: int, stop: int, last: bytes) -> int:
+def _blank_header(out: bytearray, position: int, stop: int, last: bytes, steps: Steps) -> int:
     """The offset of the marker `last`, with which this header ends, or of what is no marker."""
     while position + 4 <= stop and out[position] == 0xFF and out[position : position + 2] not in (last, b"\xff\xd9"):
+        steps.take()
         end = position + 2 + struct.unpack_from(">H", out, position + 2)[0]
         if out[position + 1] == 0x64:
             inside = slice(position + 6, min(end, stop))  # after the registration value
@@ -119,18 +136,18 @@ def _blank_header(out: bytearray, position: int, stop: int, last: bytes) -> int:
     return position
 
 
-def blank_boxes(out: bytearray) -> None:
+def blank_boxes(out: bytearray, steps: Steps) -> None:
     """Blank the boxes of a JP2 file (T.800 I.4) but those that tell how to read the pixels; of these the profiles."""
-    for box in _boxes(out, 0, len(out)):
+    for box in _boxes(out, 0, len(out), steps):
         if box.kind not in _BOXES:
             _blank(out, box.inside, box.end)
         elif box.kind == b"jp2h":
-            _blank_header_boxes(out, box)
+            _blank_header_boxes(out, box, steps)
 
 
-def _blank_header_boxes(out: bytearray, header: _Box) -> None:
+def _blank_header_boxes(out: bytearray, header: _Box, steps: Steps) -> None:
     grey = False
-    for box in _boxes(out, header.inside, header.end):
+    for box in _boxes(out, header.inside, header.end, steps):
         if box.kind == b"ihdr":
             grey = bytes(out[box.inside + 8 : box.inside + 10]) in (
                 b"\0\1",
@@ -154,9 +171,10 @@ def _without_profile(out: bytearray, box: _Box, space: int) -> None:
         struct.pack_into(">I4s", out, box.inside + 7, rest, b"free")
 
 
-def _boxes(out: bytearray, position: int, stop: int) -> Iterator[_Box]:
+def _boxes(out: bytearray, position: int, stop: int, steps: Steps) -> Iterator[_Box]:
     """Those between two places; fewer bytes than a box has are blanked."""
     while position + 8 <= stop:
+        steps.take()
         length, kind = struct.unpack_from(">I4s", out, position)
         head = 16 if length == 1 else 8
         if length == 1 and position + head <= stop:

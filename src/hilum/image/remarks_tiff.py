@@ -6,10 +6,12 @@ What stays keeps its place, so that every offset holds: header, directories, val
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hilum.image.remarks_jpeg import blank_jpeg
+from hilum.image.limits import repeats
+from hilum.image.remarks_jpeg import Steps, blank_jpeg
 
 _KINDS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}
@@ -53,27 +55,43 @@ def bare_tiff(data: bytes) -> bytes:
     out = bytearray(len(data))
     used = first + struct.calcsize(form.pointer)
     out[:used] = data[:used]
-    directories, taken = [], [(0, used)]
+    directories, taken, copied, steps = [], [(0, used)], 0, Steps()
     for place in _places(data, form, struct.unpack_from(form.pointer, data, first)[0]):
         entries = _entries(data, form, place)
         kept = [entry for entry in entries if struct.unpack_from(form.order + "H", entry)[0] in _NEEDED]
         ranges = [span for entry in kept for span in _values(form, entry)] + _pixels(data, form, kept)
+        copied += sum(stop - start for start, stop in ranges)
+        if repeats(copied, len(data)):
+            raise ValueError("the same bytes over and over")
         for start, stop in ranges:
             if not 0 <= start <= stop <= len(data):
                 raise ValueError("beyond the end")
             out[start:stop] = data[start:stop]
-        _blank(out, data, form, kept)
+        _blank(out, data, form, kept, steps)
         after = place + struct.calcsize(form.head) + form.step * len(entries)
-        directories.append(
-            (place, after + struct.calcsize(form.pointer), kept, data[after:][: struct.calcsize(form.pointer)])
-        )
-        taken += ranges
+        end = after + struct.calcsize(form.pointer)
+        directories.append((place, end, kept, data[after:end]))
+        taken += _joined(ranges)
+    taken = _joined(taken)
+    starts = [start for start, _ in taken]
     for place, stop, kept, following in directories:
-        if any(start < stop and place < end for start, end in taken if end > start):
+        before = bisect_left(starts, stop) - 1
+        if before >= 0 and taken[before][1] > place:
             raise ValueError("a directory lies within pixels")
         written = struct.pack(form.head, len(kept)) + b"".join(kept) + following
         out[place : place + len(written)] = written
     return bytes(out[: max(stop for _, stop in [*taken, *((at, end) for at, end, _, _ in directories)])])
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same places, in order and apart from each other."""
+    found: list[tuple[int, int]] = []
+    for start, stop in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(stop, found[-1][1])
+        elif start < stop:
+            found.append((start, stop))
+    return found
 
 
 def _places(data: bytes, form: _Form, place: int) -> Iterator[int]:
@@ -127,11 +145,11 @@ def _pixels(data: bytes, form: _Form, kept: list[bytes]) -> list[tuple[int, int]
     return [(start, start + length) for start, length in zip(starts, lengths, strict=True)]
 
 
-def _blank(out: bytearray, data: bytes, form: _Form, kept: list[bytes]) -> None:
+def _blank(out: bytearray, data: bytes, form: _Form, kept: list[bytes], steps: Steps) -> None:
     """Remarks inside JPEG strips and their tables."""
     if _numbers(data, form, kept, _COMPRESSION) != (_JPEG,):
         return
     tables = [span for entry in kept if _said(form, entry)[0] == _TABLES for span in _values(form, entry)]
     for start, stop in tables + _pixels(data, form, kept):
         if out[start : start + 2] == b"\xff\xd8":
-            blank_jpeg(out, start, stop)
+            blank_jpeg(out, start, stop, steps)

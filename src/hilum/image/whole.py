@@ -16,6 +16,7 @@ from PIL import Image as Pillow
 from PIL import ImageFile
 
 from hilum.errors import UnreadableImage
+from hilum.image.limits import repeats
 
 _MARK = 165  # laid under the rows of a PNG before they are decoded
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # PNG colour type -> samples a pixel
@@ -127,15 +128,21 @@ def _load_tiff(image: Any, data: bytes) -> bool:
     plain = tags.get(_COMPRESSION, _PLAIN) == _PLAIN and tags.get(_PHOTOMETRIC) != _YCBCR
     if plain and said and any(length < size(i) for i, (_, length) in enumerate(places)):
         return False
+    if not plain and repeats(sum(length for _, length in places), len(data)):  # each is read as long as it says
+        raise ValueError("its strips are the same bytes over and over")
     if tags.get(_COMPRESSION) != _JPEG:
         return _loaded(image, data)
     tables = bytes(tags.get(_TABLES, b""))[:-2]
-    parts = [tables + data[at + 2 : at + length] if tables else data[at : at + length] for at, length in places]
+
+    def parts() -> Iterator[bytes]:
+        for at, length in places:
+            yield tables + data[at + 2 : at + length] if tables else data[at : at + length]
+
     most = tags[_TILE_WIDTH] * tags[_TILE_LENGTH] if _TILES in tags else math.prod(side + 16 for side in image.size)
-    for part in parts:
+    for part in parts():
         _check_part(part, most)
     image.load()
-    return not any(map(_stops, parts))
+    return not any(map(_stops, parts()))
 
 
 def _check_part(part: bytes, most: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Container
 from dataclasses import dataclass
 
 from hilum.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
@@ -60,6 +61,7 @@ class Elements:
     body: the data set's bytes, inflated where they came deflated.
     kept: the wanted top-level elements as they were written, one after another.
     pixels: the pixel element, None where the file has none.
+    start, end: of the data set in the body, up to the end of the pixels, or of what was looked at.
     """
 
     body: bytes
@@ -67,6 +69,8 @@ class Elements:
     pixels: Element | None
     encoding: Encoding
     transfer_syntax: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,13 @@ class Wanted:
     """The tags to keep, and those that are sequences at any depth: the implicit encoding does not say so.
 
     tables: those that may be longer than MAX_VALUE, up to MAX_TABLE.
+    whole: every sequence, at any depth, is looked into, and everything counted: all of it is to be parsed.
     """
 
     tags: frozenset[int]
-    sequences: frozenset[int]
+    sequences: Container[int]
     tables: frozenset[int] = frozenset()
+    whole: bool = False
 
 
 def find_elements(data: bytes, wanted: Wanted, name: str, limits: Limits) -> Elements:
@@ -94,7 +100,7 @@ def find_elements(data: bytes, wanted: Wanted, name: str, limits: Limits) -> Ele
     found = syntax or {(True, True): EXPLICIT_LITTLE, (True, False): EXPLICIT_BIG}.get(
         (encoding.explicit, encoding.little), IMPLICIT_LITTLE
     )
-    return Elements(body, b"".join(walk.kept), walk.pixels, encoding, found)
+    return Elements(body, b"".join(walk.kept), walk.pixels, encoding, found, start, walk.end)
 
 
 def data_set(data: bytes, name: str, limits: Limits) -> tuple[bytes, int, str]:
@@ -178,6 +184,7 @@ class _Walk:
         self.count, self.items, self.most_items = 0, 0, most_items
         self.kept: list[bytes] = []
         self.pixels: Element | None = None
+        self.end = len(body)
 
     def run(self, start: int) -> None:
         """Top level: keep what is wanted, remember the pixels and stop there."""
@@ -186,12 +193,14 @@ class _Walk:
             element = self.element(position, end)
             if element.tag in PIXELS:
                 self.pixels = element
-                return
+                position = self.skip(element, deep=False) if self.wanted.whole else end
+                break
             keep = element.tag in self.wanted.tags
-            position = self.skip(element, deep=keep)
+            position = self.skip(element, deep=(keep or self.wanted.whole) and not _in_pieces(element))
             if keep:
                 self._check_length(element, position)
                 self.kept.append(self.body[element.begin : position])
+        self.end = min(position, end)
 
     def element(self, position: int, end: int) -> Element:
         """The element that begins at `position` and must fit before `end`."""
@@ -248,6 +257,8 @@ class _Walk:
         self.items += deep and inner.tag == _ITEM
         if self.items > self.most_items:
             raise ImageTooLarge(self.name, f"its sequences hold more than {self.most_items:,} items")
+        if deep and _in_pieces(inner):
+            return self.skip(inner, deep=False)
         opens = inner.stop is None or (deep and (inner.tag == _ITEM or self._is_sequence(inner)))
         if not opens:
             stop = inner.stop or inner.start
@@ -265,7 +276,14 @@ class _Walk:
             raise ImageTooLarge(self.name, f"{self._says(element)} {length:,} bytes; the limit is {most:,}")
 
     def _is_sequence(self, element: Element) -> bool:
+        if self.wanted.whole and element.vr not in (b"", b"UN"):  # of another kind than its tag: nobody parses it
+            return element.vr == b"SQ"
         return element.vr == b"SQ" or element.tag in self.wanted.sequences
 
     def _says(self, element: Element) -> str:
         return f"element ({element.tag >> 16:04x},{element.tag & 0xFFFF:04x}) claims"
+
+
+def _in_pieces(element: Element) -> bool:
+    """Whether the items of an element are bytes, as those of compressed pixels (an icon's, too), and no data sets."""
+    return element.stop is None and (element.tag in PIXELS or element.vr[:1] == b"O")
