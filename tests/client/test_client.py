@@ -566,3 +566,10 @@ def test_a_key_out_of_a_file_is_taken_without_its_line_end() -> None:
     for key in ("hilum_\xfc", "hilum_a\nb"):
         with pytest.raises(UsageError, match="no key has"):
             hilum.Client("http://x", key=key)
+
+
+def test_what_a_notebook_or_a_system_left_in_a_folder_is_not_sent(client: hilum.Client, tmp_path: Path) -> None:
+    for name in ("a.png", ".ipynb_checkpoints/a-checkpoint.png", "__MACOSX/a.png", "more/b.png", "more/.c.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(XRAY.read_bytes())
+    assert [one.file for one in client.predict_many(tmp_path)] == ["a.png", "more/b.png"]

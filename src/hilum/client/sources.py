@@ -116,10 +116,15 @@ def png_of(array: NDArray[Any]) -> bytes:
 
 def _folder(folder: Path) -> tuple[Source, ...]:
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in ENDINGS)
-    visible = [path for path in paths if not path.name.startswith(".")]
+    visible = [path for path in paths if not any(map(_is_hidden, path.relative_to(folder).parts))]
     if not visible:
         raise UsageError(f"{folder} holds no images")
     return tuple(Source(whole(path.relative_to(folder).as_posix()), path) for path in visible)
+
+
+def _is_hidden(part: str) -> bool:
+    """Whether a file or folder is a system's or a notebook's own, as .ipynb_checkpoints with a copy of each image."""
+    return part.startswith(".") or part == "__MACOSX"
 
 
 def whole(name: str) -> str:
