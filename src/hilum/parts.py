@@ -72,6 +72,7 @@ class Parts:
     retention: Retention | None = None
     faults: list[str] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
+    switching: threading.Lock = field(default_factory=threading.Lock)
 
     def lacking(self) -> list[str]:
         """What keeps the server from answering now, in words; [] when nothing does."""
@@ -89,7 +90,15 @@ class Parts:
         return found
 
     def switch(self) -> bool:
-        """Let whoever was promoted on record, or is the latest, speak from now on; returns whether anything changed."""
+        """Let whoever was promoted on record, or is the latest, speak from now on; returns whether anything changed.
+
+        One at a time: who looks every few seconds may have read the record before it was changed, and whoever changed
+        it is told when the new one speaks.
+        """
+        with self.switching:
+            return self._switched()
+
+    def _switched(self) -> bool:
         found = chosen(self.records)
         if found == self.crew.chosen and not self.desks.moved():
             return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,11 @@ import pytest
 
 from hilum.flows.desks import Desks
 from hilum.flows.predict import Desk
+from hilum.flows.promotion import Decision, promote
 from hilum.flows.speaker import Speaker
 from hilum.model.overlay import grey_png
 from tests.interfaces.http.forms import sample
-from tests.interfaces.http.running import Running, running
+from tests.interfaces.http.running import PATIENT, Running, running
 from tests.interfaces.versions import another_version, package_of_own_task
 
 
@@ -236,3 +238,40 @@ def test_a_promotion_is_taken_back_over_http(server: Running) -> None:
     assert (said.status, said.json()["act"], said.json()["digest"]) == (201, "rollback", None)
     assert ask(server, 2) == (200, "1.1.0")
     assert [event["act"] for event in server.ask("GET", "/history").json()["history"]] == ["rollback", "promote"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "pneumonia-cxr-of-a-folder", "..", "~"])
+def test_a_folder_is_no_name_of_a_model_on_a_server(
+    server: Running, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(server.parts.settings.models / "pneumonia-cxr", tmp_path / "pneumonia-cxr-of-a-folder")
+    monkeypatch.chdir(tmp_path)  # where the server was started
+    said = server.ask("POST", f"/models/{name}/promote", {"why": "a try"})
+    assert (said.status, said.json()["code"]) == (404, "unknown_model")
+    assert "path" not in said.json()["detail"]
+    assert str(tmp_path) not in said.json()["detail"]
+
+
+def test_who_promotes_is_told_once_the_new_one_speaks_though_a_look_was_under_way(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch, begun, going = Desks.switch, threading.Event(), threading.Event()
+
+    def slowly(desks: Desks) -> None:
+        begun.set()
+        assert going.wait(PATIENT)
+        switch(desks)
+
+    monkeypatch.setattr(Desks, "switch", slowly)
+    parts = server.parts
+    promote("pneumonia-cxr@2.0.0", parts.records, parts.settings, Decision("console", "on record, and yet to speak"))
+    with ThreadPoolExecutor(2) as pool:
+        look = pool.submit(parts.switch)  # as every few seconds
+        try:
+            assert begun.wait(PATIENT)
+            told = pool.submit(parts.switch)  # as after a promotion over HTTP
+            assert not wait([told], timeout=0.5).done
+        finally:
+            going.set()
+        look.result(PATIENT), told.result(PATIENT)
+    assert ask(server, 0) == (200, "2.0.0")

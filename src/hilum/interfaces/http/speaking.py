@@ -9,12 +9,12 @@ from fastapi import APIRouter, Body, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from hilum.errors import UnknownModel
 from hilum.flows.promotion import Decision, promote, roll_back
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.problems import answer
-from hilum.registry.history import history
+from hilum.registry.history import chosen, history
+from hilum.registry.pins import named_package
 
 router = APIRouter(tags=["catalogue"])
 
@@ -34,10 +34,9 @@ class Reason(BaseModel):
 def promoted(request: Request, reference: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
     """It is opened, checked and warmed first; requests on their way are answered by the one that spoke before."""
     parts = parts_of(request)
-    if "/" in reference or reference.startswith("."):
-        raise UnknownModel(f"no model {reference!r}")
     decision = Decision(caller_of(request.scope), reason.why if reason else "")
-    event = promote(reference, parts.records, parts.settings, decision)
+    folder = named_package(reference, parts.settings, chosen(parts.records))  # a path is no reference here
+    event = promote(str(folder), parts.records, parts.settings, decision)
     parts.switch()
     return answer(asdict(event), 201)
 
