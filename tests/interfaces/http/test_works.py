@@ -201,6 +201,11 @@ def test_a_key_that_may_only_train_sees_its_own_trainings_and_nothing_more(tmp_p
         for hidden in (others, audit):
             for path in (f"/works/{hidden.id}", f"/works/{hidden.id}/report"):
                 assert "no work" in house.ask("GET", path, key="train").json()["detail"]
+            assert house.ask("GET", f"/app/train/{hidden.id}", key="train").status == 404
+        page, pages = {"Accept": "text/html"}, (f"/app/train/{own.id}", f"/app/train?run={own.id}&run={others.id}")
+        for shown in (house.ask("GET", path, headers=page, key="train") for path in pages):
+            assert (shown.status, own.id.encode() in shown.body, b"another&#39;s" in shown.body) == (200, True, False)
+        assert b"another&#39;s" in house.ask("GET", "/app/train", headers=page, key="engineer").body
         assert house.ask("DELETE", f"/works/{own.id}", key="train").status == 403
         assert house.ask("GET", f"/works/{own.id}", key="predict").status == 403
         assert len(house.ask("GET", "/works", key="engineer").json()["works"]) == 3

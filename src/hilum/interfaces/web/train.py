@@ -10,7 +10,7 @@ from starlette.responses import Response
 from hilum.errors import NotFound
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.orders import works_of
-from hilum.interfaces.http.works import can_learn, report_page
+from hilum.interfaces.http.works import can_learn, may_see, report_page
 from hilum.interfaces.web.models_shown import card_of, opened, speaking
 from hilum.interfaces.web.page import must, show
 from hilum.interfaces.web.trained import HEADLINE, NETWORKS, Run, best, charts, name_of, run_of, side_by_side
@@ -30,7 +30,7 @@ def train(request: Request, run: Annotated[list[str], Query(default_factory=list
     must(request, "train")
     parts = parts_of(request)
     known = works_of(parts)
-    works = [work for work in known.all() if work.kind == "train"]
+    works = [work for work in known.all() if work.kind == "train" and may_see(request, work)]
     chosen = [work for work in works if work.id in run][:COMPARED_MOST]
     return show(request, "train.html", {
         "can": can_learn(),
@@ -52,7 +52,7 @@ def training(request: Request, identity: str) -> Response:
     parts = parts_of(request)
     known = works_of(parts)
     work = known.get(identity)
-    if work.kind != "train":
+    if work.kind != "train" or not may_see(request, work):
         raise NotFound("no such training")
     came = run_of(known.result(identity)) if work.state == "done" else None
     return show(request, "training.html", {
