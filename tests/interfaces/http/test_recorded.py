@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from sqlalchemy import event
 
+from hilum.interfaces.http import recorded
+from hilum.interfaces.http.app import SHOWN
 from tests.interfaces.http.forms import SAMPLES, sample
-from tests.interfaces.http.running import Running, running
+from tests.interfaces.http.running import PATIENT, Running, running
 
 PNG = {"Content-Type": "image/png"}
 
@@ -172,3 +177,30 @@ def test_a_cursor_that_is_nonsense_is_refused(server: Running) -> None:
     for cursor in (deep, "x", "bnVsbA"):
         told = server.ask("GET", f"/predictions?cursor={cursor}")
         assert (told.status, told.is_problem()) == (422, True)
+
+
+@pytest.mark.parametrize("what", ["image", "pixels", "heatmap"])
+def test_a_few_pictures_are_drawn_at_a_time_however_many_ask(
+    server: Running, film: str, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    begun, going = threading.Semaphore(0), threading.Event()
+
+    def slowly(drawn: Callable[..., Any]) -> Callable[..., Any]:
+        def draw(*given: Any, **named: Any) -> Any:
+            begun.release()
+            assert going.wait(PATIENT)
+            return drawn(*given, **named)
+
+        return draw
+
+    for name in ("shown", "heatmap_of"):
+        monkeypatch.setattr(recorded, name, slowly(getattr(recorded, name)))
+    with ThreadPoolExecutor(SHOWN + 3) as pool:
+        asked = [pool.submit(server.ask, "GET", f"/predictions/{film}/{what}") for _ in range(SHOWN + 3)]
+        try:
+            assert all(begun.acquire(timeout=PATIENT) for _ in range(SHOWN))
+            assert not begun.acquire(timeout=0.5)  # who waits takes neither memory nor a thread
+            assert server.ask("GET", "/readyz").status == 200
+        finally:
+            going.set()
+        assert {one.result().status for one in asked} == {200}

@@ -34,6 +34,7 @@ from hilum.interfaces.http.turns import Turns
 from hilum.interfaces.web import pages
 from hilum.parts import Parts
 
+SHOWN = 4  # kept pictures that are decoded or drawn side by side
 DESCRIPTION = """Calibrated answers to clinical questions about single images, each on record before it is told.
 Research software, not a medical device. Paths answer under `/v1` too, but `/v2`, probes and metrics. Errors are RFC
 9457 problems."""
@@ -63,6 +64,7 @@ def create_app(parts: Parts) -> FastAPI:
         parts = replace(parts, fetch=fetcher.fetch)
     app.state.parts = parts
     app.state.drawing = Turns(1, 8, "pictures of evidence")  # an occlusion is two seconds of a core
+    app.state.showing = Turns(SHOWN, 256, "pictures")
     problems.install(app)
     for path, endpoint in (("/predict", Predict(parts)), ("/invocations", sagemaker.Invocations(parts))):
         for prefix in ("", "/v1"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Body, Query, Request
 from pydantic import BaseModel, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from hilum.errors import NotFound
@@ -29,6 +28,7 @@ from hilum.registry.questions import known_tasks
 from hilum.task import Label
 
 router = APIRouter(tags=["record"])
+T = TypeVar("T")
 
 
 class Feedback(BaseModel):
@@ -83,10 +83,13 @@ def prediction(request: Request, name: str) -> Response:
     response_class=Response,
     responses=told_as("image/png"),
 )
-def image(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -> Response:
+async def image(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -> Response:
     """The grey values that were judged, 8 bit; 404 where the image was not kept or was erased."""
-    picture = _shown(request, name, frame)
-    return Response(grey_png(picture.pixels), media_type="image/png", headers=_private())
+
+    def drawn() -> Response:
+        return Response(grey_png(_shown(request, name, frame).pixels), media_type="image/png", headers=_private())
+
+    return await _in_turn(request, drawn)
 
 
 @router.get(
@@ -95,13 +98,17 @@ def image(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -
     response_class=Response,
     responses=told_as("application/octet-stream"),
 )
-def pixels(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -> Response:
+async def pixels(request: Request, name: str, frame: Annotated[int, Query(ge=0)] = 0) -> Response:
     """uint16, little endian, rows first; size and frames in the headers X-Width, X-Height, X-Frames."""
-    picture = _shown(request, name, frame)
-    plane = np.rint(picture.pixels * 65535).astype("<u2")
-    height, width = plane.shape
-    headers = {"X-Width": str(width), "X-Height": str(height), "X-Frames": str(picture.frames), "X-Max": "65535"}
-    return Response(plane.tobytes(), media_type="application/octet-stream", headers={**headers, **_private()})
+
+    def drawn() -> Response:
+        picture = _shown(request, name, frame)
+        plane = np.rint(picture.pixels * 65535).astype("<u2")
+        height, width = plane.shape
+        headers = {"X-Width": str(width), "X-Height": str(height), "X-Frames": str(picture.frames), "X-Max": "65535"}
+        return Response(plane.tobytes(), media_type="application/octet-stream", headers={**headers, **_private()})
+
+    return await _in_turn(request, drawn)
 
 
 @router.get(
@@ -120,7 +127,7 @@ async def heatmap(
         return heatmap_of(found(parts, name), parts, method=method, label=label)
 
     costly: Turns = request.app.state.drawing
-    picture = await (costly.run(drawn) if method == "occlusion" else run_in_threadpool(drawn))
+    picture = await (costly.run(drawn) if method == "occlusion" else _in_turn(request, drawn))
     return Response(picture, media_type="image/png", headers=_private())
 
 
@@ -202,6 +209,12 @@ def found(parts: Parts, name: str) -> Record:
 def titled(text: str, labels: Sequence[Label]) -> tuple[str, ...]:
     """The classes that pages call by these words."""
     return tuple(dict.fromkeys(label.name for label in labels if text.lower() in label.title.lower()))
+
+
+async def _in_turn(request: Request, drawn: Callable[[], T]) -> T:
+    """A few at a time: while it is drawn a large picture takes hundreds of megabytes, and a thread that others need."""
+    shown: Turns = request.app.state.showing
+    return await shown.run(drawn)
 
 
 def _shown(request: Request, name: str, frame: int) -> Shown:
