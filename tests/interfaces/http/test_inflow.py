@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import select
 import socket
+import threading
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import Body, FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from hilum.flows.answer import Clerk
 from hilum.interfaces.http import inflow, problems
+from hilum.interfaces.http.fetch import Fetcher
 from hilum.interfaces.http.rules import Rule
 from hilum.interfaces.http.security import LARGEST_BODIES, Guard, Security
-from tests.interfaces.http.running import Running, listening
+from tests.interfaces.http.running import PATIENT, Running, listening, running
 
 MOST = 100_000
 
@@ -121,3 +130,58 @@ def test_many_bodies_together_hold_no_more_than_a_few_of_the_largest(
     while (answer := server.ask("POST", "/raw", bytes(MOST))).status == 503 and time.monotonic() < deadline:
         time.sleep(0.05)  # until the server has seen that they went away
     assert answer.body == b"100000"
+
+
+def packed(size: int) -> bytes:
+    """A zip of one file, a thousandth as large."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(size))
+    return out.getvalue()
+
+
+def tensors(size: int) -> bytes:
+    said = b'{"inputs": [{"name": "image", "shape": [1], "datatype": "BYTES", "data": ["AA=="]}]}'
+    return gzip.compress(said + b" " * size)
+
+
+def named(_: int) -> bytes:
+    return b'{"image_url": "https://films.example/a.png"}'
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/predict", packed, {"Content-Type": "application/zip"}),
+        ("/v2/models/pneumonia-cxr/infer", tensors, {"Content-Encoding": "gzip"}),
+        ("/predict", named, {"Content-Type": "application/json"}),
+    ],
+)
+def test_what_bodies_are_unpacked_to_counts_as_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, body: Callable[[int], bytes], headers: dict[str, str]
+) -> None:
+    answer, going = Clerk.answer, threading.Event()
+
+    async def fetched(fetcher: Fetcher, url: str) -> bytes:
+        return bytes(900_000)
+
+    def patiently(clerk: Clerk, asks: Any) -> Any:
+        assert going.wait(2 * PATIENT)
+        return answer(clerk, asks)
+
+    monkeypatch.setattr(Clerk, "answer", patiently)
+    monkeypatch.setattr(Fetcher, "fetch", fetched)
+    sent = body(900_000)
+    with (
+        running(tmp_path, UPLOAD_BYTES=str(1024**2), IMAGE_URL_HOSTS="films.example") as server,
+        ThreadPoolExecutor(LARGEST_BODIES + 2) as pool,
+    ):
+        asked = [pool.submit(server.ask, "POST", path, sent, headers) for _ in range(LARGEST_BODIES + 2)]
+        first = wait(asked, PATIENT, FIRST_COMPLETED).done
+        going.set()
+        assert {one.result().json()["code"] for one in first} == {"full"}  # as many as hold four megabytes wait
+        found = sorted(one.result().status for one in asked)
+        assert found == [415] * LARGEST_BODIES + [503] * 2
+        assert {server.ask("POST", path, sent, headers).status for _ in range(LARGEST_BODIES + 2)} == {
+            415
+        }  # given back

@@ -35,7 +35,8 @@ class Sending:
         self._parts: list[Upload | Packed] = [Packed(one.data, most) if is_zip(one.data) else one for one in uploads]
         packed = [part for part in self._parts if isinstance(part, Packed)]
         self.count = len(self._parts) - len(packed) + sum(map(len, packed))
-        self.large = self.count > TOGETHER or sum(part.size for part in packed) > whole
+        self.size = sum(part.size for part in packed)  # bytes, once unpacked
+        self.large = self.count > TOGETHER or self.size > whole
         if self.count > MEMBERS:
             raise Problem(413, "too_many_files", f"{self.count:,} files; the limit is {MEMBERS:,}")
 

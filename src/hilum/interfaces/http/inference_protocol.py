@@ -26,7 +26,7 @@ from hilum.flows.answer import Ask, Reply
 from hilum.flows.predict import Desk, Options, check_options
 from hilum.interfaces.http import shapes_v2 as shapes
 from hilum.interfaces.http.again import again_of
-from hilum.interfaces.http.asked import caller_of, parts_of
+from hilum.interfaces.http.asked import caller_of, parts_of, unpacked
 from hilum.interfaces.http.body import read_bytes
 from hilum.interfaces.http.predict import keeps, replies_of
 from hilum.interfaces.http.problems import ANY_ERROR, Problem, answer, from_error, told_as
@@ -204,7 +204,8 @@ async def infer(request: Request, name: str, version: str = "") -> Response:
 async def _sent(request: Request, most: int) -> Asked:
     """What was asked; the body itself is let go."""
     data = await read_bytes(request.receive, dict(request.scope["headers"]), most)
-    plain = await run_in_threadpool(plain_body, data, request.headers.get("content-encoding", ""), most)
+    encoding, held = request.headers.get("content-encoding", ""), partial(unpacked, request.scope)
+    plain = await run_in_threadpool(plain_body, data, encoding, most, held)
     return await run_in_threadpool(read_request, plain, request.headers.get(HEADER_LENGTH))
 
 

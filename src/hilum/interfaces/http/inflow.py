@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import dataclass, field
 
 from starlette.types import Message, Receive
@@ -15,10 +16,22 @@ SLOWEST = 16 * 1024  # bytes a second, beyond the patience
 
 @dataclass(slots=True)
 class Held:
-    """The bytes of all bodies whose requests are not answered yet, and how many there may be."""
+    """The bytes of all bodies whose requests are not answered yet, what was unpacked of them, and how many may be."""
 
     most: int
     size: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, count: int) -> bool:
+        """Whether there is room for so many more; they count in any case until they are given back."""
+        with self._lock:
+            self.size += count
+            return self.size <= self.most
+
+    def give_back(self, count: int) -> None:
+        """So many are free again."""
+        with self._lock:
+            self.size -= count
 
 
 @dataclass(slots=True)
@@ -30,6 +43,7 @@ class Inflow:
     held: Held
     refusal: Problem | None = None
     _size: int = 0
+    _unpacked: int = 0
     _done: bool = False
     _since: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -49,20 +63,30 @@ class Inflow:
         if message["type"] == "http.request":
             part = len(message.get("body", b""))
             self._size += part
-            self.held.size += part
+            room = self.held.take(part)
             self._done = not message.get("more_body", False)
             if self._size > self.most:
                 raise self._refuse(too_large(self.most))
-            if self.held.size > self.held.most:
-                raise self._refuse(Problem(503, "full", "too much is being sent at once: try again in a moment", AGAIN))
+            if not room:
+                raise self._refuse(too_much())
         else:
             self._done = True
         return message
 
+    def unpack(self, count: int) -> None:
+        """So many bytes more are held for this request, unpacked from its body or fetched; from any thread.
+
+        Raises:
+            Problem: 503 where all requests together hold too much.
+        """
+        self._unpacked += count
+        if not self.held.take(count):
+            raise too_much()
+
     def let_go(self) -> None:
         """The request is over: what it held is free."""
-        self.held.size -= self._size
-        self._size = 0
+        self.held.give_back(self._size + self._unpacked)
+        self._size = self._unpacked = 0
 
     def _refuse(self, problem: Problem) -> Problem:
         self.refusal = problem
@@ -92,3 +116,8 @@ def check_coding(coding: bytes | None) -> None:
 def too_large(most: int) -> Problem:
     """413 with the limit."""
     return Problem(413, "too_large", f"the body is larger than the limit of {most:,} bytes", CLOSE)
+
+
+def too_much() -> Problem:
+    """503: all requests together hold what they may."""
+    return Problem(503, "full", "too much is being sent at once: try again in a moment", AGAIN)

@@ -19,7 +19,7 @@ from hilum.flows.line import Line
 from hilum.flows.predict import Desk, Options, check_options
 from hilum.interfaces.http import problems
 from hilum.interfaces.http.again import Again
-from hilum.interfaces.http.asked import caller_of
+from hilum.interfaces.http.asked import caller_of, unpacked
 from hilum.interfaces.http.batch import TOGETHER, Sending, taken, wants_no_waiting
 from hilum.interfaces.http.body import JSON_BYTES, Body, Upload, clean_name, read_body
 from hilum.interfaces.http.packed import is_zip
@@ -69,11 +69,14 @@ class Predict:
         body = await read_body(receive, headers, most, most if self.images_in_json else JSON_BYTES)
         given = {**dict(parse_qsl(scope["query_string"].decode("latin-1"))), **body.fields}
         files, key = await self.files(body, given), headers.get(b"idempotency-key")
+        if not body.files:  # fetched, or out of JSON: beside the body
+            unpacked(scope, sum(len(one.data) for one in files))
         if wants_no_waiting(headers) or len(files) > TOGETHER or any(is_zip(file.data) for file in files):
             sending = await run_in_threadpool(self._sending, files)
             if sending.large or wants_no_waiting(headers):
                 (like,) = await self._asks([Upload("", b"")], given, caller_of(scope), since)
                 return await taken(self._parts, like, given.get("model") or None, sending.files(), key)
+            unpacked(scope, sending.size)
             files = await run_in_threadpool(list, sending.files())
         asks = await self._asks(files, given, caller_of(scope), since)
         if key is None:

@@ -128,6 +128,7 @@ class Security:
             await self._app(scope, receive, _dressed(send, extra))
             return
         inflow = Inflow(receive, self._most(rule), self._held)
+        scope["state"]["inflow"] = inflow
         try:
             await self._app(scope, inflow, _dressed(send, extra, inflow))
         finally:

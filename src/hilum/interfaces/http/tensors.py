@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from hilum.interfaces.http.problems import Problem
 HEADER_LENGTH = "Inference-Header-Content-Length"
 ROWS = 256  # images in one request
 TENSORS = 16  # inputs, or outputs asked for
+PIECE = 256 * 1024  # bytes unpacked together
 NUMBERS, LISTS = 2 * 1024**2, 1024**2 + 4096  # in JSON: 25 pictures of 160 x 160 x 3; binary: HILUM_UPLOAD_BYTES
 Values = Sequence[float] | Sequence[str] | Sequence[bool]
 
@@ -66,8 +67,8 @@ class Output:
     binary: bool = False
 
 
-def plain_body(data: bytes, encoding: str, most: int) -> bytes:
-    """The body as it was before Content-Encoding.
+def plain_body(data: bytes, encoding: str, most: int, held: Callable[[int], None] = lambda _: None) -> bytes:
+    """The body as it was before Content-Encoding; `held` hears how many bytes more it becomes, and may refuse them.
 
     Raises:
         Problem: an unknown encoding (415), a broken or cut body or one with more behind it (400), or more than `most`
@@ -79,15 +80,31 @@ def plain_body(data: bytes, encoding: str, most: int) -> bytes:
     if encoding not in ("gzip", "deflate"):
         raise Problem(415, "unsupported_encoding", f"Content-Encoding {encoding[:32]!r}: gzip and deflate are read")
     reader = zlib.decompressobj(zlib.MAX_WBITS | (16 if encoding == "gzip" else 0))
+    pieces, size, whole = [], 0, memoryview(data)
+    for start in range(0, len(whole), PIECE):
+        for piece in _unpacked(reader, whole[start : start + PIECE], encoding):
+            size += len(piece)
+            if size > most:
+                raise Problem(413, "too_large", f"unpacked, the body has more than {most:,} bytes")
+            held(len(piece))
+            pieces.append(piece)
+        if reader.eof and (reader.unused_data or start + PIECE < len(whole)):
+            break
+    else:
+        if reader.eof:
+            return b"".join(pieces)
+    raise Problem(400, "bad_encoding", f"the body is not one whole stream of {encoding}")
+
+
+def _unpacked(reader: Any, packed: memoryview, encoding: str) -> Iterator[bytes]:
+    """What the next bytes of a stream become, in pieces."""
+    left: bytes | memoryview = packed
     try:
-        plain = reader.decompress(data, most + 1)
+        while not reader.eof and (piece := reader.decompress(left, PIECE)):
+            yield piece
+            left = reader.unconsumed_tail
     except zlib.error as error:
         raise Problem(400, "bad_encoding", f"the body is not {encoding}: {error}") from error
-    if len(plain) > most:
-        raise Problem(413, "too_large", f"unpacked, the body has more than {most:,} bytes")
-    if not reader.eof or reader.unused_data:
-        raise Problem(400, "bad_encoding", f"the body is not one whole stream of {encoding}")
-    return plain
 
 
 def read_request(data: bytes, header_length: str | None) -> Asked:
