@@ -145,6 +145,8 @@ def test_a_limit_that_lets_nothing_through_is_refused(name: str) -> None:
         ("postgresql://me:hun@ter2@db/hilum", "postgresql://…@db/hilum"),
         ("postgresql://db/hilum?user=me@there&password=hunter2", "postgresql://db/hilum?…"),
         ("redis://:hunter2@cache:6379/0", "redis://…@cache:6379/0"),
+        ("redis://cache:6379/0?password=hun@ter2", "redis://…"),
+        ("redis://cache:6379/0?password=hun@ter2&db=1@2", "redis://…"),
         ("postgresql://db/hilum", "postgresql://db/hilum"),
         ("sqlite:////srv/a@b/hilum.db", "sqlite:////srv/a@b/hilum.db"),
         ("/srv/what?/a@b", "/srv/what?/a@b"),

@@ -17,9 +17,10 @@ from hilum.quota import cores
 
 PATHS = ("HOME", "MODELS", "DATA", "SECRET_FILE", "IMAGES_URL", "PROGRESS_FILE", "SIGNING_KEY")
 SQLITE = "sqlite:///"
-SIGNED_IN = re.compile(
-    r"(?<=://)[^:/@]*(?::[^@]*)?@(?:[^/?&]*@)?"
-)  # a password may hold / and ?, as SQLAlchemy reads it
+# Who signs in; a password may hold / and ?, as SQLAlchemy reads it
+SIGNED_IN = re.compile(r"(?<=://)[^:/@]*(?::[^@]*)?@(?:[^/?&]*@)?")
+# That, or a port and a password behind the ?, as Redis reads it: nobody can tell, so nothing of it is shown
+EITHER = re.compile(r"(?<=://)[^:/@]*:[^@]*\?[^@]*=[^@]*@.*", re.DOTALL)
 # In DER, each with its tag: keys on elliptic curves, and the curves that model_signing knows (P-256, P-384, P-521)
 EC_KEY = bytes.fromhex("06072a8648ce3d0201")
 CURVES = tuple(map(bytes.fromhex, ("06082a8648ce3d030107", "06052b81040022", "06052b81040023")))
@@ -214,7 +215,7 @@ def without_secrets(value: str) -> str:
     """A setting as it may be shown: of an address neither who signs in there nor what stands behind its ?."""
     if "://" not in value:
         return value
-    return re.sub(r"[?&].*", "?…", SIGNED_IN.sub("…@", value))
+    return re.sub(r"[?&].*", "?…", SIGNED_IN.sub("…@", EITHER.sub("…", value)))
 
 
 def _number(name: str, raw: Mapping[str, str], least: int = 0) -> int:
