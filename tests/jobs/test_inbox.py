@@ -6,6 +6,7 @@ import errno
 import fcntl
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ from hilum.jobs import inbox
 from hilum.jobs.inbox import Inbox, Order
 
 ORDER = Order("0e4ac1a8-58b5-4d2f-9a55-0a6ac3f0c0de", "local", "auto", None, "balanced", None, keep=True)
+OTHER = "1e4ac1a8-58b5-4d2f-9a55-0a6ac3f0c0de"
 FILES = [("a.png", b"a"), ("b.png", b"b")]
 
 
@@ -32,6 +34,19 @@ def test_a_batch_does_not_take_the_disk_from_the_records(tmp_path: Path, monkeyp
     with pytest.raises(StorageError, match="nearly full"):
         kept.take(ORDER, FILES)
     assert list((tmp_path / "inbox").iterdir()) == []
+
+
+def test_a_file_that_would_leave_too_little_of_the_disk_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file may be as large as a request: until the disk refused it nobody's answer could be put on record."""
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    left = SimpleNamespace(free=inbox.SPARE + 10)
+    monkeypatch.setattr("hilum.jobs.inbox.shutil.disk_usage", lambda _: left)
+    assert kept.take(ORDER, [("small.png", b"12345")]).names == ("small.png",)
+    with pytest.raises(StorageError, match="nearly full"):
+        kept.take(replace(ORDER, id=OTHER), [("small.png", b"12345"), ("large.png", b"1234567890A")])
+    assert [path.name for path in (tmp_path / "inbox").iterdir()] == [ORDER.id]
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,7 @@ class Inbox:
             place.mkdir(parents=True, mode=0o700, exist_ok=True)
             names, keys = [], []
             for name, data in files:
-                if shutil.disk_usage(place).free < SPARE:
-                    raise StorageError("the batch cannot be kept: the disk is nearly full")
+                check_room(place, len(data), "the batch")
                 names.append(name)
                 keys.append(self._keep(place, data))
             made = replace(order, names=tuple(names), keys=tuple(keys), made=time.time_ns() // 1000)
@@ -263,6 +262,16 @@ class Inbox:
 
 def _question(order: Order) -> tuple[object, ...]:
     return order.caller, order.task, order.model, order.operating_point, order.prevalence, order.keep
+
+
+def check_room(place: Path, size: int, what: str) -> None:
+    """Refuse what would take the disk from the records before it is written: until the disk refuses it they have none.
+
+    Raises:
+        StorageError: `what` would leave less than SPARE.
+    """
+    if shutil.disk_usage(place).free - size < SPARE:
+        raise StorageError(f"{what} cannot be kept: the disk is nearly full")
 
 
 def _read(place: Path) -> Order:

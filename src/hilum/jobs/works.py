@@ -29,7 +29,7 @@ from pydantic import TypeAdapter
 from hilum.durable import sync_folder, write_whole
 from hilum.errors import NotFound, StorageError, UsageError
 from hilum.jobs.ids import place_of
-from hilum.jobs.inbox import SPARE
+from hilum.jobs.inbox import check_room
 
 STATES = ("waiting", "running", "done", "failed", "stopped")
 OVER = ("done", "failed", "stopped")
@@ -141,8 +141,8 @@ class Works:
         place, whole = self.folder(work.id), False
         try:
             place.mkdir(parents=True, mode=0o700, exist_ok=again)  # there already: of one that was killed half way
-            if files and shutil.disk_usage(place).free < SPARE:
-                raise StorageError("the upload cannot be kept: the disk is nearly full")
+            if files:
+                check_room(place, sum(map(len, files.values())), "the upload")
             for name, data in files.items():
                 write_whole(place / name, data)
             self._write(work)
