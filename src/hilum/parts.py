@@ -33,7 +33,7 @@ from hilum.jobs.batches import Batches
 from hilum.jobs.batches import Desk as BatchDesk
 from hilum.jobs.erasing import INBOX, WORKS, elsewhere
 from hilum.jobs.inbox import Inbox
-from hilum.jobs.works import Works
+from hilum.jobs.works import Work, Works
 from hilum.monitor.meters import Meters
 from hilum.records.entry import Entry
 from hilum.records.store import Records, is_noted, open_records
@@ -158,7 +158,7 @@ def assemble(settings: Settings) -> Parts:
         settings, secret, records, images, cache, meters, desks, clerk, line, finder, crew,
         Batches(desk, _engine_database(settings)),
         access=open_doors(settings, secret, records) if settings.auth == "on" else None,
-        works=Works(settings.home / WORKS, _environment(settings)),
+        works=Works(settings.home / WORKS, _environment(settings), functools.partial(_begun, records)),
         retention=retention,
     )  # fmt: skip
     retention.start()
@@ -237,6 +237,10 @@ def _written(records: Records) -> Tell:
         records.append([entry]).result()
 
     return tell
+
+
+def _begun(records: Records, work: Work) -> None:
+    _written(records)(Deed("work_begun", work.caller, work.id, {"kind": work.kind}))
 
 
 def _desk(settings: Settings, crew: bootstrap.Crew, task: str, model: str | None) -> Desk:

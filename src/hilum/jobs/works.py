@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -91,9 +91,15 @@ class _Running:
 class Works:
     """The works of one installation."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
-        """`folder` holds one folder a work; `environment` is added to this process's own for the works."""
-        self._folder = folder
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, tell: Callable[[Work], None] | None = None
+    ) -> None:
+        """Go on with what lies there.
+
+        folder: holds one folder a work. environment: added to this process's own for the works. tell: puts on record
+        that a work begins, before it does.
+        """
+        self._folder, self._tell = folder, tell
         self._environment = dict(environment or {})
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._lock, self._taking = threading.Lock(), threading.Lock()
@@ -117,7 +123,7 @@ class Works:
         *,
         identity: str | None = None,
     ) -> Work:
-        """Put a work in the line, with files of its own beside it; it is on the disk when this returns.
+        """Put a work in the line, with files of its own beside it; it is told of and on the disk when this returns.
 
         identity: a UUID; a work of this id that is there already is not begun twice. None draws one.
 
@@ -132,6 +138,8 @@ class Works:
             if identity is not None:
                 with contextlib.suppress(NotFound):
                     return self.get(identity)
+            if self._tell is not None:
+                self._tell(work)
             self._keep(work, files or {}, again=identity is not None)
         self._queue.put(work.id)
         return work

@@ -22,8 +22,8 @@ from hilum.errors import RecordsError
 from hilum.interfaces.http import works
 from hilum.interfaces.http.works import report_page
 from hilum.jobs.works import LOCK, RESULT, STATE, Work, Works
-from hilum.parts import Parts
 from hilum.records.query import Query
+from hilum.records.store import Records
 from tests.flows.made import write_spots
 from tests.interfaces.http.forms import TYPE, form
 from tests.interfaces.http.running import Running, running
@@ -255,12 +255,39 @@ def test_who_begins_and_who_stops_a_work_is_on_record_once(root: Path, tmp_path:
     ]
 
 
+def test_a_work_that_is_begun_again_under_a_key_after_it_was_erased_is_on_record_again(
+    root: Path, tmp_path: Path
+) -> None:
+    with running(tmp_path, DATA_ROOTS=str(root)) as house:
+        key = {"Idempotency-Key": "films-2030-01"}
+        identity = house.ask("POST", "/audits", {"source": "spots"}, key).json()["id"]
+        finished(house, identity)
+        shutil.rmtree(tmp_path / "works" / identity)  # as `hilum erase --work` does
+        assert house.ask("POST", "/audits", {"source": "spots"}, key).json()["id"] == identity
+        assert begun(house) == [identity] * 2
+
+
+def test_a_work_of_an_older_hilum_is_not_said_to_begin_when_its_key_is_sent_again(root: Path, tmp_path: Path) -> None:
+    with running(tmp_path, DATA_ROOTS=str(root)) as house:
+        with pytest.MonkeyPatch.context() as older:
+            older.setattr(house.parts.works, "_tell", None)  # it put no act on record
+            one = house.ask("POST", "/audits", {"source": "spots"}, {"Idempotency-Key": "films"}).json()
+        again = house.ask("POST", "/audits", {"source": "spots"}, {"Idempotency-Key": "films"}).json()
+        assert (again["id"], begun(house)) == (one["id"], [])
+
+
+def begun(house: Running) -> list[str]:
+    """The works whose beginning is on record."""
+    acts = [json.loads(record.entry.body) for record in house.parts.records.find(Query(kind="act", limit=200))]
+    return [act["about"] for act in acts if act["act"] == "work_begun"]
+
+
 def test_no_work_begins_that_cannot_be_put_on_record(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {work.id for work in server.parts.works.all()}
 
     def refused(*_: object) -> None:
         raise RecordsError("the records cannot be written (disk full)")
 
-    monkeypatch.setattr(Parts, "tell", refused)
+    monkeypatch.setattr(Records, "append", refused)
     assert server.ask("POST", "/audits", {"source": "spots"}).status == 503
     assert {work.id for work in server.parts.works.all()} == before

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
-from hilum.access.deed import Deed
-from hilum.errors import DuplicateRecord, KeyReused, NotFound
+from hilum.errors import KeyReused, NotFound
 from hilum.interfaces.http.again import keyed_id
 from hilum.interfaces.http.asked import caller_of
 from hilum.jobs.works import Work, Works
@@ -61,16 +58,13 @@ def works_of(parts: Parts) -> Works:
 
 
 def taken(parts: Parts, order: Order, sender: Sender) -> Work:
-    """The work in the line, once it is on record who began it; of a key that was sent before, the one that it began.
+    """The work in the line; of a key that was sent before, the one that it began.
 
     Raises:
         Problem: the key is too long, or empty (400). KeyReused: it was used for something else.
     """
     known, key = works_of(parts), sender.key
-    new = str(uuid.uuid4()) if key is None else keyed_id(derived(parts.secret, order.kind), sender.caller, key)
-    once = str(uuid.uuid5(uuid.UUID(new), "begun"))
-    with suppress(DuplicateRecord):  # the key was sent before
-        parts.tell(Deed("work_begun", sender.caller, new, {"kind": order.kind}, id=once))
+    new = None if key is None else keyed_id(derived(parts.secret, order.kind), sender.caller, key)
     work = known.begin(order.kind, order.title, order.arguments, sender.caller, order.files, identity=new)
     if key is None:
         return work
