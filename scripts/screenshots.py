@@ -10,6 +10,7 @@ import argparse
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
+BROWSERS = ("chromium", "chromium-headless-shell", "google-chrome")  # whichever `make servers` found or brought
 OUT = ROOT / "docs" / "images"
 SAMPLES = ROOT / "samples"
 READ = ("brain-tumor-mri/meningioma-1.png", "brain-tumor-mri/glioma-1.png", "pneumonia-cxr/pneumonia-1.png")
@@ -42,7 +44,7 @@ def main() -> int:
     """Draw them all, or one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="the picture of this name")
-    parser.add_argument("--browser", default="/usr/bin/chromium")
+    parser.add_argument("--browser", default=next(filter(None, map(shutil.which, BROWSERS)), None))
     parser.add_argument("--train", action="store_true", help="a training too, which takes some minutes")
     parser.add_argument("--home", type=Path, help="a home folder that is kept, so that a training is made once")
     parser.add_argument("--walk", type=Path, metavar="DIR", help="draw every page whole into this folder instead")
