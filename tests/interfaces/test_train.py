@@ -266,6 +266,32 @@ def test_two_trainings_that_begin_in_one_second_have_a_place_each(
     assert [path.name for path in models.rglob("*")] == ["spot"]  # what came to nothing leaves no place behind
 
 
+def test_of_two_trainings_into_one_folder_the_later_is_refused_at_its_beginning(
+    tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was refused at its end, which may be hours later."""
+    begun = list[Path]()
+
+    def learn(_data: object, _task: object, wishes: Wishes, *_: object) -> None:
+        begun.append(wishes.out)
+        if len(begun) == 1:
+            assert "another run under way puts its package there" in complaint(capsys, *command, code=2)
+        raise KeyboardInterrupt
+
+    write_spots(tmp_path / "images", 4)
+    command = ["train", str(tmp_path / "images"), task, "--out", str(tmp_path / "mine")]
+    monkeypatch.setattr(train, "learn", learn)
+    assert main(command) == 130
+    assert begun == [tmp_path / "mine"]
+    assert not (tmp_path / "mine").exists()
+    (tmp_path / "mine").mkdir()  # as a kill leaves it
+    assert main(command) == 130
+    assert len(begun) == 2
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "somebodys").touch()
+    assert "exists already" in complaint(capsys, *command, code=2)
+
+
 def test_the_empty_places_of_killed_trainings_go_with_the_next_one(
     tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ from hilum.data.split import make_split
 from hilum.durable import LEFT_SECONDS
 from hilum.errors import UsageError
 from hilum.evaluate.text import text
+from hilum.flows.alone import place_held
 from hilum.flows.backed_up import check_openable
 from hilum.flows.enough import tell_ahead
 from hilum.flows.learn import Learned, Wishes, check_carries, learn, planned
@@ -87,11 +88,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             pages.update(_reports(learned, dataset, bars))
             pin(settings, learned.package, f"trained on {dataset.name}", wishes.out.resolve())
 
-        try:
+        with place_held(wishes.out):
             learned = learn(dataset, task, wishes, bars, finish)
-        finally:
-            with contextlib.suppress(OSError):
-                wishes.out.rmdir()  # what was claimed, where nothing came of it
     if arguments.json:
         found = learned.measured.evaluation.to_json()
         said = {"package": str(learned.package), "digest": learned.digest, "reports": pages, "evaluation": found}
@@ -120,15 +118,7 @@ def changes_of(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 
 def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wishes:
-    if arguments.out is None:
-        out = _claimed(trained_folder(settings) / name)
-    else:
-        out = arguments.out
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UsageError(f"{out}: exists already; a sealed package is never written over")
-        if out.is_dir():
-            out.rmdir()
-        out.parent.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
+    out = arguments.out or _claimed(trained_folder(settings) / name)
     return Wishes(
         name=name,
         version=_now() if arguments.out else out.name,
