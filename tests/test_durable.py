@@ -58,7 +58,7 @@ def test_what_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatc
     write_whole(file, b"one")
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(OSError, match=r"No space.*work\.json"):
             write_whole(file, b"two")
     assert file.read_bytes() == b"one"
     assert [path.name for path in tmp_path.iterdir()] == ["work.json"]
@@ -204,6 +204,6 @@ def test_a_failure_leaves_nothing_half_made(tmp_path: Path) -> None:
             (draft / "half").write_bytes(b"1")
             raise OSError(errno.ENOSPC, "full")
 
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(OSError, match=r"full: .*/out"):  # a write names no file
         fail()
     assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import glob
 import os
@@ -15,6 +16,18 @@ from pathlib import Path
 
 LEFT_SECONDS = 3600.0  # a draft that nobody wrote to for so long was left by a writer that was killed
 DRAFT = ".hilum-part-"  # before the name of a folder in which something is being made
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A disk that takes no more says so of a write, which names no file: it names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def sync_folder(folder: Path) -> None:
@@ -48,7 +61,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(8)}.new")  # drawn: another one may write the same file now
     try:
-        with fresh.open("xb") as file:
+        with naming(path), fresh.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -83,7 +96,8 @@ def draft_beside(out: Path) -> Iterator[Path]:
         _sweep_folder(old)
     folder, handle = _held(out.parent)
     try:
-        yield folder
+        with naming(out):
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from hilum.interfaces.cli import tasks
 from hilum.interfaces.cli.main import COMMANDS, EXTRAS, main, parser_of
 from tests.conftest import ROOT
 
@@ -244,3 +247,21 @@ def test_an_answer_that_could_not_be_written_is_no_success() -> None:
         done = subprocess.run([sys.executable, "-c", ENDING, "predict", film], check=False, stdout=full, stderr=-1)
     assert done.returncode != 0
     assert b"No space left" in done.stderr or b"no space is left" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names of open files are asked of Linux")
+def test_the_full_disk_that_takes_no_more_of_what_is_printed_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A print names no file; a disk without room cannot be made here."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tasks, "run", full)
+    for room, said in ((0, f"hilum tasks: {tmp_path / 'out.txt'}: no space is left"), (9, "hilum tasks: no space")):
+        with (tmp_path / "out.txt").open("w") as output, monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", output)
+            patched.setattr(os, "fstatvfs", lambda _, room=room: SimpleNamespace(f_bavail=room))
+            assert main(["tasks"]) == 1
+        assert said in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -188,7 +189,8 @@ def test_a_full_disk_is_said_and_not_a_traceback(
     write_spots(tmp_path / "images", 120)
     monkeypatch.setattr(os, "posix_fallocate", full)
     said = complaint(capsys, "train", str(tmp_path / "images"), task, *QUICK, "--no-tracking", code=1)
-    assert "no space is left on the disk" in said
+    assert re.search(r"home/runs/\S+/prepared-\S+half.npy: no space is left on the disk", said)
+    assert not list((tmp_path / "home" / "runs").glob("*/*.half.npy"))
 
 
 @pytest.mark.parametrize(

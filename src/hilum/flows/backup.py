@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hilum import __version__
-from hilum.durable import sync_folder, write_whole
+from hilum.durable import naming, sync_folder, write_whole
 from hilum.errors import StorageError, UsageError
 from hilum.flows.backed_up import FORMAT, IMAGES, LIST, RECORDS, hash_of, listed
 from hilum.flows.restoring import check_restored, noted, take_back
@@ -355,7 +355,7 @@ def _copy(source: Path, to: Path) -> str | None:
         reading = source.open("rb")
     except FileNotFoundError:
         return None
-    with reading, os.fdopen(_make(to), "wb") as out:
+    with reading, naming(to), os.fdopen(_make(to), "wb") as out:
         while piece := reading.read(PIECE):
             digest.update(piece)
             out.write(piece)

@@ -18,6 +18,7 @@ from hilum.data.dataset import Dataset, middle
 from hilum.data.findings import Audit
 from hilum.data.manifest import Entry, digest_of
 from hilum.data.split import Split
+from hilum.durable import naming
 from hilum.flows.progress import Listener
 from hilum.image.image import Image
 from hilum.image.prepare import Preparation, prepare
@@ -67,8 +68,12 @@ class Material:
         half = file.with_suffix(".half.npy")
         shape = (len(self.numbers), 1, preparation.size, preparation.size)
         array = np.lib.format.open_memmap(half, mode="w+", dtype=np.uint8, shape=shape)
-        with half.open("r+b") as room:  # a full disk is told now: later it would kill the process
-            os.posix_fallocate(room.fileno(), 0, half.stat().st_size)
+        try:
+            with naming(half), half.open("r+b") as room:  # a full disk is told now: later it would kill the process
+                os.posix_fallocate(room.fileno(), 0, half.stat().st_size)
+        except OSError:
+            half.unlink()  # what it has taken of that disk
+            raise
         every = np.arange(len(self.numbers))
         for i, pixels in enumerate(self._read(every, lambda image: prepare(image, preparation), "preparing images")):
             array[i] = pixels

@@ -13,6 +13,7 @@ import importlib
 import io
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
@@ -190,10 +191,20 @@ def _place_of(error: OSError) -> str:
     """The path that an error names and a colon; of a whole list that was given as one name, its beginning."""
     from hilum.errors import printable
 
-    if not error.filename:
+    name = error.filename2 or error.filename or (_full_output() if error.errno == errno.ENOSPC else "")
+    if not name:
         return ""
-    where = printable(str(error.filename2 or error.filename))
+    where = printable(str(name))
     return f"{where[:LONGEST]}…: " if len(where) > LONGEST else f"{where}: "
+
+
+def _full_output() -> str:
+    """The file that stdout is sent to, where the disk below it has no room left: a print names no file."""
+    with contextlib.suppress(OSError, ValueError):  # closed; or no Linux
+        output = sys.stdout.fileno()
+        if stat.S_ISREG(os.fstat(output).st_mode) and not os.fstatvfs(output).f_bavail:
+            return os.readlink(f"/proc/self/fd/{output}")  # noqa: PTH115 - pathlib is not for --help
+    return ""
 
 
 @contextlib.contextmanager
