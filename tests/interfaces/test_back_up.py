@@ -191,6 +191,27 @@ def test_nothing_is_written_over_what_is_there(
     assert not (tmp_path / "third").exists()
 
 
+def test_how_far_it_is_stands_in_the_progress_file_and_on_no_stderr_that_nobody_looks_at(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    monkeypatch.setenv("HILUM_PROGRESS_FILE", str(tmp_path / "told"))
+    assert main(["restore", str(backup)]) == 0
+    assert main(["backup", str(tmp_path / "second")]) == 0
+    assert capsys.readouterr().err == ""
+    told = [json.loads(line) for line in (tmp_path / "told").read_text().splitlines()]
+    assert list(dict.fromkeys(line["stage"] for line in told)) == [
+        "looking at the files of the backup",
+        "looking at the records",
+        "looking at the kept images",
+        "copying it back",
+        "copying records and images",
+        "copying training copies, works and packages",
+    ]
+    whole = [line for line in told if line["stage"] == "copying it back" and line["done"]][-1]
+    assert whole["done"] == whole["total"] > 0
+
+
 STOPPED = """
 import os, signal, sys
 from hilum.flows import backup

@@ -21,6 +21,7 @@ from hilum import __version__
 from hilum.durable import naming, sync_folder, write_whole
 from hilum.errors import StorageError, UsageError
 from hilum.flows.backed_up import FORMAT, IMAGES, LIST, RECORDS, hash_of, listed
+from hilum.flows.progress import Listener, Silent
 from hilum.flows.restoring import check_restored, noted, take_back
 from hilum.flows.verify import Lying, Verified, verify_as_it_lies
 from hilum.secret import read_secret
@@ -51,8 +52,10 @@ class BackedUp:
     apart: tuple[str, ...]
 
 
-def back_up(settings: Settings, to: Path) -> BackedUp:
+def back_up(settings: Settings, to: Path, listener: Listener | None = None) -> BackedUp:
     """Copy all that is kept here into a folder that is new or empty.
+
+    listener: hears how far it is.
 
     Raises:
         UsageError: there is nothing to back up, or the folder is not empty.
@@ -69,7 +72,7 @@ def back_up(settings: Settings, to: Path) -> BackedUp:
     half, fresh = True, [folder for folder in (to, *to.parents) if not folder.exists()]
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        done = _written(settings, to)
+        done = _written(settings, to, listener or Silent())
         half = False
     except FileExistsError:  # another backup is being written there
         half = False  # not ours to take away
@@ -108,9 +111,11 @@ def _read_only(database: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
 
 
-def _written(settings: Settings, to: Path) -> dict[str, str]:
+def _written(settings: Settings, to: Path, listener: Listener) -> dict[str, str]:
     """Name -> hash of all that is in the backup by now."""
-    done = _records_and_images(settings, to) | _copied(_afterwards(settings), to)
+    done = _records_and_images(settings, to, listener)
+    listener.stage("copying training copies, works and packages")
+    done |= _copied(_afterwards(settings), to, listener)
     if RECORDS in done:
         done = _without_copies_of_erased(done, to)
     made = {
@@ -136,42 +141,52 @@ def _emptied(folder: Path, fresh: Iterable[Path]) -> None:
             empty.rmdir()
 
 
-def restore(source: Path, settings: Settings, *, with_faults: bool = False) -> Verified | None:
+def restore(
+    source: Path, settings: Settings, *, with_faults: bool = False, listener: Listener | None = None
+) -> Verified | None:
     """Check a backup, then copy it to where the settings say; None where it holds no records.
 
     with_faults: restore records that do not verify, too. What faults there are is in what is returned; without
-    `with_faults` nothing is restored then.
+    `with_faults` nothing is restored then. listener: hears how far it is.
 
     Raises:
         UsageError: no backup, or something is there already. StorageError: a file of the backup is damaged.
     """
-    said = listed(source)
+    said, listener = listed(source), listener or Silent()
     places = {name: _place(name, settings) for name in said}
     take_back(settings.home)
     _must_be_free(settings, places)
-    for name, digest in said.items():
-        if not (source / name).is_file() or hash_of(source / name) != digest:
-            raise StorageError(f"{source / name}: is missing or not as it was backed up; nothing was restored")
+    _check_whole(source, said, listener)
     found = None
     if RECORDS in said:
         secret = read_secret(_secret_for(source, said, settings))
         images = str(source / "images") if IMAGES in said else None
-        found = verify_as_it_lies(Lying(source / RECORDS, source / HEADS, images), secret)
+        found = verify_as_it_lies(Lying(source / RECORDS, source / HEADS, images), secret, listener)
         if found.faults and not with_faults:
             return found
     with noted(settings.home, places.values()):
-        _put_back(source, said, places)
+        _put_back(source, said, places, listener)
     return found
 
 
-def _records_and_images(settings: Settings, to: Path) -> dict[str, str]:
+def _check_whole(source: Path, said: dict[str, str], listener: Listener) -> None:
+    """Raises StorageError where a file of the backup is not the one that was written."""
+    listener.stage("looking at the files of the backup", len(said))
+    for looked, (name, digest) in enumerate(said.items(), 1):
+        if not (source / name).is_file() or hash_of(source / name) != digest:
+            raise StorageError(f"{source / name}: is missing or not as it was backed up; nothing was restored")
+        listener.done(looked, len(said))
+
+
+def _records_and_images(settings: Settings, to: Path, listener: Listener) -> dict[str, str]:
     """What is erased while it is copied is taken out by copying again: else its record would name a lost image.
 
     Raises:
         StorageError: something was erased every time.
     """
     for _ in range(TRIES):
-        done = _copied(_kept(settings), to)
+        listener.stage("copying records and images")
+        done = _copied(_kept(settings), to, listener)
         records = _database(settings)
         both = records is not None and RECORDS in done and IMAGES in done
         if records is None or not both or _erasures(records) == _erasures(to / RECORDS):
@@ -184,7 +199,7 @@ def _records_and_images(settings: Settings, to: Path) -> dict[str, str]:
     )
 
 
-def _copied(files: Iterable[tuple[str, Path]], to: Path) -> dict[str, str]:
+def _copied(files: Iterable[tuple[str, Path]], to: Path, listener: Listener) -> dict[str, str]:
     """Name -> hash; "" for a database, from whose copy something may still be taken."""
     done: dict[str, str] = {}
     for name, source in files:
@@ -193,6 +208,7 @@ def _copied(files: Iterable[tuple[str, Path]], to: Path) -> dict[str, str]:
             done[name] = ""
         elif (digest := _copy(source, to / name)) is not None:
             done[name] = digest
+        listener.done(len(done))
     return done
 
 
@@ -238,14 +254,16 @@ def _without_copies_of_erased(done: dict[str, str], to: Path) -> dict[str, str]:
     return {name: digest for name, digest in done.items() if name not in going}
 
 
-def _put_back(source: Path, said: dict[str, str], places: dict[str, Path]) -> None:
+def _put_back(source: Path, said: dict[str, str], places: dict[str, Path], listener: Listener) -> None:
     """All or nothing; every file is one that was not there before."""
     done: list[Path] = []
+    listener.stage("copying it back", len(places))
     try:
         for name, place in places.items():
             done.append(place)
             if _copy(source / name, place) != said[name]:
                 raise StorageError(f"{source / name}: changed while it was read; nothing was restored")
+            listener.done(len(done), len(places))
         done.clear()  # of what is to be taken away
     except FileExistsError:  # it was free a moment ago: whose it is, it is not ours
         done.pop()

@@ -28,9 +28,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Back up; returns the exit code."""
     try:
         from hilum.flows.backup import back_up
+        from hilum.interfaces.cli.progress import bars_on_a_terminal
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    done = back_up(settings, arguments.to)
+    with bars_on_a_terminal(settings.progress_file, as_json=arguments.json) as bars:
+        done = back_up(settings, arguments.to, bars)
     if arguments.json:
         print(json.dumps(asdict(done)))
         return 0

@@ -120,6 +120,11 @@ class Bars:
         self._bars.update(self._task, completed=task.total or task.completed, total=task.total or task.completed)
 
 
+def bars_on_a_terminal(file: Path | None, *, as_json: bool) -> Bars:
+    """Bars only where somebody looks: what a nightly run writes on stderr is a fault."""
+    return Bars(quiet=as_json or not sys.stderr.isatty(), file=file)
+
+
 def _opened(file: Path) -> TextIO:
     try:
         return file.open("a", encoding="utf-8", buffering=1)

@@ -30,9 +30,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Restore; returns the exit code."""
     try:
         from hilum.flows.backup import restore
+        from hilum.interfaces.cli.progress import bars_on_a_terminal
     except ModuleNotFoundError as error:
         raise missing(error) from error
-    found = restore(arguments.source, settings, with_faults=arguments.with_faults)
+    with bars_on_a_terminal(settings.progress_file, as_json=arguments.json) as bars:
+        found = restore(arguments.source, settings, with_faults=arguments.with_faults, listener=bars)
     restored = found is None or not found.faults or arguments.with_faults
     if arguments.json:
         print(json.dumps({"restored": restored, **(asdict(found) if found else {})}, indent=2))

@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Check; returns the exit code."""
-    with _bars(settings, arguments) as bars:
+    from hilum.interfaces.cli.progress import bars_on_a_terminal
+
+    with bars_on_a_terminal(settings.progress_file, as_json=arguments.json) as bars:
         found = _verified(settings, bars, images=not arguments.no_images)
     if arguments.json:
         print(json.dumps(asdict(found) | {"sound": not found.faults}, indent=2))
@@ -45,13 +47,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     looked = f"{found.rows} records, {found.checkpoints} checkpoints, {found.images} kept images"
     print(f"{len(found.faults)} fault(s) in {looked}" if found.faults else f"sound: {looked}")
     return bool(found.faults)
-
-
-def _bars(settings: Settings, arguments: argparse.Namespace) -> Bars:
-    """Only on a terminal: what a nightly run writes on stderr is a fault."""
-    from hilum.interfaces.cli.progress import Bars
-
-    return Bars(quiet=arguments.json or not sys.stderr.isatty(), file=settings.progress_file)
 
 
 def _verified(settings: Settings, bars: Bars, *, images: bool) -> Verified:
