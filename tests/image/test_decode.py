@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import features
 
 from hilum.errors import ImageTooLarge, UnreadableImage, UnsupportedFormat
 from hilum.image.decode import decode, from_array
@@ -44,6 +45,16 @@ def test_what_is_no_image_is_named_and_refused(data: bytes) -> None:
     with pytest.raises(UnreadableImage, match=r"notes\.txt: ") as caught:
         decode(data, name="notes.txt")
     assert isinstance(caught.value, UnsupportedFormat) == bool(data)
+
+
+@pytest.mark.skipif(not features.check("libtiff"), reason="Pillow was built without libtiff")
+def test_a_broken_tiff_is_told_in_our_words_alone(ramp: np.ndarray, capfd: pytest.CaptureFixture[str]) -> None:
+    """libtiff printed "ZIPDecode: Decoding error" on stderr, without the name of the file."""
+    whole = encoded(ramp, "TIFF", compression="tiff_adobe_deflate")
+    packed = whole.index(b"\x78", 8)  # where the compressed rows begin
+    with pytest.raises(UnreadableImage, match=r"film\.tif: the TIFF data is broken"):
+        decode(whole[: packed + 2] + b"\xff" * 8 + whole[packed + 10 :], name="film.tif")
+    assert capfd.readouterr().err == ""
 
 
 def test_an_array_decodes_as_its_png_does(ramp: np.ndarray) -> None:

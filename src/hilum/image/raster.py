@@ -5,10 +5,12 @@ The header is read first, checked against the limits, and only then are pixels d
 
 from __future__ import annotations
 
+import ctypes
 import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -78,7 +80,16 @@ def _check_size(image: ImageFile.ImageFile, form: str, name: str, limits: Limits
     replace(limits, max_pixels=int(limits.max_pixels / weight)).check_size(name, *image.size)
 
 
+@cache
+def _quiet_libtiff() -> None:
+    """It prints on stderr, between our lines and a server's JSON, what is broken in a file that it does not name."""
+    with suppress(OSError, AttributeError):  # a Pillow that was built without it, or with it inside
+        ctypes.CDLL(import_module("PIL._imaging").__file__).TIFFSetErrorHandler(None)
+
+
 def _open(data: bytes, form: str, name: str) -> ImageFile.ImageFile:
+    if form == "TIFF":
+        _quiet_libtiff()
     try:
         module, plugin = PLUGINS[form]
         opened: ImageFile.ImageFile = getattr(import_module(module), plugin)(io.BytesIO(data))
