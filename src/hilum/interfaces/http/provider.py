@@ -29,7 +29,10 @@ ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 SECONDS = 10.0  # for each question to the provider
 REMEMBERED = 3600.0  # seconds the provider's description and keys are kept
 SCOPE = "openid profile email"
-FAULTS = (httpx2.HTTPError, AuthlibBaseError, JoseError, ValueError, KeyError, TypeError)
+FAULTS = (
+    httpx2.HTTPError, httpx2.InvalidURL, AuthlibBaseError, JoseError, ValueError, KeyError, TypeError,
+    RecursionError,  # JSON of lists in lists
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,4 +159,5 @@ def _safe(address: str) -> str:
     parts = urlsplit(str(address))
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
         raise ValueError("the provider names an address that is not https")
+    _ = httpx2.URL(address), parts.port  # what is no address is refused here, not when somebody comes back with a code
     return address
