@@ -26,7 +26,7 @@ from hilum.image.decode import decode
 from hilum.interfaces.http import batch
 from hilum.interfaces.http.batch import Sending
 from hilum.interfaces.http.body import Upload
-from hilum.interfaces.http.jobs import as_csv
+from hilum.interfaces.http.jobs import as_csv, harmless
 from hilum.interfaces.http.problems import Problem
 from hilum.model.overlay import grey_png
 from hilum.records.query import Query
@@ -456,3 +456,8 @@ def test_leftovers_of_a_zip_are_whole_names(server: Running) -> None:
 def test_no_cell_runs_where_semicolons_part_them_either() -> None:
     table = as_csv([{"file": "a;=1+1;b.png", "error": "it is no image"}])
     assert '"a;=1+1;b.png"' in table
+
+
+@pytest.mark.parametrize("first", "=+-@＝＋－＠\t\r\n")
+def test_no_cell_begins_as_a_formula_in_any_width(first: str) -> None:
+    assert harmless(f"{first}1+1") == f"'{first}1+1"

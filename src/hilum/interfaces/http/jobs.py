@@ -26,7 +26,7 @@ router = APIRouter(tags=["predict"])
 COLUMNS = (
     "file", "frame", "id", "task", "class", "probability", "admitted", "reasons", "operating_point", "model", "error",
 )  # fmt: skip
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet would run; the wide ones where Japanese is written
 
 
 @router.get("/jobs", response_model=shapes.Jobs, summary="Your batches, newest first")
