@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from hilum.data.layouts.found import without_suffix
 
@@ -13,12 +15,10 @@ class Names:
     """Files by the last part of their path, with and without suffix, in lower case."""
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self._by_name: dict[str, list[str]] = defaultdict(list)
-        self._by_stem: dict[str, list[str]] = defaultdict(list)
-        for path in paths:
-            name = _plain(path).rpartition("/")[2]
-            self._by_name[name].append(path)
-            self._by_stem[without_suffix(name)].append(path)
+        plain = [(_plain(path), path) for path in paths]
+        self._whole = _Spelled(plain)
+        self._stems = _Spelled((_bare(word), path) for word, path in plain)
+        self._several: dict[tuple[str, str, bool], tuple[str, ...]] = {}  # every row of a table may say the same
 
     def find(self, word: str, beside: str = "", *, by_path: bool = False) -> tuple[str, ...]:
         """The files a cell can mean: one, several where it is ambiguous, or none.
@@ -29,23 +29,81 @@ class Names:
         wanted = _plain(word.replace("\\", "/").strip("/"))
         while wanted.startswith(("./", "../")):
             wanted = wanted.partition("/")[2]
+        asked = (wanted, beside, by_path)
+        if asked in self._several:
+            return self._several[asked]
+        found = self._nearest(self._meant(wanted, by_path=by_path), wanted, beside)
+        if len(found) > 1:
+            self._several[asked] = found
+        return found
+
+    def _meant(self, wanted: str, *, by_path: bool) -> Sequence[str]:
         name = wanted.rpartition("/")[2]
-        found = self._by_name.get(name) or self._by_stem.get(name) or []
-        if by_path and "/" in wanted:
-            found = [path for path in found if _one_ends_the_other(_plain(path), wanted)]
-        if len(found) < 2:
-            return tuple(found)
-        return self._nearest(found, wanted, beside)
+        spelled = self._whole if name in self._whole.by_name else self._stems
+        named = spelled.by_name.get(name, ())
+        if "/" not in wanted or not (by_path or len(named) > 1):
+            return named
+        found = spelled.ending(wanted)
+        if found or not by_path:
+            return found
+        above = tuple(spelled.ends_of(wanted))
+        return above if len(above) == 1 else ()
 
     @staticmethod
-    def _nearest(found: list[str], wanted: str, beside: str) -> tuple[str, ...]:
-        def ends(path: str) -> bool:
-            lowered = f"/{_plain(path)}"
-            return lowered.endswith(f"/{wanted}") or without_suffix(lowered).endswith(f"/{wanted}")
+    def _nearest(found: Sequence[str], wanted: str, beside: str) -> tuple[str, ...]:
+        if len(found) < 2:
+            return tuple(found)
+        here = _plain(f"{beside}/{wanted}").strip("/")
+        return tuple(path for path in found if _plain(path) == here) or tuple(found)
 
-        exact = [path for path in found if ends(path)] if "/" in wanted else found
-        near = [path for path in exact if _plain(path) == _plain(f"{beside}/{wanted}").strip("/")]
-        return tuple(near or exact)
+
+class _Spelled:
+    """Paths as a table may spell them, found by their last part and by as many of the last parts as it writes.
+
+    A set may hold a folder a patient with files of the same names in each: no question looks at them all.
+    """
+
+    def __init__(self, words: Iterable[tuple[str, str]]) -> None:
+        self._words = tuple(words)
+        self.by_name: dict[str, list[str]] = defaultdict(list)
+        for word, path in self._words:
+            self.by_name[word.rpartition("/")[2]].append(path)
+
+    def ending(self, wanted: str) -> list[str]:
+        """The paths that are this one, or end with it."""
+        start, found = _backwards(wanted), []
+        for number in range(bisect_left(self._from_the_end, (start, "")), len(self._from_the_end)):
+            word, path = self._from_the_end[number]
+            if not word.startswith(start):
+                break
+            found.append(path)
+        return found
+
+    def ends_of(self, wanted: str) -> Iterator[str]:
+        """The paths that this one ends with: the table was written in a folder above."""
+        parts = wanted.rsplit("/", self._most_folders + 1)
+        for number in range(1, len(parts)):
+            yield from self._by_path.get("/".join(parts[number:]), ())
+
+    @cached_property
+    def _from_the_end(self) -> list[tuple[str, str]]:
+        return sorted((_backwards(word), path) for word, path in self._words)
+
+    @cached_property
+    def _by_path(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for word, path in self._words:
+            found[word].append(path)
+        return found
+
+    @cached_property
+    def _most_folders(self) -> int:
+        return max((word.count("/") for word, _ in self._words), default=0)
+
+
+def _backwards(word: str) -> str:
+    """From its last letter to its first, with a stroke before the first: those that end alike stand together."""
+    return f"/{word}"[::-1]
 
 
 def _plain(path: str) -> str:
@@ -53,6 +111,7 @@ def _plain(path: str) -> str:
     return unicodedata.normalize("NFC", path).lower()
 
 
-def _one_ends_the_other(path: str, wanted: str) -> bool:
-    ours, theirs = f"/{path}", f"/{wanted}"
-    return any(one.endswith(theirs) or theirs.endswith(one) for one in (ours, without_suffix(ours)))
+def _bare(word: str) -> str:
+    """A path without its file's suffix."""
+    folder, stroke, name = word.rpartition("/")
+    return f"{folder}{stroke}{without_suffix(name)}"
