@@ -32,7 +32,10 @@ def cli() -> str:
 def settings() -> str:
     """Every setting."""
     rows = [f"| `HILUM_{s.name}` | {f'`{s.default}`' if s.default else '–'} | {s.help} |" for s in SETTINGS]
-    words = "Environment variables, read once at the start."
+    words = (
+        "Environment variables, read once at the start. "
+        "`hilum serve` and `hilum settings` say which names `HILUM_…` that are set are no settings."
+    )
     head = f"# Settings\n\n{words}\n\n| name | default | what for |\n|---|---|---|\n"
     return HEAD + head + "\n".join(rows) + "\n"
 

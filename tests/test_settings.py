@@ -165,3 +165,17 @@ def test_the_command_shows_no_password(
         for more in ([], ["--json"]):
             assert main(["settings", *more]) == 0
             assert "hunter2" not in capsys.readouterr().out
+
+
+def test_a_name_that_is_no_setting_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HILUM_AUHT=on leaves the server open to all of this machine: not without a word."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    for name in ("HILUM_AUHT", "HILUM_PORT", "HILUM_API_KEY"):
+        monkeypatch.setenv(name, "1")
+    assert main(["settings"]) == 0
+    said = capsys.readouterr().err
+    assert "HILUM_AUHT is no setting and changes nothing: is HILUM_AUTH meant?" in said
+    assert "HILUM_PORT is no setting and changes nothing; `hilum settings` lists" in said
+    assert "HILUM_API_KEY" not in said  # hilum.Client reads it

@@ -98,6 +98,10 @@ SETTINGS = (
 )
 
 
+NAMES = tuple(f"HILUM_{setting.name}" for setting in SETTINGS)
+CLIENT = ("HILUM_URL", "HILUM_API_KEY")  # read by hilum.Client
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All knobs, typed."""
@@ -137,6 +141,7 @@ class Settings:
     traces_url: str
     image_url_hosts: tuple[str, ...]
     data_roots: tuple[Path, ...]
+    unheeded: tuple[str, ...] = ()  # names in the environment that look like settings and are none
 
     @property
     def heads(self) -> Path:
@@ -196,7 +201,23 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
             for part in raw["DATA_ROOTS"].split(os.pathsep)
             if part
         ),
+        unheeded=tuple(sorted(name for name in found if name.startswith("HILUM_") and name not in (*NAMES, *CLIENT))),
     )
+
+
+def warnings_of(settings: Settings) -> list[str]:
+    """A sentence for each name that is no setting: HILUM_AUHT=on would leave the server open without a word.
+
+    No reason to refuse: Kubernetes gives each pod HILUM_PORT and more where a service is called hilum.
+    """
+    return [f"{name} is no setting and changes nothing{_like(name)}" for name in settings.unheeded]
+
+
+def _like(name: str) -> str:
+    import difflib  # here: each `hilum predict` would wait for it otherwise
+
+    near = difflib.get_close_matches(name.removeprefix("HILUM_"), [s.name for s in SETTINGS], n=1, cutoff=0.7)
+    return f": is HILUM_{near[0]} meant?" if near else "; `hilum settings` lists those there are"
 
 
 def shipped_models() -> Path:

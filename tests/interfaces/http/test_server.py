@@ -164,8 +164,9 @@ def test_the_address_is_said_before_any_fault_of_the_models(tmp_path: Path, monk
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     monkeypatch.setattr(server, "assemble", lambda _: SimpleNamespace(access=None, line=None, meters=None))
     monkeypatch.setattr(server, "create_app", lambda _: None)
-    settings = read_settings({"HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": "0"})
+    settings = read_settings({"HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": "0", "HILUM_AUHT": "on"})
     assert serve(settings, "127.0.0.1", 0, "warning", said=said) == 0
+    assert "HILUM_AUHT is no setting" in said.getvalue()
     assert [re.match(r"Hilum serves on http://127\.0\.0\.1:\d+ ", words) is not None for words in before] == [True]
 
 

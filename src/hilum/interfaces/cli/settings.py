@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 
-from hilum.settings import SETTINGS, Settings, without_secrets
+from hilum.settings import SETTINGS, Settings, warnings_of, without_secrets
 
 DESCRIPTION = "Every setting, its value now and what it is for. Settings are environment variables HILUM_…"
 EXAMPLES = """examples:
@@ -21,6 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Show the settings as they were read."""
+    for words in warnings_of(settings):
+        print(f"hilum settings: {words}", file=sys.stderr)
     rows = [(f"HILUM_{s.name}", _shown(s.name, settings), s.help) for s in SETTINGS]
     if arguments.json:
         print(json.dumps({name: {"value": value, "help": text} for name, value, text in rows}, indent=2))
