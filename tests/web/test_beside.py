@@ -279,6 +279,19 @@ def test_a_key_that_stays_down_is_one_press_and_what_was_said_stays(browser: Bro
         expect(page.locator("#heard li")).to_have_count(2)
 
 
+def test_the_keys_for_right_and_taken_back_work_where_an_answer_is_looked_at_again(
+    browser: Browser, server: Running
+) -> None:
+    with visit(browser, server) as one:
+        page = read(one, GLIOMA)
+        identity = page.locator("[data-feedback]").get_attribute("data-feedback")
+        one.go(f"/app/history/{identity}")
+        page.keyboard.press("y")
+        expect(page.locator("#heard li")).to_have_count(1)
+        page.keyboard.press("Shift+Y")
+        expect(page.locator("#heard li")).to_contain_text(["right (taken back)", "taken back"])
+
+
 def test_what_was_said_by_mistake_is_taken_back_by_keyboard(browser: Browser, server: Running) -> None:
     with visit(browser, server) as one:
         page = read(one, GLIOMA)

@@ -1,6 +1,7 @@
 // A press on a label button beside an answer -> feedback to the server and a word that it was taken. Knows no picture.
 
 import { send } from "./app.js";
+import { action } from "./keys.js";
 import { wrong } from "./session.js";
 
 /** What a button says of the answer. */
@@ -41,4 +42,17 @@ document.addEventListener("click", async (event) => {
   }
   delete place.dataset.others; // what was said last is now one's own
   document.dispatchEvent(new CustomEvent("hilum:feedback", { detail: { id: body.id, seen: place.isConnected } }));
+});
+
+/** The one answer on the page; beside a second one a key would not say which is meant. */
+function only() {
+  const places = document.querySelectorAll("[data-feedback]");
+  return places.length === 1 ? places[0] : null;
+}
+
+const usable = () => only() !== null;
+action("right", { title: "The answer is right", group: "Reading", key: "y", usable, run: () => only().querySelector("[data-agree]")?.click() });
+action("withdraw", {
+  title: "Take back what you said", group: "Reading", key: "Shift+y", usable,
+  run: () => only().querySelector("[data-withdraw]:not([hidden])")?.click(),
 });

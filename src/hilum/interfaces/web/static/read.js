@@ -367,14 +367,6 @@ window.addEventListener("beforeunload", (event) => worthAgain().length > 0 && ev
 action("choose", { title: "Choose files", group: "Reading", key: "u", run: open });
 action("next", { title: "Next file", group: "Reading", key: "j", run: () => step(1), usable });
 action("before", { title: "File before", group: "Reading", key: "k", run: () => step(-1), usable });
-action("right", {
-  title: "The answer is right", group: "Reading", key: "y", usable,
-  run: () => answerPlace.querySelector("[data-agree]")?.click(),
-});
-action("withdraw", {
-  title: "Take back what you said", group: "Reading", key: "Shift+y", usable,
-  run: () => answerPlace.querySelector("[data-withdraw]:not([hidden])")?.click(),
-});
 document.querySelector("[data-afresh]").addEventListener("click", forget); // the browser takes it for loading anew
 const before = kept();
 if (before.items.length) take(before.items, before.items[before.at]);
