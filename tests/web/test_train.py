@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from tests.interfaces.http.running import Running, running
 from tests.web.looking import PHONE, detour, visit
 
 SHIPPED = ROOT / "models" / "pneumonia-cxr"
-ONE, TWO, LIVE = (f"{i}{i}{i}f0000-0000-4000-8000-000000000000" for i in (1, 2, 3))
+ONE, TWO, LIVE, FAILED = (f"{i}{i}{i}f0000-0000-4000-8000-000000000000" for i in (1, 2, 3, 4))
 
 
 def write_work(server: Running, identity: str, epochs: int, state: str, result: Any = None) -> Path:
@@ -228,6 +229,34 @@ def test_reports_and_the_card_are_looked_at_where_the_training_is(browser: Brows
     answer = server.ask("GET", f"/works/{ONE}/report?of=audit")
     assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none'")
     assert server.ask("GET", f"/works/{TWO}/report").status == 404  # it lies outside of the home folder
+
+
+def test_what_was_asked_of_a_training_is_told_and_fills_the_form_again(browser: Browser, server: Running) -> None:
+    """A mistyped line fails a minute later: nobody should have to choose the rest once more."""
+    films = str((server.parts.settings.data_roots[0] / "films").resolve())
+    lines = ["--network=residual-s", "--set=epochs=7", "--set=augmentation=light", "--set=lr=fast", "--folds=3"]
+    folder = write_work(server, FAILED, 0, "failed")
+    told = json.loads((folder / STATE).read_text())
+    told["arguments"] = [films, "--task=pneumonia-cxr", *lines, "--seed=5"]
+    (folder / STATE).write_text(json.dumps(told))
+    said = "network=residual-s, epochs=7, augmentation=light, lr=fast, folds=3, seed=5"
+    try:
+        with visit(browser, server) as one:
+            expect(one.go("/app/train").get_by_role("region", name="Trainings")).to_contain_text(said)
+            page = one.go(f"/app/train/{FAILED}")
+            expect(page.locator("main")).to_contain_text(f"With {said}.")
+            page.get_by_role("link", name="Change the data or the settings").click()
+            expect(page.get_by_label("Images", exact=True)).to_have_value("films")
+            expect(page.get_by_label("Question")).to_have_value("pneumonia-cxr")
+            expect(page.get_by_label("Network", exact=True)).to_have_value("residual-s")
+            expect(page.get_by_label("Epochs")).to_have_value("7")
+            expect(page.get_by_label("Variation of the images")).to_have_value("light")
+            expect(page.get_by_label("Networks that answer together")).to_have_value("3")
+            expect(page.get_by_label("Seed")).to_have_value("5")
+            expect(page.get_by_label("Other lines of the plan")).to_have_value("lr=fast")
+            one.check("train-again")
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_an_order_takes_the_lines_of_the_plan_along(

@@ -12,6 +12,7 @@ from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.orders import works_of
 from hilum.interfaces.http.works import can_learn, may_see, report_page
 from hilum.interfaces.web.models_shown import card_of, opened, speaking
+from hilum.interfaces.web.ordered import ordered, said_in
 from hilum.interfaces.web.page import must, show
 from hilum.interfaces.web.trained import HEADLINE, NETWORKS, Run, best, charts, name_of, run_of, side_by_side
 from hilum.interfaces.web.worked import shown, sources
@@ -25,18 +26,23 @@ COMPARED_MOST = 4
 
 
 @router.get("/train")
-def train(request: Request, run: Annotated[list[str], Query(default_factory=list)]) -> Response:
-    """The way to a new training, the trainings there are, and the chosen ones side by side."""
+def train(request: Request, run: Annotated[list[str], Query(default_factory=list)], again: str = "") -> Response:
+    """The way to a new training, the trainings there are, the chosen ones side by side; `again` fills the form."""
     must(request, "train")
     parts = parts_of(request)
     known = works_of(parts)
     works = [work for work in known.all() if work.kind == "train" and may_see(request, work)]
     chosen = [work for work in works if work.id in run][:COMPARED_MOST]
+    choices = sources(parts.settings)
+    tasks = [(task.name, task.title) for task in known_tasks(parts.settings)]
+    asked = next((work.arguments for work in works if work.id == again and work.arguments), None)
+    offered = ([value for value, _ in choices], [name for name, _ in tasks])
     return show(request, "train.html", {
         "can": can_learn(),
         "rooted": bool(parts.settings.data_roots),
-        "sources": sources(parts.settings),
-        "tasks": [(task.name, task.title) for task in known_tasks(parts.settings)],
+        "sources": choices,
+        "tasks": tasks,
+        "again": ordered(asked, *offered, parts.settings) if asked else None,
         "networks": NETWORKS,
         "works": [_row(known, work) for work in works],
         "busy": any(not work.over for work in works),
@@ -57,6 +63,7 @@ def training(request: Request, identity: str) -> Response:
     came = run_of(known.result(identity)) if work.state == "done" else None
     return show(request, "training.html", {
         "work": shown(known, work),
+        "asked": said_in(work.arguments),
         "charts": charts(known, [work]),
         "came": came,
         "reports": [of for of in ("evaluation", "audit") if report_page(known, work, parts.settings.home, of)],
@@ -66,7 +73,13 @@ def training(request: Request, identity: str) -> Response:
 
 def _row(known: Works, work: Work) -> dict[str, Any]:
     came = run_of(known.result(work.id)) if work.state == "done" else None
-    return {"work": shown(known, work), "best": best(known, work), "measured": came.of(HEADLINE) if came else ""}
+    asked = said_in(work.arguments)
+    return {
+        "work": shown(known, work),
+        "asked": asked,
+        "best": best(known, work),
+        "measured": came.of(HEADLINE) if came else "",
+    }
 
 
 def _compared(known: Works, chosen: list[Work]) -> dict[str, Any] | None:
