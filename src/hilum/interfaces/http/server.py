@@ -52,8 +52,8 @@ def _serve_on(listening: socket.socket, settings: Settings, said: TextIO) -> Non
     parts = assemble(settings)
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(f"Hilum serves on http://{shown}:{address[1]} (Ctrl+C stops). Research use only.", file=said, flush=True)
-    for words in warnings_of(settings):
-        print(f"hilum serve: {words}", file=said, flush=True)
+    for warning in warnings_of(settings):
+        print(f"hilum serve: {warning}", file=said, flush=True)
     opening = threading.Thread(target=_open_models, args=(parts, said), daemon=True)
     opening.start()  # after the address: it speaks, too, and whoever waits for the first line looks for an address
     if words := first_words(parts.access, settings.public_url or f"http://{shown}:{address[1]}"):
