@@ -115,7 +115,7 @@ def find_package(reference: str, settings: Settings, chosen: Mapping[str, str] |
     Raises:
         UnknownModel: nothing answers to the reference.
     """
-    if os.path.isfile(Path(reference) / MANIFEST):  # noqa: PTH113  # no error where the system takes no such name
+    if (Path(reference) / MANIFEST).is_file():
         return Path(reference)
     try:
         return named_package(reference, settings, chosen)
