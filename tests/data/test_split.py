@@ -125,11 +125,12 @@ def test_calibration_gets_nineteen_groups_of_a_class_where_there_are_enough() ->
     assert any("class 'b' (" in note and "pooled" in note for note in few.notes)
 
 
-def test_many_small_classes_are_told_in_one_line() -> None:
-    rows = [Row(f"{label}{i}", label) for i in range(30) for label in "abcdefghijkl"]
+def test_many_small_classes_are_told_in_one_line_the_thinnest_by_name() -> None:
+    rows = [Row(f"{label}{i}", label) for label in "abcdefghijkl" for i in range(10 if label == "l" else 60)]
     (note,) = [note for note in drawn(rows, []).notes if "pooled" in note]
-    assert note.startswith("classes 'a' (")
-    assert "'l' (" in note
+    assert note.startswith("classes 'l' (")
+    assert note.count("' (") == 8
+    assert " and 4 more: fewer than" in note
 
 
 def test_a_patient_with_images_of_two_classes_counts_for_both() -> None:

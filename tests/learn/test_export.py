@@ -19,7 +19,7 @@ from monai.bundle import ConfigParser, verify_metadata, verify_net_in_out
 from hilum.errors import UsageError
 from hilum.image.prepare import Preparation
 from hilum.learn.batches import TrainingData
-from hilum.learn.export import export, rebuild
+from hilum.learn.export import KINDS, export, rebuild
 from hilum.learn.networks import build
 from hilum.learn.seal import Sealing, Trained, seal
 from hilum.learn.train import Attempt, TrainSettings, logits, train
@@ -104,6 +104,27 @@ def test_an_unknown_kind_or_a_taken_place_is_refused(package: Package, tmp_path:
         export(package, "pickle", tmp_path / "x")
     with pytest.raises(UsageError, match="exists already"):
         export(package, "onnx", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["onnx", "monai-bundle"])
+def test_what_another_export_wrote_meanwhile_is_not_written_over(
+    kind: str, package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, write = tmp_path / "taken", KINDS[kind]
+
+    def slower(package: Package, place: Path) -> None:
+        write(package, place)
+        if place.is_dir():
+            out.mkdir()
+            (out / "theirs").write_bytes(b"theirs")
+        else:
+            out.write_bytes(b"theirs")
+
+    monkeypatch.setitem(KINDS, kind, slower)
+    with pytest.raises(UsageError, match="exists already"):
+        export(package, kind, out)
+    assert (out / "theirs" if out.is_dir() else out).read_bytes() == b"theirs"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
 
 
 def test_a_shipped_network_goes_on_learning_from_the_weights_of_its_package(tmp_path: Path) -> None:

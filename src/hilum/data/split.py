@@ -23,6 +23,7 @@ from hilum.errors import DataError, UsageError
 
 CALIBRATE = 2
 FRACTIONS = (0.75, 0.07, 0.09, 0.09)
+NAMED = 8  # classes named in one note; of hundreds nobody reads the names
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -209,9 +210,11 @@ def _thin(labels: Sequence[str | None], groups: NDArray[np.int64], parts: NDArra
     for label, group, part in used:
         if part == CALIBRATE:
             held[label].add(int(group))
-    few = [f"'{name}' ({len(held[name])})" for name in present if len(held[name]) < LEAST]
+    few = sorted((len(held[name]), name) for name in present if len(held[name]) < LEAST)
     if not few:
         return []
     classes, them = ("class", "it") if len(few) == 1 else ("classes", "them")
-    thin = f"{classes} {', '.join(few)}: fewer than {LEAST} groups in the calibration part"
+    said = ", ".join(f"'{name}' ({groups})" for groups, name in few[:NAMED])
+    more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
+    thin = f"{classes} {said}{more}: fewer than {LEAST} groups in the calibration part"
     return [f"{thin}, so that the pooled prediction set is used for {them}"]

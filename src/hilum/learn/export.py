@@ -40,12 +40,22 @@ def export(package: Package, kind: str, out: Path) -> Path:
     """
     if kind not in KINDS:
         raise UsageError(f"no export '{kind}'; there are: {', '.join(KINDS)}")
-    if out.exists():
-        raise UsageError(f"{out}: exists already; name a new place")
+    _check_free(out)
     with draft_beside(out) as draft:
         KINDS[kind](package, draft / "new")
-        (draft / "new").rename(out)
+        _put(draft / "new", out)
     return out
+
+
+def _check_free(out: Path) -> None:
+    if out.exists():
+        raise UsageError(f"{out}: exists already; name a new place")
+
+
+def _put(made: Path, out: Path) -> None:
+    """Where still nothing lies: another export may have written it since ours began."""
+    _check_free(out)
+    made.rename(out)
 
 
 def _onnx(package: Package, out: Path) -> None:

@@ -63,7 +63,9 @@ def test_an_erased_answer_shows_nothing_when_the_same_picture_comes_again(server
         assert (gone.status, gone.is_problem()) == (404, True), part
         assert server.ask("GET", f"/predictions/{fresh['id']}/{part}").status == 200
     page = server.ask("GET", f"/app/history/{erased['id']}").body
-    assert b"Not kept" in page
+    assert b"This image was erased" in page
+    assert b"Erased: only the answer is on record" in page
+    assert b"ot kept" not in page
     assert f"/predictions/{erased['id']}/".encode() not in page
 
 

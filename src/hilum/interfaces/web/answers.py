@@ -89,6 +89,7 @@ class AnswerShown:
     installed: bool
     frame: int | None
     kept: bool
+    erased: bool
     labels: tuple[Label, ...]
     told: str
     told_by: str
@@ -149,6 +150,7 @@ def _shown(record: Record, package: Package | None, known: Sequence[Task], last_
         installed=package is not None,
         frame=said.get("frame"),
         kept=record.entry.columns.image is not None and not record.erased,
+        erased=record.erased,
         labels=tuple(sorted(task.labels, key=lambda one: one.name != label)) if task else (),  # the answer first
         told=told,
         told_by=told_by,
