@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from hilum.errors import ImageGone, NotFound, StorageError
-from hilum.jobs import inbox
+from hilum.jobs import room
 from hilum.jobs.inbox import Inbox, Order
 
 ORDER = Order("0e4ac1a8-58b5-4d2f-9a55-0a6ac3f0c0de", "local", "auto", None, "balanced", None, keep=True)
@@ -30,7 +30,7 @@ def test_a_batch_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
 def test_a_batch_does_not_take_the_disk_from_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty-four zips may wait, each with gigabytes in it; where the disk is full no answer can be put on record."""
     kept = Inbox(tmp_path / "inbox", b"s" * 32)
-    monkeypatch.setattr(inbox, "SPARE", 2**62)  # no disk has so much left
+    monkeypatch.setattr(room, "SPARE", 2**62)  # no disk has so much left
     with pytest.raises(StorageError, match="nearly full"):
         kept.take(ORDER, FILES)
     assert list((tmp_path / "inbox").iterdir()) == []
@@ -41,8 +41,8 @@ def test_a_file_that_would_leave_too_little_of_the_disk_is_not_written(
 ) -> None:
     """One file may be as large as a request: until the disk refused it nobody's answer could be put on record."""
     kept = Inbox(tmp_path / "inbox", b"s" * 32)
-    left = SimpleNamespace(free=inbox.SPARE + 10)
-    monkeypatch.setattr("hilum.jobs.inbox.shutil.disk_usage", lambda _: left)
+    left = SimpleNamespace(free=room.SPARE + 10)
+    monkeypatch.setattr("hilum.jobs.room.shutil.disk_usage", lambda _: left)
     assert kept.take(ORDER, [("small.png", b"12345")]).names == ("small.png",)
     with pytest.raises(StorageError, match="nearly full"):
         kept.take(replace(ORDER, id=OTHER), [("small.png", b"12345"), ("large.png", b"1234567890A")])

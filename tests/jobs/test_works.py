@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from hilum.errors import NotFound, StorageError, UsageError
-from hilum.jobs.inbox import SPARE
+from hilum.jobs.room import SPARE
 from hilum.jobs.works import DAMAGED, LOCK, RESULT, STATE, Work, Works
 from tests.flows.made import write_spots
 
@@ -287,7 +287,7 @@ def test_a_work_whose_state_is_damaged_has_failed_and_the_others_go_on(
 def test_an_upload_does_not_take_the_disk_from_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They stay until somebody erases them; where the disk is full no answer can be put on record."""
     works = Works(tmp_path / "works")
-    monkeypatch.setattr("hilum.jobs.inbox.SPARE", 2**62)  # no disk has so much left
+    monkeypatch.setattr("hilum.jobs.room.SPARE", 2**62)  # no disk has so much left
     with pytest.raises(StorageError, match="nearly full"):
         works.begin("audit", "a.zip", ["source.zip"], "local", {"source.zip": b"PK"})
     assert (works.all(), [path for path in (tmp_path / "works").iterdir() if path.is_dir()]) == ((), [])
@@ -300,7 +300,7 @@ def test_an_upload_that_would_leave_too_little_of_the_disk_is_not_begun(
     """While it was written, and until the disk refused it, nobody's answer could be put on record."""
     works = Works(tmp_path / "works")
     left = SimpleNamespace(free=SPARE + 10)
-    monkeypatch.setattr("hilum.jobs.works.shutil.disk_usage", lambda _: left)
+    monkeypatch.setattr("hilum.jobs.room.shutil.disk_usage", lambda _: left)
     with pytest.raises(StorageError, match="nearly full"):
         works.begin("audit", "a.zip", ["source.zip"], "local", {"source.zip": b"PK" * 6})
     assert [path for path in (tmp_path / "works").iterdir() if path.is_dir()] == []

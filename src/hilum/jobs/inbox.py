@@ -24,13 +24,13 @@ from pydantic import TypeAdapter
 from hilum.durable import sweep_untaken, sync_folder, write_whole
 from hilum.errors import ImageGone, NotFound, StorageError
 from hilum.jobs.ids import place_of
+from hilum.jobs.room import check_room, whole_or_gone
 from hilum.secret import derived
 
 ORDER, NAME, LOCK = "order.json", "name", "lock"
 OPEN = ("queued", "running")  # states that are not the end
 STATES = (*OPEN, "done", "failed", "cancelled")
 KEY = re.compile("[0-9a-f]{64}")  # what the file of a batch is called
-SPARE = 512 * 1024**2  # bytes of the disk that batches leave to the records and images of everybody else
 KEPT_DAYS = 30  # of a batch that is over: its outline, and the names of files that could not be read
 
 
@@ -96,8 +96,8 @@ class Inbox:
         Raises:
             StorageError: the disk does not take it, or would have too little left for the records.
         """
-        place, whole = self._place(order.id), False
-        try:
+        place = self._place(order.id)
+        with whole_or_gone(place, "the batch"):
             place.mkdir(parents=True, mode=0o700, exist_ok=True)
             names, keys = [], []
             for name, data in files:
@@ -107,12 +107,6 @@ class Inbox:
             made = replace(order, names=tuple(names), keys=tuple(keys), made=time.time_ns() // 1000)
             self.write(made)
             sync_folder(self._folder)
-            whole = True
-        except OSError as error:
-            raise StorageError(f"the batch cannot be kept: {error.strerror}") from error
-        finally:
-            if not whole:
-                shutil.rmtree(place, ignore_errors=True)
         return made
 
     def same(self, known: Order, asked: Order, files: Iterable[tuple[str, bytes]]) -> bool:
@@ -262,16 +256,6 @@ class Inbox:
 
 def _question(order: Order) -> tuple[object, ...]:
     return order.caller, order.task, order.model, order.operating_point, order.prevalence, order.keep
-
-
-def check_room(place: Path, size: int, what: str) -> None:
-    """Refuse what would take the disk from the records before it is written: until the disk refuses it they have none.
-
-    Raises:
-        StorageError: `what` would leave less than SPARE.
-    """
-    if shutil.disk_usage(place).free - size < SPARE:
-        raise StorageError(f"{what} cannot be kept: the disk is nearly full")
 
 
 def _read(place: Path) -> Order:

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,9 +26,9 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from hilum.durable import sync_folder, write_whole
-from hilum.errors import NotFound, StorageError, UsageError
+from hilum.errors import NotFound, UsageError
 from hilum.jobs.ids import place_of
-from hilum.jobs.inbox import check_room
+from hilum.jobs.room import check_room, whole_or_gone
 
 STATES = ("waiting", "running", "done", "failed", "stopped")
 OVER = ("done", "failed", "stopped")
@@ -146,8 +145,8 @@ class Works:
 
     def _keep(self, work: Work, files: Mapping[str, bytes], *, again: bool) -> None:
         """The files and the work, durably; of what cannot be kept whole nothing is left behind."""
-        place, whole = self.folder(work.id), False
-        try:
+        place = self.folder(work.id)
+        with whole_or_gone(place, "the work"):
             place.mkdir(parents=True, mode=0o700, exist_ok=again)  # there already: of one that was killed half way
             if files:
                 check_room(place, sum(map(len, files.values())), "the upload")
@@ -155,12 +154,6 @@ class Works:
                 write_whole(place / name, data)
             self._write(work)
             sync_folder(self._folder)
-            whole = True
-        except OSError as error:
-            raise StorageError(f"the work cannot be kept: {error.strerror}") from error
-        finally:
-            if not whole:
-                shutil.rmtree(place, ignore_errors=True)
 
     def folder(self, identity: str) -> Path:
         """Where a work lies; ids are UUIDs, so that no other folder can be named.
