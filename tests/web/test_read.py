@@ -334,6 +334,23 @@ def test_an_answer_that_the_network_swallowed_appears_once_it_is_back(browser: B
         assert (asked[0], set(asked[1:])) == (False, {True})  # asked again, it keeps nobody signed in who went away
 
 
+def test_an_answer_on_its_way_is_fetched_once_and_what_is_said_to_it_stays(browser: Browser, server: Running) -> None:
+    """Whoever chose the file again meanwhile had two on the way; the later one took away the word of thanks."""
+    with visit(browser, server) as one:
+        held: list[Route] = []
+        detour(one.page, "**/app/answer/*").to = held.append
+        page = one.go("/app/read")
+        with page.expect_request("**/app/answer/*"):
+            page.set_input_files("#files", [GLIOMA, CHEST])
+        page.locator(".strip button", has_text=GLIOMA.name).click()
+        page.locator(".strip button", has_text=GLIOMA.name).click()
+        painted(page)
+        assert len(held) == 1
+        held[0].fallback()
+        page.locator("#answer [data-agree]").click()
+        expect(page.locator("#answer .said-so")).to_contain_text("Thank you")
+
+
 def test_an_answer_on_paper_has_its_picture_in_proportion_its_limits_and_its_id(
     browser: Browser, server: Running
 ) -> None:

@@ -244,7 +244,7 @@ async function answered(item, at) {
   if (item === chosen) keep(items, chosen); // loaded anew, the page stands at this frame
   item.pages ??= {};
   if (!item.pages[id]) answerPlace.replaceChildren(document.getElementById("loading").content.cloneNode(true));
-  item.pages[id] ||= await page(id);
+  item.pages[id] ||= await once(item, id);
   if (item !== chosen || item.at !== at || item.answers[at]?.id !== id) return;
   if (!item.pages[id]) askLater(item, at);
   answerPlace.innerHTML = item.pages[id] || `<p>The answer was recorded but cannot be shown now. It appears here as soon as the server answers again. <a href="/app/history/${encodeURIComponent(id)}">Open its record</a>.</p>`;
@@ -295,6 +295,13 @@ function which(item, at) {
   const lost = unread.map(({ file, why }) => `${file} (${why})`).join(", ");
   if (lost) head.querySelector("[data-lost]").textContent = `${unread.length} of ${answers.length + unread.length} ${unread.length === 1 ? "was" : "were"} not read: ${lost}.`;
   answerPlace.prepend(head);
+}
+
+/** An answer that is on its way already is not fetched again: coming later it would wipe away what was said to the first. */
+function once(item, id) {
+  item.coming ??= {};
+  item.coming[id] ??= page(id).finally(() => delete item.coming[id]);
+  return item.coming[id];
 }
 
 /** The answer in words; what is asked for over and over `byItself` keeps nobody signed in who went away. */
