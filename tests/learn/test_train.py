@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from hilum.errors import TrainingError
+from hilum.errors import Diverged, TrainingError
 from hilum.learn.augment import NONE
 from hilum.learn.batches import Head, TrainingData, order
 from hilum.learn.checkpoint import WholeCheckpoint
 from hilum.learn.learner import chance
 from hilum.learn.losses import head_loss, heads_loss
 from hilum.learn.networks.residual import Residual
+from hilum.learn.selection import selector
 from hilum.learn.train import Attempt, Progress, TrainedNetwork, TrainSettings, logits, train
 from hilum.learn.watch import Ears
+from tests.learn.made import TASK
 
 QUICK = TrainSettings(epochs=3, batch=16, precision="32", ema=0.8, keep="last")
 
@@ -126,6 +128,18 @@ def test_a_loss_that_is_no_number_is_said(tmp_path: Path) -> None:
     broken = replace(data, targets=np.full_like(data.targets, np.nan))
     with pytest.raises(TrainingError, match="learning rate"):
         train(Residual(2, 8), broken, replace(QUICK, epochs=1), Attempt(tmp_path))
+
+
+def test_weights_that_are_no_numbers_are_said_before_a_figure_is_asked_of_them(tmp_path: Path) -> None:
+    """The tune part is scored before the epoch's loss is looked at, and no figure takes such answers."""
+    data = squares()
+    targets = data.targets.copy()
+    targets[data.train] = np.nan
+    with pytest.raises(Diverged, match="lower the learning rate"):
+        train(
+            Residual(2, 8), replace(data, targets=targets), replace(QUICK, epochs=1), Attempt(tmp_path),
+            score=selector(TASK),
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("change", [{"optimiser": "lion"}, {"precision": "8"}, {"epochs": 0}])

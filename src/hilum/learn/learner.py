@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from hilum.errors import Diverged
 from hilum.learn.augment import Augment
 from hilum.learn.batches import Head, TrainingData
 from hilum.learn.losses import heads_loss
@@ -107,6 +108,8 @@ class Learner(lightning.LightningModule):
         logits = torch.cat([pair[0] for pair in self.seen])
         targets = torch.cat([pair[1] for pair in self.seen])
         self.seen = []
+        if not bool(torch.isfinite(logits).all()):  # seen here before the loss of the epoch is
+            raise Diverged(f"the answers are no numbers in epoch {self.current_epoch + 1}: lower the learning rate")
         score = self.score(logits.numpy(), targets.numpy())
         self.log("tune_score", score)
         self.log("tune_loss", float(heads_loss(logits, targets, self.heads)))
