@@ -102,6 +102,21 @@ def test_balanced_is_the_most_probable_class_unless_a_threshold_clearly_helps() 
     assert rare.points["balanced"].threshold < 0.4
 
 
+def test_on_no_image_screening_finds_less_or_ruling_in_alarms_more_than_balanced_without_a_threshold() -> None:
+    """The scores of the healthy are raised or lowered, as at another place."""
+    seen = []
+    for seed in range(8):
+        made = made_scores(240, 4, seed=seed)
+        made.logits[:, 0] += (-1.5, -0.5, 0.5, 1.5)[seed % 4]
+        calibration = fit(made, task_of(4))
+        rows = calibration.probabilities(3.0 * np.random.default_rng(seed).normal(size=(2000, 4)))
+        called = {name: calibration.decide(rows, name) != 0 for name in calibration.points}
+        assert not (called["balanced"] & ~called["screening"]).any(), seed
+        assert not (called["rule-in"] & ~called["balanced"]).any(), seed
+        seen.append(calibration.points["balanced"].threshold)
+    assert None in seen
+
+
 def test_without_a_negative_class_every_point_takes_the_most_probable_class() -> None:
     calibration = fit(made_scores(500, 3, seed=7), task_of(3, negative=None))
     assert all(point.threshold is None and "negative" in point.note for point in calibration.points.values())

@@ -24,15 +24,15 @@ def operating_points(scores: Scores, task: Task) -> tuple[OperatingPoint, ...]:
     """One point for each rule of the task, in its order; `scores.logits` must be calibrated log probabilities.
 
     A rule with a target gets the threshold that reaches it on these scores by one standard error of its group count,
-    at the least cost of the other figure; `screening` is never less sensitive than `balanced`, `rule-in` never less
+    at the least cost of the other figure; on no image is `screening` less sensitive than `balanced`, or `rule-in` less
     specific. Without a negative class all points take the most probable class, and say so.
     """
     if task.negative is None:
         note = "the task names no negative class: the most probable class is taken"
         return tuple(OperatingPoint(rule.name, None, note=note, rule=_MOST) for rule in task.operating_points)
     curve = _curve(scores, task.negative)
-    balanced = curve.balanced()
-    return tuple(_point(rule, scores, task, (curve, balanced)) for rule in task.operating_points)
+    balanced = _balanced(curve, scores, task)
+    return tuple(_point(rule, scores, task, curve, balanced) for rule in task.operating_points)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -97,36 +97,58 @@ def _share_above(
     return share
 
 
-def _point(rule: OperatingRule, scores: Scores, task: Task, found: tuple[_Curve, float]) -> OperatingPoint:
-    curve, balanced = found
-    note, said = "", _LEAST_WORST
-    cut: float | None = balanced
+@dataclass(frozen=True, slots=True)
+class _Balanced:
+    """What `balanced` does, and how far the other points may go without doing worse than it.
+
+    cut: None takes the most probable class. most: the highest cut of a point for sensitivity, least: the lowest of one
+    for specificity; `above` and `below` are their words.
+    """
+
+    cut: float | None
+    most: float
+    least: float
+    above: str
+    below: str
+    said: str
+
+
+def _balanced(curve: _Curve, scores: Scores, task: Task) -> _Balanced:
+    """The most probable class is never a disease below even odds, and always one from C - 1 to one."""
+    if len(task.classes) == 2 or _threshold_helps(scores, task):
+        cut = curve.balanced()
+        return _Balanced(cut, cut, cut, BOUND, BOUND, _LEAST_WORST)
+    sure = float(np.log(len(task.classes) - 1))
+    above = "one half, below which no disease is the most probable class"
+    below = f"{expit(sure):.2g}, from which a disease is always the most probable class"
+    return _Balanced(None, 0.0, sure, above, below, f"{_MOST}; {_NO_HELP}")
+
+
+def _point(rule: OperatingRule, scores: Scores, task: Task, curve: _Curve, balanced: _Balanced) -> OperatingPoint:
+    cut, note, said = balanced.cut, "", balanced.said
     if rule.sensitivity is not None:
-        cut = curve.for_sensitivity(rule.sensitivity)
-        said = (
-            f"the highest threshold that reaches sensitivity {rule.sensitivity:.0%}{_TO_SPARE}, but none above {BOUND}"
-        )
-        cut, note = (balanced, _OUT_OF_REACH) if cut is None else (min(cut, balanced), "")
+        reached = curve.for_sensitivity(rule.sensitivity)
+        target = f"the highest threshold that reaches sensitivity {rule.sensitivity:.0%}"
+        said = f"{target}{_TO_SPARE}, but none above {balanced.above}"
+        cut, note = (cut, _OUT_OF_REACH) if reached is None else (min(reached, balanced.most), "")
     elif rule.specificity is not None:
-        cut = curve.for_specificity(rule.specificity)
-        said = (
-            f"the lowest threshold that reaches specificity {rule.specificity:.0%}{_TO_SPARE}, but none below {BOUND}"
-        )
-        cut, note = (balanced, _OUT_OF_REACH) if cut is None else (max(cut, balanced), "")
-    elif len(task.classes) > 2 and not _threshold_helps(scores, task):
-        cut, said = None, f"{_MOST}; a threshold of its own did not help on cases that it was not chosen on"
+        reached = curve.for_specificity(rule.specificity)
+        target = f"the lowest threshold that reaches specificity {rule.specificity:.0%}"
+        said = f"{target}{_TO_SPARE}, but none below {balanced.below}"
+        cut, note = (cut, _OUT_OF_REACH) if reached is None else (max(reached, balanced.least), "")
     sensitivity, specificity = _achieved(scores, task, cut)
     threshold = None if cut is None else float(expit(cut))
     return OperatingPoint(rule.name, threshold, sensitivity, specificity, curve.positives, curve.negatives, note, said)
 
 
 _MOST = "the most probable class"
+_NO_HELP = "a threshold of its own did not help on cases that it was not chosen on"
 _LEAST_WORST = (
     "the threshold with the least worst error rate: the larger of the share missed and the share of false alarms"
 )
 _TO_SPARE = " with one standard error to spare"  # of the number of groups
 BOUND = "the one with the least worst error rate"
-_OUT_OF_REACH = "the target could not be reached on the calibration cases: the balanced threshold is used"
+_OUT_OF_REACH = "the target could not be reached on the calibration cases: it answers as the balanced point"
 
 
 def _decided(scores: Scores, negative: int, cut: float | None) -> NDArray[np.int64]:
