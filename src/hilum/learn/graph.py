@@ -73,7 +73,8 @@ def check_agreement(network: nn.Module, graph: bytes, pixels: NDArray[np.uint8])
 
     Raises:
         TrainingError: a logit differs by more than 1e-4, or by that share of the largest logit of all images where
-            that is above 1 (a logit near 0 is what large ones leave of each other), or an answer is another one.
+            that is above 1 (a logit near 0 is what large ones leave of each other), is no number, or an answer is
+            another one.
     """
     engine = Engine(graph, size=pixels.shape[-1])
     model = copy.deepcopy(network).cpu().float().eval()
@@ -83,8 +84,8 @@ def check_agreement(network: nn.Module, graph: bytes, pixels: NDArray[np.uint8])
         with torch.inference_mode():
             ours = model.outputs(torch.from_numpy(rows))[0].numpy()  # type: ignore[operator]
         theirs = engine.run(rows).logits
-        largest = max(largest, float(np.abs(ours - theirs).max()))
-        reach = max(reach, float(np.abs(ours).max()))
+        largest = float(np.maximum(largest, np.abs(ours - theirs).max()))  # max() would pass over a NaN
+        reach = float(np.maximum(reach, np.abs(ours).max()))
         flips += int((ours.argmax(axis=1) != theirs.argmax(axis=1)).sum())
     if not largest <= TOLERANCE * reach or flips:
         raise TrainingError(
