@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from hilum.learn.augment import NONE, Augment, AugmentPolicy, _warped
 
@@ -41,6 +43,26 @@ def test_everything_at_once_stays_in_range_and_is_a_number(seed: int, value: int
 def test_the_same_seed_gives_the_same_batch_and_another_another() -> None:
     assert torch.equal(apply(EVERYTHING, batch()), apply(EVERYTHING, batch()))
     assert not torch.equal(apply(EVERYTHING, batch()), apply(EVERYTHING, batch(), seed=1))
+
+
+class FloatSums(TorchDispatchMode):
+    """Notes running sums of floats, which PyTorch refuses on a GPU where results are to be the same each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.cumsum.default and args[0].is_floating_point():
+            self.found.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+def test_no_change_needs_what_a_gpu_refuses_in_deterministic_mode() -> None:
+    pixels = batch()
+    with FloatSums() as noted:
+        apply(EVERYTHING, pixels)
+    assert not noted.found
 
 
 def test_nothing_changes_when_all_is_off() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import accumulate
 
 import cv2
 import numpy as np
@@ -116,15 +117,18 @@ class Augment:
         """(N, 256) table in 0..1 that gives each image the grey values of a random other one, rank for rank."""
         count = len(index)
         flat = index + 256 * torch.arange(count, device=index.device)[:, None]
-        histogram = torch.bincount(flat.flatten(), minlength=256 * count).view(count, 256).float()
-        ranks = histogram.cumsum(1) / index.shape[1]
+        histogram = torch.bincount(flat.flatten(), minlength=256 * count).view(count, 256)
+        ranks = histogram.cumsum(1).float() / index.shape[1]
         other = ranks[torch.randperm(count, generator=self.generator, device=self.generator.device)]
         return torch.searchsorted(other.contiguous(), ranks.contiguous()).clamp(max=255).float() / 255.0
 
     def _curves(self, count: int) -> Tensor:
         """(N, 6) knots of monotone curves from 0 to 1."""
         steps = self._uniform(count * 5, 0.2, 1.8).view(count, 5)
-        knots = functional.pad(steps.cumsum(1), (1, 0))
+        sums = torch.stack(
+            list(accumulate(steps.unbind(1))), 1
+        )  # cumsum of floats: none on a GPU in deterministic mode
+        knots = functional.pad(sums, (1, 0))
         return knots / knots[:, -1:]
 
     def _move(self, x: Tensor, size: int) -> Tensor:
