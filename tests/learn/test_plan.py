@@ -93,6 +93,11 @@ def test_installed_weights_are_tuned_in_a_fraction_of_the_epochs() -> None:
     assert (tuned.learning_rate, tuned.size) == (6e-4, 192)
 
 
+def test_whoever_asks_for_the_weights_that_are_there_gets_them() -> None:
+    plan = make_plan(FACTS, TASK, means=Means(weights=True), changes=["weights = auto"])
+    assert (plan.network, plan.weights) == ("efficientnet-lite0", "auto")
+
+
 @pytest.mark.parametrize("line", ["network=residual-m", "weights=none", " network = residual-m"])
 def test_whoever_names_a_network_or_refuses_weights_gets_a_plan_from_scratch(line: str) -> None:
     plan = make_plan(FACTS, TASK, means=Means(weights=True), changes=[line])

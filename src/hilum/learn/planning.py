@@ -35,7 +35,8 @@ def make_plan(facts: Facts, task: Task, *, means: Means = NOTHING, changes: Sequ
     """
     if not 0 <= seed <= LARGEST_SEED:
         raise UsageError(f"--seed {seed}: must be 0 to {LARGEST_SEED}")
-    if {change.split("=")[0].strip() for change in changes} & {"network", "weights"}:
+    given = {name.strip(): value.strip() for name, _, value in (change.partition("=") for change in changes)}
+    if "network" in given or given.get("weights", "auto") != "auto":
         means = replace(means, weights=False)
     plan = for_task(Plan(facts=facts.to_json(), seed=seed), task)
     for decide in (_network, _size, _augmentation, _batch, _epochs, _regularisation, _balance):
