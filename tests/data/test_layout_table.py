@@ -107,6 +107,13 @@ def test_splits_come_from_a_column_a_folder_or_the_name_of_the_table(tmp_path):
     assert [case.split for case in open_source(str(tmp_path / "two")).cases] == ["train", "test"]
 
 
+def test_the_name_of_a_table_says_its_split_in_any_case_of_letters(tmp_path):
+    """Else the test that came with the set would be drawn from for training, without a word."""
+    files = {"TRAIN.CSV": "image,label\na,0\n", "Test.Csv": "image,label\nb,1\n"}
+    lay(tmp_path, pictures("x/a.png", "x/b.png") | files)
+    assert [case.split for case in open_source(str(tmp_path)).cases] == ["train", "test"]
+
+
 def test_folders_win_over_a_table_that_says_the_same(tmp_path):
     dataset = opened(tmp_path, "image,class\na,tumor\nb,tumor\nc,normal\n", "ill/a.png", "ill/b.png", "well/c.png")
     assert dataset.layout == "class folders"

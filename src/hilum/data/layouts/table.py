@@ -10,11 +10,11 @@ from typing import Any
 
 from hilum.data.dataset import SPLITS, Case
 from hilum.data.layouts.folders import Place, folder_of, places_of
-from hilum.data.layouts.found import Columns, Found, TreeReader, split_word
+from hilum.data.layouts.found import Columns, Found, TreeReader, split_word, without_suffix
 from hilum.data.layouts.names import Names
 from hilum.data.layouts.rows import Row, Table, read_table
 from hilum.data.patients import is_dicom
-from hilum.data.places.tree import Sorted, Tree, suffix_of
+from hilum.data.places.tree import Sorted, Tree
 from hilum.errors import UnreadableSource, UsageError
 
 COVERS = 0.9  # share of the images a table must name before it can overrule class folders
@@ -104,7 +104,7 @@ def _headers(tree: Tree, files: Sorted) -> Any:
 
 
 def _with_split(row: Row, table: str) -> Row:
-    said = row.split or table.rpartition("/")[2].removesuffix(suffix_of(table))
+    said = row.split or without_suffix(table.rpartition("/")[2])
     return Row(row.image, row.label, split_word(said), row.group, row.sha256)
 
 
