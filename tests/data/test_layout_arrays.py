@@ -80,6 +80,13 @@ def test_images_of_nobody_known_are_not_one_patient(tmp_path, groups):
     assert patients[0] == patients[3] != patients[5]
 
 
+def test_one_part_may_write_the_patients_as_floats(tmp_path):
+    """A NaN among them makes floats of whole numbers; the same people stand in the other part as integers."""
+    parts = {"train_images": GREY, "train_labels": list("ababab"), "train_groups": [7.0, np.nan, 8.0, 8.0, 8.0, 8.0]}
+    dataset = opened(tmp_path, **parts, test_images=GREY[:1], test_labels=["a"], test_groups=[7])
+    assert dataset.cases[0].patient == dataset.cases[-1].patient is not None
+
+
 @pytest.mark.parametrize("name", ["groups", "patients", "patient_id", "patient_ids", "subject_ids"])
 def test_usual_names_of_groups(tmp_path, name):
     patients = [case.patient for case in opened(tmp_path, images=GREY, labels=list("ababab"), **{name: [1] * 6}).cases]
