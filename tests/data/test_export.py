@@ -13,12 +13,13 @@ from PIL import Image as Picture
 import hilum.data.export
 from hilum.data.audit import audit
 from hilum.data.audit_report import write_audit_report
-from hilum.data.export import Wanted, export
+from hilum.data.export import Wanted, _free, export
 from hilum.data.source import open_source
 from hilum.durable import DRAFT
 from hilum.errors import DataError, UnreadableImage, UnreadableSource, UsageError
 from hilum.image.prepare import Preparation, prepare
 from tests.data.made import dicom, lay, npz, pictures, png
+from tests.data.test_layout_names import calls_of
 
 SMALL = Preparation(size=16)
 
@@ -179,3 +180,22 @@ def test_frames_of_one_file_stay_together_though_nobody_is_known(tmp_path, out):
     assert len(tiffs) == 3
     assert None not in tiffs
     assert patients.count(None) == 1
+
+
+def test_files_of_one_name_are_numbered_without_trying_each_number_again():
+    """A folder a patient with an image.png in each: a hundred thousand of them took most of an hour."""
+    taken: dict[str, int] = {}
+    found = [_free("a/Image.png", taken) for _ in range(1_000)]
+    assert found[:3] == ["a/Image.png", "a/Image-2.png", "a/Image-3.png"]
+    assert len(set(found)) == len(found)
+    assert calls_of(lambda: _free("a/image.png", taken)) < 50
+    assert _free("a/image-3.png", taken) == "a/image-3-2.png"
+    assert _free("manifest.jsonl", taken) == "manifest-2.jsonl"
+
+
+def test_long_names_of_any_script_fit_a_file_system(tmp_path):
+    """Three bytes a letter: only the writing of that file said so, after all before it."""
+    label = "\u80ba" * 120
+    lay(tmp_path / "in", pictures("a.png") | {"t.csv": f"image,label\na,{label}\n"})
+    assert export(reopened(tmp_path, tmp_path / "in"), tmp_path / "out").images == 1
+    assert [case.raw_label for case in reopened(tmp_path, tmp_path / "out").cases] == [label]

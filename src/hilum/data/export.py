@@ -29,6 +29,7 @@ from hilum.image.image import Image
 from hilum.image.prepare import Preparation, prepare
 
 SAFE = frozenset("-_.() ,+=@")
+LONGEST = 120  # bytes of a name: what is put behind it must fit a file system too
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def export(dataset: Dataset, out: Path, wanted: Wanted | None = None, *, progres
 
 def _write_folder(dataset: Dataset, wanted: Wanted, to: tuple[Path, _Log], progress: Progress | None) -> None:
     root, log = to
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for case in _cases(dataset, wanted, progress):
         try:
             files = list(_files(dataset, case, wanted.preparation))
@@ -239,14 +240,19 @@ def _png(pixels: NDArray[Any]) -> bytes:
 def _safe(name: str) -> str:
     """A name that is one part of a path on every system."""
     kept = "".join(c if c.isalnum() or c in SAFE else "_" for c in name).strip(". ")
-    return kept[:120] or "unnamed" if name else ""
+    return kept.encode()[:LONGEST].decode(errors="ignore") or "unnamed" if name else ""
 
 
-def _free(path: str, taken: set[str]) -> str:
-    """The path, numbered where another file of the export has it already (in any case of letters)."""
+def _free(path: str, taken: dict[str, int]) -> str:
+    """The path, numbered where another file of the export has it already (in any case of letters).
+
+    taken: the last number given behind each path; a set may hold one name as often as it has patients.
+    """
     stem, suffix = without_suffix(path), path[len(without_suffix(path)) :]
-    numbered, count = path, 2
+    numbered, count = path, taken.get(path.lower(), 1)
     while numbered.lower() in taken or numbered == NAME:
-        numbered, count = f"{stem}-{count}{suffix}", count + 1
-    taken.add(numbered.lower())
+        count += 1
+        numbered = f"{stem}-{count}{suffix}"
+    taken[path.lower()] = count
+    taken.setdefault(numbered.lower(), 1)
     return numbered
