@@ -53,3 +53,10 @@ def test_one_name_in_many_folders_is_told_apart_by_as_much_of_the_path_as_is_wri
     assert sorted(names.find("b/scan/image")) == ["b/scan/image.jpg", "b/scan/image.png"]
     assert names.find("x.png", "c") == ("c/x.png",)
     assert names.find("a.b/x") == ("a.b/x",)
+
+
+@pytest.mark.parametrize("inside", ["", "scan/"])
+def test_a_table_of_each_folder_is_no_look_at_all_files_of_a_name_for_each_row(inside):
+    names = Names(f"p{number}/{inside}{name}.png" for number in range(MANY) for name in "ab")
+    assert names.find("A", "p7") == (f"p7/{inside}a.png",)
+    assert calls_of(lambda: names.find("b", "p7")) < CALLS

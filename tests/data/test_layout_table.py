@@ -72,6 +72,18 @@ def test_a_name_in_two_folders_needs_its_path(tmp_path):
     assert any("several files" in note for note in dataset.notes)
 
 
+@pytest.mark.parametrize("folder", ["", "images/"])
+@pytest.mark.parametrize("suffix", ["", ".png"])
+def test_a_table_of_each_site_speaks_of_the_files_of_its_own_folder(tmp_path, folder, suffix):
+    """Names that are the same at every site: all rows were ambiguous, and nothing could be opened."""
+    names = [f"{site}/{folder}{name}.png" for site in ("Site 1", "Site 2") for name in "ab"]
+    tables = {f"Site {n}/t.csv": f"image,label\na{suffix},{n}\nb{suffix},{n}\n" for n in (1, 2)}
+    lay(tmp_path, pictures(*names) | tables)
+    dataset = open_source(str(tmp_path), columns=Columns(label="label"))
+    assert labels(dataset) == dict(zip(names, "1122", strict=True))
+    assert dataset.notes == ()
+
+
 def test_a_file_with_two_labels_is_left_out_and_said(tmp_path):
     dataset = opened(tmp_path, "image,label\na,0\na,1\nb,1\nb,1\n", "a.png", "b.png")
     assert labels(dataset) == {"b.png": "1"}

@@ -18,12 +18,14 @@ class Names:
         plain = [(_plain(path), path) for path in paths]
         self._whole = _Spelled(plain)
         self._stems = _Spelled((_bare(word), path) for word, path in plain)
+        self._folders: dict[str, frozenset[str]] = {}
         self._several: dict[tuple[str, str, bool], tuple[str, ...]] = {}  # every row of a table may say the same
 
     def find(self, word: str, beside: str = "", *, by_path: bool = False) -> tuple[str, ...]:
         """The files a cell can mean: one, several where it is ambiguous, or none.
 
-        word: a path, a name or a name without suffix; beside: the folder of the table, whose files go first.
+        word: a path, a name or a name without suffix.
+        beside: the folder of the table: of several files those in it go first, then those below it.
         by_path: a cell that names a folder means no file of another folder.
         """
         wanted = _plain(word.replace("\\", "/").strip("/"))
@@ -49,12 +51,18 @@ class Names:
         above = tuple(spelled.ends_of(wanted))
         return above if len(above) == 1 else ()
 
-    @staticmethod
-    def _nearest(found: Sequence[str], wanted: str, beside: str) -> tuple[str, ...]:
+    def _nearest(self, found: Sequence[str], wanted: str, beside: str) -> tuple[str, ...]:
         if len(found) < 2:
             return tuple(found)
         here = _plain(f"{beside}/{wanted}").strip("/")
-        return tuple(path for path in found if _plain(path) == here) or tuple(found)
+        exact = self._whole.by_path.get(here, []) or self._stems.by_path.get(here, [])
+        below = self._below(beside)
+        return tuple(exact) or tuple(path for path in found if path in below) or tuple(found)
+
+    def _below(self, folder: str) -> frozenset[str]:
+        if folder not in self._folders:
+            self._folders[folder] = frozenset(self._whole.beginning(f"{_plain(folder)}/"))
+        return self._folders[folder]
 
 
 class _Spelled:
@@ -79,18 +87,30 @@ class _Spelled:
             found.append(path)
         return found
 
+    def beginning(self, start: str) -> Iterator[str]:
+        """The paths that begin with this."""
+        for number in range(bisect_left(self._from_the_start, (start, "")), len(self._from_the_start)):
+            word, path = self._from_the_start[number]
+            if not word.startswith(start):
+                break
+            yield path
+
     def ends_of(self, wanted: str) -> Iterator[str]:
         """The paths that this one ends with: the table was written in a folder above."""
         parts = wanted.rsplit("/", self._most_folders + 1)
         for number in range(1, len(parts)):
-            yield from self._by_path.get("/".join(parts[number:]), ())
+            yield from self.by_path.get("/".join(parts[number:]), ())
+
+    @cached_property
+    def _from_the_start(self) -> list[tuple[str, str]]:
+        return sorted(self._words)
 
     @cached_property
     def _from_the_end(self) -> list[tuple[str, str]]:
         return sorted((_backwards(word), path) for word, path in self._words)
 
     @cached_property
-    def _by_path(self) -> dict[str, list[str]]:
+    def by_path(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = defaultdict(list)
         for word, path in self._words:
             found[word].append(path)
