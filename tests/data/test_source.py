@@ -39,6 +39,12 @@ def labels_of(root: Path) -> dict[str, tuple[str | None, str | None]]:
         (("NORMAL/p1/1.png", "NORMAL/p2/2.png", "SICK/p3/1.png"), [("NORMAL", None)] * 2 + [("SICK", None)]),
         (("s1/NORMAL/1.png", "s1/SICK/2.png", "s2/SICK/2.png"), [("NORMAL", None), ("SICK", None), ("SICK", None)]),
         (("glioma/1.png", "glioma/2.png"), [("glioma", None), ("glioma", None)]),
+        (("NORMAL/images/1.png", "SICK/images/2.png"), [("NORMAL", None), ("SICK", None)]),
+        (("test/SICK/Images/2.png", "train/NORMAL/Images/1.png"), [("SICK", "test"), ("NORMAL", "train")]),
+        (
+            ("NORMAL/p1/DICOM/1.png", "NORMAL/p2/DICOM/1.png", "SICK/p3/DICOM/1.png"),
+            [("NORMAL", None)] * 2 + [("SICK", None)],
+        ),
         (("images/1.png", "images/2.png"), [(None, None), (None, None)]),
         (("1.png", "2.png"), [(None, None), (None, None)]),
     ],

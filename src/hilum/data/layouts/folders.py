@@ -10,7 +10,7 @@ from hilum.data.dataset import Case
 from hilum.data.layouts.found import Columns, Found, TreeReader, split_word, unused
 from hilum.data.places.tree import Sorted, Tree
 
-# A folder that holds everything and is called this says nothing about a class.
+# A folder that is called this says nothing about a class: one that holds everything, or one in each class.
 SAYS_NOTHING = frozenset(("images", "image", "imgs", "img", "data", "dataset", "pictures", "scans", "files", "dicom"))
 TOLD = "the folders name the classes; --label-column NAME takes them from a column"
 
@@ -76,6 +76,7 @@ def _without_prefix(inner: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, .
 
 
 def _labels(inner: dict[str, tuple[str, ...]]) -> dict[str, str | None]:
+    inner = {folder: _named(parts) for folder, parts in inner.items()}
     parents: dict[str, set[tuple[str, ...]]] = defaultdict(set)
     for parts in inner.values():
         if len(parts) > 1:
@@ -87,3 +88,10 @@ def _labels(inner: dict[str, tuple[str, ...]]) -> dict[str, str | None]:
     if only_subdivide:
         return {folder: (parts[:-1] or parts or (None,))[-1] for folder, parts in inner.items()}
     return {folder: parts[-1] if parts else None for folder, parts in inner.items()}
+
+
+def _named(parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Without the folders at the end that say nothing: `NORMAL/images`."""
+    while len(parts) > 1 and parts[-1].lower() in SAYS_NOTHING:
+        parts = parts[:-1]
+    return parts
