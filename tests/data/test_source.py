@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tarfile
@@ -56,13 +57,31 @@ def test_folders_name_classes_and_splits(tmp_path, paths, expected):
 
 def test_what_lies_around_is_listed_and_the_images_still_open(tmp_path):
     stray = [".DS_Store", "a/Thumbs.db", "a/empty.png", "a/readme.txt", "b/desktop.ini", "b/._1.png", "top.png"]
-    stray += ["a/.ipynb_checkpoints/1-checkpoint.png", "__MACOSX/a/1.png"]
-    lay(tmp_path, pictures("a/1.png", "b/2.png") | dict.fromkeys(stray, b"x"))
+    stray += ["a/.ipynb_checkpoints/1-checkpoint.png", "__MACOSX/a/1.png", "b/DICOMDIR"]
+    stray += ["a/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg", "$RECYCLE.BIN/a/1.png", "#recycle/1.png", "a/.AppleDouble/1.png"]
+    lay(tmp_path, pictures("a/1.png", "b/2.png") | dict.fromkeys(stray, bytes(128) + b"DICM, no image"))
     (tmp_path / "a/empty.png").write_bytes(b"")
     (tmp_path / "top.png").write_bytes(png())
     dataset = open_source(str(tmp_path))
     assert [case.path for case in dataset.cases] == ["a/1.png", "b/2.png"]
     assert set(dataset.stray) == {f"{tmp_path}/{path}" for path in stray}
+
+
+def test_a_folder_of_the_system_that_nobody_may_read_stops_no_listing_and_any_other_does(tmp_path, monkeypatch):
+    """The root of a drive holds one; what cannot be listed elsewhere may hold images."""
+    lay(tmp_path, pictures("a/1.png", "b/2.png", "System Volume Information/x.png"))
+    closed, scandir = ["System Volume Information"], os.scandir
+
+    def some(folder):
+        if Path(folder).name in closed:
+            raise PermissionError(errno.EACCES, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", some)
+    assert set(labels_of(tmp_path)) == {"a/1.png", "b/2.png"}
+    closed.append("b")
+    with pytest.raises(UnreadableSource, match=r"/b: Permission denied"):
+        open_source(str(tmp_path))
 
 
 def test_pictures_of_formats_that_are_not_read_are_counted_with_that_reason(tmp_path):

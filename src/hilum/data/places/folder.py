@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hilum.data.dataset import Progress
 from hilum.data.places.cache import Cache
-from hilum.data.places.tree import Entry, by_path, join
+from hilum.data.places.tree import STRAY_FOLDERS, Entry, by_path, join
 from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
 
 MAX_DEPTH = 64
@@ -135,6 +135,8 @@ def _scan(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as error:
+        if Path(folder).name.lower() in STRAY_FOLDERS:
+            return []
         raise UnreadableSource(folder, error.strerror or "cannot be listed") from error
 
 

@@ -23,8 +23,12 @@ UNREAD_FORMATS = {
 DICOM_SUFFIXES = frozenset((".dcm", ".dicom"))
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl"))
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-STRAY_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini"))
-STRAY_FOLDERS = frozenset((".ipynb_checkpoints", "__macosx", ".git", ".dvc", "__pycache__"))
+STRAY_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "dicomdir"))
+# also what drives and their servers keep of their own: thumbnails, what was thrown away
+STRAY_FOLDERS = frozenset((
+    ".ipynb_checkpoints", "__macosx", ".git", ".dvc", "__pycache__", "@eadir", "#recycle", "$recycle.bin",
+    ".appledouble", "system volume information", "lost+found",
+))  # fmt: skip
 DICOM_MAGIC = (128, b"DICM")  # PS3.10 section 7.1: 128 bytes of preamble, then the prefix
 
 
