@@ -61,6 +61,42 @@ def test_a_zip_with_backslashes_has_folders_too(tmp_path):
     assert dataset.images(dataset.cases[0])[0].pixels.shape == (8, 8)
 
 
+def zip_without_the_mark_of_utf8(path, files, system):
+    """As the Finder of macOS packs (system 3), which does not say that its names are UTF-8."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name)
+            info.create_system = system
+            archive.writestr(info, data)
+    data = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = -1
+        while (place := data.find(mark, place + 1)) >= 0:
+            data[place + flags + 1] &= ~0x08
+    path.write_bytes(data)
+    return path
+
+
+def test_names_in_a_zip_of_macos_are_those_of_its_folder(tmp_path):
+    """Else no table finds its images, and a class has a name that nobody wrote."""
+    files = pictures("gesunde Fa\u0308lle/Mu\u0308ller.png", "krank/x.png")
+    dataset = opened(tmp_path, zip_without_the_mark_of_utf8(tmp_path / "set.zip", files, system=3))
+    folder = open_source(str(lay(tmp_path / "folder", files)))
+    assert [case.path for case in dataset.cases] == sorted(files)
+    assert dataset.digest == folder.digest
+
+
+@pytest.mark.parametrize(("system", "name"), [(0, "Mu\u0308ller"), (3, b"M\x81ller".decode("cp437"))])
+def test_names_in_an_old_zip_that_are_no_utf8_or_of_dos_are_read_as_before(tmp_path, system, name):
+    encoded = name.encode() if system == 0 else name.encode("cp437")
+    files = {f"a/{'x' * len(encoded)}.png": png(), "b/2.png": png(1)}
+    path = zip_without_the_mark_of_utf8(tmp_path / "set.zip", files, system)
+    path.write_bytes(path.read_bytes().replace(b"x" * len(encoded), encoded))
+    dataset = opened(tmp_path, path)
+    assert dataset.cases[0].path == f"a/{encoded.decode('cp437')}.png"
+    assert dataset.images(dataset.cases[0])[0].pixels.shape == (8, 8)
+
+
 def _hashes(dataset):
     return dataset.digest
 

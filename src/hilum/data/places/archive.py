@@ -27,6 +27,7 @@ from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
 MAX_MEMBERS = 10_000_000
 MAX_RATIO = 200  # images and their tables compress less than 100 times; bombs a thousand times and more
 FREE_BYTES = 64 * 1024 * 1024  # below this, no ratio is asked for
+SAYS_UTF8, UNIX = 0x800, 3  # APPNOTE.TXT 4.4.4: bit 11 of the flags; 4.4.2: the system that wrote the member
 PACKED: dict[str, Any] = {".tar.gz": gzip.open, ".tgz": gzip.open, ".tar.bz2": bz2.open, ".tar.xz": lzma.open}
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 UNPACKED_NOT = (*BROKEN, RuntimeError)  # zipfile's word for encrypted; NotImplementedError, of a method, is one too
@@ -106,7 +107,7 @@ class Zip(Archive):
     @cached_property
     def _members(self) -> dict[str, zipfile.ZipInfo]:
         """By path; some tools of Windows write it with backslashes, against the format."""
-        named = {info.filename.replace("\\", "/"): info for info in self._zip.infolist()}
+        named = {_name(info).replace("\\", "/"): info for info in self._zip.infolist()}
         return {path: info for path, info in named.items() if not path.endswith("/")}
 
     def size(self, path: str) -> int:
@@ -242,3 +243,13 @@ def _check_ratio(name: str, unpacked: int, packed: int) -> None:
 
 def _is_link(info: zipfile.ZipInfo) -> bool:
     return stat.S_ISLNK(info.external_attr >> 16)
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A member's name; macOS writes UTF-8 and does not say so, and zipfile reads all such names as those of DOS."""
+    if info.flag_bits & SAYS_UTF8 or info.create_system != UNIX or info.filename.isascii():
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode()
+    except UnicodeError:
+        return info.filename
