@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -10,6 +12,7 @@ from hilum.data.audit import audit
 from hilum.data.labels import with_task
 from hilum.data.patients import pseudonym
 from hilum.data.source import Columns, open_source
+from hilum.errors import UsageError
 from hilum.task import find_task
 from tests.data.made import dicom, lay, pictures
 
@@ -54,6 +57,25 @@ def test_a_table_can_name_dicom_files_by_their_identifiers(tmp_path, column):
     assert dataset.counts == {"normal": 1, "pneumonia": 2}
     assert dataset.stray == (f"{tmp_path}/set/b_4.dcm",)
     assert len({case.patient for case in dataset.cases}) == 2
+
+
+@pytest.mark.parametrize("left", [b"", b"k" * 31])
+def test_a_key_that_a_loss_of_power_cut_short_hides_nobody_and_is_refused(tmp_path, left):
+    """Hashes without a key are found again by hashing all numbers that a hospital gives."""
+    lay(tmp_path, {f"set/{path}": data for path, data in FILES.items()} | {"c/patient.key": left})
+    with pytest.raises(UsageError, match=r"patient\.key: .*32 bytes"):
+        open_source(str(tmp_path / "set"), cache=tmp_path / "c")
+
+
+def test_a_drive_without_hard_links_keeps_one_key(tmp_path, monkeypatch):
+    def none(*_names):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    lay(tmp_path / "set", FILES)
+    first, again = (open_source(str(tmp_path / "set"), cache=tmp_path / "c") for _ in range(2))
+    assert [case.patient for case in first.cases] == [case.patient for case in again.cases]
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["patient.key"]
 
 
 def test_a_pseudonym_needs_its_key():

@@ -14,7 +14,10 @@ from typing import BinaryIO
 
 from platformdirs import user_cache_path
 
+from hilum.errors import UsageError
+
 BLOCK = 1024 * 1024
+KEY_BYTES = 32
 Fill = Callable[[BinaryIO], None]
 
 
@@ -68,20 +71,27 @@ class Cache:
         _replace(_beside(path), json.dumps(self.note(path) | words).encode())
 
     def key(self) -> bytes:
-        """32 secret bytes of this machine, made at the first call: what patient identifiers are hashed with."""
+        """32 secret bytes of this machine, made at the first call: what patient identifiers are hashed with.
+
+        Raises:
+            UsageError: the file that holds them holds something else.
+        """
         path = self.root / "patient.key"
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
             with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(32))
+                file.write(secrets.token_bytes(KEY_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
             try:
-                os.link(made, path)  # the first of several processes wins
-            except FileExistsError:
-                pass
+                _claim(made, path)
             finally:
-                made.unlink()
-        return path.read_bytes()
+                made.unlink(missing_ok=True)
+        key = path.read_bytes()
+        if len(key) != KEY_BYTES:  # hashed with less, or with nothing, a patient's number could be guessed
+            raise UsageError(f"{path}: must be {KEY_BYTES} bytes; put back a copy, or take it away for a new one")
+        return key
 
     def _sound(self, path: Path) -> bool:
         if str(path) in self.checked and path.is_file():
@@ -115,6 +125,17 @@ def file_identity(path: Path) -> str:
     """Path, size and time of a file on this disk."""
     found = path.stat()
     return f"{path.resolve()}|{found.st_size}|{found.st_mtime_ns}"
+
+
+def _claim(made: Path, path: Path) -> None:
+    """Give a file its name where no other process was quicker: the first one wins."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a drive without hard links
+        if not path.exists():
+            made.replace(path)
 
 
 def _beside(path: Path) -> Path:
