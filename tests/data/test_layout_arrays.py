@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import shutil
 import zipfile
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from hilum.data.labels import with_task
 from hilum.data.layouts.arrays import canonical
 from hilum.data.source import open_source
-from hilum.errors import DataError, UnreadableSource
+from hilum.errors import DataError, UnreadableImage, UnreadableSource
 from hilum.task import find_task
 from tests.data.made import lay, npz, pictures
 from tests.interfaces.http.hostile import torn_zip
@@ -55,6 +56,7 @@ def test_usual_names_of_arrays(tmp_path, images, labels):
     [
         ([0, 1, 2, 0, 1, 2], "012012"),
         ([0.0, 1.0, 2.0, 0.0, 1.0, 2.0], "012012"),
+        (np.array([0, 1, 2, 0, 1, 2], np.float16), "012012"),
         ([True, False, True, False, False, False], "101000"),
         (np.eye(3, dtype=np.uint8)[[0, 1, 2, 0, 1, 2]], "012012"),
         (np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2]], "012012"),
@@ -199,6 +201,50 @@ def test_an_array_of_objects_is_refused_and_never_run(tmp_path, key):
     arrays = {"images": GREY, "labels": [0] * 6} | {key: np.array([Trap()] * 6, object)}
     with pytest.raises(UnreadableSource, match="Python objects"):
         opened(tmp_path, **arrays)
+
+
+def half_letters():
+    return np.array(["\ud800", "b", "b", "b", "b", "b"])
+
+
+def test_half_letters_in_words_of_an_array_are_told_as_escapes(tmp_path):
+    dataset = opened(
+        tmp_path, images=GREY, labels=[0, 1, 1, 1, 1, 1], classes=half_letters()[:2], groups=half_letters()
+    )
+    assert dataset.classes == ("\\ud800", "b")
+    assert dataset.labels.tolist() == [0, 1, 1, 1, 1, 1]
+    assert len({case.patient for case in dataset.cases}) == 2
+
+
+@pytest.mark.parametrize("key", ["labels", "groups", "classes"])
+def test_text_that_is_no_unicode_is_refused_by_name(tmp_path, key):
+    broken = half_letters()
+    broken.view(np.uint32)[0] = 0x7FFFFFFF
+    with pytest.raises(UnreadableSource, match=rf"#{key}: .*Unicode"):
+        opened(tmp_path, **{"images": GREY, "labels": [0] * 6, key: broken})
+
+
+def test_an_empty_word_is_no_class_and_names_may_be_bytes(tmp_path):
+    dataset = opened(tmp_path, images=GREY, labels=["a", "", "b", "b", "b", "b"])
+    assert dataset.classes == ("a", "b")
+    assert dataset.labels.tolist() == [0, -1, 1, 1, 1, 1]
+    named = {"labels": [0, 1, 1, 1, 1, 1], "classes": np.array([b"well", b"ill"])}
+    npz(tmp_path / "b.npz", images=GREY, **named)
+    assert open_source(str(tmp_path / "b.npz"), cache=tmp_path / "cache").counts == {"well": 1, "ill": 5}
+
+
+@pytest.mark.parametrize("label", [np.nan, np.inf, -np.inf, 1e300])
+def test_numbers_that_number_no_class_are_refused(tmp_path, label):
+    with pytest.raises(UnreadableSource, match="labels are no whole numbers"):
+        opened(tmp_path, images=GREY, labels=[label, 1, 1, 1, 1, 1])
+
+
+def test_an_array_that_goes_away_is_an_unreadable_image(tmp_path):
+    """The cache may be deleted at any time: one image is told, and a server's work does not end in a traceback."""
+    dataset = opened(tmp_path, images=GREY, labels=list("xxyyxy"))
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(UnreadableImage, match=r"set\.npz#0"):
+        dataset.images(dataset.cases[0])
 
 
 def test_an_array_that_unpacks_to_far_more_is_refused(tmp_path, monkeypatch):

@@ -24,6 +24,7 @@ IMAGES = frozenset(("images", "image", "x"))
 LABELS = frozenset(("labels", "label", "y"))
 GROUPS = frozenset(("groups", "group", "patients", "patient", "subjects", "subject"))
 CLASSES = frozenset(("classes", "class_names", "label_names"))
+LARGEST = 2**53  # from here on not every whole number is a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +80,12 @@ class ArrayReader:
         file, sign, inner = case.path.rpartition("#")
         prefix, _, number = inner.rpartition("/")
         where = f"{file}{sign}{prefix}"
-        if where not in self.maps:
-            self.maps[where] = self.sets[where].map()
-        rows = self.maps[where]
-        limits.check_size(case.id, rows.shape[2], rows.shape[1])
+        limits.check_size(case.id, self.sets[where].shape[2], self.sets[where].shape[1])
         try:
-            return np.asarray(rows[int(number)])
-        except (OSError, IndexError) as error:
+            if where not in self.maps:
+                self.maps[where] = self.sets[where].map()
+            return np.asarray(self.maps[where][int(number)])
+        except (OSError, IndexError, ValueError) as error:  # ValueError: the file is shorter than it was
             raise UnreadableImage(case.id, f"cannot be read: {error}") from error
 
 
@@ -163,8 +163,10 @@ def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> li
         raise UnreadableSource(name, f"labels are {array.shape}: give one class an image, not several")
     flat = array.ravel()
     if flat.dtype.kind == "f":
-        if not np.array_equal(flat, np.rint(flat)):
-            raise UnreadableSource(name, "labels are fractions: give whole numbers or words")
+        if not (np.isfinite(flat) & (flat == np.rint(flat)) & (np.abs(flat, dtype=np.float64) < LARGEST)).all():
+            raise UnreadableSource(
+                name, "labels are no whole numbers but fractions or NaN: give whole numbers or words"
+            )
         flat = flat.astype(np.int64)
     if flat.dtype.kind == "b":
         flat = flat.astype(np.int64)
@@ -174,7 +176,7 @@ def _labels(array: NDArray[Any], name: str, names: tuple[str, ...] | None) -> li
         if low < 0 or high >= len(names):
             raise UnreadableSource(name, f"labels run from {low} to {high}, the {len(names)} classes from 0")
         words = [names[int(word)] for word in words]
-    return list(words)
+    return [word or None for word in words]
 
 
 def _one_hot(array: NDArray[Any]) -> bool:
@@ -185,7 +187,9 @@ def _one_hot(array: NDArray[Any]) -> bool:
 
 
 def _word(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    """As text; half a letter, which numpy can hold and nothing can be made of, as an escape."""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _class_names(tree: Tree, path: str, keys: dict[str, tuple[int, ...]]) -> tuple[str, ...] | None:
@@ -193,4 +197,4 @@ def _class_names(tree: Tree, path: str, keys: dict[str, tuple[int, ...]]) -> tup
     if key is None:
         return None
     array = small(tree.local(path), key, tree.id(path), tree.cache)
-    return tuple(str(word) for word in array.tolist()) if array.ndim == 1 and array.dtype.kind == "U" else None
+    return tuple(_word(word) for word in array.tolist()) if array.ndim == 1 and array.dtype.kind in "US" else None

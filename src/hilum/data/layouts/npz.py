@@ -6,6 +6,7 @@ import lzma
 import math
 import shutil
 import struct
+import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -87,7 +88,12 @@ def small(file: Path, key: str, name: str, cache: Cache) -> NDArray[Any]:
     found = stored(file, key, name, cache)
     if math.prod(found.shape) * found.dtype.itemsize > MAX_SMALL_BYTES:
         raise UnreadableSource(f"{name}#{key}", f"larger than {MAX_SMALL_BYTES:,} bytes")
-    return np.array(found.map())
+    array = np.array(found.map())
+    if array.dtype.kind == "U" and array.size and array.dtype.itemsize:
+        letters = array.ravel().view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if letters.max() > sys.maxunicode:  # making words of it fails deep inside numpy
+            raise UnreadableSource(f"{name}#{key}", "holds text that is no Unicode")
+    return array
 
 
 Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
