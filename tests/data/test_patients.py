@@ -45,6 +45,15 @@ def test_a_damaged_identifier_costs_its_own_file_its_patient_and_nothing_else(tm
     assert [case.patient is None for case in found.cases] == [True, False, False, True]
 
 
+@pytest.mark.parametrize("word", ["ANONYMOUS", "Anonymized", "unknown"])
+def test_files_whose_header_names_nobody_are_not_one_patient(tmp_path, word):
+    """Else a set that was made anonymous is one group, and nothing of it can be held back for a test."""
+    files = {f"{label}/{n}.dcm": dicom(word, f"1.2.{n}{ord(label)}", n * 40) for label in "ab" for n in (1, 2, 3)}
+    dataset = open_source(str(lay(tmp_path / "set", files)), cache=tmp_path / "c")
+    assert {case.patient for case in dataset.cases} == {None}
+    assert set(audit(dataset).patients) == {None}
+
+
 @pytest.mark.parametrize("column", ["SOPInstanceUID", "PatientID", "uid"])
 def test_a_table_can_name_dicom_files_by_their_identifiers(tmp_path, column):
     words = {"MRN 17": "1", "MRN 18": "0"} if column == "PatientID" else {"1.2.1": "1", "1.2.2": "1", "1.2.3": "0"}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hilum.data.dataset import Dataset, Progress, middle
 from hilum.data.fingerprint import Fingerprint, Fingerprints, fingerprint, reduced
+from hilum.data.layouts.rows import somebody
 from hilum.data.manifest import sha256
 from hilum.errors import InputError
 from hilum.image.image import Image
@@ -140,7 +141,7 @@ def measure(
         mode=header.mode,
         width=header.width,
         height=header.height,
-        patient=header.patient,
+        patient=somebody(header.patient),
         study=header.study,
         brightness=mean,
         contrast=spread,

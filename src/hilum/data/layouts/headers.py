@@ -11,6 +11,7 @@ from pydicom import config
 from pydicom.dataset import Dataset as Header
 from pydicom.filereader import read_partial
 
+from hilum.data.layouts.rows import somebody
 from hilum.data.places.tree import Tree
 from hilum.errors import UnreadableImage
 from hilum.image.dicom.header import DICOM_FAULTS
@@ -53,7 +54,7 @@ def identifiers(tree: Tree, path: str) -> Identifiers:
             return Identifiers(None, None)
     if header is None:
         return Identifiers(None, None)
-    return Identifiers(_value(header, "SOPInstanceUID"), _value(header, "PatientID"))
+    return Identifiers(_value(header, "SOPInstanceUID"), somebody(_value(header, "PatientID")))
 
 
 def _header(data: bytes) -> Header | None:

@@ -25,7 +25,9 @@ SPLIT_COLUMNS = ("split", "subset", "partition", "set")
 
 _SAYS_DELIMITER = re.compile(r'"?sep=([,;\t])"?')
 _QUOTED = re.compile(r'"[^"]*"')
-_NOBODY = frozenset(("nan", "none", "null", "na", "n/a", "unknown"))  # in a column of patients: not one person
+_NOBODY = frozenset((  # where a patient should stand: not one person
+    "nan", "none", "null", "na", "n/a", "unknown", "anonymous", "anonymized", "anonymised", "anon",
+))  # fmt: skip
 _WHOLE = re.compile(r"(\d+)\.0")  # 7, where the column lacks a number: the same person in another table is 7
 
 
@@ -149,7 +151,7 @@ def _cell(cell: Mapping[str, str], column: str | None) -> str | None:
 
 
 def somebody(word: str | None) -> str | None:
-    """A word of a column of patients, None where it is empty or one of those that stand for nobody known."""
+    """A word for a patient, None where it is empty or one of those that stand for nobody known."""
     if not word or word.lower() in _NOBODY:
         return None
     return number[1] if (number := _WHOLE.fullmatch(word)) else word
