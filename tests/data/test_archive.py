@@ -181,8 +181,17 @@ def test_an_array_that_is_packed_so_that_nobody_here_reads_it_is_said(tmp_path, 
 
 def test_an_array_inside_an_archive_and_an_archive_alone_in_a_folder(tmp_path):
     array = npz(tmp_path / "x.npz", images=[[[1, 2], [3, 4]]], labels=["a"]).read_bytes()
-    path = packed(tmp_path / "only", ".zip", {"x.npz": array}) if (tmp_path / "only").mkdir() is None else None
-    for reference in (path, tmp_path / "only"):
+    only = tmp_path / "study #7"
+    only.mkdir()
+    path = packed(only, ".zip", {"x.npz": array, "inner.zip": b"not looked into"})
+    for reference in (path, only):
         dataset = opened(tmp_path, reference)
-        assert [case.id for case in dataset.cases] == [f"{tmp_path}/only/set.zip#x.npz#0"]
+        assert [case.id for case in dataset.cases] == [f"{only}/set.zip#x.npz#0"]
         assert dataset.images(dataset.cases[0])[0].pixels.shape == (2, 2)
+
+
+def test_an_archive_inside_an_archive_is_not_opened(tmp_path):
+    inner = packed(tmp_path, ".zip")
+    (tmp_path / "outer").mkdir()
+    with pytest.raises(UnreadableSource, match="holds no images"):
+        opened(tmp_path, packed(tmp_path / "outer", ".zip", {"inner.zip": inner.read_bytes()}))

@@ -10,7 +10,7 @@ from hilum.data.dataset import Case, Dataset, Progress
 from hilum.data.layouts import arrays, folders, manifest, plain, table
 from hilum.data.layouts.found import Columns, Found
 from hilum.data.patients import with_patients
-from hilum.data.places.archive import open_archive
+from hilum.data.places.archive import Archive, open_archive
 from hilum.data.places.cache import Cache, default_cache
 from hilum.data.places.far import is_far, place_of
 from hilum.data.places.folder import Folder, OneFile
@@ -81,7 +81,7 @@ def read_layout(tree: Tree, columns: Columns, progress: Progress | None = None) 
         if found is not None and found.cases:
             return _dataset(tree, replace(found, cases=with_patients(found.cases, tree, progress)))
     archives = [path for path in files.stray if path.lower().endswith(ARCHIVE_SUFFIXES)]
-    if len(archives) == 1 and "#" not in tree.id(archives[0]):
+    if len(archives) == 1 and not isinstance(tree, Archive):
         inner = open_archive(tree.local(archives[0]), tree.id(archives[0]), tree.cache)
         return read_layout(inner, columns, progress)
     if columns.table in {entry.path for entry in tree.entries} - {*files.tables}:
