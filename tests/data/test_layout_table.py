@@ -250,6 +250,18 @@ def test_an_empty_table_is_named_and_not_the_images_beside_it(tmp_path):
         open_source(str(tmp_path / "labels.csv"))
 
 
+@pytest.mark.parametrize("reference", ["", "/t.csv"])
+@pytest.mark.parametrize("column", [None, "label"])
+def test_a_table_whose_column_of_the_class_is_empty_is_told_so(tmp_path, reference, column):
+    """It was called a folder without images, or a table whose columns nobody knows."""
+    lay(tmp_path, pictures("x/a.png", "x/b.png") | {"t.csv": "image,label\na,\nb,\n"})
+    if reference or column:
+        with pytest.raises(UnreadableSource, match=r"t\.csv: gives no image a class: .*'label' .*--label-column"):
+            open_source(f"{tmp_path}{reference}", columns=Columns(label=column))
+    else:
+        assert open_source(str(tmp_path)).layout == "class folders"
+
+
 def test_a_table_of_which_no_column_is_known_is_told_with_the_options_that_name_them(tmp_path):
     dataset = opened(tmp_path, "Bild;Befund\n1.png;NORMAL\n", "images/1.png", "images/2.png")
     (note,) = dataset.notes

@@ -49,6 +49,9 @@ def find(tree: Tree, files: Sorted, columns: Columns) -> Found | None:
     if not answers.rows:
         raise UnreadableSource(tree.id(tables[0].path), f"names none of the {len(files.images)} images beside it")
     found = _found(tree, files, answers, places)
+    if columns.ask_for_a_table and not any(row.label for rows in answers.rows.values() for row in rows):
+        said = f"gives no image a class: its column '{tables[0].label}' is empty; --label-column NAME takes another"
+        raise UnreadableSource(tree.id(tables[0].path), said)
     return replace(found, notes=(*(_chosen(table) for table in tables if table.rivals), *found.notes))
 
 
