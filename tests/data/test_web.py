@@ -9,6 +9,7 @@ from hashlib import sha256
 import pytest
 
 from hilum.data.export import export
+from hilum.data.places.far import read_far
 from hilum.data.source import open_source
 from hilum.errors import UnreadableImage, UnreadableSource, UsageError
 from tests.data.made import dicom, lay, npz, pictures, png
@@ -172,3 +173,11 @@ def test_addresses_that_are_not_read_say_what_is(tmp_path, reference, reason):
     with pytest.raises(UsageError, match=reason) as caught:
         opened(tmp_path, reference)
     assert "secret" not in str(caught.value)
+
+
+def test_an_address_that_is_none_is_wrong_use_and_as_a_single_file_unreadable():
+    address = "https://[half/set.zip"
+    with pytest.raises(UsageError, match=r"\[half.*is no address"):
+        open_source(address)
+    with pytest.raises(UnreadableImage, match="is no address"):
+        read_far(address, 100)

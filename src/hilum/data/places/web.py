@@ -185,7 +185,11 @@ def read_one(reference: str, limit: int) -> bytes:
 
 def _address(reference: str) -> tuple[str, str | None]:
     address, _, fragment = reference.partition("#")
-    if urlsplit(address).username is not None:
+    try:
+        signed_in = urlsplit(address).username is not None
+    except ValueError as error:
+        raise UsageError(f"{address.partition('?')[0]}: is no address: {error}") from error
+    if signed_in:
         raise UsageError("an address with a password in it ends up in logs: use a signed address instead")
     key, _, pin = fragment.partition("=")
     if fragment and (key != "sha256" or len(pin) != 64 or not set(pin.lower()) <= set("0123456789abcdef")):
