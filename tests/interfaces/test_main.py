@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from hilum.flows.bulk import IN_PROCESS
 from hilum.interfaces.cli import tasks
 from hilum.interfaces.cli.main import COMMANDS, EXTRAS, main, parser_of
 from tests.conftest import ROOT
@@ -169,6 +170,25 @@ def test_a_terminal_without_our_letters_gets_every_row() -> None:
     poor = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "LC_ALL": "C"}
     done = subprocess.run([sys.executable, "-m", "hilum", "predict", *films], env=poor, capture_output=True, check=True)
     assert b"2 answered" in done.stdout
+
+
+def test_no_program_of_the_folder_that_is_looked_at_is_run(tmp_path: Path) -> None:
+    """The workers that answer many files are Pythons of their own, and would import first from where they start."""
+    film = ROOT / "samples" / "pneumonia-cxr" / "normal-1.png"
+    folder, script = tmp_path / "set", tmp_path / "bin" / "hilum"
+    for place in (folder, script.parent):
+        place.mkdir()
+    for number in range(IN_PROCESS):
+        shutil.copy(film, folder / f"{number}.png")
+    (folder / "signal.py").write_text("open('run', 'x')")
+    script.write_text("from hilum.interfaces.cli.main import script\nif __name__ == '__main__':\n    script()\n")
+    home = {**os.environ, "HILUM_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [sys.executable, str(script), "predict", ".", "--json"], cwd=folder, env=home, capture_output=True, check=False
+    )
+    assert not (folder / "run").exists(), done.stderr.decode()[-2000:]
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    assert len(done.stdout.splitlines()) == IN_PROCESS
 
 
 def test_a_task_that_nobody_answers_cannot_be_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

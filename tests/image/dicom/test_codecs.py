@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,3 +73,11 @@ def test_a_dead_or_stalled_decoder_costs_one_file(fresh: pytest.MonkeyPatch, pro
         with pytest.raises(UnreadableImage, match="deadly: its compressed pixels kill or stall the decoder"):
             decode(data, name="deadly")
     assert len(decode(data, name="next")) == 1
+
+
+def test_the_decoder_imports_nothing_from_the_folder_that_the_user_stands_in(
+    fresh: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit")
+    fresh.chdir(tmp_path)
+    assert len(decode(jpeg_file(encoded(picture(), "JPEG")), name="film")) == 1

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from hilum.errors import UnreadableImage
 
 MOST_SECONDS = 120.0  # for all frames of one file, the start of the child included
-_COMMAND = (sys.executable, "-m", "hilum.image.dicom.codec_process")
+# -P: nothing is imported from the folder that the command was given in, which may be a stranger's data set.
+_COMMAND = (sys.executable, "-P", "-m", "hilum.image.dicom.codec_process")
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ def script() -> NoReturn:
     `hilum predict` ends without taking its interpreter apart, which takes longer than the answer: once all is written
     and nothing else runs, there is nothing left to put in order.
     """
+    os.environ["PYTHONSAFEPATH"] = "1"  # of the processes it starts: a data set stood in may hold a signal.py
     code = main()
     running = sys.modules["threading"].active_count() if "threading" in sys.modules else 1
     if sys.argv[1:2] == ["predict"] and running == 1 and "multiprocessing" not in sys.modules:
