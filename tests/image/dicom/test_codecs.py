@@ -81,3 +81,13 @@ def test_the_decoder_imports_nothing_from_the_folder_that_the_user_stands_in(
     (tmp_path / "json.py").write_text("raise SystemExit")
     fresh.chdir(tmp_path)
     assert len(decode(jpeg_file(encoded(picture(), "JPEG")), name="film")) == 1
+
+
+def test_a_decoder_that_was_killed_while_nothing_was_asked_costs_no_file(fresh: pytest.MonkeyPatch) -> None:
+    data = jpeg_file(encoded(picture(), "JPEG"))
+    decode(data, name="before")
+    gone = codecs._CHILDREN.child
+    gone.process.kill()
+    gone.process.wait()
+    assert len(decode(data, name="after")) == 1
+    assert codecs._CHILDREN.child is not gone

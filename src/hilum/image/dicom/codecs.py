@@ -58,9 +58,9 @@ def decode_apart(job: Job, pixels: bytes, name: str) -> Iterator[tuple[NDArray[A
 
 
 def _own_child() -> _Child:
-    """This thread's child; a process that was forked since has none, the pipes belong to its parent."""
+    """This thread's child, or a new one: where it has ended, or is the child of the process that forked this one."""
     child: _Child | None = getattr(_CHILDREN, "child", None)
-    return child if child is not None and child.owner == os.getpid() else _Child()
+    return child if child is not None and child.owner == os.getpid() and child.process.poll() is None else _Child()
 
 
 class _Broken(Exception):
