@@ -36,6 +36,7 @@ J2K, JPEG, JPEG_LS, RLE, FRAME_DEFLATE, DEFLATE = (
     b"1.2.840.10008.1.2." + tail for tail in (b"4.90", b"4.50", b"4.80", b"5", b"8.1", b"1.99")
 )
 PIXELS = 0x7FE00010
+SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 ZLIB = b"\x78\x9c"
 
 
@@ -396,6 +397,32 @@ def webp_frames_within_frames(depth: int) -> bytes:
     return webp_with(inside)
 
 
+def empty_elements(count: int) -> bytes:
+    return b"".join(struct.pack("<HH2sH", 0x0020 + 2 * (i >> 16), i & 0xFFFF, b"LO", 0) for i in range(count))
+
+
+def elements_within_a_value_of_no_kind(count: int) -> bytes:
+    """One long value where an element without a kind is taken for implicit, and many elements where it is not."""
+    inside = empty_elements(count)
+    short = (len(inside) >> 16) + 1
+    head = struct.pack("<HH2sH", 0x0028, 0x1111, b"Aa", short)
+    value = bytes(short) + inside
+    rest = int.from_bytes(head[4:], "little") - len(value)
+    return raw_dicom(
+        pixel_module(8, 8),
+        head + value,
+        element(0x7FDF0001, b"OB", bytes(rest - 12)),
+        element(PIXELS, b"OW", bytes(64)),
+    )
+
+
+def elements_behind_a_false_end(count: int) -> bytes:
+    """A value in pieces, one of which, no item, holds the mark that ends such a value."""
+    inside = element(0x00090001, b"OB", SEQUENCE_END + empty_elements(count))
+    pieces = element(0x00281111, b"OB", inside + SEQUENCE_END, claims=UNDEFINED)
+    return raw_dicom(pixel_module(8, 8), pieces, element(PIXELS, b"OW", bytes(64)))
+
+
 # Read, and no dearer when all that stands beside the pixels is taken out of them, or they are not kept
 KEPT: dict[str, Callable[[], bytes]] = {
     "kept-dicom-many-items-elsewhere": lambda: raw_dicom(
@@ -406,6 +433,8 @@ KEPT: dict[str, Callable[[], bytes]] = {
         element(PIXELS, b"OW", bytes(64)),
         b"".join(struct.pack("<HH2sH", 0x7FE2 + 2 * (i >> 16), i & 0xFFFF, b"LO", 0) for i in range(1_200_000)),
     ),
+    "kept-dicom-elements-within-a-value": lambda: elements_within_a_value_of_no_kind(1_500_000),
+    "kept-dicom-elements-behind-a-false-end": lambda: elements_behind_a_false_end(1_500_000),
     "kept-dicom-many-uids": lambda: _implicit_dicom(implicit(0x0020000E, b"1\\" * MEBI)),
     "kept-jpeg-many-segments": lambda: jpeg_behind_the_scan(b"\xff\xfe\0\2" * (3 * MEBI)),
     "kept-jpeg-growing-exif": lambda: jpeg_behind_the_scan(segment(0xE1, b"Exif\0\0" + bytes(65_000)) * 500),

@@ -10,16 +10,18 @@ from __future__ import annotations
 import hmac
 import io
 import math
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydicom.charset import default_encoding
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.filereader import read_dataset
+from pydicom.filereader import read_dataset, read_sequence
 from pydicom.filewriter import dcmwrite
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
@@ -41,6 +43,7 @@ from hilum.image.dicom.header import DICOM_FAULTS, text, whole
 from hilum.image.faults import named_faults
 from hilum.image.limits import DEFAULT_LIMITS, Limits
 from hilum.image.remarks import frames_without_remarks
+from hilum.image.remarks_jpeg import Steps
 from hilum.secret import derived
 
 METHOD = "Hilum: PS3.15 Basic Profile; pixels not cleaned"
@@ -64,6 +67,8 @@ class _Sequences:
 
 
 _WHOLE = Wanted(frozenset(), _Sequences(), whole=True)
+_HEAD = 8  # bytes that pydicom reads of an element before all others
+_ODD = 1024  # elements that it may find beyond those that were counted
 LONGEST = 64 * 1024  # bytes of a value that is looked at here: pydicom makes an object of each part of it
 
 
@@ -78,9 +83,10 @@ def deidentify(data: bytes, secret: bytes, *, limits: Limits = DEFAULT_LIMITS) -
     with named_faults("this DICOM file", "the data set", quote=False, faults=DICOM_FAULTS):
         elements = find_elements(data, _WHOLE, "this DICOM file", limits)
         encoding = elements.encoding
-        body = io.BytesIO(elements.body[elements.start : elements.end])  # nothing behind the pixels is needed
+        steps = Steps(_ODD + 2 * elements.count)  # a value may be as long as a head
+        body = _Counted(elements.body[elements.start : elements.end], steps)  # nothing behind the pixels is needed
         found = read_dataset(body, not encoding.explicit, encoding.little)
-        _Cleaner(derived(secret, "dicom")).clean(found)
+        _Cleaner(derived(secret, "dicom"), steps).clean(found)
         if elements.pixels is None:
             raise UnreadableImage("this DICOM file", "it holds no image")
         _clean_frames(found, little=encoding.little, deflated=elements.transfer_syntax == DEFLATED_FRAME)
@@ -98,11 +104,29 @@ def burned_in(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> bool | None:
     return {b"YES": True, b"NO": False}.get(value[-3:].strip() if value else b"")
 
 
+class _Counted(io.BytesIO):
+    """Bytes of which pydicom reads about as many elements as were counted in them (`find_elements`), and no more.
+
+    Where a header is broken it may take for elements what was stepped over there as one value, and each of them becomes
+    an object fifty times as large.
+    """
+
+    def __init__(self, data: bytes, steps: Steps) -> None:
+        super().__init__(data)
+        self._steps = steps
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file; raises ValueError at one element too many."""
+        if size == _HEAD:
+            self._steps.take()
+        return super().read(size)
+
+
 class _Cleaner:
     """Walks a data set, its sequences included."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = key
+    def __init__(self, key: bytes, steps: Steps) -> None:
+        self._key, self._steps = key, steps
 
     def clean(self, found: Dataset) -> None:
         """Act on every element of this data set and of those inside."""
@@ -123,7 +147,7 @@ class _Cleaner:
             _check_length(found, tag)
             found[tag] = DataElement(tag, "LO", self._pseudonym(str(found[tag].value or "")))
         elif kind == "SQ" and action in ("", "U"):
-            for item in found[tag].value or ():
+            for item in self._items(found, tag):
                 self.clean(item)
         elif "UI" in (kind, meant):
             _check_length(found, tag)
@@ -132,6 +156,16 @@ class _Cleaner:
             found[tag] = DataElement(tag, kind, Sequence() if kind == "SQ" else None)
         elif action == "D":
             found[tag] = _dummy(tag, kind)
+
+    def _items(self, found: Dataset, tag: BaseTag) -> Iterable[Dataset]:
+        """The items of a sequence, as pydicom reads them when they are asked for, but counted."""
+        raw = found.get_item(tag)
+        if isinstance(raw, RawDataElement):
+            inside = _Counted(raw.value or b"", self._steps)
+            length, letters = len(raw.value or b""), found.original_character_set or default_encoding
+            items = read_sequence(inside, raw.is_implicit_VR, raw.is_little_endian, length, letters)
+            found[tag] = DataElement(tag, "SQ", items)
+        return found[tag].value or ()
 
     def _pseudonym(self, name: str) -> str:
         return hmac.digest(self._key, b"patient " + name.strip().encode(), "sha256").hex()[:16] if name.strip() else ""

@@ -62,6 +62,7 @@ class Elements:
     kept: the wanted top-level elements as they were written, one after another.
     pixels: the pixel element, None where the file has none.
     start, end: of the data set in the body, up to the end of the pixels, or of what was looked at.
+    count: of all that was looked at, with items and the marks that end them.
     """
 
     body: bytes
@@ -71,6 +72,7 @@ class Elements:
     transfer_syntax: str
     start: int
     end: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def find_elements(data: bytes, wanted: Wanted, name: str, limits: Limits) -> Ele
     found = syntax or {(True, True): EXPLICIT_LITTLE, (True, False): EXPLICIT_BIG}.get(
         (encoding.explicit, encoding.little), IMPLICIT_LITTLE
     )
-    return Elements(body, b"".join(walk.kept), walk.pixels, encoding, found, start, walk.end)
+    return Elements(body, b"".join(walk.kept), walk.pixels, encoding, found, start, walk.end, walk.count)
 
 
 def data_set(data: bytes, name: str, limits: Limits) -> tuple[bytes, int, str]:
