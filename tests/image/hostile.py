@@ -14,8 +14,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from tests.image.made import (
     UNDEFINED,
@@ -344,6 +347,27 @@ ODD: dict[str, Callable[[], bytes]] = {
     "dicom-with-tiff-preamble": lambda: tiff(*PLAIN_TIFF)[:126].ljust(128, b"\0") + _good_dicom()[128:],
 }
 
+
+def big_dicom(side: int, **elements: Any) -> bytes:
+    """(side, side) of 16 bits, each row a ramp."""
+    return dicom_bytes(dicom_set(np.tile(np.arange(side, dtype=np.uint16), (side, 1)), **elements))
+
+
+def big_dicom_of_a_table() -> bytes:
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", [4096, 0, 12])
+    table.add_new("LUTData", "OW", np.arange(4096, dtype="<u2").tobytes())
+    return big_dicom(3300, RescaleSlope=0.5, RescaleIntercept=1, VOILUTSequence=Sequence([table]))
+
+
+def big_dicom_of_a_palette() -> bytes:
+    said = dicom_set(np.zeros((4800, 4800), np.uint8), PhotometricInterpretation="PALETTE COLOR")
+    for colour in ("Red", "Green", "Blue"):
+        said.add_new(f"{colour}PaletteColorLookupTableDescriptor", "US", [256, 0, 16])
+        said.add_new(f"{colour}PaletteColorLookupTableData", "OW", bytes(512))
+    return dicom_bytes(said)
+
+
 # Within the limits: read, and no dearer than the others
 BIG: dict[str, Callable[[], bytes]] = {
     "big-png-1bit": lambda: encoded(np.zeros((5400, 5500), bool), "PNG"),
@@ -361,6 +385,10 @@ BIG: dict[str, Callable[[], bytes]] = {
         encapsulated(struct.pack("<16I", 1, 64, *[0] * 14) + b"\0\1" * 25_000_000),
         syntax=RLE,
     ),
+    "big-dicom-sigmoid": lambda: big_dicom(4000, WindowCenter=1000, WindowWidth=400, VOILUTFunction="SIGMOID"),
+    "big-dicom-table": big_dicom_of_a_table,
+    "big-dicom-palette": big_dicom_of_a_palette,
+    "big-dicom-rgb-16bit": lambda: dicom_bytes(dicom_set(np.zeros((3000, 3000, 3), np.uint16))),
     "big-dicom-rle": lambda: raw_dicom(pixel_module(5400, 5500), encapsulated(rle_bomb(1, 470_000)), syntax=RLE),
 }
 

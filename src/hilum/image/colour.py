@@ -19,12 +19,24 @@ def grey_from_colour(samples: NDArray[np.uint8]) -> tuple[NDArray[np.float32], f
 
     Grey is the luma of ITU-R BT.601 as Pillow rounds it; alpha is composited over black.
     """
-    colour = np.ascontiguousarray(samples[..., :3])
-    plane, share = luma_of_picture(Pillow.fromarray(colour))
-    luma = grey.unit_from_bytes(plane)
+    return grey.in_bands(samples, _luma), grey.colour_share(_grid(samples))
+
+
+def _luma(samples: NDArray[np.uint8]) -> NDArray[np.float32]:
+    luma = grey.unit_from_bytes(np.asarray(Pillow.fromarray(np.ascontiguousarray(samples[..., :3])).convert("L")))
     if samples.shape[-1] == 4:
         luma *= grey.unit_from_bytes(samples[..., 3])
-    return luma, share
+    return luma
+
+
+def _grid(samples: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The pixels that `share_of_picture` looks at."""
+    rows, columns = (
+        ((np.arange(count) + 0.5) * (side / count)).astype(int)
+        for side, count in ((side, min(side, _GRID)) for side in samples.shape[:2])
+    )
+    grid: NDArray[np.uint8] = samples[rows[:, None], columns]
+    return grid
 
 
 def luma_of_picture(colour: Pillow.Image) -> tuple[NDArray[np.uint8], float]:

@@ -159,7 +159,7 @@ class _Cleaner:
 
     def _items(self, found: Dataset, tag: BaseTag) -> Iterable[Dataset]:
         """The items of a sequence, as pydicom reads them when they are asked for, but counted."""
-        raw = found.get_item(tag)
+        raw: Any = found.get_item(tag)
         if isinstance(raw, RawDataElement):
             inside = _Counted(raw.value or b"", self._steps)
             length, letters = len(raw.value or b""), found.original_character_set or default_encoding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 COLOURED = 24  # of 255: the spread of R, G, B from which a pixel is visibly coloured; JPEG noise stays below
 _DEPTHS = (8, 10, 12, 14, 16)
-_BAND = 256  # rows
+_BAND = 1 << 18  # samples, in whole rows
 LOW, HIGH = 0.5, 99.5  # percentiles that set the range where nothing declares it
 
 
@@ -80,20 +81,31 @@ def ramp(samples: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
     width = high - low
     if not (np.isfinite(width) and width > 0):
         return np.zeros(samples.shape, np.float32)
-    unit = np.empty(samples.shape, np.float32)
-    for start in range(0, len(samples), _BAND):  # the wide numbers in between take twice or four times the memory
-        unit[start : start + _BAND] = _ramp(samples[start : start + _BAND], low, width)
-    return unit
+    return in_bands(samples, lambda rows: _ramp(rows, low, width))
 
 
-def _ramp(samples: NDArray[Any], low: float, width: float) -> NDArray[Any]:
+def in_bands(samples: NDArray[Any], how: Callable[[NDArray[Any]], NDArray[Any]]) -> NDArray[Any]:
+    """What `how` makes of (H, W) or (H, W, C) samples, each row by itself; a band of rows at a time.
+
+    The wide numbers in between take several times the memory of what goes in and of what comes out.
+    """
+    step = max(1, _BAND // samples[0].size)
+    first = how(samples[:step])
+    made = np.empty((len(samples), *first.shape[1:]), first.dtype)
+    made[:step] = first
+    for start in range(step, len(samples), step):
+        made[start : start + step] = how(samples[start : start + step])
+    return made
+
+
+def _ramp(samples: NDArray[Any], low: float, width: float) -> NDArray[np.float32]:
     wide = samples.astype(np.float64) if samples.dtype.itemsize > 2 else samples.astype(np.float32)
     with np.errstate(all="ignore"):  # infinities are set below
         wide -= low
         wide *= 1.0 / width
     if samples.dtype.kind == "f":
         np.nan_to_num(wide, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
-    return np.clip(wide, 0.0, 1.0, out=wide)
+    return np.clip(wide, 0.0, 1.0, out=wide).astype(np.float32, copy=False)
 
 
 def colour_share(grid: NDArray[np.uint8]) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hilum.errors import UnreadableImage
+from hilum.image import grey
 from hilum.image.dicom.header import Header, numbers, plain
 from hilum.image.dicom.values import Table, words
 
@@ -19,14 +20,14 @@ _MOST_NESTED = 8
 def palette_of(header: Header, name: str) -> Callable[[NDArray[Any]], NDArray[np.uint8]]:
     """A function (H, W) indices -> (H, W, 3) uint8 RGB; raises UnreadableImage where a table is absent or broken."""
     tables = [_channel(header, colour) for colour in ("Red", "Green", "Blue")]
-    found = [table for table in tables if table is not None]
+    found = [(table, _bytes(table)) for table in tables if table is not None]
     if len(found) < 3:
         raise UnreadableImage(name, "its colour palette is absent or broken: export or send the file again")
 
     def colours(indices: NDArray[Any]) -> NDArray[np.uint8]:
-        return np.stack([_bytes(table)[table.index(indices)] for table in found], axis=-1)
+        return np.stack([entries[table.index(indices)] for table, entries in found], axis=-1)
 
-    return colours
+    return lambda indices: grey.in_bands(indices, colours)
 
 
 def _channel(header: Header, colour: str) -> Table | None:

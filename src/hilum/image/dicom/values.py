@@ -7,6 +7,7 @@ not padding; MONOCHROME1 inverted last; padding black. Overlays, presentation st
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Table:
 
     def __call__(self, samples: NDArray[Any]) -> NDArray[np.uint16]:
         """Integers of any shape -> their entries, same shape."""
-        return self.entries[self.index(samples)]
+        return grey.in_bands(samples, lambda rows: self.entries[self.index(rows)])
 
     def index(self, samples: NDArray[Any]) -> NDArray[np.int32]:
         """Integers of any shape -> the place of their entry."""
@@ -98,28 +99,45 @@ def _shows_nothing(shown: NDArray[np.float32], values: NDArray[Any], inside: NDA
     """Whether a window makes one grey of everything that is no padding; where that was one value, it is right."""
     if inside is None:
         return bool(np.ptp(shown) == 0)
-    return bool(np.ptp(shown[inside]) == 0 and np.ptp(values[inside]) > 0)
+    return _is_one(shown, inside) and not _is_one(values, inside)
+
+
+def _is_one(values: NDArray[Any], inside: NDArray[np.bool_]) -> bool:
+    """Whether those inside are all the same; they are not copied."""
+    one = values[np.unravel_index(int(inside.argmax()), inside.shape)]
+    return bool(values.min(where=inside, initial=one) == values.max(where=inside, initial=one))
 
 
 def _shown(values: NDArray[Any], rules: Rules) -> NDArray[np.float32] | None:
     slope, intercept = rules.slope, rules.intercept
     if rules.voi is not None and values.dtype.kind in "iu":
-        scaled = values if (slope, intercept) == (1.0, 0.0) else np.rint(values * slope + intercept)
-        full = max(2**rules.voi.bits - 1, int(rules.voi.entries.max()))
-        return np.multiply(rules.voi(scaled), np.float32(1 / full), dtype=np.float32)
+        looked_up = partial(_looked_up, table=rules.voi, slope=slope, intercept=intercept)
+        return grey.in_bands(values, looked_up)
     if rules.window is None:
         return None
     centre, width, function = rules.window.centre, rules.window.width, rules.window.function
     if function == "SIGMOID":
-        exponent = np.clip(-4 * (values.astype(np.float64) * slope + intercept - centre) / width, -60, 60)
-        curve: NDArray[np.float32] = (1 / (1 + np.exp(exponent))).astype(np.float32)
-        return np.nan_to_num(curve, copy=False)
+        return grey.in_bands(
+            values, lambda rows: _sigmoid((rows.astype(np.float64) * slope + intercept - centre) / width)
+        )
     # The half and the one of LINEAR are steps of integers; of floats, or below 1, LINEAR_EXACT is meant.
     if function == "LINEAR" and width >= 1 and values.dtype.kind in "iu":
         centre, width = centre - 0.5, max(width - 1, 1e-6)  # C.11-2a; of width 1 it is a threshold
     low, high = ((edge - intercept) / slope for edge in (centre - width / 2, centre + width / 2))
     ramp = grey.ramp(values, min(low, high), max(low, high))
     return np.float32(1.0) - ramp if slope < 0 else ramp
+
+
+def _looked_up(values: NDArray[Any], table: Table, slope: float, intercept: float) -> NDArray[np.float32]:
+    scaled = values if (slope, intercept) == (1.0, 0.0) else np.rint(values * slope + intercept)
+    full = max(2**table.bits - 1, int(table.entries.max()))
+    return np.multiply(table(scaled), np.float32(1 / full), dtype=np.float32)
+
+
+def _sigmoid(distance: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Of a value's distance from the centre, in widths (C.11-4)."""
+    curve: NDArray[np.float32] = (1 / (1 + np.exp(np.clip(-4 * distance, -60, 60)))).astype(np.float32)
+    return np.nan_to_num(curve, copy=False)
 
 
 def _inside(samples: NDArray[Any], padding: tuple[float, float] | None) -> NDArray[np.bool_] | None:
@@ -206,5 +224,5 @@ def colour_of(samples: NDArray[Any], photometric: str, stored: int) -> tuple[NDA
         grid = convert_color_space(np.ascontiguousarray(samples[::step, ::step]), "YBR_FULL", "RGB")
         return grey.unit_from_bytes(np.ascontiguousarray(samples[..., 0])), grey.colour_share(grid)
     if samples.dtype.itemsize > 1:
-        samples = np.rint(samples * (255 / (2**stored - 1)))
+        samples = grey.in_bands(samples, lambda rows: np.rint(rows * (255 / (2**stored - 1))).astype(np.uint8))
     return colour.grey_from_colour(samples.astype(np.uint8, copy=False))
