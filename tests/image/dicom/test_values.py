@@ -166,6 +166,21 @@ def test_the_functional_groups_of_a_frame_come_first() -> None:
     assert second.pixels.mean() > first.pixels.mean() + 0.1
 
 
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1"])
+@pytest.mark.parametrize("sequence", ["PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"])
+def test_a_look_up_table_of_a_functional_group_is_the_frame_s(sequence: str, syntax: str) -> None:
+    """As enhanced angiograms have it (C.7.6.16.2.10b), where it comes before the data set's own window."""
+    table, view, group = Dataset(), Dataset(), Dataset()
+    table.add_new("LUTDescriptor", "US", [3, 10, 16])
+    table.add_new("LUTData", "US", [65535, 30000, 0])
+    view.VOILUTSequence = Sequence([table])
+    group.FrameVOILUTSequence = Sequence([view])
+    values = np.array([[0, 10, 11, 12, 200]], np.uint16)
+    said = dicom_set(values, WindowCenter=1, WindowWidth=2, **{sequence: Sequence([group])})
+    (image,) = decode(dicom_bytes(said, syntax), name="angiogram")
+    np.testing.assert_allclose(image.pixels[0], np.array([65535, 65535, 30000, 0, 0]) / 65535, atol=1e-6)
+
+
 def test_colour_is_its_luma_and_its_share() -> None:
     plane = picture()
     coloured = np.stack([plane] * 3, axis=-1)

@@ -67,17 +67,21 @@ def rules_of(header: Header, frame: int) -> Rules:
     viewed = [*groups(said, frame, "FrameVOILUTSequence"), said]
     slope, intercept = next(filter(None, map(_rescale, rescaled)), (1.0, 0.0))
     modality = table_of(next(iter(items(said, "ModalityLUTSequence")), None), header)
+    voi, window = next(filter(any, (_view(place, header) for place in viewed)), (None, None))
     return Rules(
         slope=slope if modality is None else 1.0,
         intercept=intercept if modality is None else 0.0,
         modality=modality,
-        voi=_signed_first(
-            table_of(next(iter(items(said, "VOILUTSequence")), None), header), modality is None and intercept < 0
-        ),
-        window=next(filter(None, map(_window, viewed)), None),
+        voi=_signed_first(voi, modality is None and intercept < 0),
+        window=window,
         padding=_padding(header),
         inverted=layout.photometric == "MONOCHROME1" or text(said, "PresentationLUTShape") == "INVERSE",
     )
+
+
+def _view(place: Dataset, header: Header) -> tuple[Table | None, Window | None]:
+    """The first VOI LUT and the first window of a data set, or of a frame's functional group (C.7.6.16.2.10)."""
+    return table_of(next(iter(items(place, "VOILUTSequence")), None), header), _window(place)
 
 
 def grey_of(samples: NDArray[Any], rules: Rules) -> NDArray[np.float32]:
