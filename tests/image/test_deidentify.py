@@ -499,3 +499,16 @@ def test_sequences_deeper_than_any_are_not_kept() -> None:
         inside = element(0x00540220, b"SQ", item(inside))
     with pytest.raises(UnreadableImage):
         deidentify(raw_dicom(pixel_module(8, 8), inside, element(0x7FE00010, b"OW", bytes(64))), SECRET)
+
+
+@pytest.mark.parametrize(("keyword", "kind"), [("FloatPixelData", np.float32), ("DoubleFloatPixelData", np.float64)])
+def test_nothing_hangs_behind_pixels_that_are_floats(keyword: str, kind: type[np.floating]) -> None:
+    said = dicom_set(picture())
+    for needless in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
+        delattr(said, needless)
+    said.BitsAllocated = np.dtype(kind).itemsize * 8
+    setattr(said, keyword, (picture() / 255).astype(kind).tobytes() + b"DOE^JANE")
+    data = dicom_bytes(said)
+    kept = deidentify(data, SECRET)
+    assert b"DOE^JANE" not in kept
+    np.testing.assert_array_equal(decode(kept, name="kept")[0].pixels, decode(data, name="sent")[0].pixels)

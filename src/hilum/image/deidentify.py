@@ -49,6 +49,7 @@ from hilum.secret import derived
 METHOD = "Hilum: PS3.15 Basic Profile; pixels not cleaned"
 CLASS_UID, VERSION = "2.25.214403486312650861932391862843173419876", "HILUM"
 _ICC_PROFILE = 0x00282000  # its description names devices and people, and no pixel needs it here
+_FLOATS = 0x7FE00008
 _PATIENT_ID = Tag(0x00100020)
 # Kinds of value that name people, places and moments, or hold whatever somebody typed.
 _TELLING = frozenset(("PN", "DA", "DT", "TM", "AE", "LT", "ST", "UT", "UC", "UR", "UN"))
@@ -241,17 +242,16 @@ def _clean_frames(found: Dataset, *, little: bool, deflated: bool) -> None:
                 element.value = frames_without_remarks(element.value, frames, deflated=deflated)
             elif tag == 0x7FE00010:
                 element.value = _used_bits(found, element.value, little=little)
+            else:  # floats, of which every bit counts
+                element.value = _no_longer(found, element.value, 32 if tag == _FLOATS else 64)
 
 
 def _used_bits(found: Dataset, pixels: bytes, *, little: bool) -> bytes:
     """Native pixels without what hangs behind the last frame, and without overlays in bits that no sample uses."""
-    size = [whole(found, name) or 1 for name in ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel")]
     allocated = whole(found, "BitsAllocated") or 0
     stored, high = whole(found, "BitsStored") or allocated, whole(found, "HighBit")
     high = stored - 1 if high is None else high
-    samples = 2 * math.prod(size[:3]) if text(found, "PhotometricInterpretation") == "YBR_FULL_422" else math.prod(size)
-    needed = (samples * allocated + 7) // 8
-    pixels = pixels[: needed + needed % 2]
+    pixels = _no_longer(found, pixels, allocated)
     if allocated in (8, 16, 32) and 0 < stored < allocated and stored <= high + 1 <= allocated:
         pixels = pixels[: len(pixels) - len(pixels) % (allocated // 8)]
         kind = f"{'<' if little else '>'}{'i' if whole(found, 'PixelRepresentation') == 1 else 'u'}{allocated // 8}"
@@ -259,6 +259,14 @@ def _used_bits(found: Dataset, pixels: bytes, *, little: bool) -> bytes:
         plane = ((plane << (allocated - 1 - high)) >> (allocated - stored)) << (high + 1 - stored)
         pixels = plane.astype(kind).tobytes()
     return pixels + b"\0" * (len(pixels) % 2)
+
+
+def _no_longer(found: Dataset, pixels: bytes, allocated: int) -> bytes:
+    """Native pixels up to the end of the last frame."""
+    size = [whole(found, name) or 1 for name in ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel")]
+    samples = 2 * math.prod(size[:3]) if text(found, "PhotometricInterpretation") == "YBR_FULL_422" else math.prod(size)
+    needed = (samples * allocated + 7) // 8
+    return pixels[: needed + needed % 2]
 
 
 def _plain_syntax(*, explicit: bool, little: bool) -> str:
