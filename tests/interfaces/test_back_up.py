@@ -191,6 +191,32 @@ def test_nothing_is_written_over_what_is_there(
     assert not (tmp_path / "third").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "name"), [("HILUM_DATABASE_URL", "hilum.db"), ("HILUM_IMAGES_URL", "images.sqlite")]
+)
+def test_nothing_is_restored_beside_what_a_killed_server_had_yet_to_write_into_another_database(
+    setting: str, name: str, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """SQLite takes it for the newer part of whatever lies there, and writes it over what was restored and verified."""
+    elsewhere, file = tmp_path / "elsewhere", tmp_path / "elsewhere" / name
+    monkeypatch.setenv(setting, f"sqlite:///{file}" if name == "hilum.db" else str(elsewhere))
+    elsewhere.mkdir()
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode=WAL").fetchall()
+        other.execute("CREATE TABLE other (one)")
+        ahead = file.with_name(f"{name}-wal")
+        shutil.copy(ahead, tmp_path / "ahead")
+    file.unlink()
+    shutil.copy(tmp_path / "ahead", ahead)
+    assert main(["restore", str(backup)]) == 2
+    assert f"{ahead}: belongs to another database" in capsys.readouterr().err
+    assert not file.exists()
+    ahead.unlink()
+    assert main(["restore", str(backup)]) == 0
+    assert main(["verify"]) == 0
+
+
 def test_how_far_it_is_stands_in_the_progress_file_and_on_no_stderr_that_nobody_looks_at(
     backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

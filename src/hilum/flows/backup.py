@@ -22,7 +22,7 @@ from hilum.durable import naming, sync_folder, write_whole
 from hilum.errors import StorageError, UsageError
 from hilum.flows.backed_up import FORMAT, IMAGES, LIST, RECORDS, hash_of, listed
 from hilum.flows.progress import Listener, Silent
-from hilum.flows.restoring import check_restored, noted, take_back
+from hilum.flows.restoring import check_free, check_restored, noted, take_back
 from hilum.flows.verify import Lying, Verified, verify_as_it_lies
 from hilum.secret import read_secret
 from hilum.settings import Settings
@@ -155,7 +155,7 @@ def restore(
     said, listener = listed(source), listener or Silent()
     places = {name: _place(name, settings) for name in said}
     take_back(settings.home)
-    _must_be_free(settings, places)
+    check_free(settings.home, places.values(), [places[name] for name in (RECORDS, IMAGES) if name in places])
     _check_whole(source, said, listener)
     found = None
     if RECORDS in said:
@@ -317,18 +317,6 @@ def _place(name: str, settings: Settings) -> Path:
         what = "HILUM_IMAGES_URL" if name.startswith("images/") else "HILUM_DATABASE_URL"
         raise UsageError(f"the backup holds {name}, and {what} names a place that is none of files: leave it out")
     return place
-
-
-def _must_be_free(settings: Settings, places: dict[str, Path]) -> None:
-    """Nothing is ever restored over what is there.
-
-    Raises:
-        UsageError: something is.
-    """
-    there = [settings.home] if any(path.is_file() for path in settings.home.rglob("*")) else []
-    there += [place for place in places.values() if place.exists()]
-    if there:
-        raise UsageError(f"{there[0]}: is not empty; nothing is restored over what is there (HILUM_HOME says where)")
 
 
 def _secret_for(source: Path, said: dict[str, str], settings: Settings) -> Path:

@@ -16,6 +16,7 @@ from hilum.durable import sync_folder
 from hilum.errors import UsageError
 
 NOTE = "restoring.json"
+AHEAD = ("-wal", "-journal", "-shm")  # behind a database's name: to SQLite the newer part of whatever lies there
 
 
 def check_restored(home: Path) -> None:
@@ -26,6 +27,27 @@ def check_restored(home: Path) -> None:
     """
     if (home / NOTE).exists():
         raise UsageError(f"{home}: a restore has not come to its end here: wait for it, or give `hilum restore` again")
+
+
+def check_free(home: Path, places: Iterable[Path], databases: Iterable[Path]) -> None:
+    """Nothing is ever restored over what is there, nor beside what a database that was taken away left behind.
+
+    places: of all that is to be restored. databases: those of them that SQLite opens.
+
+    Raises:
+        UsageError: something is.
+    """
+    there = [home] if any(path.is_file() for path in home.rglob("*")) else []
+    there += [place for place in places if place.exists()]
+    if there:
+        raise UsageError(f"{there[0]}: is not empty; nothing is restored over what is there (HILUM_HOME says where)")
+    beside = (place.with_name(f"{place.name}{end}") for place in databases for end in AHEAD)
+    left = next((file for file in beside if file.exists()), None)
+    if left is not None:
+        raise UsageError(
+            f"{left}: belongs to another database that lay here and would be written into the restored one: move it "
+            "away, together with that database"
+        )
 
 
 def take_back(home: Path) -> None:
