@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from hilum.errors import StorageError
-from hilum.flows.erase import CACHED, Places, erase_caller, erase_one, sweep
+from hilum.flows.erase import CACHED, Found, Places, erase_caller, erase_one, sweep
 from hilum.flows.progress import Silent
 from hilum.flows.retention import DAY, Retention, retain
 from hilum.flows.verify import verify
@@ -76,6 +76,28 @@ def test_answers_are_kept_and_put_on_record_between_the_portions_of_a_long_erasu
     assert not any(places.images.holds(entry.columns.image) for entry in old)
     assert places.records.begun() == {}
     assert places.records.verify().sound
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_picture_that_is_sent_again_while_it_is_looked_for_elsewhere_stays_for_the_new_prediction(places, whole):
+    """Trainings and uploads are searched for minutes; `hilum verify` would name its picture as lost."""
+    old, since = lay(places, 400, b"picture"), []
+
+    class Uploads:
+        def erase(self, _wanted):
+            since.append(lay(places, 0, b"picture"))
+            return Found(0)
+
+    among = replace(places, elsewhere=(Uploads(),))
+    done = erase_one(old.id, among) if whole else retain(among, 30)
+    (new,) = since
+    assert (done.predictions, done.images) == (1, 0)
+    assert verify(places.records, places.images).faults == ()
+    assert places.images.holds(new.columns.image)
+    assert (new.id in "".join(done.still)) == whole
+    assert places.records.begun() == {}
+    erase_one(new.id, places)
+    assert_gone(places, old, new)
 
 
 def test_more_days_than_there_were_erase_nothing(places):

@@ -189,6 +189,8 @@ def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
     asked = _with_begun(asked, tuple(begun.values()), places)
     wanted = replace(asked.wanted, going=_going(asked))
     others = [other.erase(wanted) for other in places.elsewhere]  # before the rest: what waits is not answered anew
+    since = _sent_since(asked, places.records)  # all of that may have taken minutes
+    asked = replace(asked, images=[key for key in asked.images if key not in since])
     held = sum(places.images.holds(key) for key in asked.images)
     if asked.images:
         places.images.delete(*asked.images)
@@ -204,7 +206,7 @@ def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
     places.records.forget([row for row, one in begun.items() if one.prediction.image not in stuck])  # the last act
     return Erased(
         len(asked.chosen), held, personal, copies, sum(one.files for one in others),
-        (*(said for one in others for said in one.still), *cached),
+        (*(said for one in others for said in one.still), *(since.values() if asked.again else ()), *cached),
         tuple(said for one in others for said in one.unsearched),
         tuple(said for one in others for said in one.removed),
     )  # fmt: skip
@@ -229,6 +231,16 @@ def _with_begun(asked: _Erasure, begun: Sequence[Begun], places: Places) -> _Era
         wanted=replace(asked.wanted, contents=asked.wanted.contents | contents),
         begun=tuple(one.prediction for one in begun),
     )
+
+
+def _sent_since(asked: _Erasure, records: Records) -> dict[str, str]:
+    """Pictures that came again since the erasure was put on record, each with what to say where all of it shall go."""
+    found = records.kept(images=asked.images) if asked.images else ()
+    return {
+        one.image: f"the same picture was sent again meanwhile: erase prediction {one.id}, too"
+        for one in found
+        if one.image is not None
+    }
 
 
 def _going(asked: _Erasure) -> Going:
