@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -233,7 +233,28 @@ def test_what_a_run_notes_of_its_data_takes_the_place_of_the_one_before_whole_or
     assert not list(note.parent.glob("*.new"))
 
 
-def test_the_next_training_tells_the_store_of_one_that_was_killed(tmp_path: Path) -> None:
+def test_a_run_that_could_not_be_begun_is_begun_again_in_the_same_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a notebook: the error that is shown there holds on to all that was open."""
+    write_spots(tmp_path / "images", 120)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as until:
+        until.setattr(flow, "_keep", full)
+        with pytest.raises(OSError, match="No space") as shown:
+            begun(tmp_path)
+    assert begun(tmp_path).made.folder.is_dir()
+    assert shown.tb is not None
+
+
+def test_the_next_training_tells_the_store_of_one_that_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, alone = list[BinaryIO](), flow.alone
+    monkeypatch.setattr(flow, "alone", lambda folder: held.append(alone(folder)) or held[-1])  # type: ignore[func-returns-value]
     write_spots(tmp_path / "images", 120)
     dataset = with_task(open_source(str(tmp_path / "images")), TASK)
     kept = replace(wishes(tmp_path), tracking=store_uri(tmp_path, {}))
@@ -242,7 +263,7 @@ def test_the_next_training_tells_the_store_of_one_that_was_killed(tmp_path: Path
         for line in ("epochs=3", "epochs=4")
     )
     killed, alive = first.__enter__(), second.__enter__()
-    first._alone.close()  # as the end of its process does
+    held[0].close()  # as the end of its process does
     with prepared_bench(dataset, TASK, kept, Silent()):
         pass
     client = MlflowClient(kept.tracking)

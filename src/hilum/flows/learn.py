@@ -6,9 +6,10 @@ named by all that training reads (see naming.py). What a search chose is trained
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -163,32 +164,22 @@ def _published(learned: Learned, out: Path) -> Learned:
     return replace(learned, package=out, speaker=Speaker(open_package(out, Trust({learned.digest})), threads=1))
 
 
-class prepared_bench:  # noqa: N801 - a context manager, used as a verb
-    """Audit, split, plan and open the run's folder and its track."""
-
-    def __init__(self, dataset: Dataset, task: Task, wishes: Wishes, listener: Listener) -> None:
-        listener.stage("auditing", len(dataset))
-        found = audit(dataset, progress=listener.done)
-        plan = planned(dataset, task, found, (wishes.changes, wishes.seed))
-        split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
-        check_carries(dataset, found, split, plan)
-        folder = wishes.runs / run_name(dataset, task, found, split, plan)
-        self._alone = alone(folder)
+@contextlib.contextmanager
+def prepared_bench(dataset: Dataset, task: Task, wishes: Wishes, listener: Listener) -> Iterator[_Bench]:
+    """Audit, split, plan and hold the run's folder and its track until the block ends."""
+    listener.stage("auditing", len(dataset))
+    found = audit(dataset, progress=listener.done)
+    plan = planned(dataset, task, found, (wishes.changes, wishes.seed))
+    split = make_split(dataset, found, seed=wishes.seed, keep=wishes.keep_split)
+    check_carries(dataset, found, split, plan)
+    folder = wishes.runs / run_name(dataset, task, found, split, plan)
+    with alone(folder):
         _tell(listener, found, split, plan, task.smallest_side)
         _keep(folder, found, split, plan)
         note = folder / f"{NOTE}{wishes.trials}"
-        self._track = track(wishes.tracking, folder.name, note=note, dead=_dead(wishes.runs, folder))
         made = material(dataset, found, split, folder, listener)
-        self._make: Callable[[Run], _Bench] = lambda run: _Bench(
-            dataset, task, wishes, found, split, plan, made, folder, listener, run
-        )
-
-    def __enter__(self) -> _Bench:
-        return self._make(self._track.__enter__())
-
-    def __exit__(self, *error: object) -> None:
-        self._track.__exit__(*error)  # type: ignore[arg-type]
-        self._alone.close()
+        with track(wishes.tracking, folder.name, note=note, dead=_dead(wishes.runs, folder)) as run:
+            yield _Bench(dataset, task, wishes, found, split, plan, made, folder, listener, run)
 
 
 def _dead(runs: Path, own: Path) -> Callable[[str], bool]:
