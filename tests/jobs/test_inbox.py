@@ -12,6 +12,7 @@ import pytest
 
 from hilum.errors import ImageGone, NotFound, StorageError
 from hilum.jobs import room
+from hilum.jobs.batches import Batches, Desk
 from hilum.jobs.inbox import Inbox, Order
 
 ORDER = Order("0e4ac1a8-58b5-4d2f-9a55-0a6ac3f0c0de", "local", "auto", None, "balanced", None, keep=True)
@@ -103,6 +104,33 @@ def test_of_a_batch_that_is_over_no_file_is_left_and_no_name_but_of_what_could_n
     over = kept.end(taken, "done", unread=[1])
     assert kept.order(ORDER.id) == over == replace(taken, state="done", names=(None, "b.png"))
     assert [path.name for path in (tmp_path / "inbox" / ORDER.id).iterdir()] == ["order.json"]
+
+
+def test_of_two_ends_of_a_batch_the_first_one_holds(tmp_path: Path) -> None:
+    """Cancelled while its last step was written down: all of it was answered, and a name of what was not is kept."""
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    taken = kept.take(ORDER, FILES)
+    over = kept.end(taken, "done", unread=[1])
+    assert kept.end(taken, "cancelled") == over == kept.order(ORDER.id)
+
+
+def test_a_batch_that_is_cancelled_in_the_moment_it_begins_does_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stood as running until the next start of the server, and could not be forgotten."""
+    kept = Inbox(tmp_path / "inbox", b"s" * 32)
+    taken, read = kept.take(ORDER, FILES), kept.order
+
+    def cancelled_then(identity: str) -> Order:
+        found = read(identity)
+        monkeypatch.setattr(kept, "order", read)
+        kept.end(taken, "cancelled")
+        return found
+
+    monkeypatch.setattr(kept, "order", cancelled_then)
+    batches = Batches(Desk(kept, None, None, None), "")  # type: ignore[arg-type]
+    assert batches.count(ORDER.id) == len(FILES)
+    assert kept.order(ORDER.id).state == "cancelled"
 
 
 def test_what_was_taken_first_is_answered_first_and_what_is_over_no_more(tmp_path: Path) -> None:

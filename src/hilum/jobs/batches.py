@@ -178,7 +178,7 @@ class Batches:
         """The files of a batch; it runs from now on."""
         order = self._desk.inbox.order(identity)
         if order.state == "queued":
-            order = self._desk.inbox.rewrite(order.id, lambda found: replace(found, state="running"))
+            order = self._desk.inbox.rewrite(order.id, _running)
         return len(order.keys)
 
     def answer(self, identity: str, first: int) -> list[Outcome]:
@@ -265,6 +265,11 @@ class Batches:
                     raise MissingExtra("a batch that outlives its request", "durable") from error
                 self._engine = engine(self, self._database, self._desk.inbox.name())
             return self._engine
+
+
+def _running(order: Order) -> Order:
+    """It runs from now on; one that was cancelled in this moment does not."""
+    return replace(order, state="running") if order.state in OPEN else order
 
 
 def answer_id(batch: str, index: int) -> str:

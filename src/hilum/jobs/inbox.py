@@ -158,10 +158,15 @@ class Inbox:
         return data
 
     def end(self, order: Order, state: str, *, fault: str = "", unread: Iterable[int] = ()) -> Order:
-        """Over: let go of the files, and of every name but those of the files that could not be read."""
+        """Over: let go of the files, and of every name but those of the files that could not be read.
+
+        Of two ends at once, as where a batch is cancelled while its last file is answered, the first one holds.
+        """
         known = set(unread)
 
         def over(found: Order) -> Order:
+            if found.state not in OPEN:
+                return found
             names = tuple(name if i in known else None for i, name in enumerate(found.names))
             return replace(found, state=state, fault=fault, names=names)
 
