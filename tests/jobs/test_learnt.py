@@ -18,6 +18,7 @@ from hilum.data.fingerprint import Fingerprints, fingerprint
 from hilum.data.places.cache import Cache
 from hilum.image.decode import decode
 from hilum.interfaces.cli.main import main
+from hilum.jobs.learnt import is_arrays
 from tests.flows.recorded import FILMS, ask, settings_for
 from tests.interfaces.http.hostile import torn_zip
 from tests.jobs.test_erasing import erased
@@ -128,6 +129,33 @@ def test_a_picture_that_was_never_kept_takes_all_that_can_be_made_again(home: Pa
     assert main(["erase", answer["id"]]) == 0
     assert "not looked into" in capsys.readouterr().out
     assert not half.exists()
+
+
+def test_what_ends_while_an_erasure_looks_at_it_does_not_stop_the_erasure(home: Path, capsys) -> None:
+    """A training or a download renames its half when it is done: as a link to nothing, it is listed and not there."""
+    (answer,) = ask(settings_for(home), FILMS[0])
+    run, under_way = run_of(home, "on", FILMS[0]), snapshot(home, "under-way", FILMS[1].read_bytes())
+    for half in (run / "prepared-2.half.npy", under_way / "blobs" / "of it.incomplete"):
+        half.symlink_to(home / "nowhere")
+    assert not is_arrays(home / "nowhere")
+    assert erased(capsys, answer["id"])["still"] == []
+    assert left(run) == ["fingerprints.npz", "plan.json"]
+    assert under_way.is_dir()
+
+
+def test_images_that_are_done_while_those_of_their_run_go_are_told(home: Path, capsys, monkeypatch) -> None:
+    (answer,) = ask(settings_for(home), FILMS[0])
+    run = run_of(home, "on", FILMS[0])
+    half, unlink = run / "prepared-2.half.npy", Path.unlink
+    half.write_bytes(b"")
+
+    def done_meanwhile(path: Path, *, missing_ok: bool = False) -> None:
+        if path.name == "prepared-1.npy":
+            half.rename(run / "prepared-2.npy")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", done_meanwhile)
+    assert [said.split(":")[0] for said in erased(capsys, answer["id"])["still"]] == [str(half)]
 
 
 def test_fetched_files_with_the_picture_go_and_others_stay(home: Path, capsys) -> None:

@@ -7,12 +7,11 @@ asking when the hub cannot be reached. A data set of which one file was taken wo
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hilum.flows.erase import Found, Wanted
-from hilum.jobs.learnt import CACHE, QUIET_SECONDS, files_in, is_arrays
+from hilum.jobs.learnt import CACHE, files_in, is_arrays, is_busy
 
 HUB = "huggingface"  # below HILUM_HOME/cache
 HALF = ".incomplete"  # what the client names a file that is on its way
@@ -68,4 +67,4 @@ def _files(data_set: Path) -> Iterator[Path]:
 
 
 def _halves(data_set: Path) -> list[Path]:
-    return [path for path in data_set.rglob(f"*{HALF}") if time.time() - path.stat().st_mtime < QUIET_SECONDS]
+    return [path for path in data_set.rglob(f"*{HALF}") if is_busy(path)]

@@ -89,8 +89,9 @@ class Trained:
             holds = _holds(run, looked)
             if holds is False:
                 continue
-            files += _unprepare(run)
-            still += [f"{half}: images are being prepared; erase again when it is done" for half in _halves(run)]
+            halves = _halves(run)  # before: one that is done since goes with the others
+            files += _unprepare(run, halves)
+            still += [f"{half}: images are being prepared; erase again when it is done" for half in halves]
             if holds:
                 removed += [f"{page}: the report of a training on the picture" for page in _unwrite(run)]
             elif _pages(run):
@@ -152,12 +153,11 @@ def _has(run: Path) -> bool:
 
 
 def _halves(run: Path) -> list[Path]:
-    return [path for path in run.glob("prepared-*.half.npy") if time.time() - path.stat().st_mtime < QUIET_SECONDS]
+    return [path for path in run.glob("prepared-*.half.npy") if is_busy(path)]
 
 
-def _unprepare(run: Path) -> int:
+def _unprepare(run: Path, busy: list[Path]) -> int:
     """Remove the prepared images of a run, which makes them again where it goes on; returns how many files."""
-    busy = set(_halves(run))
     files = [path for path in run.glob("prepared-*.npy") if path not in busy]
     for path in files:
         path.unlink(missing_ok=True)
@@ -179,10 +179,20 @@ def _named(package: Path) -> str:
     return f"{package.parent.name}@{package.name}"
 
 
+def is_busy(half: Path) -> bool:
+    """Whether a half was written to just now; one that was done, or taken away, since it was found is none."""
+    with suppress(FileNotFoundError):
+        return time.time() - half.stat().st_mtime < QUIET_SECONDS
+    return False
+
+
 def is_arrays(path: Path) -> bool:
-    """Whether a file holds many images in one, by its beginning."""
-    with path.open("rb") as file:
-        head = file.read(8)
+    """Whether a file holds many images in one, by its beginning; one that was taken away meanwhile does not."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except FileNotFoundError:
+        return False
     if head[:4] != b"PK\x03\x04":
         return head.startswith(ARRAYS)
     try:
