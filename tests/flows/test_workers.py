@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
@@ -207,6 +208,26 @@ def test_closed_ones_leave_no_process_and_take_nothing(desk: Desk) -> None:
     assert psutil.wait_procs(living, timeout=120)[1] == []
     with pytest.raises(Stopping):
         workers.find(films(), desk, nobody)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_who_is_asked_while_they_are_closed_blames_no_file_and_starts_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, drawn: bool
+) -> None:
+    """A good image would pass for one that cannot be read, and a server that is to end would start processes."""
+    workers = Workers(1)
+    workers.open([desk])
+    (one,) = workers._all
+    heard = one._heard
+
+    def closed(pipe: Connection) -> tuple[str, object]:
+        workers.close()
+        return heard(pipe)
+
+    monkeypatch.setattr(one, "_heard", closed)
+    with pytest.raises(Stopping):
+        workers.draw(films()[0].data, desk, Drawing(1, "cam")) if drawn else workers.find(films(), desk, nobody)
+    assert workers.numbers == []
 
 
 def test_one_forked_while_a_thousand_files_are_open_is_ended_like_any_other(desk: Desk, monkeypatch) -> None:

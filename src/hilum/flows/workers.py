@@ -28,6 +28,7 @@ from hilum.flows.told import Found
 from hilum.flows.worker import DeskName
 
 SECONDS = 600.0  # a worker that is silent for longer is given up
+STOPPING = "the server is shutting down: try again in a moment"
 
 log = logging.getLogger("hilum.workers")
 
@@ -78,6 +79,8 @@ class Workers:
             try:
                 return one.draw(data, name, wanted)
             except _Gone as error:
+                if not self._open:
+                    raise Stopping(STOPPING) from error
                 raise UnreadableImage("kept image", f"who drew it has died ({error})") from error
 
     def open(self, desks: Sequence[Desk]) -> None:
@@ -107,7 +110,7 @@ class Workers:
         """End them, whatever they do: who waits in the line was answered before."""
         self._open = False
         for each in (*self._all, *self._beside):
-            each.end()
+            each.end_for_good()
 
     @contextmanager
     def _forked(self) -> Iterator[_Worker]:
@@ -126,7 +129,7 @@ class Workers:
         with self._idle:
             self._idle.wait_for(lambda: wanted in self._free if wanted else self._free)
             if not self._open:
-                raise Stopping("the server is shutting down: try again in a moment")
+                raise Stopping(STOPPING)
             one = wanted or self._free[0]
             self._free.remove(one)
         try:
@@ -167,6 +170,7 @@ class _Worker:
         self._seconds = seconds
         self._process: _Process | None = None
         self._pipe: Connection | None = None
+        self._for_good = False
 
     @property
     def number(self) -> int | None:
@@ -261,12 +265,19 @@ class _Worker:
         return verb, said
 
     def _started(self) -> Connection:
+        if self._for_good:  # it was ended under a question, of which nobody is to hear that a file is to blame
+            raise Stopping(STOPPING)
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         self._process = _Started(context.Process(target=worker.work, args=(theirs,), daemon=True, name="hilum-worker"))
         theirs.close()
         self._pipe = ours
         return ours
+
+    def end_for_good(self) -> None:
+        """Gone, and whoever asks it hears that they were closed."""
+        self._for_good = True
+        self.end()
 
     def end(self) -> None:
         """Whether it lives or not, it is gone afterwards."""
