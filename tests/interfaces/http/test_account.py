@@ -175,6 +175,28 @@ def test_an_administrator_changes_and_disables_users(house: Running) -> None:
     assert house.ask("POST", "/users/carl/link", {}, role="admin").status == 201
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "said", "unknown"),
+    [
+        ("PATCH", "/users/reader", {"disable": True}, "disable"),
+        ("POST", "/users", {"name": "misspelt", "rolle": "admin"}, "rolle"),
+        ("POST", "/keys", {"name": "misspelt", "scope": ["read"], "days": 1}, "scope"),
+        ("POST", "/keys", {"name": "misspelt", "expires": 1}, "expires"),
+        ("POST", "/models/pneumonia-cxr/promote", {"reason": "better"}, "reason"),
+    ],
+)
+def test_a_misspelt_member_is_refused_and_nothing_is_done(
+    house: Running, method: str, path: str, said: dict[str, object], unknown: str
+) -> None:
+    """Left out in silence, somebody would seem shut out who is not, and a key would open more than was asked."""
+    seen = ("/users", "/keys", "/history")
+    before = [house.ask("GET", place, role="admin").json() for place in seen]
+    answer = house.ask(method, path, said, role="admin")
+    assert (answer.status, answer.is_problem()) == (422, True)
+    assert unknown in answer.json()["detail"]
+    assert [house.ask("GET", place, role="admin").json() for place in seen] == before
+
+
 def test_keys_are_made_seen_and_revoked_by_their_owner(house: Running) -> None:
     made = house.ask("POST", "/keys", {"name": "script", "scopes": ["predict"], "days": 7}, role="reader")
     assert made.status == 201

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
+from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
@@ -40,6 +41,12 @@ class Body:
     files: tuple[Upload, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     said: Any = None  # the JSON value, where that is what was sent
+
+
+class Strict(BaseModel):
+    """What a JSON body says; a member that nobody knows is refused, for what was meant by it would not be done."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 async def read_bytes(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:

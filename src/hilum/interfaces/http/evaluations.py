@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
@@ -15,7 +15,7 @@ from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.flows.predict import Options, check_options
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.body import Upload, read_body
+from hilum.interfaces.http.body import Strict, Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, Sender, sender_of, taken, works_of
 from hilum.interfaces.http.packed import Packed, is_zip
 from hilum.interfaces.http.problems import answer, told_as
@@ -28,10 +28,9 @@ from hilum.registry.questions import known_task, reference_of
 router = APIRouter(tags=["evaluate"])
 
 
-class Evaluation(BaseModel):
+class Evaluation(Strict):
     """What to measure on; source: a folder or file below HILUM_DATA_ROOTS, or absent where a zip is sent."""
 
-    model_config = ConfigDict(extra="forbid")
     source: str = Field("", max_length=1000)
     task: str
     model: str | None = Field(None, description="name, name@version or digest; absent: who speaks for the task")

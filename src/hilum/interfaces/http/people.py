@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from hilum.access.caller import Caller
@@ -14,28 +14,28 @@ from hilum.access.keys import LONGEST_DAYS, NAME_LONGEST, Key
 from hilum.access.users import User
 from hilum.interfaces.http import shapes_access as shapes
 from hilum.interfaces.http.account import access_of
-from hilum.interfaces.http.body import TEXT
+from hilum.interfaces.http.body import TEXT, Strict
 from hilum.interfaces.http.problems import answer
 
 router = APIRouter(tags=["access"])
 Role = Literal["reader", "reviewer", "engineer", "admin"]
 
 
-class NewUser(BaseModel):
+class NewUser(Strict):
     """Somebody to let in; they choose their password with the link in the answer."""
 
     name: str = Field(min_length=1, max_length=64)
     role: Role = "reader"
 
 
-class Change(BaseModel):
+class Change(Strict):
     """What shall be different."""
 
     role: Role | None = None
     disabled: bool | None = None
 
 
-class NewKey(BaseModel):
+class NewKey(Strict):
     """A key for a program; `scopes` are acts that the own role reaches."""
 
     name: str = Field(min_length=1, max_length=NAME_LONGEST, pattern=TEXT, description="what it is for")

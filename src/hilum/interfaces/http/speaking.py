@@ -6,12 +6,13 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from hilum.flows.promotion import Decision, promote, roll_back
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
+from hilum.interfaces.http.body import Strict
 from hilum.interfaces.http.problems import answer
 from hilum.registry.history import chosen, history
 from hilum.registry.pins import named_package
@@ -19,7 +20,7 @@ from hilum.registry.pins import named_package
 router = APIRouter(tags=["catalogue"])
 
 
-class Reason(BaseModel):
+class Reason(Strict):
     """Why a package is to speak."""
 
     why: str = Field("", max_length=2000)

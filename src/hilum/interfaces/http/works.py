@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Request
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
@@ -22,7 +22,7 @@ from hilum.errors import MissingExtra, NotFound, UsageError
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import Body as Received
-from hilum.interfaces.http.body import Upload, read_body
+from hilum.interfaces.http.body import Strict, Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.jobs.learnt import RUNS
@@ -36,14 +36,14 @@ _LINE = re.compile(r"[a-z_]{1,40}")
 _NO_FILE = ("auto", "none")  # what `weights` may say instead of a path
 
 
-class Audit(BaseModel):
+class Audit(Strict):
     """What to audit: a folder or file below HILUM_DATA_ROOTS."""
 
     source: str = Field(max_length=1000)
     task: str | None = Field(None, description="read labels and patients by this task's rules")
 
 
-class Training(BaseModel):
+class Training(Strict):
     """What to train on, for which question, and what of the plan to change; paths lie below HILUM_DATA_ROOTS."""
 
     source: str = Field(max_length=1000)
