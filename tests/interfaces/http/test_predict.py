@@ -188,6 +188,37 @@ def test_a_wrong_wish_names_what_there_is(server: Running, query: str, status: i
     assert answer.is_problem()
 
 
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ("name=file; filename=\"=?utf-8?B?w6kucG5n?=\"; filename*=utf-8''%C3%A9.png", "é.png"),  # .NET
+        ("name=\"file\"; filename*=UTF-8'de'%C3%A9.png", "é.png"),
+        ('name="file"; filename*="iso-8859-1\'\'%E9.png"', "é.png"),
+        ("name=\"file\"; filename*=utf-8''..%2F..%2Fa%00%E9.png", "a��.png"),
+        ('name="file"; filename="é.png"', "é.png"),
+        ('name="file"; filename="plain.png"; filename*=base64\'\'eA', "plain.png"),
+        ('name="file"\r\nContent-Type: image/png', "file"),  # RFC 7578, 4.2: a file need not be named
+    ],
+)
+@pytest.mark.parametrize("letters", ["utf-8", "latin-1"])
+def test_a_file_is_known_whichever_way_its_name_is_written(
+    server: Running, disposition: str, name: str, letters: str
+) -> None:
+    body = form([("plain.png", XRAY.read_bytes())], task="pneumonia-cxr")
+    said = body.replace(b'name="file"; filename="plain.png"', disposition.encode(letters))
+    answer = server.ask("POST", "/predict", said, TYPE)
+    assert (answer.status, answer.json().get("file"), answer.json().get("task")) == (200, name, "pneumonia-cxr")
+
+
+def test_a_field_of_a_page_in_which_nothing_was_chosen_is_no_file(server: Running) -> None:
+    answer = server.ask("POST", "/predict", form([("a.png", XRAY.read_bytes()), ("", b"")]), TYPE)
+    assert (answer.status, answer.json()["file"]) == (200, "a.png")
+    nothing = server.ask("POST", "/predict", form([("", b"")]), TYPE)
+    assert (nothing.status, nothing.json()["code"]) == (400, "no_image")
+    empty = server.ask("POST", "/predict", form([("a.png", b"")]), TYPE)
+    assert (empty.status, empty.json()["code"]) == (422, "unreadable_image")
+
+
 def test_more_than_the_limit_is_refused_before_it_is_read(tmp_path) -> None:
     with running(tmp_path, UPLOAD_BYTES="2000") as small:
         answer = small.ask("POST", "/predict", bytes(2001), {"Content-Type": "image/png"})

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
@@ -22,6 +25,7 @@ VALUES, OBJECTS, STRINGS, BLOCK = 4096, 4096, 16384, 64 * 1024  # of JSON; block
 JSON_BYTES = 1024**2  # of JSON that carries no image
 LARGE = 4 * 1024**2  # bytes of a body that takes long enough to read for others to wait
 WIDE_BYTES = 16 * 1024**2  # of JSON with letters that take 2 or 4 bytes each in memory, and then all others do, too
+EXTENDED = re.compile(r";\s*filename\*\s*=\s*\"?(utf-8|iso-8859-1)'[\w-]*'([^\s;\"]+)", re.IGNORECASE)  # RFC 8187
 _APPLICATIONS = ("dicom", "octet-stream", "x-image", "zip", "x-zip")  # x-image: what SageMaker's clients send
 IMAGE_TYPES = ("image/", *(f"application/{name}" for name in _APPLICATIONS))
 
@@ -91,7 +95,9 @@ def parse(data: bytes, content_type: str, json_bytes: int = JSON_BYTES) -> Body:
     """
     kind, options = parse_options_header(content_type)
     if kind == "multipart/form-data":
-        return _multipart(data, options.get("boundary", ""))
+        with suppress(UnicodeDecodeError):
+            return _multipart(data, options.get("boundary", ""), "utf-8")
+        return _multipart(data, options.get("boundary", ""), "latin-1")  # names of older programs: it never fails
     if kind == "application/json" or kind.endswith("+json"):
         if len(data) > json_bytes:
             raise Problem(413, "too_large", f"{len(data):,} bytes of JSON; the limit is {json_bytes:,} here")
@@ -103,15 +109,17 @@ def parse(data: bytes, content_type: str, json_bytes: int = JSON_BYTES) -> Body:
     raise Problem(415, "unsupported_type", f"{kind[:100]!r}: send multipart/form-data, an image, DICOM or JSON")
 
 
-def _multipart(data: bytes, boundary: str) -> Body:
+def _multipart(data: bytes, boundary: str, letters: str) -> Body:
+    """`letters`: of the names; UnicodeDecodeError where they are others."""
     if not boundary or len(boundary) > 200:
         raise Problem(400, "bad_multipart", "multipart/form-data without a usable boundary")
     files: list[Upload] = []
     fields: dict[str, str] = {}
+    most = FILES + FIELDS
     segment: Any = None
     pieces: list[bytes | bytearray] = []
     try:
-        with PushMultipartParser(boundary, max_segment_count=FILES + FIELDS, strict=False) as parser:
+        with PushMultipartParser(boundary, max_segment_count=most, header_charset=letters) as parser:
             for event in parser.parse(data):
                 if event is None:
                     _finished(segment, b"".join(pieces), files, fields)
@@ -122,19 +130,35 @@ def _multipart(data: bytes, boundary: str) -> Body:
     except ParserLimitReached as error:
         raise Problem(413, "bad_multipart", f"the form is beyond a limit: {error}") from error
     except (MultipartError, ValueError, LookupError) as error:
+        if undecoded := next((one for one in error.args if isinstance(one, UnicodeDecodeError)), None):
+            raise undecoded from None
         raise Problem(400, "bad_multipart", f"the form cannot be read: {error}") from error
     return Body(tuple(files), fields)
 
 
 def _finished(segment: Any, data: bytes, files: list[Upload], fields: dict[str, str]) -> None:
-    if segment.filename is not None:
+    name = _file_name(segment)
+    if name is not None:
         if len(files) >= FILES:
             raise Problem(413, "too_many_files", f"more than {FILES} files in one request: send a zip")
-        files.append(Upload(clean_name(segment.filename), data))
+        if name or data:  # else a field of a page in which nothing was chosen
+            files.append(Upload(clean_name(name), data))
         return
     if len(fields) >= FIELDS or len(data) > FIELD_BYTES:
         raise Problem(413, "bad_multipart", f"more than {FIELDS} fields, or one of more than {FIELD_BYTES:,} bytes")
     fields[segment.name] = data.decode("utf-8", "replace")
+
+
+def _file_name(segment: Any) -> str | None:
+    """What the sender calls the file of a part, "" where it says no name; None where the part is no file.
+
+    .NET writes `filename*` (RFC 6266, 4.3) beside a `filename` of encoded words, older clients alone.
+    """
+    if extended := EXTENDED.search(segment.header("Content-Disposition", "")):
+        return unquote(extended[2], extended[1], "replace")
+    if segment.filename is None and (segment.content_type or "").startswith(IMAGE_TYPES):
+        return ""
+    return None if segment.filename is None else str(segment.filename)
 
 
 def clean_name(name: str) -> str:
