@@ -172,6 +172,20 @@ def test_what_is_no_zip_is_refused(server: Running) -> None:
     assert server.ask("POST", "/evaluate", body, TYPE).status == 422
 
 
+@pytest.mark.parametrize("path", ["/evaluate", "/audits"])
+def test_nothing_that_was_sent_is_left_out_in_silence(server: Running, roots: Path, path: str) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for film in sorted(roots.rglob("*.png")):
+            archive.write(film, film.relative_to(roots))
+    one = ("films.zip", out.getvalue())
+    before = {work.id for work in server.parts.works.all()}  # type: ignore[union-attr]
+    for sent in (form([one, one], task="pneumonia-cxr"), form([one], task="pneumonia-cxr", source="films")):
+        answer = server.ask("POST", path, sent, TYPE)
+        assert (answer.status, answer.is_problem()) == (422, True)
+    assert {work.id for work in server.parts.works.all()} == before  # type: ignore[union-attr]
+
+
 def test_other_work_is_no_evaluation(server: Running) -> None:
     audit = server.parts.works.begin("audit", "films", ["nowhere"], "local")
     for identity in ("nobody", audit.id):

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
+from hilum.errors import UsageError
 from hilum.interfaces.http.problems import Problem
 
 FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
@@ -45,6 +46,18 @@ class Body:
     files: tuple[Upload, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     said: Any = None  # the JSON value, where that is what was sent
+
+    def only_file(self) -> Upload | None:
+        """The file of a request that takes one, if one was sent.
+
+        Raises:
+            UsageError: there are several, or the form names a source beside it: what is left out would not be seen.
+        """
+        if len(self.files) > 1:
+            raise UsageError(f"{len(self.files)} files were sent, and one is read: put all images into one zip")
+        if self.files and self.fields.get("source"):
+            raise UsageError("send a zip or name a 'source', not both")
+        return self.files[0] if self.files else None
 
 
 class Strict(BaseModel):

@@ -77,7 +77,7 @@ async def evaluate(request: Request) -> Response:
     headers = dict(request.scope["headers"])
     body = await read_body(request.receive, headers, parts.settings.upload_bytes)
     said = _said({**dict(request.query_params), **(body.fields if body.files else _object(body.said))})
-    upload = body.files[0] if body.files else None
+    upload = body.only_file()
     work = await run_in_threadpool(_begin, parts, said, upload, sender_of(request))
     told = described(parts, work)
     return answer(told, 202, {"Location": f"/evaluations/{work.id}"})

@@ -269,8 +269,8 @@ def _audit(said: Any) -> Audit:
 
 
 def _audited(body: Received, settings: Settings) -> Order:
-    if body.files:
-        return _packed(body.files[0], _task_arguments(body.fields.get("task") or None, settings))
+    if upload := body.only_file():
+        return _packed(upload, _task_arguments(body.fields.get("task") or None, settings))
     said = _audit(body.said)
     source = allowed(said.source, settings)
     return Order("audit", Path(source).name, (source, *_task_arguments(said.task, settings), "--report", REPORT))
