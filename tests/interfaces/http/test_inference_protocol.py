@@ -193,6 +193,7 @@ HEADER = {"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1], "param
         {"inputs": [{"name": "image"}]},
         {"inputs": [{**GOOD, "shape": [2]}]},
         {"inputs": [{**GOOD, "shape": [-1]}]},
+        {"inputs": [{**GOOD, "shape": [2, 2], "data": GOOD["data"] * 4}]},
         {"inputs": [{**GOOD, "datatype": "FP32"}]},
         {"inputs": [{**GOOD, "data": ["not base64!"]}]},
         {"inputs": [{**GOOD, "data": [1]}]},
@@ -237,6 +238,15 @@ def test_an_unknown_model_or_point_says_what_there_is(server: Running) -> None:
     assert NAME in unknown.json()["error"]
     point = server.ask("POST", INFER, {**told(XRAY), "parameters": {"operating_point": "wild"}})
     assert point.status == 422
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{"operating_point": 0}, {"operating_point": []}, {"operating_point": {}}, {"keep": {}}, {"prevalence": {"a": 1}}],
+)
+def test_a_parameter_that_is_no_word_is_not_taken_for_none(server: Running, parameters: dict[str, object]) -> None:
+    answer = server.ask("POST", INFER, {**told(XRAY), "parameters": parameters})
+    assert (answer.status, answer.is_problem()) == (422, True)
 
 
 def test_a_gzip_bomb_is_refused(server: Running) -> None:

@@ -28,7 +28,7 @@ from hilum.interfaces.http import shapes_v2 as shapes
 from hilum.interfaces.http.again import again_of
 from hilum.interfaces.http.asked import caller_of, parts_of, unpacked
 from hilum.interfaces.http.body import read_bytes
-from hilum.interfaces.http.predict import keeps, replies_of
+from hilum.interfaces.http.predict import fields_of, keeps, replies_of
 from hilum.interfaces.http.problems import ANY_ERROR, Problem, answer, from_error, told_as
 from hilum.interfaces.http.tensors import (
     HEADER_LENGTH,
@@ -214,16 +214,15 @@ def _asks(parts: Parts, desk: Desk, asked: Asked, sender: tuple[str, float]) -> 
     if len(asked.inputs) != 1 or not asked.inputs.keys() <= {"image", "pixels"}:
         raise Problem(400, "bad_request", "send one input: 'image' (BYTES) or 'pixels' (UINT8)")
     (tensor,) = asked.inputs.values()
-    package, said = _package(desk), asked.parameters
-    prevalence = said.get("prevalence")
+    package, said = _package(desk), fields_of(asked.parameters)
     options = Options(
-        str(said.get("operating_point") or "balanced"),
-        read_prevalence(None if prevalence is None else str(prevalence)),
+        said.get("operating_point") or "balanced",
+        read_prevalence(said.get("prevalence") or None),
         prepared=tensor.name == "pixels",
     )
     check_options(options, desk)
     _check_outputs(asked.outputs)
-    keep = keeps(parts.settings.keep_images, None if said.get("keep") is None else str(said["keep"]))
+    keep = keeps(parts.settings.keep_images, said.get("keep"))
     files = _pixels(tensor, package.preparation.size) if options.prepared else _images(tensor)
     named, (caller, since) = f"v2 {tensor.name}", sender
     return [
@@ -232,7 +231,7 @@ def _asks(parts: Parts, desk: Desk, asked: Asked, sender: tuple[str, float]) -> 
 
 
 def _images(tensor: Tensor) -> list[bytes]:
-    if tensor.datatype != "BYTES" or len(tensor.shape) > 2 or tensor.shape[-1:] not in (tensor.shape[:1], (1,)):
+    if tensor.datatype != "BYTES" or tensor.shape[1:] not in ((), (1,)):
         raise Problem(400, "bad_request", "'image' must be BYTES of shape [N] or [N, 1]")
     if len(tensor.data) > ROWS:
         raise Problem(413, "too_many_files", f"more than {ROWS} images in one request")
