@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -217,6 +218,16 @@ def test_a_field_of_a_page_in_which_nothing_was_chosen_is_no_file(server: Runnin
     assert (nothing.status, nothing.json()["code"]) == (400, "no_image")
     empty = server.ask("POST", "/predict", form([("a.png", b"")]), TYPE)
     assert (empty.status, empty.json()["code"]) == (422, "unreadable_image")
+
+
+@pytest.mark.parametrize("path", ["/predict", "/invocations"])
+def test_a_packed_body_is_refused_as_such(server: Running, path: str) -> None:
+    headers = {"Content-Type": "image/png", "Content-Encoding": "gzip"}
+    answer = server.ask("POST", path, gzip.compress(XRAY.read_bytes()), headers)
+    assert (answer.status, answer.json()["code"]) == (415, "unsupported_encoding")
+    assert answer.headers["accept-encoding"] == "identity"  # RFC 9110, 12.5.3
+    plain = server.ask("POST", path, XRAY.read_bytes(), {**headers, "Content-Encoding": "Identity"})
+    assert plain.status == 200
 
 
 def test_more_than_the_limit_is_refused_before_it_is_read(tmp_path) -> None:

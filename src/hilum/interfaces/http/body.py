@@ -92,7 +92,11 @@ async def read_bytes(receive: Receive, headers: Mapping[bytes, bytes], most: int
 
 
 async def read_body(receive: Receive, headers: Mapping[bytes, bytes], most: int, json_bytes: int = JSON_BYTES) -> Body:
-    """What a request of at most `most` bytes brought; raises like `read_bytes` and `parse`."""
+    """What a request of at most `most` bytes brought; raises like `read_bytes` and `parse`, 415 where it is packed."""
+    coding = headers.get(b"content-encoding", b"").decode("latin-1")
+    if coding.lower() not in ("", "identity"):
+        told = f"Content-Encoding {coding[:32]!r}: send the body as it is"
+        raise Problem(415, "unsupported_encoding", told, {"Accept-Encoding": "identity"})
     data = await read_bytes(receive, headers, most)
     kind = headers.get(b"content-type", b"").decode("latin-1")
     if len(data) < LARGE:
