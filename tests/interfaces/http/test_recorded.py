@@ -156,6 +156,7 @@ def test_the_catalogue_says_what_can_be_asked_and_who_answers(server: Running) -
     assert all(one["champion"] for one in models.json()["models"])
     known = server.ask("GET", "/models", headers={"If-None-Match": models.headers["etag"]})
     assert (known.status, known.headers["cache-control"]) == (304, models.headers["cache-control"])  # else it is let go
+    assert server.ask("GET", "/models", headers={"If-None-Match": "*"}).status == 304
     one = server.ask("GET", "/models/pneumonia-cxr@champion").json()
     assert one["calibration"]["classes"] == ["normal", "pneumonia"]
     assert b"# " in server.ask("GET", "/models/pneumonia-cxr/card").body

@@ -137,7 +137,8 @@ def tagged(request: Request, value: object) -> Response:
     """JSON with an ETag; 304 where the caller has it already."""
     etag = f'"{hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if etag in request.headers.get("if-none-match", ""):
+    asked = request.headers.get("if-none-match", "")
+    if etag in asked or asked.strip() == "*":  # any there is (RFC 9110, 13.1.2)
         return Response(status_code=304, headers=headers)  # with what 200 would say (RFC 9110, 15.4.5): it is kept
     return answer(value, headers=headers)
 
