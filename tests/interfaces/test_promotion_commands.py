@@ -72,7 +72,9 @@ def test_promotions_are_taken_back_one_by_one_down_to_the_shipped_package(home, 
 
 def test_the_package_that_answers_by_default_can_be_promoted_and_then_stays(home, capsys) -> None:
     assert main(["promote", "pneumonia-cxr", "--why", "validated here"]) == 0
-    assert "stays where a later release ships another" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "stays where a later release ships another" in told
+    assert "a server that runs follows within seconds" in told
     (event,) = said(capsys, "history")
     assert (event["reference"], event["before"]) == ("pneumonia-cxr@1.1.0", None)
     assert "already" in complaint(capsys, "promote", "pneumonia-cxr", "--why", "twice", code=2)

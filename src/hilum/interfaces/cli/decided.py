@@ -68,6 +68,7 @@ def _tell(event: Event, before: str, *, as_json: bool) -> None:
         print(json.dumps(asdict(event)))
         return
     print(f"{event.reference} speaks for {event.task} from now on; before: {before}")
+    print("a server that runs follows within seconds")
 
 
 def _before(event: Event, events: Sequence[Event]) -> str:
