@@ -18,7 +18,7 @@ from hilum.gate.reason import Reasons
 from hilum.image.image import Image
 from hilum.task import Task
 
-GATE_VERSION = "1"  # part of every cache key: raise it whenever an image could be judged otherwise
+GATE_VERSION = "2"  # part of every cache key: raise it whenever an image could be judged otherwise
 
 
 def before(image: Image, task: Task, admission: Admission | None) -> Reasons:
