@@ -104,7 +104,8 @@ def png_of(array: NDArray[Any]) -> bytes:
     if array.dtype.kind == "f":
         if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
             raise UsageError("floats must lie in [0, 1]: scale them, or give uint8 or uint16")
-        array = np.rint(array * (65535 if array.ndim == 2 else 255)).astype(np.uint16 if array.ndim == 2 else np.uint8)
+        most, kind = (65535, np.uint16) if array.ndim == 2 else (255, np.uint8)
+        array = np.rint(array.astype(np.float64) * most).astype(kind)  # half precision ends at 65504
     if array.dtype == bool:
         array = array.astype(np.uint8) * 255
     if array.dtype != np.uint8 and not (array.dtype == np.uint16 and array.ndim == 2):

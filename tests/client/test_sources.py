@@ -1,0 +1,25 @@
+"""What a person has at hand becomes files to be sent, with the values that it has."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from hilum.client.sources import png_of
+
+
+def sent(array: NDArray[np.floating]) -> NDArray[np.int64]:
+    return np.asarray(Image.open(io.BytesIO(png_of(array)))).astype(np.int64)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)], ids=["grey", "colours"])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_floats_of_every_width_become_the_same_picture(kind: type[np.floating], shape: tuple[int, ...]) -> None:
+    """In half precision 65535 is infinite: all that was not black, and the black too, went out as zero."""
+    array = np.linspace(0, 1, int(np.prod(shape))).reshape(shape)
+    most = 65535 if len(shape) == 2 else 255
+    assert np.abs(sent(array.astype(kind)) - array * most).max() <= most / 1024 + 0.5
