@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hilum import errors
 from hilum.access.tables import _told
-from hilum.errors import HilumError, StorageError, UnreadableImage, driver_words, printable
+from hilum.errors import HilumError, InputError, StorageError, UnreadableImage, driver_words, printable
 from hilum.records.store import _unopened
 
 
@@ -30,9 +32,21 @@ def test_a_name_stays_on_its_line(name: str, said: str) -> None:
     str(error).encode()
 
 
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HilumError)]
+
+
 def test_no_two_errors_share_a_code() -> None:
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HilumError)]
-    assert len({kind.code for kind in kinds}) == len(kinds)
+    assert len({kind.code for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_comes_whole_out_of_another_process(kind: type[HilumError]) -> None:
+    """One that cannot be put together again there breaks a pool of processes, or leaves it waiting for ever."""
+    made: dict[type[HilumError], tuple[object, ...]] = {errors.MissingExtra: ("a table", "data")}
+    made[errors.TooManyAttempts] = (12.4,)
+    error = kind(*made.get(kind, ("a.png", "is none") if issubclass(kind, InputError) else ("it is so",)))
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
 
 
 @pytest.mark.parametrize(

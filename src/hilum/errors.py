@@ -110,7 +110,12 @@ class MissingExtra(UsageError):
     def __init__(self, part: str, extra: str) -> None:
         how = f"pip install 'hilum[{extra}]', or make install in a checkout"
         super().__init__(f"{part} needs the extra '{extra}': {how}")
+        self.part = part
         self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtra], tuple[str, str]]:
+        """As it is made, so that it can come from another process."""
+        return type(self), (self.part, self.extra)
 
 
 class InputError(HilumError):
@@ -190,6 +195,10 @@ class TooManyAttempts(AccessError):
     def __init__(self, seconds: float) -> None:
         super().__init__(f"too many attempts: wait {max(1, round(seconds))} seconds")
         self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[TooManyAttempts], tuple[float]]:
+        """As it is made, so that it can come from another process."""
+        return type(self), (self.seconds,)
 
 
 class DataError(HilumError):
