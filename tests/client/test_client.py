@@ -121,6 +121,31 @@ def test_a_file_that_cannot_be_read_stands_among_the_answers(client: hilum.Clien
         client.predict(b"no image")
 
 
+def test_a_file_that_cannot_be_opened_stands_among_the_answers(client: hilum.Client, tmp_path: Path) -> None:
+    """One that went away, or may not be read, among many: it took the answers of all others along."""
+    films = [tmp_path / f"{number}.png" for number in range(3)]
+    for film in films:
+        film.write_bytes(XRAY.read_bytes())
+
+    def going() -> Iterator[Path]:
+        yield from films
+        films[1].unlink()
+
+    async def talk() -> Predictions:
+        async with hilum.AsyncClient(client.url) as other:
+            return await other.predict_many(going())
+
+    found = client.predict_many(going())
+    films[1].write_bytes(XRAY.read_bytes())
+    for answers in (found, asyncio.run(talk())):
+        assert [(one.file, type(one)) for one in answers] == [
+            ("0.png", Prediction),
+            ("1.png", Unread),
+            ("2.png", Prediction),
+        ]
+        assert "cannot be opened" in answers.unread[0].error
+
+
 @pytest.mark.parametrize("what", [3, {"a": 1}, "no/such/file.png", np.zeros((2, 2, 2, 2, 2)), np.full((9, 9), 7.5)])
 def test_what_is_no_image_is_not_sent(client: hilum.Client, what: object) -> None:
     with pytest.raises((UsageError, UnreadableImage)):

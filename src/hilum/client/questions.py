@@ -103,15 +103,9 @@ def predict(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Pre
     return Question(calls.asked(files, given), read)
 
 
-def unread(sources: Sequence[Source], error: InputError) -> Predictions:
-    """What stands among the answers for a file that could not be read.
-
-    Raises:
-        InputError: there were several files, so this is not about one of them.
-    """
-    if len(sources) != 1:
-        raise error
-    return Predictions((Unread(sources[0].name, error.code, error.reason, sources[0].content),))
+def unread(source: Source, error: InputError) -> Predictions:
+    """What stands among the answers for a file that could not be read."""
+    return Predictions((Unread(source.name, error.code, error.reason, source.content),))
 
 
 def submitted(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Job]:

@@ -17,7 +17,7 @@ import httpx
 from hilum.client import calls, questions
 from hilum.client.calls import Call
 from hilum.client.questions import Question
-from hilum.client.results import Job, Predictions
+from hilum.client.results import Job, Prediction, Predictions, Unread
 from hilum.client.sources import Source
 from hilum.errors import DataError, InputError, StorageError, UsageError
 
@@ -82,11 +82,16 @@ class Manner:
             raise calls.strange(self.url) from error
 
     def predict(self, chunk: Sequence[Source], given: Mapping[str, Any]) -> Talk[Predictions]:
-        """A few of many files; one that is alone in its request and cannot be read is an `Unread`."""
+        """A few of many files; one that cannot be opened here, or is alone and cannot be read, is an `Unread`."""
         try:
             return (yield from self.ask(questions.predict(chunk, given)))
         except InputError as error:
-            return questions.unread(chunk, error)
+            if len(chunk) == 1:
+                return questions.unread(chunk[0], error)
+        found: list[Prediction | Unread] = []
+        for source in chunk:  # nothing was sent: each by itself, so that one stops no other
+            found += yield from self.predict((source,), given)
+        return Predictions(tuple(found))
 
     def wait(self, job: Job | str, pause: float, progress: bool | None) -> Talk[Predictions]:
         """Everything that came out of a batch, once it is over."""
