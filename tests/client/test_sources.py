@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from hilum.client.sources import png_of
+from hilum.client.sources import png_of, sources_of
 
 
 def sent(array: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -23,3 +24,15 @@ def test_floats_of_every_width_become_the_same_picture(kind: type[np.floating], 
     array = np.linspace(0, 1, int(np.prod(shape))).reshape(shape)
     most = 65535 if len(shape) == 2 else 255
     assert np.abs(sent(array.astype(kind)) - array * most).max() <= most / 1024 + 0.5
+
+
+def test_folders_that_links_lead_to_are_sent_too_and_each_once_on_its_way(tmp_path: Path) -> None:
+    """As a folder of studies is put together; they were left out without a word."""
+    for name in ("kept/1/a.png", "set/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "set" / "study").symlink_to(tmp_path / "kept")
+    (tmp_path / "set" / "again").symlink_to(tmp_path / "set")
+    (tmp_path / "kept" / "back").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    assert [source.name for source in sources_of(tmp_path / "set")] == ["b.png", "study/1/a.png"]

@@ -82,6 +82,26 @@ def test_a_scheme_that_is_not_read_is_wrong_use_before_anything_is_done(capsys: 
     assert said.out == ""
 
 
+def test_folders_that_links_lead_to_are_answered_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a folder of studies is put together; they were left out without a word, and that was a success."""
+    for name in ("kept/1/a.png", "set/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(FILMS[0].read_bytes())
+    for link, to in (("set/study", "kept"), ("set/again", "set"), ("kept/back", "set"), ("kept/1/own", "kept/1")):
+        (tmp_path / link).symlink_to(tmp_path / to)
+    monkeypatch.chdir(tmp_path)
+    for given in ("set", "set/", "./set"):
+        assert main(["predict", "--json", "--task", "pneumonia-cxr", given]) == 0
+        assert [line["file"] for line in told(capsys)] == ["set/b.png", "set/study/1/a.png"]
+    monkeypatch.setattr("hilum.data.places.folder.MAX_TIMES", 0)
+    assert main(["predict", "--json", "--task", "pneumonia-cxr", "set"]) == 3
+    answer, refusal = told(capsys)
+    assert answer["prediction"]
+    assert (refusal["file"], "links to one folder" in str(refusal["error"])) == ("set/study", True)
+
+
 def test_a_folder_that_may_not_be_listed_is_told_and_the_rest_answered(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

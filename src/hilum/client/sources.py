@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,11 +116,20 @@ def png_of(array: NDArray[Any]) -> bytes:
 
 
 def _folder(folder: Path) -> tuple[Source, ...]:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() in ENDINGS)
-    visible = [path for path in paths if not any(map(_is_hidden, path.relative_to(folder).parts))]
-    if not visible:
+    paths = sorted(path for path in _below(folder, ()) if path.is_file() and path.suffix.lower() in ENDINGS)
+    if not paths:
         raise UsageError(f"{folder} holds no images")
-    return tuple(Source(whole(path.relative_to(folder).as_posix()), path) for path in visible)
+    return tuple(Source(whole(path.relative_to(folder).as_posix()), path) for path in paths)
+
+
+def _below(folder: Path, way: tuple[str, ...]) -> Iterator[Path]:
+    """What lies below a folder and is not hidden; links are followed, but none back to a folder on the way to it."""
+    real = os.path.realpath(folder)
+    if real in way or not os.access(folder, os.R_OK | os.X_OK):
+        return
+    for path in folder.iterdir():
+        if not _is_hidden(path.name):
+            yield from _below(path, (*way, real)) if path.is_dir() else (path,)
 
 
 def _is_hidden(part: str) -> bool:

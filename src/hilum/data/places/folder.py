@@ -121,8 +121,8 @@ def _walk(root: str, progress: Progress | None) -> list[Entry]:
                     found.append(Entry(path, entry.stat().st_size))
                 elif depth < MAX_DEPTH and not entry.is_symlink():
                     waiting.append((path, depth + 1, around))
-                elif depth < MAX_DEPTH and (led := _led(entry.path, around, times)):
-                    waiting.append((path, depth + 1, led))
+                elif depth < MAX_DEPTH and (way := led(entry.path, around, times)):
+                    waiting.append((path, depth + 1, way))
             except OSError:  # a dangling link: nothing to read
                 found.append(Entry(path, 0))
             if progress and len(found) % 10_000 == 0 and found:
@@ -140,7 +140,7 @@ def _scan(folder: str) -> list[os.DirEntry[str]]:
         raise UnreadableSource(folder, error.strerror or "cannot be listed") from error
 
 
-def _led(link: str, around: tuple[str, ...], times: Counter[str]) -> tuple[str, ...]:
+def led(link: str, around: tuple[str, ...], times: Counter[str]) -> tuple[str, ...]:
     """The real folders that links led from on the way through this one; () where it leads back to one of them.
 
     One folder linked as train and as test is listed under both: it is a leak, and dropping one of them would hide it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -33,7 +34,8 @@ TEXT = {
 def expand(arguments: Sequence[str]) -> Iterator[Item]:
     """Files as they are given, folders and buckets walked in sorted order, `-` as a list of paths on stdin.
 
-    In folders, stray files of the system (.DS_Store, Thumbs.db, hidden ones) and text files are left out.
+    In folders, stray files of the system (.DS_Store, Thumbs.db, hidden ones) and text files are left out; links are
+    followed, but none back to where it lies.
 
     Raises:
         UsageError: a path does not exist, or nothing here reads such an address.
@@ -69,13 +71,39 @@ def _below(address: str) -> Iterator[Item]:
 
 
 def _files(folder: str) -> Iterator[Item]:
+    times = Counter[str]()
+    ways: dict[str, tuple[str, ...]] = {}  # a folder -> the real ones that links led from on the way to it
     refused: list[OSError] = []
-    for root, folders, names in os.walk(folder, onerror=refused.append):
-        yield from (Unlisted(str(error.filename), f"cannot be listed: {error.strerror}") for error in refused)
-        refused.clear()
-        folders[:] = sorted(name for name in folders if not _is_stray(f"{name}/"))
+    for root, folders, names in os.walk(folder, onerror=refused.append, followlinks=True):
+        yield from _unlisted(refused)
         yield from (str(Path(root) / name) for name in sorted(names) if not _is_stray(name))
+        way, inside = ways.pop(root, ()), sorted(name for name in folders if not _is_stray(f"{name}/"))
+        folders.clear()
+        for name in inside:
+            below = os.path.join(root, name)  # noqa: PTH118  as os.walk will name it
+            try:
+                led = _led(below, way, times)
+            except UnreadableSource as error:
+                yield Unlisted(below, error.reason)
+                continue
+            if led is not None:
+                folders.append(name)
+                ways |= {below: led} if led else {}
+    yield from _unlisted(refused)
+
+
+def _unlisted(refused: list[OSError]) -> Iterator[Item]:
     yield from (Unlisted(str(error.filename), f"cannot be listed: {error.strerror}") for error in refused)
+    refused.clear()
+
+
+def _led(folder: str, way: tuple[str, ...], times: Counter[str]) -> tuple[str, ...] | None:
+    """The way that leads below a folder; None where it is a link back to where it lies."""
+    if not os.path.islink(folder):  # noqa: PTH114
+        return way
+    from hilum.data.places.folder import led
+
+    return led(folder, way, times) or None
 
 
 def _is_stray(path: str) -> bool:
