@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -189,6 +190,41 @@ def test_no_program_of_the_folder_that_is_looked_at_is_run(tmp_path: Path) -> No
     assert not (folder / "run").exists(), done.stderr.decode()[-2000:]
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     assert len(done.stdout.splitlines()) == IN_PROCESS
+
+
+def test_a_list_of_names_that_are_no_utf8_is_read(tmp_path: Path) -> None:
+    """As `find | hilum predict -` has them from old archives, where the terminal speaks UTF-8."""
+    odd = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    shutil.copy(ROOT / "samples" / "pneumonia-cxr" / "normal-1.png", odd)
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8:strict", "HILUM_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "hilum", "predict", "-", "--json"]
+    done = subprocess.run(command, env=strict, input=odd + b"\n", capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert os.fsencode(json.loads(done.stdout)["file"]) == odd
+
+
+@pytest.mark.parametrize(
+    ("words", "closed", "code"),
+    [
+        (["predict", "FILM", "--json"], "stdout", 0),
+        (["predict", "FILM"], "stdout", 0),
+        (["predict", "-"], "stdin", 0),
+        (["verify"], "stderr", 2),
+    ],
+)
+def test_a_command_works_where_who_started_it_has_closed_a_stream(
+    tmp_path: Path, words: list[str], closed: str, code: int
+) -> None:
+    """As `>&-`, some schedulers and old daemons do."""
+    handle = ("stdin", "stdout", "stderr").index(closed)
+    closing = (
+        f"import os, sys; os.close({handle}); os.execv(sys.executable, [sys.executable, '-m', 'hilum', *sys.argv[1:]])"
+    )
+    film = str(ROOT / "samples" / "pneumonia-cxr" / "normal-1.png")
+    given = [film if word == "FILM" else word for word in words]
+    home = {**os.environ, "HILUM_HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", closing, *given], env=home, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
 
 
 def test_a_task_that_nobody_answers_cannot_be_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,8 @@ DISK = {
     errno.EPERM: "it may not be read or written: look at its owner and rights",
 }
 
+# names that are no UTF-8 come in as the system has them; a terminal without our letters shows their numbers
+STREAMS = {"stdin": "surrogateescape", "stdout": "backslashreplace", "stderr": "backslashreplace"}
 LONGEST = 400  # letters of a path in a sentence
 DONE, BAD, WRONG_USE, UNREADABLE = 0, 1, 2, 3
 
@@ -157,9 +159,7 @@ def _run(name: str, arguments: list[str]) -> int:
     from hilum.errors import HilumError, InputError, UsageError
     from hilum.settings import read_settings
 
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal without such letters is no reason to stop in mid-table
-            stream.reconfigure(errors="backslashreplace")
+    _ready_streams()
     if name in ANSWERS:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read when NumPy is imported, by workers too
     try:
@@ -186,6 +186,19 @@ def _run(name: str, arguments: list[str]) -> int:
             raise
         print(f"hilum {name}: {_place_of(error)}{DISK[error.errno]}", file=sys.stderr)
         return WRONG_USE if error.errno == errno.ENAMETOOLONG else BAD
+
+
+def _ready_streams() -> None:
+    """All three open, though who started us may have closed them, and none that stops at a letter it cannot take."""
+    for name, errors in STREAMS.items():
+        if getattr(sys, name) is None:  # takes the number that is free: else a database may, and be printed into
+            opened = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(opened, True)
+            setattr(sys, name, os.fdopen(opened, "r" if name == "stdin" else "w", encoding="utf-8"))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            with contextlib.suppress(io.UnsupportedOperation):  # a program that calls us has read some of it already
+                stream.reconfigure(errors=errors)
 
 
 def _place_of(error: OSError) -> str:
