@@ -165,3 +165,13 @@ def noise_slice(study: str, instance: str) -> bytes:
     file = io.BytesIO()
     header.save_as(file, enforce_file_format=True)
     return file.getvalue()
+
+
+@pytest.mark.parametrize("size", ["0", "-5", "15", "1025"])
+def test_a_size_that_is_none_is_said_before_the_work(
+    tmp_path: Path, size: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was a traceback at the end of the audit; 0 wrote the files as they are."""
+    assert main(["prepare", films(tmp_path), f"--out={tmp_path / 'made' / 'out'}", f"--size={size}"]) == 2
+    assert capsys.readouterr().err == f"hilum prepare: --size {size}: size must be 16 to 1024, not {size}\n"
+    assert not (tmp_path / "made").exists()

@@ -44,6 +44,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the cleaned copy and say what was left out."""
     if arguments.out.is_file() or (arguments.out.is_dir() and any(arguments.out.iterdir())):
         raise UsageError(f"{arguments.out}: exists already; name a new file, or a folder that is empty")
+    preparation = _preparation(arguments.size)  # training cuts out what it looks at
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     task = bootstrap.task_named(arguments.task, settings) if arguments.task else None
     with Bars(file=settings.progress_file) as bars:
@@ -52,12 +53,23 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         bars.stage("looking at every image", len(dataset))
         found = audit(dataset, progress=bars.done)
         keep = sound_cases(found, keep_copies=arguments.keep_copies)
-        preparation = Preparation(size=arguments.size) if arguments.size else None  # training cuts out what it looks at
         bars.stage("writing", len(keep))
         patients = patients_of(opened, found, Cache(settings.home / "cache"))
         made = export(dataset, arguments.out, Wanted(keep, preparation, patients), progress=bars.done)
     print(f"{made.path}: {made.images} images, {_left(found, made, len(dataset) - len(keep))}\ndigest {made.digest}")
     return 0
+
+
+def _preparation(size: int | None) -> Preparation | None:
+    """What --size asks for; None: the files as they are.
+
+    Raises:
+        UsageError: no network takes such a size.
+    """
+    try:
+        return None if size is None else Preparation(size=size)
+    except ValueError as error:
+        raise UsageError(f"--size {size}: {error}") from error
 
 
 def _left(found: Audit, made: Exported, unfit: int) -> str:
