@@ -134,6 +134,8 @@ def test_a_package_pinned_elsewhere_is_told_where_it_would_be_named(home, capsys
     told = capsys.readouterr().out
     assert f"--model {elsewhere}" in told
     assert str(listed) in told
+    assert main(["models", "--pin", str(elsewhere), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["path"] == str(elsewhere)
     shutil.move(elsewhere, listed)  # as it says
     assert main(["models"]) == 0
     assert "pneumonia-cxr@2.0.0" in capsys.readouterr().out

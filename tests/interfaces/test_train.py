@@ -90,6 +90,8 @@ def test_the_plan_that_is_printed_is_the_one_that_is_trained(
     ):
         assert main(["train", str(tmp_path / "images"), task, "--plan", *options]) == 0
         assert said in " ".join(capsys.readouterr().out.split())
+    assert main(["train", str(tmp_path / "images"), task, "--plan", "--seed=7", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["plan"]["seed"] == {"value": "7", "reason": ""}
     unused = ["--network=residual-m", "--set=weights=mine.safetensors", "--plan"]
     said = complaint(capsys, "train", str(tmp_path / "images"), task, *unused, code=2)
     assert "residual-m takes no weights" in said

@@ -152,7 +152,8 @@ def test_it_is_signed_and_shown_by_command_as_the_help_says(
     made(tmp_path / "mine", "7.0.0")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
-    assert main(["models", "./mine", "--sign", str(keys[0])]) == 0
+    assert main(["models", "./mine", "--sign", str(keys[0]), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"signed": "mine"}
     assert main(["models", "./mine", "--json"]) == 1
     monkeypatch.setenv("HILUM_SIGNING_KEY", str(keys[1]))
     capsys.readouterr()

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """List, show, pin or sign."""
     if arguments.pin:
-        return _pin(arguments.pin, settings)
+        return _pin(arguments.pin, settings, as_json=arguments.json)
     if not arguments.model:
         if arguments.sign:
             raise UsageError("--sign needs the package to sign: hilum models REF --sign KEY")
@@ -44,17 +44,20 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     folder = find_package(arguments.model, settings)
     if arguments.sign:
         sign(folder, arguments.sign)
-        print(f"signed {folder}")
+        print(json.dumps({"signed": str(folder)}) if arguments.json else f"signed {folder}")
         return 0
     return _show(open_package(folder, trust(settings)), as_json=arguments.json)
 
 
-def _pin(given: Path, settings: Settings) -> int:
+def _pin(given: Path, settings: Settings, *, as_json: bool) -> int:
     from hilum.flows.backed_up import check_openable
 
     check_openable(settings.home)
     folder = given.resolve()
     digest = pin(settings, folder, "pinned by hand")
+    if as_json:
+        print(json.dumps({"pinned": digest, "path": str(folder)}))
+        return 0
     print(f"pinned {digest[:12]}  {given}")
     if not any(known.digest == digest for known in known_packages(settings)):
         package = open_package(folder, trust(settings))

@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plan", action="store_true", help="print the plan with its reasons and stop")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the package goes (default: HILUM_HOME/models)")
     parser.add_argument("--no-tracking", action="store_true", help="do not record the run in MLflow")
-    parser.add_argument("--json", action="store_true", help="package and evaluation as one JSON object on stdout")
+    parser.add_argument("--json", action="store_true", help="package and evaluation (or the plan) as one JSON object")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -165,7 +165,10 @@ def _show_plan(dataset: Dataset, task: Task, arguments: argparse.Namespace, bars
     plan = planned(dataset, task, found, (changes_of(arguments), arguments.seed))
     split = make_split(dataset, found, seed=arguments.seed, keep=arguments.keep_split)
     tell_ahead(bars, found, split, task.smallest_side)
-    print("\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines()))
+    if arguments.json:
+        print(json.dumps({"plan": {name: {"value": value, "reason": reason} for name, value, reason in plan.lines()}}))
+    else:
+        print("\n".join(f"{name:<18} {value:<14} {reason}".rstrip() for name, value, reason in plan.lines()))
     check_carries(dataset, found, split, plan)
 
 
