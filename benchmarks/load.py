@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 BOUNDARY = b"hilum-load"
+PATIENCE = 30.0  # seconds for the last answers
 MOST_OPEN = 2000  # connections; beyond it a request counts as not taken
 
 
@@ -94,7 +95,7 @@ class Load:
     open: int = 0
 
     async def run(self, rate: float, seconds: float, seed: int = 0) -> Seen:
-        """Send for so long; returns when all are answered or 30 s have passed."""
+        """Send for so long; returns when all are answered or PATIENCE is over."""
         seen, draw, running = Seen(), random.Random(seed), set()
         start = time.perf_counter()
         due, number = start, 0
@@ -106,7 +107,11 @@ class Load:
             task.add_done_callback(running.discard)
             number += 1
         if running:
-            await asyncio.wait(running, timeout=30)
+            _, silent = await asyncio.wait(running, timeout=PATIENCE)
+            seen.statuses[0] += len(silent)  # whoever got no answer counts, too
+            for task in silent:
+                task.cancel()
+            await asyncio.gather(*silent, return_exceptions=True)
         seen.seconds = max(seconds, time.perf_counter() - start)
         for wire in self.idle:
             wire.close()
@@ -141,7 +146,11 @@ class Load:
             status = 0
         else:
             wire.transport.write(self.request(number))
-            status = await wire.answer
+            try:
+                status = await wire.answer
+            except asyncio.CancelledError:
+                wire.close()
+                raise
         seen.statuses[status] += 1
         if status == 200:
             seen.waits.append(time.perf_counter() - due)
@@ -180,9 +189,12 @@ _AFTER = b"\r\n--" + BOUNDARY + b"--\r\n"
 
 
 def load_of(url: str, images: Sequence[bytes], *, fresh: bool = True) -> Load:
-    """Requests for an http:// address."""
+    """Requests for an http:// address, its ?query too."""
     parts = urlsplit(url)
-    return Load(parts.hostname or "127.0.0.1", parts.port or 80, parts.path or "/", images, fresh)
+    if parts.scheme != "http":
+        raise SystemExit(f"{url}: an http:// address is needed")
+    path = parts._replace(scheme="", netloc="", path=parts.path or "/", fragment="").geturl()
+    return Load(parts.hostname or "127.0.0.1", parts.port or 80, path, images, fresh)
 
 
 def main() -> None:
