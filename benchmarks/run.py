@@ -126,14 +126,14 @@ def _memory(images: list[str], many: int) -> tuple[float, str]:
 
 
 def _peak(images: list[str], count: int) -> float:
-    listed = "\n".join((images * (count // len(images) + 1))[:count])
     code = (
         "import resource, subprocess, sys\n"
-        f"subprocess.run([sys.executable, '-m', 'hilum', 'predict', '-', '--json'], input={listed!r}.encode(),"
-        " stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "subprocess.run([sys.executable, '-m', 'hilum', 'predict', '-', '--json'], stdout=subprocess.DEVNULL,"
+        " stderr=subprocess.DEVNULL, check=True)\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     )
-    said = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=True).stdout
+    listed = "\n".join((images * (count // len(images) + 1))[:count])  # on stdin: one argument holds 128 kB
+    said = subprocess.run([PYTHON, "-c", code], input=listed, capture_output=True, text=True, check=True).stdout
     return float(said)
 
 
