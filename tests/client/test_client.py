@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -291,6 +292,16 @@ def test_a_notebook_shows_picture_class_and_bar(client: hilum.Client) -> None:
     assert client.predict_many([XRAY, b"<script>"])._repr_html_().count("<tr>") == 3
 
 
+def test_a_broken_picture_keeps_no_notebook_from_its_table() -> None:
+    film = XRAY.read_bytes()
+    at = film.index(b"IDAT") - 4
+    half = film[at + 8 : at + 8 + int.from_bytes(film[at : at + 4], "big") // 2]
+    chunk = len(half).to_bytes(4, "big") + b"IDAT" + half + zlib.crc32(b"IDAT" + half).to_bytes(4, "big")
+    broken = film[:at] + chunk + b"\0\0\0\x04\x0e\0 C" + film[at:]  # Pillow calls this a SyntaxError
+    found = Predictions((Unread("a.png", "unreadable_image", "is broken", broken),))
+    assert "cannot be read: is broken" in found._repr_html_()
+
+
 def test_a_name_cannot_bring_markup_into_a_notebook(client: hilum.Client, tmp_path: Path) -> None:
     path = tmp_path / "<img src=x onerror=alert(1)>.png"
     path.write_bytes(XRAY.read_bytes())
@@ -531,6 +542,16 @@ def test_a_server_of_another_kind_is_an_error_of_the_house(said: httpx.Response)
         for ask in (client.models, client.tasks, lambda: client.predict(b"image"), lambda: client.job("a")):
             with pytest.raises(HilumError, match="is the address right"):
                 ask()
+
+
+def test_an_answer_of_a_later_server_that_tells_more_is_understood() -> None:
+    model = {"name": "m", "version": "1", "digest": "d", "site": "north"}
+    told = {"id": "1", "task": "t", "model": model, "gate": {"more": 1}, "more": {"a": 1}}
+    said = httpx.Response(200, json=told)
+    with hilum.Client("http://later", transport=httpx.MockTransport(lambda _: said)) as client:
+        found = client.prediction("1").model
+    assert found is not None
+    assert (found.name, found.version, found.digest, found.task) == ("m", "1", "d", "t")
 
 
 def test_an_answer_that_cannot_be_unpacked_is_an_error_of_the_house() -> None:

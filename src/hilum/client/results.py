@@ -228,7 +228,7 @@ def prediction_of(said: Mapping[str, Any], picture: Picture = None) -> Predictio
         file=said.get("file"),
         frame=said.get("frame"),
         task=said.get("task"),
-        model=None if said.get("model") is None else Model(**said["model"], task=said.get("task") or ""),
+        model=None if said.get("model") is None else model_of({**said["model"], "task": said.get("task")}),
         label=answered.get("class"),
         probability=answered.get("probability"),
         probabilities=said.get("probabilities") or {},

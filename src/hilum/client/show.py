@@ -51,7 +51,7 @@ def thumbnail(picture: bytes | Path | None, side: int = SIDE) -> str:
         small.thumbnail((side, side))
         out = io.BytesIO()
         small.save(out, "PNG")
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError):
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return ""
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
 
