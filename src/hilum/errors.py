@@ -54,6 +54,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """Text of our own in which words from outside may stand: its lines stay, nothing else commands a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
 class HilumError(Exception):
     """Base of all errors that Hilum raises on purpose; its text is written for the user."""
 

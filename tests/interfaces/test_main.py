@@ -129,6 +129,24 @@ def test_an_audit_counts_one_as_one(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "1 picture whose copies bear different labels" in told
 
 
+@pytest.mark.parametrize(
+    ("command", "code"), [(["audit"], 0), (["audit", "--task", "pneumonia-cxr"], 1), (["audit", "--report", "r"], 0)]
+)
+def test_a_folder_of_others_commands_no_terminal(
+    command: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Folders name the classes, and an archive from elsewhere names the folders."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    for folder, film in (("nor\x1b[2Jmal", "normal"), ("pneumonia", "pneumonia")):
+        (tmp_path / "films" / folder).mkdir(parents=True)
+        shutil.copy(ROOT / "samples" / "pneumonia-cxr" / f"{film}-1.png", tmp_path / "films" / folder)
+    assert main([command[0], "films", *command[1:]]) == code
+    said = "".join(capsys.readouterr())
+    assert r"nor\x1b[2Jmal" in said
+    assert all(line.isprintable() for line in said.splitlines())
+
+
 def test_an_unknown_task_lists_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tasks", "knee"]) == 2
     assert "pneumonia-cxr" in capsys.readouterr().err

@@ -119,3 +119,12 @@ def test_wrong_use_is_said_and_changes_nothing(
     hilum(capsys, "add", "ada", "--role", "admin")
     assert said in hilum(capsys, *words, code=2)
     assert len(json.loads(hilum(capsys, "list", "--json"))) == 1
+
+
+def test_the_name_of_a_key_commands_no_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its user chooses it, over HTTP too: so a key could have wiped its own row from what the administrator sees."""
+    hilum(capsys, "add", "mallory")
+    hilum(capsys, "key", "add", "mallory", "x\x1b[2K\r\x1b[1Ay", "--scope", "predict")
+    (row,) = hilum(capsys, "key", "list").splitlines()
+    assert row.isprintable()
+    assert row.endswith(r"x\x1b[2K\r\x1b[1Ay")

@@ -15,7 +15,7 @@ from hilum.data.labels import with_task
 from hilum.data.layouts.found import Columns
 from hilum.data.shortcuts import WARN_ABOVE
 from hilum.data.source import open_source
-from hilum.errors import DataError, printable
+from hilum.errors import DataError, printable, printable_lines
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, counted, open_labelled
 from hilum.settings import Settings
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
             bars.stage("writing the report")
             bars.say(f"report: {write_audit_report(found, dataset, arguments.report)}")
-    print(json.dumps(found.to_json()) if arguments.json else in_words(found))
+    print(json.dumps(found.to_json()) if arguments.json else printable_lines(in_words(found)))
     return int(found.bad)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hilum import bootstrap
-from hilum.errors import UsageError
+from hilum.errors import UsageError, printable_lines
 from hilum.evaluate.text import text
 from hilum.evaluate.versus import compare, with_versus
 from hilum.flows.evaluate import Measured, evaluate_source
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             page = write_evaluation_report(measured, dataset, speaker, arguments.report, arguments.method)
             bars.say(f"report: {page}")
     evaluation = measured.evaluation
-    print(json.dumps(evaluation.to_json()) if arguments.json else text(evaluation, task))
+    print(json.dumps(evaluation.to_json()) if arguments.json else printable_lines(text(evaluation, task)))
     return 3 if evaluation.setting.unreadable else 0
 
 

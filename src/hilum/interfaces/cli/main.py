@@ -156,7 +156,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 
 def _run(name: str, arguments: list[str]) -> int:
-    from hilum.errors import HilumError, InputError, UsageError
+    from hilum.errors import HilumError, InputError, UsageError, printable_lines
     from hilum.settings import read_settings
 
     _ready_streams()
@@ -173,7 +173,7 @@ def _run(name: str, arguments: list[str]) -> int:
     except SystemExit as leaving:  # argparse, after it has said why
         return int(leaving.code or 0)
     except HilumError as error:
-        print(f"hilum {name}: {error}", file=sys.stderr)
+        print(f"hilum {name}: {printable_lines(str(error))}", file=sys.stderr)
         return UNREADABLE if isinstance(error, InputError) else WRONG_USE if isinstance(error, UsageError) else BAD
     except KeyboardInterrupt:
         print(f"hilum {name}: stopped{AFTERWARDS.get(name, '')}", file=sys.stderr)

@@ -14,7 +14,7 @@ from hilum.access.access import Access
 from hilum.access.caller import CONSOLE
 from hilum.access.keys import Key
 from hilum.access.users import User
-from hilum.errors import UsageError
+from hilum.errors import UsageError, printable
 from hilum.parts import open_doors, records_with_secret
 from hilum.settings import Settings
 
@@ -104,7 +104,7 @@ def _key_list(arguments: argparse.Namespace, access: Access) -> None:
         return
     for key in keys:
         state = "revoked" if key.revoked else f"until {_time(key.ends)[:10]}"
-        print(f"{key.id}  {names[key.user]:<20} {state:<16} {','.join(key.scopes):<24} {key.name}")
+        print(f"{key.id}  {names[key.user]:<20} {state:<16} {','.join(key.scopes):<24} {printable(key.name)}")
 
 
 def _key_revoke(arguments: argparse.Namespace, access: Access) -> None:

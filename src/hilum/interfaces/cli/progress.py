@@ -21,7 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hilum.errors import UsageError
+from hilum.errors import UsageError, printable_lines
 
 TELL_SECONDS = 0.5  # between two lines of the progress file
 SAY_SECONDS = 30.0  # between two lines of one stage where nobody looks at a terminal
@@ -104,7 +104,7 @@ class Bars:
 
     def say(self, text: str) -> None:
         """Print above the bar."""
-        self._console.print(text, markup=False)
+        self._console.print(printable_lines(text), markup=False)
 
     def _tell(self, count: int, total: int | None, note: str) -> None:
         if self._file is None:
