@@ -7,8 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count, repeat
 
 import pytest
+import sqlalchemy as sa
 
 from hilum.access.caller import LOCAL
+from hilum.access.tables import attempts
+from hilum.access.throttle import ADDRESS, NAME, PAIR, Count
 from hilum.errors import NotSignedIn, TooManyAttempts
 from tests.access.conftest import House
 from tests.access.test_users import WORD
@@ -87,6 +90,20 @@ def test_a_wait_grows_to_a_quarter_of_an_hour_and_for_a_name_alone_to_half_a_min
     assert longest_wait(house, repeat("ada"), repeat("6.6.6.6")) == 900
     assert longest_wait(house, (f"user{n}" for n in count()), repeat("7.7.7.7")) == 900
     assert longest_wait(house, repeat("eve"), (f"10.0.{n}" for n in count())) == 30
+
+
+@pytest.mark.parametrize(("count", "longest"), [(PAIR, 900.0), (NAME, 30.0), (ADDRESS, 900.0)])
+def test_whoever_goes_on_for_days_still_waits_no_longer(count: Count, longest: float) -> None:
+    """A program with an old password, or a stranger who wants to lock somebody out, tries thousands of times."""
+    assert [count.wait(failures) for failures in (1_000, 1_100, 10**6)] == [longest] * 3
+
+
+def test_a_name_that_was_tried_a_thousand_times_can_still_sign_in(ada: House) -> None:
+    guess(ada)
+    with ada.access.ground.database.writing() as connection:
+        connection.execute(sa.update(attempts).values(failures=1_100))
+    ada.clock.seconds += 900
+    assert guess(ada, word=WORD) == "in"
 
 
 def test_many_at_once_gain_nothing(ada: House) -> None:

@@ -18,6 +18,7 @@ from hilum.access.tables import attempts
 from hilum.errors import TooManyAttempts
 
 FORGOTTEN = 3600.0  # seconds without a try after which a count begins anew
+DOUBLED = 10  # times: beyond every longest wait, and far from what a float holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Count:
 
     def wait(self, failures: int) -> float:
         """Seconds between one try and the next."""
-        return 0.0 if failures < self.free else min(self.longest, 2.0 ** (failures - self.free))
+        return 0.0 if failures < self.free else min(self.longest, 2.0 ** min(failures - self.free, DOUBLED))
 
 
 PAIR = Count("name and address", 5, 900.0)
