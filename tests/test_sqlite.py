@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -70,3 +71,61 @@ def test_a_file_that_stays_locked_is_said(tmp_path: Path, monkeypatch: pytest.Mo
         sqlite.set_up(other, ("NO SUCH STATEMENT",))
     holder.close()
     other.close()
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A database whose last words lie in its write-ahead file, and whose connection stays open."""
+    file = tmp_path / "a.db"
+    connection = opened(file)
+    sqlite.set_up(connection, OPENING)
+    connection.execute("INSERT INTO a VALUES ('CANARY')")
+    return file
+
+
+def reader_of(file: Path) -> sqlite3.Connection:
+    reader = opened(file)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM a").fetchall()
+    return reader
+
+
+def ahead(file: Path) -> Path:
+    return file.with_name(f"{file.name}-wal")
+
+
+def test_the_write_ahead_file_is_emptied_once_nobody_reads_and_others_write_meanwhile(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, other, mine = reader_of(written), opened(written), opened(written)
+    mine.execute("PRAGMA busy_timeout=12345")
+    rests: list[float] = []
+
+    class Resting:
+        monotonic = staticmethod(time.monotonic)
+
+        @staticmethod
+        def sleep(seconds: float) -> None:
+            rests.append(seconds)
+            other.execute("INSERT INTO a VALUES ('of another')")  # waits for nobody
+            if len(rests) == 3:
+                reader.close()
+
+    monkeypatch.setattr(sqlite, "time", Resting)
+    sqlite.fold_in(mine)
+    assert len(rests) == 3
+    assert min(rests) > 0
+    assert ahead(written).stat().st_size == 0
+    assert mine.execute("PRAGMA busy_timeout").fetchone() == (12345,)
+    assert mine.execute("SELECT count(*) FROM a").fetchone() == (4,)
+    other.close()
+    mine.close()
+
+
+def test_who_reads_on_and_on_is_said(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite, "SECONDS", 0.0)
+    reader, mine = reader_of(written), opened(written)
+    with pytest.raises(sqlite3.OperationalError, match="still holds what was erased, because somebody reads"):
+        sqlite.fold_in(mine)
+    reader.close()
+    mine.close()

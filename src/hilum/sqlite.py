@@ -1,4 +1,4 @@
-"""A connection to a SQLite file and its opening statements -> the connection set up; knows no table.
+"""A connection to a SQLite file -> set up, its writing in turns, its write-ahead file folded in; knows no table.
 
 Turning a new file to a write-ahead journal asks for it alone, and SQLite then answers "locked" at once instead of
 waiting (https://sqlite.org/c3ref/busy_handler.html): whoever opens one new file together with others waits here.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 SECONDS, PAUSE = 30.0, 0.01
+FOLDING = 0.1  # seconds that one try to empty the write-ahead file may keep writers waiting
 REST = 0.03  # seconds between two turns at least: who waits asks every few milliseconds at first, then less often
 Value = TypeVar("Value")
 
@@ -70,6 +71,30 @@ def in_turns(values: Sequence[Value], most: int) -> Iterator[Sequence[Value]]:
         yield values[start : start + most]
         if start + most < len(values):
             time.sleep(max(REST, time.monotonic() - began))
+
+
+def fold_in(connection: sqlite3.Connection) -> None:
+    """Empty the write-ahead file, so that nothing that was erased is left there.
+
+    A reader keeps it from being emptied, and who waits for that with SQLite keeps all writers waiting: it is tried for
+    a moment at a time, with a rest in which others write, for SECONDS at most.
+
+    Raises:
+        sqlite3.OperationalError: somebody still reads. sqlite3.Error: it cannot be written.
+    """
+    (before,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout={int(FOLDING * 1000)}").fetchall()
+    try:
+        until = time.monotonic() + SECONDS
+        while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() >= until:
+                raise sqlite3.OperationalError(
+                    "its write-ahead file still holds what was erased, because somebody reads on and on (a backup, "
+                    "hilum verify): erase again when that is over"
+                )
+            time.sleep(max(REST, FOLDING))
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={before}").fetchall()
 
 
 def writable(file: Path) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -172,6 +174,38 @@ def test_a_picture_that_cannot_be_removed_keeps_its_own_erasure_open_and_no_othe
         assert [one.prediction.id for one in places.records.begun().values()] == [stuck.id]
     sweep(places)
     assert_gone(places, stuck, other)
+
+
+@pytest.mark.parametrize("name", ["r.db", "images/images.sqlite"])
+def test_an_erasure_beside_somebody_who_reads_is_not_over_before_nothing_is_left(places, tmp_path, monkeypatch, name):
+    """A backup, or `hilum verify`: what was erased stays in the write-ahead file until they are done."""
+    with closing(sqlite3.connect(tmp_path / name, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        entry = lay(places, 0, b"CANARY of a picture", "CANARY of a name")
+        with monkeypatch.context() as until:
+            until.setattr("hilum.sqlite.SECONDS", 0.0)
+            with pytest.raises(StorageError, match="somebody reads"):
+                erase_one(entry.id, places)
+        assert [one.prediction.id for one in places.records.begun().values()] == [entry.id]
+        lay(places, 0, b"another")  # nobody else is held up
+    sweep(places)
+    assert_gone(places, entry)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path.name for path in files if b"CANARY" in path.read_bytes()]
+
+
+def test_who_looks_at_all_pictures_holds_up_no_erasure(places, tmp_path, monkeypatch):
+    monkeypatch.setattr("hilum.records.store.PICTURES", 2)
+    laid = [lay(places, 0, b"image %d" % number, f"CANARY {number}") for number in (0, 1, 1, 2, 3)]
+    named, ahead = [], []
+    for image, _ in places.records.pictures():
+        named.append(image)
+        if len(named) == 1:
+            erase_one(laid[-1].id, places)
+            ahead.append((tmp_path / "r.db-wal").read_bytes())
+    assert named == [entry.columns.image for entry in (laid[0], laid[1], laid[3])]
+    assert b"CANARY 3" not in ahead[0]
 
 
 def test_a_shared_cache_that_was_away_is_named_with_what_it_may_still_hold(places):

@@ -203,7 +203,7 @@ def _erase(asked: _Erasure, places: Places, by: str, why: str) -> Erased:
     copies = _unlink_copies(set(asked.images), places.copies)
     cached = () if places.cache.clear() else (CACHED,)
     _touch(places.erasures)
-    places.records.forget([row for row, one in begun.items() if one.prediction.image not in stuck])  # the last act
+    places.records.ended([row for row, one in begun.items() if one.prediction.image not in stuck])  # the last act
     return Erased(
         len(asked.chosen), held, personal, copies, sum(one.files for one in others),
         (*(said for one in others for said in one.still), *(since.values() if asked.again else ()), *cached),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,15 @@ class Kept:
     image: str | None
     caller: str
     content: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A kept picture, by its key, and the prediction that needs it: its place among the records, and its id."""
+
+    number: int
+    image: str
+    prediction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +117,12 @@ def about_them(connection: Connection, identities: Sequence[str]) -> list[str]:
     return [row.id for part in parts for row in connection.execute(asked.where(RECORDS.c.subject.in_(part)))]
 
 
-def pictures(connection: Connection) -> Iterator[tuple[str, str]]:
-    """(image key, id of the first prediction with it), each key once: all that must be kept."""
+def pictures(connection: Connection, behind: int, most: int) -> list[Picture]:
+    """The next pictures that must be kept, of predictions behind a number, oldest first."""
     at = RECORDS.c
-    asked = select(at.image, at.id).where(at.kind == "prediction", at.image.is_not(None), ~_erased())
-    seen: set[int] = set()
-    for row in connection.execution_options(yield_per=1000).execute(asked.order_by(at.number)):
-        if (mark := mark_of(row.image)) not in seen:
-            seen.add(mark)
-            yield row.image, row.id
+    asked = select(at.number, at.image, at.id).where(at.kind == "prediction", at.image.is_not(None), ~_erased())
+    rows = connection.execute(asked.where(at.number > behind).order_by(at.number).limit(most))
+    return [Picture(*row) for row in rows]
 
 
 def mark_of(image: str) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from sqlalchemy import Connection, Engine, delete, inspect, select, text
@@ -17,19 +19,20 @@ from hilum.probe import Probe
 from hilum.records import erasures, search, tallies, verification
 from hilum.records.chain import journal_key
 from hilum.records.entry import Entry, Record
-from hilum.records.erasures import Begun, Kept
+from hilum.records.erasures import Begun, Kept, Picture
 from hilum.records.journal import Journal
 from hilum.records.query import Page, Query
 from hilum.records.schema import CHECKPOINTS, PERSONAL, engine_as_it_lies, open_engine
 from hilum.records.search import Names
 from hilum.records.tallies import Tallies
 from hilum.records.verification import Tell, Verification
-from hilum.sqlite import in_turns
+from hilum.sqlite import fold_in, in_turns
 
 VERSION = "0002"  # the newest revision in migrations/versions
 READABLE = ("0001", VERSION)  # they hold the same rows, so that a copy of either is verified as it lies
 READY_SECONDS = 3.0  # for the database to say that it takes entries
 PORTION = 100  # records of a long file in memory at once
+PICTURES = 1000  # named at once while all of them are looked at
 LATE = 1000  # numbers back that another server may still be committing
 
 
@@ -136,7 +139,25 @@ class Records:
             return verification.verify(connection, self._key, self._head, tell)
 
     def forget(self, identities: Sequence[str]) -> int:
-        """Erase what is personal about these records and what speaks of them; returns how many values there were."""
+        """Erase what is personal about these records and what speaks of them; returns how many values there were.
+
+        Raises:
+            RecordsError: they cannot be written, or a copy stays in the write-ahead file while somebody reads.
+        """
+        erased = self._deleted(identities)
+        if self._engine.dialect.name == "sqlite":
+            try:
+                with closing(self._engine.raw_connection()) as connection:
+                    fold_in(cast("sqlite3.Connection", connection.driver_connection))
+            except (SQLAlchemyError, sqlite3.Error) as error:
+                raise RecordsError(f"the records: {error}") from error
+        return erased
+
+    def ended(self, begun: Sequence[str]) -> None:
+        """Erasures, by the ids of their rows, that reached everything they were to reach."""
+        self._deleted(begun)
+
+    def _deleted(self, identities: Sequence[str]) -> int:
         erased = 0
         for part in in_turns(identities, erasures.AT_ONCE):  # answers are put on record in between
             with self._reading(writes=True) as connection:
@@ -144,9 +165,6 @@ class Records:
                 for start in range(0, len(every), erasures.AT_ONCE):
                     some = every[start : start + erasures.AT_ONCE]
                     erased += connection.execute(delete(PERSONAL).where(PERSONAL.c.id.in_(some))).rowcount
-        if self._engine.dialect.name == "sqlite":  # no copy stays in the write-ahead file
-            with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return erased
 
     def kept(
@@ -167,7 +185,7 @@ class Records:
             return erasures.unforgotten(connection, before=before, caller=caller)
 
     def begun(self) -> dict[str, Begun]:
-        """Erasures that are under way or were stopped, by the id of their row; `forget` of it ends one."""
+        """Erasures that are under way or were stopped, by the id of their row; `ended` takes it."""
         with self._reading() as connection:
             return erasures.begun(connection)
 
@@ -177,9 +195,21 @@ class Records:
             return erasures.has_caller(connection, caller)
 
     def pictures(self) -> Iterator[tuple[str, str]]:
-        """(image key, the first prediction with it) of all pictures that must be kept."""
+        """(image key, the first prediction with it) of all pictures that must be kept, each key once.
+
+        Read in portions: to look at the pictures takes hours, and an erasure waits for whoever reads in one go.
+        """
+        seen, behind = set[int](), 0
+        while found := self._pictures(behind):
+            behind = found[-1].number
+            for one in found:
+                if (mark := erasures.mark_of(one.image)) not in seen:
+                    seen.add(mark)
+                    yield one.image, one.prediction
+
+    def _pictures(self, behind: int) -> list[Picture]:
         with self._reading() as connection:
-            yield from erasures.pictures(connection)
+            return erasures.pictures(connection, behind, PICTURES)
 
     def without_record(self, images: Iterable[str]) -> Iterator[str]:
         """Of these image keys, those that no prediction needs."""

@@ -21,7 +21,7 @@ from typing import Any
 from hilum.durable import sync_folder
 from hilum.errors import StorageError
 from hilum.group import Group, Waiting
-from hilum.sqlite import Place, in_turns, open_as_it_lies, set_up
+from hilum.sqlite import Place, fold_in, in_turns, open_as_it_lies, set_up
 from hilum.storage.shelf import NONE, is_key
 
 PAUSE = 0.005  # seconds between two commits while several images come at a time
@@ -103,12 +103,13 @@ class LocalShelf:
             connection = self._connection()
             for part in in_turns(keys, AT_ONCE):
                 _delete_rows(connection, part, before)
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             gone = set(keys)
             for folder in sorted({self._large(key).parent for key in gone}):
                 for path in folder.glob("*"):
                     if path.name.partition(".")[0] in gone:
                         _wipe(path, before)
+            if gone:
+                fold_in(connection)
         except (OSError, sqlite3.Error) as error:
             raise StorageError(f"an image cannot be erased ({error})") from error
 
