@@ -171,6 +171,29 @@ def test_a_changed_record_and_a_lost_image_are_named(home, ids, capsys):
     assert ids[1] in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("image", ["'none at all'", "'-aaaaaaaaaaaaaaa'", "x'ff'", "CAST(x'ff' AS TEXT)", "char(0)"])
+def test_a_changed_name_of_an_image_is_a_fault_and_no_end_of_the_looking(home, ids, capsys, image):
+    """Else whoever changed one row kept everybody from hearing of it, and of all others."""
+    with closing(sqlite3.connect(home / "hilum.db")) as raw, raw:
+        raw.execute("DROP TRIGGER records_no_update")
+        raw.execute(f"UPDATE records SET image = {image} WHERE id = ?", (ids[1],))
+    found = said(capsys, "verify", code=1)
+    assert found["images"] == 2
+    changed, named = found["faults"]
+    assert changed.startswith(f"record {ids[1]} (row 2")
+    assert named.startswith(f"record {ids[1]} names image")
+
+
+def test_a_changed_row_hides_nothing_on_a_terminal(home, ids, capsys):
+    with closing(sqlite3.connect(home / "hilum.db")) as raw, raw:
+        raw.execute("DROP TRIGGER records_no_update")
+        raw.execute("UPDATE records SET id = char(13, 27) || '[8m' WHERE id = ?", (ids[1],))
+    assert main(["verify", "--no-images"]) == 1
+    told = capsys.readouterr()
+    assert "record \\r\\x1b[8m (row 2" in told.err
+    assert all(line.isprintable() for line in told.err.splitlines())
+
+
 def test_nothing_recorded_is_wrong_use(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HILUM_HOME", str(tmp_path / "none"))
     assert main(["verify"]) == 2

@@ -6,9 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from hilum.errors import printable
 from hilum.flows.progress import Listener, Silent
 from hilum.records.store import Records, records_as_they_lie
 from hilum.storage.images import Images, images_as_they_lie
+from hilum.storage.shelf import is_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,9 @@ def verify(records: Records, images: Images | None, listener: Listener | None = 
     listener = listener or Silent()
     listener.stage("looking at the records")
     found = records.verify(listener.done)
+    faults = tuple(map(printable, found.faults))  # who changed a row may have it hide its own fault on a terminal
     if images is None:
-        return Verified(found.rows, found.checkpoints, 0, found.faults)
+        return Verified(found.rows, found.checkpoints, 0, faults)
     listener.stage("looking at the kept images")
     looked, lost = 0, dict[str, str]()
     for key, prediction in records.pictures():
@@ -42,9 +45,10 @@ def verify(records: Records, images: Images | None, listener: Listener | None = 
         fault = images.fault(key)
         if fault is not None:
             lost[key] = f"record {prediction} names image {key[:12]}…: {fault}"
-    needed = {kept.image for kept in records.kept(images=[*lost])} if lost else set()  # not erased since it was named
-    said = (fault for key, fault in lost.items() if key in needed)
-    return Verified(found.rows, found.checkpoints, looked, (*found.faults, *said))
+    asked = [*filter(is_key, lost)]
+    needed = {kept.image for kept in records.kept(images=asked)} if asked else set()  # not erased since it was named
+    said = (printable(fault) for key, fault in lost.items() if key in needed or not is_key(key))
+    return Verified(found.rows, found.checkpoints, looked, (*faults, *said))
 
 
 @dataclass(frozen=True, slots=True)

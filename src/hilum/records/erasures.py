@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,8 +127,8 @@ def pictures(connection: Connection, behind: int, most: int) -> list[Picture]:
 
 
 def mark_of(image: str) -> int:
-    """64 bits of an image's key: two images of one installation never share them in practice."""
-    return int(image[:16], 16)
+    """64 bits for an image's key, or for what a changed row holds instead; no two share them in practice."""
+    return int.from_bytes(hashlib.blake2b(str(image).encode(errors="replace"), digest_size=8).digest())
 
 
 def marks(connection: Connection) -> NDArray[np.uint64]:

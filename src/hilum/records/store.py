@@ -208,7 +208,7 @@ class Records:
                     yield one.image, one.prediction
 
     def _pictures(self, behind: int) -> list[Picture]:
-        with self._reading() as connection:
+        with self._reading() as connection, verification.any_text(connection):
             return erasures.pictures(connection, behind, PICTURES)
 
     def without_record(self, images: Iterable[str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from hilum.errors import ImageGone, StorageError
 from hilum.probe import Probe
 from hilum.secret import derived
 from hilum.storage.local import LocalShelf
-from hilum.storage.shelf import Shelf
+from hilum.storage.shelf import Shelf, is_key
 
 READY_SECONDS = 3.0  # for the place to answer
 FRESH_SECONDS = 600  # an image that was put so short ago is not put again
@@ -76,6 +76,8 @@ class Images:
 
     def fault(self, key: str) -> str | None:
         """What is wrong with the image of this key, in words; None where it is there and as it was."""
+        if not is_key(key):
+            return "this is the name of none"
         try:
             self.get(key)
         except ImageGone as error:

@@ -51,6 +51,6 @@ class Shelf(Protocol):
         ...
 
 
-def is_key(name: str) -> bool:
-    """Whether an image may be kept under this name: 64 hexadecimal digits."""
-    return _KEY.fullmatch(name) is not None
+def is_key(name: object) -> bool:
+    """Whether an image may be kept under this name: 64 hexadecimal digits; a changed row may hold anything."""
+    return isinstance(name, str) and _KEY.fullmatch(name) is not None
