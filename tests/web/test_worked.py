@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from hilum.interfaces.web.worked import left, sources
 from hilum.jobs.works import Step
 from hilum.settings import read_settings
+from tests.interfaces.http.running import running
+
+NO_TEXT = os.fsdecode(b"caf\xe9")  # as a system wrote it whose alphabet is another
 
 
 def steps(*told: tuple[float, int]) -> tuple[Step, ...]:
@@ -49,3 +53,21 @@ def test_folders_and_packed_sets_are_offered_links_and_hidden_ones_are_not(tmp_p
     found = dict(sources(several))
     assert found[str(tmp_path / "e")] == f"{tmp_path.name}/e"
     assert found[str(tmp_path / "a/b")] == "a/b"
+
+
+def test_a_folder_whose_name_is_no_text_takes_no_page_away(tmp_path: Path) -> None:
+    """Archives of other systems leave such names; what cannot be written cannot be asked for either."""
+    (tmp_path / "root" / "good").mkdir(parents=True)
+    (tmp_path / "root" / NO_TEXT).mkdir()
+    with running(tmp_path / "home", DATA_ROOTS=str(tmp_path / "root")) as server:
+        for path in ("data", "train", "models/pneumonia-cxr"):
+            answer = server.ask("GET", f"/app/{path}", headers={"Accept": "text/html"})
+            assert (answer.status, b'<option value="good">' in answer.body) == (200, True), path
+            assert b"caf" not in answer.body, path
+
+
+def test_a_page_that_names_what_is_no_text_is_shown(tmp_path: Path) -> None:
+    (tmp_path / NO_TEXT).mkdir()
+    with running(tmp_path / "home", DATA_ROOTS=str(tmp_path / NO_TEXT)) as server:
+        answer = server.ask("GET", "/app/settings", headers={"Accept": "text/html"})
+        assert (answer.status, b"caf\\udce9" in answer.body) == (200, True)

@@ -83,9 +83,9 @@ def wants_page(request: Request) -> bool:
 
 
 def show(request: Request, template: str, values: Mapping[str, Any] | None = None, *, status: int = 200) -> Response:
-    """One page, or one part of a page."""
+    """One page, or one part of a page; what is no text in a name of a file (bytes of another system) as escapes."""
     text = environment().get_template(template).render(**_common(request), **(values or {}))
-    return HTMLResponse(text, status, dict(HEADERS))
+    return HTMLResponse(text.encode("utf-8", "backslashreplace"), status, dict(HEADERS))
 
 
 def move(path: str) -> Response:

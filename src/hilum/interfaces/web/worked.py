@@ -94,10 +94,13 @@ def duration(seconds: float) -> str:
 
 
 def sources(settings: Settings) -> list[tuple[str, str]]:
-    """(what to ask for, how it is written) of the folders and packed data sets that lie below HILUM_DATA_ROOTS."""
+    """(what to ask for, how it is written) of the folders and packed data sets that lie below HILUM_DATA_ROOTS.
+
+    One whose name is no text is left out: no request could name it.
+    """
     several, found = len(settings.data_roots) > 1, []
     for root in settings.data_roots:
-        for path in _below(root, DEEP):
+        for path in filter(_is_text, _below(root, DEEP)):
             name = path.relative_to(root).as_posix()
             found.append((str(path) if several else name, f"{root.name}/{name}" if several else name))
     return found[:MOST]
@@ -118,6 +121,13 @@ def _below(folder: Path, levels: int) -> Iterator[Path]:
                 yield from _below(Path(entry.path), levels - 1)
         elif entry.name.lower().endswith(PACKED):
             yield Path(entry.path)
+
+
+def _is_text(path: Path) -> bool:
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:  # bytes of another system's alphabet
+        return False
 
 
 def _sentence(text: str) -> str:
