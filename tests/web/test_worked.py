@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.interfaces.web.worked import left, sources
+from hilum.interfaces.web.worked import MOST, Offered, left, sources
 from hilum.jobs.works import Step
 from hilum.settings import read_settings
 from tests.interfaces.http.running import running
@@ -48,9 +48,9 @@ def test_folders_and_packed_sets_are_offered_links_and_hidden_ones_are_not(tmp_p
     (tmp_path / "notes.txt").touch()
     (tmp_path / "out").symlink_to("/etc")
     one = read_settings({"HILUM_DATA_ROOTS": str(tmp_path)})
-    assert sources(one) == [(name, name) for name in ("a", "a/b", "e", "set.npz")]
+    assert sources(one) == Offered(tuple((name, name) for name in ("a", "a/b", "e", "set.npz")))
     several = read_settings({"HILUM_DATA_ROOTS": f"{tmp_path}:{tmp_path / 'a'}:{tmp_path / 'gone'}"})
-    found = dict(sources(several))
+    found = dict(sources(several).choices)
     assert found[str(tmp_path / "e")] == f"{tmp_path.name}/e"
     assert found[str(tmp_path / "a/b")] == "a/b"
 
@@ -71,3 +71,20 @@ def test_a_page_that_names_what_is_no_text_is_shown(tmp_path: Path) -> None:
     with running(tmp_path / "home", DATA_ROOTS=str(tmp_path / NO_TEXT)) as server:
         answer = server.ask("GET", "/app/settings", headers={"Accept": "text/html"})
         assert (answer.status, b"caf\\udce9" in answer.body) == (200, True)
+
+
+def test_folders_of_equal_names_are_told_apart(tmp_path: Path) -> None:
+    for name in ("mri/data/chest", "ct/data/chest"):
+        (tmp_path / name).mkdir(parents=True)
+    both = read_settings({"HILUM_DATA_ROOTS": f"{tmp_path / 'mri/data'}:{tmp_path / 'ct/data'}"})
+    assert [name for _, name in sources(both).choices] == [f"{tmp_path}/{one}/data/chest" for one in ("mri", "ct")]
+
+
+@pytest.mark.parametrize(("count", "cut"), [(MOST, False), (MOST + 1, True)])
+def test_a_list_of_folders_that_is_cut_says_so(tmp_path: Path, count: int, cut: bool) -> None:
+    for number in range(count):
+        (tmp_path / "root" / f"set {number:04}").mkdir(parents=True)
+    with running(tmp_path / "home", DATA_ROOTS=str(tmp_path / "root")) as server:
+        for path in ("data", "train", "models/pneumonia-cxr"):
+            page = server.ask("GET", f"/app/{path}", headers={"Accept": "text/html"}).body.decode()
+            assert (page.count('<option value="set '), f"The first {MOST} of what lies below" in page) == (MOST, cut)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hilum.interfaces.http.evaluations import can_measure, described
 from hilum.interfaces.http.orders import works_of
-from hilum.interfaces.web.worked import Shown, shown, sources
+from hilum.interfaces.web.worked import Offered, Shown, shown, sources
 from hilum.jobs.works import Work
 from hilum.parts import Parts
 
@@ -33,7 +33,7 @@ class Measuring:
 
     can: bool
     rooted: bool
-    sources: list[tuple[str, str]]
+    sources: Offered
     upload: int
     works: list[Measured]
 

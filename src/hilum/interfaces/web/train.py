@@ -36,7 +36,7 @@ def train(request: Request, run: Annotated[list[str], Query(default_factory=list
     choices = sources(parts.settings)
     tasks = [(task.name, task.title) for task in known_tasks(parts.settings)]
     asked = next((work.arguments for work in works if work.id == again and work.arguments), None)
-    offered = ([value for value, _ in choices], [name for name, _ in tasks])
+    offered = ([value for value, _ in choices.choices], [name for name, _ in tasks])
     return show(request, "train.html", {
         "can": can_learn(),
         "rooted": bool(parts.settings.data_roots),

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from hilum.interfaces.http.orders import works_of
@@ -45,6 +46,14 @@ class Shown:
     def over(self) -> bool:
         """Whether nothing more will happen."""
         return self.state not in ("waiting", "running")
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What may be asked for, as (what to ask for, how it is written). more: whether others lie there that are not."""
+
+    choices: tuple[tuple[str, str], ...]
+    more: bool = False
 
 
 def shown(known: Works, work: Work) -> Shown:
@@ -93,34 +102,38 @@ def duration(seconds: float) -> str:
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def sources(settings: Settings) -> list[tuple[str, str]]:
-    """(what to ask for, how it is written) of the folders and packed data sets that lie below HILUM_DATA_ROOTS.
+def sources(settings: Settings) -> Offered:
+    """The folders and packed data sets that lie below HILUM_DATA_ROOTS.
 
     One whose name is no text is left out: no request could name it.
     """
-    several, found = len(settings.data_roots) > 1, []
-    for root in settings.data_roots:
-        for path in filter(_is_text, _below(root, DEEP)):
-            name = path.relative_to(root).as_posix()
-            found.append((str(path) if several else name, f"{root.name}/{name}" if several else name))
-    return found[:MOST]
+    roots, found = settings.data_roots, []
+    called = {root: str(root) if [one.name for one in roots].count(root.name) > 1 else root.name for root in roots}
+    every = ((root, path) for root in roots for path in filter(_is_text, _below(root, DEEP)))
+    for root, path in islice(every, MOST + 1):
+        name = path.relative_to(root).as_posix()
+        found.append((str(path), f"{called[root]}/{name}") if len(roots) > 1 else (name, name))
+    return Offered(tuple(found[:MOST]), more=len(found) > MOST)
 
 
 def _below(folder: Path, levels: int) -> Iterator[Path]:
     """Links are left out: whether they lead outside is for the one who opens them."""
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as found:
+            entries = sorted(filter(_offered, found), key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
-        if entry.name.startswith(".") or entry.is_symlink():
-            continue
-        if entry.is_dir():
-            yield Path(entry.path)
-            if levels > 1:
-                yield from _below(Path(entry.path), levels - 1)
-        elif entry.name.lower().endswith(PACKED):
-            yield Path(entry.path)
+        yield Path(entry.path)
+        if levels > 1 and entry.is_dir():
+            yield from _below(Path(entry.path), levels - 1)
+
+
+def _offered(entry: os.DirEntry[str]) -> bool:
+    """Chosen before they are put in order: a folder may hold a million images."""
+    if entry.name.startswith(".") or entry.is_symlink():
+        return False
+    return entry.is_dir() or entry.name.lower().endswith(PACKED)
 
 
 def _is_text(path: Path) -> bool:
