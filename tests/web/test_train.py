@@ -343,3 +343,17 @@ def test_where_nothing_can_be_learned_or_read_the_page_says_so(
 
 def test_every_network_that_can_be_trained_can_be_chosen() -> None:
     assert set(NETWORKS) - {""} == set(DESIGNS) - {"residual", "average", "mixture"}
+
+
+def test_a_training_again_on_what_is_gone_begins_on_nothing_else(browser: Browser, tmp_path: Path) -> None:
+    (tmp_path / "root" / "another").mkdir(parents=True)
+    with running(tmp_path / "home", DATA_ROOTS=str(tmp_path / "root")) as server, visit(browser, server) as one:
+        folder = write_work(server, FAILED, 1, "failed")
+        asked = {"arguments": [str(tmp_path / "root" / "gone"), "--task=no-question-of-ours"]}
+        (folder / STATE).write_text(json.dumps({**json.loads((folder / STATE).read_text()), **asked}))
+        page = one.go(f"/app/train?again={FAILED}")
+        for name in ("Images", "Question"):
+            chosen = page.get_by_label(name, exact=True)
+            expect(chosen.locator("option:checked")).to_have_text("Not offered any more: choose")
+            assert not chosen.evaluate("field => field.checkValidity()")  # the browser asks for a choice
+        one.check()
