@@ -20,6 +20,12 @@ from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
 from tests.web.looking import PHONE, Visit, detour, visit
 
+# each change of the words, and whether those who do not see them had been told of the place before
+WATCH = """() => { window.heard = []; const place = document.getElementById("said");
+let there = place.checkVisibility();
+new MutationObserver(() => { heard.push(`${place.textContent} in what was ${there ? "there" : "not there"}`);
+there = place.checkVisibility(); }).observe(place, { childList: true, attributes: true }); }"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
@@ -342,3 +348,13 @@ def test_a_file_that_holds_less_than_the_list_says_so(
         page.reload()
         expect(page.get_by_role("link", name="Export CSV (the first 2)")).to_be_visible()
         expect(page.get_by_role("link", name="Export JSON (the first 2)")).to_be_visible()
+
+
+def test_a_short_word_is_put_into_a_place_that_screen_readers_know(browser: Browser, server: Running) -> None:
+    """What is shown together with its words is new to them, and new things are not read aloud."""
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history")
+        page.evaluate(WATCH)
+        page.evaluate("import(document.querySelector('script[src*=\"app.js\"]').src).then(({ say }) => say('Here'))")
+        expect(page.get_by_text("Here", exact=True)).to_be_visible()
+        assert page.evaluate("heard") == ["Here in what was there"]

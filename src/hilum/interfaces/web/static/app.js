@@ -52,13 +52,12 @@ export async function offWhile(button, work) {
   }
 }
 
-/** A short word at the foot of the page that goes away by itself after a while and is read aloud. */
+/** A short word at the foot of the page that goes away by itself after a while; read aloud, as its place is always there. */
 export function say(text) {
   const place = document.getElementById("said");
   place.textContent = text;
-  place.hidden = false;
   clearTimeout(say.timer);
-  say.timer = setTimeout(() => (place.hidden = true), 6000);
+  say.timer = setTimeout(() => (place.textContent = ""), 6000);
 }
 
 function theme() {
