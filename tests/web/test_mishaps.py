@@ -319,3 +319,14 @@ def test_magnified_nothing_lies_below_another_and_the_beginning_of_a_name_is_see
         assert len(ends) == len(places)
         assert all(end <= begin + 1 for (_, end), (begin, _) in pairwise(ends)), ends
         one.check(f"read-magnified-{size[0]}")
+
+
+def test_a_picture_that_the_browser_cannot_draw_comes_from_the_server(browser: Browser, server: Running) -> None:
+    """Too large for it, or an older browser: reading the head of a file goes well, and drawing it does not."""
+    with visit(browser, server, role="reviewer") as one:
+        one.page.add_init_script("delete window.OffscreenCanvas")
+        page = one.go("/app/read")
+        page.set_input_files("#files", GLIOMA)
+        expect(page.locator("#answer .is")).to_have_text("Glioma")
+        expect(page.locator(".pane .figures-of")).to_contain_text("224 × 224")
+        assert one.faults == []

@@ -2,13 +2,14 @@
 
 /** The picture of a local file, grey as the server reads it; null where the browser cannot do that (DICOM, TIFF, 16 bits). */
 export async function planeOfFile(file) {
-  let bitmap;
   try {
-    if (await deep(file)) return null;
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image" });
+    return (await deep(file)) ? null : drawn(await createImageBitmap(file, { imageOrientation: "from-image" }));
   } catch {
-    return null;
+    return null; // also what can be read and not drawn: too large for this browser, or the browser too old
   }
+}
+
+function drawn(bitmap) {
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.fillStyle = "#000";
