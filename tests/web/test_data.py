@@ -17,7 +17,7 @@ from hilum.interfaces.web import data as page_module
 from hilum.jobs.works import RESULT, STATE
 from tests.flows.made import write_spots
 from tests.interfaces.http.running import Running, running
-from tests.web.looking import PHONE, SLOW, WIDE, let_go, visit
+from tests.web.looking import PHONE, SLOW, WIDE, detour, let_go, visit
 from tests.web.test_audited import CLEAN
 
 DRAWN = "() => [...document.querySelectorAll('.pairs img')].every(e => e.complete && e.naturalWidth > 50)"
@@ -241,3 +241,16 @@ def test_without_roots_or_the_auditing_part_the_page_says_so(
         page.reload()
         expect(page.get_by_text("hilum[data]")).to_be_visible()
         one.check("data-lacking")
+
+
+def test_what_is_on_its_way_is_said_to_be(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        sent = detour(one.page, "**/audits")
+        page = one.go("/app/data")
+        page.get_by_label("Zip with labelled images").set_input_files(
+            {"name": "a.zip", "mimeType": "application/zip", "buffer": b"no zip"}
+        )
+        sent.to = lambda _: None  # it does not arrive
+        with page.expect_request("**/audits"):
+            page.get_by_role("button", name="Audit the zip").click()
+        expect(page.locator("form[data-zip] [data-said]")).to_have_text("Sending…")

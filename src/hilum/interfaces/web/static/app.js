@@ -162,6 +162,10 @@ function forms() {
     }
     const files = form.querySelector("input[type=file]");
     const body = files ? new FormData(form) : fields(form);
+    if (said && "told" in form.dataset) {
+      said.textContent = "Sending…"; // it is a lot, or takes a while
+      said.className = "muted";
+    }
     const once = "once" in form.dataset ? keyOnce(form) : {};
     const { ok, status, body: answer } = await offWhile(button, () => send(form.dataset.method ?? "POST", form.dataset.send, body, once));
     if (!ok) {
