@@ -201,6 +201,7 @@ def test_lists_that_are_cut_say_so(server: Running) -> None:
     assert "The first 50 of 51;" in page
     assert page.count("The first 50 of") == 2
     assert page.count("and 3 more") == 50
+    assert ">Asked (UTC)<" in server.ask("GET", "/app/data", headers={"Accept": "text/html"}).body.decode()
     (folder / STATE).unlink()
 
 

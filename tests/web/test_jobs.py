@@ -240,3 +240,25 @@ def test_where_the_engine_is_not_installed_the_page_says_so(
         page = one.go("/app/jobs")
         expect(page.get_by_text("hilum[durable]")).to_be_visible()
         one.check("jobs-lacking")
+
+
+def test_a_labelled_refusal_is_no_agreement_and_a_time_says_its_zone(
+    browser: Browser, server: Running, tmp_path: Path
+) -> None:
+    blank = tmp_path / "blank.png"
+    blank.write_bytes(grey_png(np.full((300, 300), 0.05, dtype=np.float32)))
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/jobs")
+        page.evaluate("document.getElementById('begin').open = true")
+        page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
+        page.set_input_files("#batch-files", blank)
+        page.get_by_role("button", name="Begin").click()
+        page.wait_for_url("**/app/jobs/*-*")
+        row = page.get_by_role("region", name="Results").locator("tbody tr")
+        identity = (row.get_by_role("link").get_attribute("href") or "").rsplit("/", 1)[1]
+        said = {"id": identity, "label": "glioma"}
+        assert server.ask("POST", "/feedback", said, key="reviewer").status == 201
+        page.reload()
+        expect(row).to_contain_text("Labelled")
+        expect(row).not_to_contain_text("Agreed")
+        expect(one.go("/app/jobs").locator("table.batches tbody th").first).to_contain_text(" UTC")
