@@ -211,23 +211,6 @@ function fields(form) {
   return found;
 }
 
-/** Tables whose heads sort them. */
-function sorting() {
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("th button.sort");
-    if (!button) return;
-    const head = button.closest("th");
-    const body = head.closest("table").tBodies[0];
-    const place = head.cellIndex;
-    const falling = head.getAttribute("aria-sort") === "ascending";
-    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
-    head.setAttribute("aria-sort", falling ? "descending" : "ascending");
-    const value = (line) => line.cells[place].dataset.value ?? line.cells[place].textContent.trim();
-    const order = (a, b) => value(a).localeCompare(value(b), undefined, { numeric: true });
-    body.append(...[...body.rows].sort((a, b) => (falling ? order(b, a) : order(a, b))));
-  });
-}
-
 if (document.getElementById("keys")) startKeys();
 document.querySelector("nav a[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone
 theme();
@@ -235,7 +218,6 @@ serverState();
 goAbout();
 forms();
 focusAgain();
-sorting();
 document.addEventListener("htmx:config:request", (event) => {
   const headers = event.detail?.ctx?.request?.headers;
   if (headers) headers["X-CSRF-Token"] = token();

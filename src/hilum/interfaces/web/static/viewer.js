@@ -296,7 +296,6 @@ export class Viewer {
     for (const end of ["pointerup", "pointerleave", "pointercancel"]) hold?.addEventListener(end, () => this.showOriginal(false));
     hold?.addEventListener("contextmenu", (event) => event.preventDefault()); // a finger that stays opens no menu
     hold?.addEventListener("keydown", (event) => / |Enter/.test(event.key) && !event.repeat && this.showOriginal(!this.original));
-    this.root.querySelector("[data-presets]")?.addEventListener("change", (event) => this.preset(Number(event.target.value)));
   }
 
   #one(what) {
