@@ -176,3 +176,13 @@ def test_images_that_are_kept_for_one_day_are_not_kept_for_one_days(tmp_path: Pa
         ]
     assert b"Erased after 1 day<" in pages[0]
     assert b"are erased after 1 day." in pages[1]
+
+
+def test_which_folders_are_open_is_told_to_those_who_may_have_them_read(tmp_path: Path) -> None:
+    roots = [tmp_path / "films", tmp_path / "slices"]
+    with running(tmp_path / "home", AUTH="on", DATA_ROOTS=":".join(map(str, roots))) as server:
+        for role, told in (("reader", False), ("reviewer", False), ("engineer", True), ("admin", True)):
+            page = server.ask("GET", "/app/settings", headers={"Accept": "text/html"}, role=role).body.decode()
+            there = "training</dt>" + "".join(f'<dd class="path">{root}</dd>' for root in roots)
+            assert (there in page, 'training</dt><dd class="path">2</dd>' in page) == (told, not told), role
+            assert any(str(root) in page for root in roots) == told, role

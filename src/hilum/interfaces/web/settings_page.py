@@ -44,6 +44,7 @@ def settings(request: Request) -> Response:
         "keeping": KEEPING[known.keep_images],
         "retention": _retention(known),
         "stores": _stores(known),
+        "folders": _folders(request, known),
         "tasks": known_tasks(known),
         "speaks": {one.task: one.reference for one in speaking(known, parts.crew.chosen)},
     })  # fmt: skip
@@ -62,8 +63,15 @@ def _stores(known: Settings) -> tuple[tuple[str, str], ...]:
         ("Cache", "Redis" if known.cache_url else "In this process"),
         ("Largest upload", size(known.upload_bytes)),
         ("Fetching by address", ", ".join(known.image_url_hosts) or "Off"),
-        ("Folders for audits and training", str(len(known.data_roots)) if known.data_roots else "None"),
     )
+
+
+def _folders(request: Request, known: Settings) -> tuple[str, ...]:
+    """Which folders are open, for those who may have them read; who may not is told how many."""
+    if not known.data_roots:
+        return ("None",)
+    told = any(may(request, act) for act in ("data", "train", "settings"))
+    return tuple(map(str, known.data_roots)) if told else (str(len(known.data_roots)),)
 
 
 def server_settings(known: Settings) -> list[tuple[str, str, str]]:
