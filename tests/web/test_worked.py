@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hilum.interfaces.http.works import allowed
 from hilum.interfaces.web.worked import MOST, Offered, left, sources
 from hilum.jobs.works import Step
 from hilum.settings import read_settings
@@ -48,11 +49,24 @@ def test_folders_and_packed_sets_are_offered_links_and_hidden_ones_are_not(tmp_p
     (tmp_path / "notes.txt").touch()
     (tmp_path / "out").symlink_to("/etc")
     one = read_settings({"HILUM_DATA_ROOTS": str(tmp_path)})
-    assert sources(one) == Offered(tuple((name, name) for name in ("a", "a/b", "e", "set.npz")))
+    below = [(name, name) for name in ("a", "a/b", "e", "set.npz")]
+    assert sources(one) == Offered((*below, (str(tmp_path), f"{tmp_path.name} (the whole folder)")))
     several = read_settings({"HILUM_DATA_ROOTS": f"{tmp_path}:{tmp_path / 'a'}:{tmp_path / 'gone'}"})
     found = dict(sources(several).choices)
     assert found[str(tmp_path / "e")] == f"{tmp_path.name}/e"
     assert found[str(tmp_path / "a/b")] == "a/b"
+    assert found[str(tmp_path / "a")] == "a (the whole folder)"  # named itself, and below another one
+
+
+def test_a_data_set_that_is_named_itself_is_offered_and_may_be_asked_for(tmp_path: Path) -> None:
+    """HILUM_DATA_ROOTS=/data/chest offered its two classes, of which neither is a data set."""
+    for name in ("NORMAL", "PNEUMONIA"):
+        (tmp_path / "chest" / name).mkdir(parents=True)
+    one = read_settings({"HILUM_DATA_ROOTS": str(tmp_path / "chest")})
+    offered, said = sources(one).choices[-1]
+    assert (allowed(offered, one), said) == (str(tmp_path / "chest"), "chest (the whole folder)")
+    empty = read_settings({"HILUM_DATA_ROOTS": str(tmp_path / "chest" / "NORMAL")})
+    assert sources(empty).choices == ()
 
 
 def test_a_folder_whose_name_is_no_text_takes_no_page_away(tmp_path: Path) -> None:
@@ -77,14 +91,17 @@ def test_folders_of_equal_names_are_told_apart(tmp_path: Path) -> None:
     for name in ("mri/data/chest", "ct/data/chest"):
         (tmp_path / name).mkdir(parents=True)
     both = read_settings({"HILUM_DATA_ROOTS": f"{tmp_path / 'mri/data'}:{tmp_path / 'ct/data'}"})
-    assert [name for _, name in sources(both).choices] == [f"{tmp_path}/{one}/data/chest" for one in ("mri", "ct")]
+    places = [f"{tmp_path}/{one}/data" for one in ("mri", "ct")]
+    assert [name for _, name in sources(both).choices] == [
+        name for place in places for name in (f"{place}/chest", f"{place} (the whole folder)")
+    ]
 
 
-@pytest.mark.parametrize(("count", "cut"), [(MOST, False), (MOST + 1, True)])
+@pytest.mark.parametrize(("count", "cut"), [(MOST - 1, False), (MOST, True)])
 def test_a_list_of_folders_that_is_cut_says_so(tmp_path: Path, count: int, cut: bool) -> None:
     for number in range(count):
         (tmp_path / "root" / f"set {number:04}").mkdir(parents=True)
     with running(tmp_path / "home", DATA_ROOTS=str(tmp_path / "root")) as server:
         for path in ("data", "train", "models/pneumonia-cxr"):
             page = server.ask("GET", f"/app/{path}", headers={"Accept": "text/html"}).body.decode()
-            assert (page.count('<option value="set '), f"The first {MOST} of what lies below" in page) == (MOST, cut)
+            assert (page.count('<option value="set '), f"The first {MOST} of what lies below" in page) == (count, cut)

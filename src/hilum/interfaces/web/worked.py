@@ -103,17 +103,30 @@ def duration(seconds: float) -> str:
 
 
 def sources(settings: Settings) -> Offered:
-    """The folders and packed data sets that lie below HILUM_DATA_ROOTS.
+    """The folders and packed data sets that lie below HILUM_DATA_ROOTS, and what is named there itself behind them.
 
     One whose name is no text is left out: no request could name it.
     """
     roots, found = settings.data_roots, []
     called = {root: str(root) if [one.name for one in roots].count(root.name) > 1 else root.name for root in roots}
-    every = ((root, path) for root in roots for path in filter(_is_text, _below(root, DEEP)))
+    every = ((root, path) for root in roots for path in filter(_is_text, _in(root)))
     for root, path in islice(every, MOST + 1):
         name = path.relative_to(root).as_posix()
-        found.append((str(path), f"{called[root]}/{name}") if len(roots) > 1 else (name, name))
+        if path == root:
+            found.append((str(root), f"{called[root]} (the whole folder)"))
+        else:
+            found.append((str(path), f"{called[root]}/{name}") if len(roots) > 1 else (name, name))
     return Offered(tuple(found[:MOST]), more=len(found) > MOST)
+
+
+def _in(root: Path) -> Iterator[Path]:
+    """Whoever opens one data set names it itself: its folders alone are classes, and nothing to learn from."""
+    some = False
+    for path in _below(root, DEEP):
+        some = True
+        yield path
+    if some:
+        yield root
 
 
 def _below(folder: Path, levels: int) -> Iterator[Path]:
