@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute
 
 from hilum.access.caller import ACTS, ROLES, acts_of
 from hilum.access.tables import sessions
-from hilum.errors import UsageError
+from hilum.errors import StorageError, UsageError
 from hilum.interfaces.http.rules import OPEN, RULES, Rule, Rules
 from hilum.interfaces.http.security import CSP, check_address
 from tests.interfaces.http.running import Running, running
@@ -82,13 +82,32 @@ def test_an_open_page_that_asks_by_itself_lets_its_session_idle(house: Running) 
         connection.execute(sa.update(sessions).where(mine).values(seen=away))
     itself = {"X-By-Itself": "1"}
     for path, sent, is_seen in (
-        ("/app/speaking", {}, False), ("/app/history", itself, False), ("/app/history", {}, True)
+        ("/app/speaking", {}, False), ("/readyz", {}, False), ("/livez", {}, False),
+        ("/app/history", itself, False), ("/app/history", {}, True),
     ):  # fmt: skip
         ground.recent.clear()
         assert house.ask("GET", path, headers=sent, role="reader").status == 200
         with ground.database.reading() as connection:
             seen = connection.scalar(sa.select(sessions.c.seen).where(mine))
         assert (seen > away + 1) is is_seen, path
+
+
+@pytest.mark.parametrize("shown", ["role", "key"])
+def test_what_is_open_to_all_is_answered_while_nobody_can_be_looked_up(
+    house: Running, monkeypatch: pytest.MonkeyPatch, shown: str
+) -> None:
+    """A probe that shows a key, and the style of the page on which a browser reads that the database is away."""
+
+    def away(*_: object) -> None:
+        raise StorageError("no database")
+
+    access = house.parts.access
+    for checked in (access.sessions, access.keys):
+        monkeypatch.setattr(type(checked), "check", away)
+    access.ground.recent.clear()
+    found = {path: house.ask("GET", path, **{shown: "reader"}).status for path in ("/livez", "/readyz", "/predictions")}
+    assert found == {"/livez": 200, "/readyz": 200, "/predictions": 503}
+    assert house.ask("GET", "/static/1/none.css", **{shown: "reader"}).status == 404
 
 
 # signing out ends the session: tested by itself

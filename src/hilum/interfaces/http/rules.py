@@ -37,6 +37,11 @@ class Rule:
     by_itself: bool = False
     own: str = ""
 
+    @property
+    def for_nobody(self) -> bool:
+        """Whether it is all one who asks: nobody is looked for, in a database that may be away."""
+        return self.act == OPEN and not self.counted
+
 
 def _read(path: str, act: str = "read") -> Rule:
     return Rule("GET", path, act, page=True)

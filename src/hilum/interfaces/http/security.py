@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from hilum.access.access import Access
 from hilum.access.caller import LOCAL
 from hilum.errors import HilumError, UsageError
-from hilum.interfaces.http.credentials import Credentials, Found, address_of
+from hilum.interfaces.http.credentials import NOBODY, Credentials, Found, address_of
 from hilum.interfaces.http.inflow import Held, Inflow, check_coding, check_length
 from hilum.interfaces.http.origin import SAFE, Origins, is_loopback
 from hilum.interfaces.http.problems import Problem, from_error, status_of
@@ -149,10 +149,12 @@ class Security:
         if not keyed and self._origins.is_foreign(headers, method):
             raise Problem(403, "cross_site", "sent by another web site")
         found = self._local
-        if self._credentials is not None:
+        if self._credentials is not None and not rule.for_nobody:
             by_itself = rule.by_itself or BY_ITSELF in headers
             found = await self._credentials.find(headers, scope["scheme"], by_itself=by_itself)
             await self._permit(scope, rule, found, headers, extra)
+        elif self._credentials is not None:
+            found = NOBODY
         scope.setdefault("state", {}).update(caller=found.caller, session=found.session)
         check_length(headers.get(b"content-length"), self._most(rule))
         return rule
