@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import json
@@ -15,12 +16,13 @@ import pytest
 import sqlalchemy as sa
 from PIL import Image
 from starlette.routing import BaseRoute
+from starlette.types import Message, Receive, Scope, Send
 
 from hilum.access.caller import ACTS, ROLES, acts_of
 from hilum.access.tables import sessions
 from hilum.errors import StorageError, UsageError
 from hilum.interfaces.http.rules import OPEN, RULES, Rule, Rules
-from hilum.interfaces.http.security import CSP, check_address
+from hilum.interfaces.http.security import CSP, Guard, Security, check_address
 from tests.interfaces.http.running import Running, running
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
@@ -108,6 +110,32 @@ def test_what_is_open_to_all_is_answered_while_nobody_can_be_looked_up(
     found = {path: house.ask("GET", path, **{shown: "reader"}).status for path in ("/livez", "/readyz", "/predictions")}
     assert found == {"/livez": 200, "/readyz": 200, "/predictions": 503}
     assert house.ask("GET", "/static/1/none.css", **{shown: "reader"}).status == 404
+
+
+def test_redis_is_let_go_of_before_the_server_hears_that_all_is_closed() -> None:
+    """What is not done by then is cancelled, which was a traceback in the log at every stop."""
+    told = []
+
+    class Pool:
+        async def disconnect(self) -> None:
+            await asyncio.sleep(0)
+            told.append("let go")
+            raise ConnectionError("Redis is away")
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def send(message: Message) -> None:
+        told.append(message["type"])
+
+    async def receive() -> Message:
+        return {}
+
+    layer = Security(app, Guard(None, 1000))
+    layer._rates._pool = Pool()
+    asyncio.run(layer({"type": "lifespan"}, receive, send))
+    assert told == ["lifespan.startup.complete", "let go", "lifespan.shutdown.complete"]
 
 
 # signing out ends the session: tested by itself

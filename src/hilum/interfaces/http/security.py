@@ -113,8 +113,7 @@ class Security:
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            await self._rates.close()
+            await self._app(scope, receive, self._ending(send))
             return
         if scope["method"] == "HEAD":  # answered as GET; uvicorn, which keeps its own scope, leaves the body out
             scope = {**scope, "method": "GET"}
@@ -133,6 +132,16 @@ class Security:
             await self._app(scope, inflow, _dressed(send, extra, inflow))
         finally:
             inflow.let_go()
+
+    def _ending(self, send: Send) -> Send:
+        """Redis let go of before the server hears that all is closed, and cancels what is not done by then."""
+
+        async def ending(message: Message) -> None:
+            if message["type"].startswith("lifespan.shutdown"):
+                await self._rates.close()
+            await send(message)
+
+        return ending
 
     async def _admit(self, scope: Scope, headers: Mapping[bytes, bytes], extra: list[tuple[bytes, bytes]]) -> Rule:
         method = scope["method"]
