@@ -215,6 +215,25 @@ def test_a_disk_that_does_not_take_is_an_error_and_nothing_is_acknowledged(image
     assert not images.holds(images.key(b"second"))
 
 
+def test_who_only_looks_writes_nothing(images, tmp_path):
+    """Each thread opens the file for itself: on a full disk no picture could be shown, and `hilum verify` not begin."""
+    ahead = tmp_path / "images" / "images.sqlite-wal"
+    key = images.put(b"kept")
+    before = ahead.read_bytes()
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(images.get, key).result() == b"kept"
+    with closing(open_images(str(tmp_path / "images"), SECRET)) as again:
+        assert again.get(key) == b"kept"
+        assert ahead.read_bytes() == before
+
+
+def test_a_new_file_gives_back_the_room_of_what_is_erased(images, tmp_path):
+    images.put(b"kept")
+    with closing(sqlite3.connect(tmp_path / "images" / "images.sqlite")) as there:
+        found = [there.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "auto_vacuum", "journal_mode")]
+    assert found == [16384, 2, "wal"]
+
+
 def test_threads_that_come_and_go_leave_no_file_open(images, tmp_path):
     """A server answers with threads that end when they idle: each looked at an image over a connection of its own."""
     key = images.put(b"an image")

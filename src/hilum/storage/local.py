@@ -30,12 +30,15 @@ AT_ONCE = 100  # images erased in one transaction; what is to be kept meanwhile 
 HALVES = (".new", ".gone")  # behind a key: a file that is being written, one that is being erased
 _TABLE = "CREATE TABLE IF NOT EXISTS images (key TEXT PRIMARY KEY, at INTEGER NOT NULL, data BLOB NOT NULL) STRICT"
 _OPENING = (
-    "PRAGMA page_size=16384",
-    "PRAGMA auto_vacuum=INCREMENTAL",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA secure_delete=ON",
     "PRAGMA cache_size=-1024",
+)
+_MAKING = (  # a new file alone: auto_vacuum writes each time, so that a full disk could not even be read from
+    "PRAGMA page_size=16384",
+    "PRAGMA auto_vacuum=INCREMENTAL",
+    *_OPENING,
     _TABLE,
 )
 
@@ -185,7 +188,7 @@ class LocalShelf:
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
             sync_folder(self._folder)
         made = sqlite3.connect(self._file, timeout=30, isolation_level=None, check_same_thread=False)
-        set_up(made, _OPENING)
+        set_up(made, _OPENING if _is_made(made) else _MAKING)
         return made
 
     def _write(self, group: Sequence[Waiting[tuple[str, bytes]]]) -> None:
@@ -233,6 +236,13 @@ class LocalShelf:
             raise
         for folder in (final.parent, final.parent.parent, self._folder):
             sync_folder(folder)
+
+
+def _is_made(connection: sqlite3.Connection) -> bool:
+    """Whether the file has its table, which comes last."""
+    with suppress(sqlite3.OperationalError):  # another one is making it: whoever makes it, too, waits
+        return bool(connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'images'").fetchall())
+    return False
 
 
 def _delete_rows(connection: sqlite3.Connection, keys: Sequence[str], before: float) -> None:
