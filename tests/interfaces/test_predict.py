@@ -6,6 +6,7 @@ import errno
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +101,18 @@ def test_folders_that_links_lead_to_are_answered_too(
     answer, refusal = told(capsys)
     assert answer["prediction"]
     assert (refusal["file"], "links to one folder" in str(refusal["error"])) == ("set/study", True)
+
+
+@pytest.mark.parametrize("folder", ["@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information"])
+def test_what_a_drive_keeps_of_its_own_is_not_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    """Thumbnails, and what was thrown away: each would pass for a picture of the patient."""
+    for name in ("a/1.png", f"a/{folder}/1.png", f"{folder}/S-1-5/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(FILMS[0], tmp_path / name)
+    assert main(["predict", "--json", "--task", "pneumonia-cxr", str(tmp_path)]) == 0
+    assert [line["file"] for line in told(capsys)] == [str(tmp_path / "a/1.png")]
 
 
 def test_a_folder_that_may_not_be_listed_is_told_and_the_rest_answered(

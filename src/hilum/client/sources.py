@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hilum.errors import UnreadableImage, UsageError
+from hilum.leftovers import is_left_over
 
 COLUMNS = ("path", "file", "image", "filename", "file_path", "image_path")  # of a table, the first that it has
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom", "")
@@ -134,7 +135,7 @@ def _below(folder: Path, way: tuple[str, ...]) -> Iterator[Path]:
 
 def _is_hidden(part: str) -> bool:
     """Whether a file or folder is a system's or a notebook's own, as .ipynb_checkpoints with a copy of each image."""
-    return part.startswith(".") or part == "__MACOSX"
+    return part.startswith(".") or is_left_over(part) or is_left_over(f"{part}/")
 
 
 def whole(name: str) -> str:

@@ -449,6 +449,7 @@ def test_a_key_of_a_batch_that_was_forgotten_begins_another(server: Running) -> 
 def test_leftovers_of_a_zip_are_whole_names(server: Running) -> None:
     names = ("a/1.png", "PAT7-DICOMDIR-export/2.png", "case_Thumbs.db.png")
     files = {**dict.fromkeys(names, XRAY), "__MACOSX/a/._1.png": b"x", "a/.DS_Store": b"x", "DICOMDIR": b"x"}
+    files |= {"a/@eaDir/1.png": XRAY, "$RECYCLE.BIN\\2.png": XRAY, "#recycle/1.png": XRAY}  # of a drive and its server
     said = server.ask("POST", "/predict", packed(files), ZIP).json()["predictions"]
     assert [one["file"] for one in said] == list(names)
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from hilum.data.dataset import Progress
 from hilum.data.places.cache import Cache
-from hilum.data.places.tree import STRAY_FOLDERS, Entry, by_path, join
+from hilum.data.places.tree import Entry, by_path, join
 from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
+from hilum.leftovers import is_left_over
 
 MAX_DEPTH = 64
 MAX_TIMES = 100  # a folder that links lead to is listed: links to links to links would make millions of a few files
@@ -135,7 +136,7 @@ def _scan(folder: str) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as error:
-        if Path(folder).name.lower() in STRAY_FOLDERS:
+        if is_left_over(f"{Path(folder).name}/"):
             return []
         raise UnreadableSource(folder, error.strerror or "cannot be listed") from error
 

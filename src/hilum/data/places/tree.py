@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hilum.data.places.cache import Cache
+from hilum.leftovers import is_left_over
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom")
@@ -23,12 +24,6 @@ UNREAD_FORMATS = {
 DICOM_SUFFIXES = frozenset((".dcm", ".dicom"))
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".jsonl"))
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-STRAY_NAMES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "dicomdir"))
-# also what drives and their servers keep of their own: thumbnails, what was thrown away
-STRAY_FOLDERS = frozenset((
-    ".ipynb_checkpoints", "__macosx", ".git", ".dvc", "__pycache__", "@eadir", "#recycle", "$recycle.bin",
-    ".appledouble", "system volume information", "lost+found",
-))  # fmt: skip
 DICOM_MAGIC = (128, b"DICM")  # PS3.10 section 7.1: 128 bytes of preamble, then the prefix
 
 
@@ -91,7 +86,7 @@ def sort_files(tree: Tree) -> Sorted:
     for entry in tree.entries:
         name = entry.path.rpartition("/")[2]
         suffix = suffix_of(name)
-        if entry.size == 0 or _is_stray(entry.path, name):
+        if entry.size == 0 or is_left_over(entry.path):
             stray.append(entry.path)
         elif suffix in IMAGE_SUFFIXES:
             images.append(entry.path)
@@ -108,8 +103,7 @@ def sort_files(tree: Tree) -> Sorted:
 
 def unread_formats(paths: Iterable[str]) -> str:
     """Which pictures among stray files are of formats that are not read, in words; "" where there are none."""
-    names = ((path, path.rpartition("/")[2].lower()) for path in paths)
-    wanted = [name for path, name in names if not _is_stray(path, name)]
+    wanted = [path.rpartition("/")[2].lower() for path in paths if not is_left_over(path)]
     found = Counter(form for name in wanted for end, form in UNREAD_FORMATS.items() if name.endswith(end))
     told = ", ".join(f"{count} {form}" for form, count in found.most_common())
     return f"format not read: {told}" if told else ""
@@ -129,13 +123,6 @@ def join(reference: str, path: str) -> str:
 def by_path(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Entries in the order of their paths."""
     return tuple(sorted(entries, key=attrgetter("path")))
-
-
-def _is_stray(path: str, name: str) -> bool:
-    lowered = name.lower()
-    if lowered in STRAY_NAMES or lowered.startswith("._"):
-        return True
-    return "/" in path and not STRAY_FOLDERS.isdisjoint(path.lower().split("/")[:-1])
 
 
 def _says_dicom(tree: Tree, entry: Entry) -> bool:

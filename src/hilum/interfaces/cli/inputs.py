@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 from hilum.data.places.far import is_far, list_files, place_of
 from hilum.errors import UnreadableSource, UsageError, printable
 from hilum.flows.reading import Item, Unlisted
+from hilum.leftovers import is_left_over
 
-STRAY = {".ds_store", "thumbs.db", "desktop.ini", "dicomdir", "license", "readme", "notice", "authors", "makefile"}
+WORDS = {"license", "readme", "notice", "authors", "makefile"}
 TEXT = {
     ".py",
     ".md",
@@ -108,7 +109,7 @@ def _led(folder: str, way: tuple[str, ...], times: Counter[str]) -> tuple[str, .
 
 def _is_stray(path: str) -> bool:
     """Whether a path below the folder that was named is hidden, the system's own, or text."""
-    *folders, name = path.lstrip("/").split("/")
-    if any(part.startswith(".") or part in ("__MACOSX", "__pycache__") for part in (*folders, name)):
+    parts = path.lstrip("/").split("/")
+    if is_left_over(path) or any(part.startswith(".") for part in parts):
         return True
-    return name.lower() in STRAY or PurePosixPath(name).suffix.lower() in TEXT
+    return parts[-1].lower() in WORDS or PurePosixPath(parts[-1]).suffix.lower() in TEXT

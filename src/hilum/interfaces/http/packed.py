@@ -14,13 +14,13 @@ from collections.abc import Iterable, Iterator
 
 from hilum.interfaces.http.body import Upload, clean_path
 from hilum.interfaces.http.problems import Problem
+from hilum.leftovers import is_left_over
 
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 LINE = b"PK\x01\x02"  # how each line of a zip's directory begins
 MEMBERS = 10_000
 TIMES, FREE = 100, 16 * 1024**2  # a member larger than FREE bytes may be so many times its packed size
 WHOLE = 4 * 1024**3  # bytes of all members
-LEFTOVERS = frozenset(("__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", "DICOMDIR"))  # whole names
 BROKEN = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, NotImplementedError, RuntimeError,
 )  # fmt: skip
@@ -86,8 +86,7 @@ class Packed:
 def _is_file(one: zipfile.ZipInfo) -> bool:
     if one.is_dir() or stat.S_ISLNK(one.external_attr >> 16):
         return False
-    *folders, last = one.filename.replace("\\", "/").split("/")
-    return last not in LEFTOVERS and "__MACOSX" not in folders
+    return not is_left_over(one.filename.replace("\\", "/"))
 
 
 def _check(one: zipfile.ZipInfo, most: int) -> None:

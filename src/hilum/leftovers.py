@@ -1,0 +1,16 @@
+"""A path inside a folder, a bucket or a zip -> whether a system or a drive left it there for itself; knows no image."""
+
+from __future__ import annotations
+
+FILES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "dicomdir"))
+# also what drives and their servers keep of their own: thumbnails, what was thrown away
+FOLDERS = frozenset((
+    ".ipynb_checkpoints", "__macosx", ".git", ".dvc", "__pycache__", "@eadir", "#recycle", "$recycle.bin",
+    ".appledouble", "system volume information", "lost+found",
+))  # fmt: skip
+
+
+def is_left_over(path: str) -> bool:
+    """Whether nobody put this file there, by its name and those of its folders (`a/b/` is a folder)."""
+    *folders, name = path.lower().split("/")
+    return name in FILES or name.startswith("._") or not FOLDERS.isdisjoint(folders)
