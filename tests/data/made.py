@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,19 @@ def npz(path: Path, *, packed: bool = True, **arrays: object) -> Path:
 def pictures(*paths: str) -> dict[str, bytes | str]:
     """A different small PNG for every path."""
     return {path: png(i) for i, path in enumerate(paths)}
+
+
+def zip_without_the_mark_of_utf8(path: Path, files: dict[str, bytes], system: int = 3) -> Path:
+    """As the Finder of macOS packs (system 3), which does not say that its names are UTF-8."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in files.items():
+            info = zipfile.ZipInfo(name)
+            info.create_system = system
+            archive.writestr(info, data)
+    data = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = -1
+        while (place := data.find(mark, place + 1)) >= 0:
+            data[place + flags + 1] &= ~0x08
+    path.write_bytes(data)
+    return path

@@ -13,7 +13,7 @@ import pytest
 
 from hilum.data.source import open_source
 from hilum.errors import UnreadableImage, UnreadableSource
-from tests.data.made import lay, npz, pictures, png
+from tests.data.made import lay, npz, pictures, png, zip_without_the_mark_of_utf8
 
 FILES = pictures("set/train/a/1.png", "set/train/b/2.png", "set/test/a/3.png")
 
@@ -59,22 +59,6 @@ def test_a_zip_with_backslashes_has_folders_too(tmp_path):
     assert [case.id for case in dataset.cases] == [f"{path}#{name}" for name in sorted(FILES)]
     assert [case.raw_label for case in dataset.cases] == ["a", "a", "b"]
     assert dataset.images(dataset.cases[0])[0].pixels.shape == (8, 8)
-
-
-def zip_without_the_mark_of_utf8(path, files, system):
-    """As the Finder of macOS packs (system 3), which does not say that its names are UTF-8."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in files.items():
-            info = zipfile.ZipInfo(name)
-            info.create_system = system
-            archive.writestr(info, data)
-    data = bytearray(path.read_bytes())
-    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        place = -1
-        while (place := data.find(mark, place + 1)) >= 0:
-            data[place + flags + 1] &= ~0x08
-    path.write_bytes(data)
-    return path
 
 
 def test_names_in_a_zip_of_macos_are_those_of_its_folder(tmp_path):

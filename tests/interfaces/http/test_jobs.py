@@ -31,6 +31,7 @@ from hilum.interfaces.http.problems import Problem
 from hilum.model.overlay import grey_png
 from hilum.records.query import Query
 from tests.conftest import ROOT
+from tests.data.made import zip_without_the_mark_of_utf8
 from tests.interfaces.http.forms import TYPE, form, sample
 from tests.interfaces.http.hostile import torn_zip
 from tests.interfaces.http.running import DEADLINE_MS, Answer, Running, running
@@ -452,6 +453,13 @@ def test_leftovers_of_a_zip_are_whole_names(server: Running) -> None:
     files |= {"a/@eaDir/1.png": XRAY, "$RECYCLE.BIN\\2.png": XRAY, "#recycle/1.png": XRAY}  # of a drive and its server
     said = server.ask("POST", "/predict", packed(files), ZIP).json()["predictions"]
     assert [one["file"] for one in said] == list(names)
+
+
+def test_names_in_a_zip_of_macos_are_those_of_its_folder(server: Running, tmp_path: Path) -> None:
+    """Its Finder does not say that they are UTF-8: each file came back under a name that nobody knows."""
+    name = "Mu\u0308ller/Aufnahme.png"
+    body = zip_without_the_mark_of_utf8(tmp_path / "films.zip", {name: XRAY}).read_bytes()
+    assert server.ask("POST", "/predict", body, ZIP).json()["file"] == name
 
 
 def test_no_cell_runs_where_semicolons_part_them_either() -> None:

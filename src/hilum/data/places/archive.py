@@ -107,7 +107,7 @@ class Zip(Archive):
     @cached_property
     def _members(self) -> dict[str, zipfile.ZipInfo]:
         """By path; some tools of Windows write it with backslashes, against the format."""
-        named = {_name(info).replace("\\", "/"): info for info in self._zip.infolist()}
+        named = {name_of(info).replace("\\", "/"): info for info in self._zip.infolist()}
         return {path: info for path, info in named.items() if not path.endswith("/")}
 
     def size(self, path: str) -> int:
@@ -245,7 +245,7 @@ def _is_link(info: zipfile.ZipInfo) -> bool:
     return stat.S_ISLNK(info.external_attr >> 16)
 
 
-def _name(info: zipfile.ZipInfo) -> str:
+def name_of(info: zipfile.ZipInfo) -> str:
     """A member's name; macOS writes UTF-8 and does not say so, and zipfile reads all such names as those of DOS."""
     if info.flag_bits & SAYS_UTF8 or info.create_system != UNIX or info.filename.isascii():
         return info.filename

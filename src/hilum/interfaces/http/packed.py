@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 
+from hilum.data.places.archive import name_of
 from hilum.interfaces.http.body import Upload, clean_path
 from hilum.interfaces.http.problems import Problem
 from hilum.leftovers import is_left_over
@@ -80,7 +81,7 @@ class Packed:
                 raise Problem(400, "bad_zip", f"a file of the zip cannot be unpacked: {str(error)[:120]}") from error
             if len(data) != one.file_size:
                 raise Problem(400, "bad_zip", "a file of the zip is not as long as its directory says")
-            yield Upload(clean_path(one.filename), data)
+            yield Upload(clean_path(name_of(one)), data)
 
 
 def _is_file(one: zipfile.ZipInfo) -> bool:
