@@ -121,6 +121,16 @@ def test_wrong_use_is_said_and_changes_nothing(
     assert len(json.loads(hilum(capsys, "list", "--json"))) == 1
 
 
+def test_a_password_on_stdin_that_is_no_utf8_is_wrong_use(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Out of a file that an older editor wrote; it ended in a traceback."""
+    words = io.TextIOWrapper(io.BytesIO("schlüssel zum schloß\n".encode("latin-1")), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", words)
+    assert "the password is no UTF-8" in hilum(capsys, "add", "ada", "--password", code=2)
+    assert json.loads(hilum(capsys, "list", "--json")) == []
+
+
 def test_the_name_of_a_key_commands_no_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its user chooses it, over HTTP too: so a key could have wiped its own row from what the administrator sees."""
     hilum(capsys, "add", "mallory")

@@ -49,6 +49,10 @@ def check_new(password: str, name: str) -> None:
     plain = _plain(password)
     if not SHORTEST <= len(plain) <= LONGEST:
         raise UsageError(f"the password needs {SHORTEST} to {LONGEST} characters")
+    try:
+        plain.encode()
+    except UnicodeEncodeError as error:  # lone surrogates, as a file of other letters brings them to stdin
+        raise UsageError("the password is no UTF-8") from error
     if len(set(plain)) < DISTINCT:
         raise UsageError(f"the password needs at least {DISTINCT} different characters")
     if name and name.casefold() in plain.casefold() and len(plain) - len(name) < SHORTEST // 2:
