@@ -208,12 +208,12 @@ def test_who_looks_at_all_pictures_holds_up_no_erasure(places, tmp_path, monkeyp
     assert b"CANARY 3" not in ahead[0]
 
 
-@pytest.mark.parametrize("image", ["none at all", "-aaaaaaaaaaaaaaa"])
+@pytest.mark.parametrize("image", ["'none at all'", "'-aaaaaaaaaaaaaaa'", "x'ff'", "CAST(x'ff' AS TEXT)"])
 def test_a_row_with_a_changed_name_of_an_image_stops_no_sweep(places, tmp_path, image):
     entry = lay(places, 0, b"picture")
     with closing(sqlite3.connect(tmp_path / "r.db")) as raw, raw:
         raw.execute("DROP TRIGGER records_no_update")
-        raw.execute("UPDATE records SET image = ?", (image,))
+        raw.execute(f"UPDATE records SET image = {image}")
     assert sweep(places) == 0
     assert places.images.holds(entry.columns.image)  # without a record now, and younger than an hour
 

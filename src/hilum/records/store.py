@@ -213,7 +213,7 @@ class Records:
 
     def without_record(self, images: Iterable[str]) -> Iterator[str]:
         """Of these image keys, those that no prediction needs."""
-        with self._reading() as connection:
+        with self._reading() as connection, verification.any_text(connection):
             needed = erasures.marks(connection)
         for image in images:
             mark = np.uint64(erasures.mark_of(image))
