@@ -12,9 +12,11 @@ import pytest
 from PIL import Image as Picture
 from scipy.ndimage import gaussian_filter
 
+from hilum.data import neighbours
 from hilum.data.audit import Audit, audit
 from hilum.data.audit_report import write_audit_report
 from hilum.data.audit_words import details, headline, tone
+from hilum.data.grouping import renumber
 from hilum.data.labels import with_task
 from hilum.data.source import open_source
 from hilum.image.image import Image
@@ -115,6 +117,27 @@ def test_progress_counts_every_file_and_the_same_folder_gives_the_same_audit(fol
     assert seen[-1] == (45, 45)
     assert again.to_json() == found.to_json()
     assert again.groups.tolist() == found.groups.tolist()
+
+
+def test_likely_neighbours_do_not_hang_on_the_order_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many they are sought with an index that is trained on some of them, in their order."""
+    monkeypatch.setattr(neighbours, "_FLAT_LIMIT", 10)
+    monkeypatch.setattr("hilum.data.audit.find_copies", lambda *_: ())
+    chance = np.random.default_rng(0)
+    base = gaussian_filter(chance.standard_normal((96, 96)), 6)
+    for number in range(240):
+        drawn = base + 0.28 * gaussian_filter(chance.standard_normal((96, 96)), 6)
+        save(tmp_path / f"{number}.png", np.clip(128 + 600 * drawn, 0, 255).astype(np.uint8))
+    dataset = open_source(str(tmp_path))
+    grouped = []
+    for order in (np.arange(240), chance.permutation(240)):
+        together = np.empty(240, dtype=np.int64)
+        together[order] = audit(dataset.subset(order.tolist())).groups
+        grouped.append(renumber(together).tolist())
+    assert len(set(grouped[0])) < 240
+    assert grouped[0] == grouped[1]
 
 
 def test_a_test_set_is_compared_with_a_training_set_and_with_fingerprints(folder: Path, found: Audit) -> None:

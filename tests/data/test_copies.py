@@ -124,6 +124,18 @@ def test_equal_digests_are_exact_copies_and_share_their_near_ones() -> None:
     assert [(c.a, c.b) for c in copies if c.kind == "near"] == [(0, 3), (2, 3), (3, 4)]
 
 
+def test_the_order_of_the_images_changes_no_pair_and_no_likeness() -> None:
+    """Else a split would hang on the names of the files."""
+    pictures = [picture(seed) for seed in range(6)]
+    pictures += [change(one) for one in pictures[:3] for change in (turned, CHANGES["cropped"])]
+    names = [str(number) for number in range(len(pictures))]
+    said = []
+    for order in (range(len(pictures)), np.random.default_rng(0).permutation(len(pictures))):
+        copies = found([pictures[i] for i in order])
+        said.append({(frozenset((names[order[c.a]], names[order[c.b]])), c.kind, c.similarity) for c in copies})
+    assert said[0] == said[1] != set()
+
+
 def test_a_large_group_of_exact_copies_is_tied_to_its_first() -> None:
     pairs = find_copies(Fingerprints.of([fingerprint(as_image(picture(0)))] * 40), ["same"] * 40)
     assert [(c.a, c.b) for c in pairs] == [(0, n) for n in range(1, 40)]

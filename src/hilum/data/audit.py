@@ -103,11 +103,15 @@ def _copies(seen: Survey, prints: Fingerprints) -> tuple[Copy, ...]:
 
 
 def _neighbours(seen: Survey, patients: Sequence[str | None]) -> tuple[Link, ...]:
-    """Likely neighbours in a volume, among the cases of which neither patient nor study is known."""
+    """Likely neighbours in a volume, among the cases of which neither patient nor study is known.
+
+    They are looked for in the order of their contents: an index of many depends on it.
+    """
     readings = [(i, reading) for i, reading in enumerate(seen.readings) if reading is not None]
     unknown = [(i, reading) for i, reading in readings if patients[i] is None and reading.study is None]
     if not unknown:
         return ()
+    unknown.sort(key=lambda one: one[1].digest)
     thumbnails = np.stack([reading.thumbnail for _, reading in unknown])
     return likely_neighbours(thumbnails, np.array([i for i, _ in unknown], dtype=np.int64))
 

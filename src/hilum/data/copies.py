@@ -42,7 +42,7 @@ def find_copies(
     threshold: float = THRESHOLD,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Copy, ...]:
-    """All pairs of copies found, sorted by position; the same input gives the same pairs.
+    """All pairs of copies found, sorted by position; the same images give the same pairs in whatever order they come.
 
     digests: one content hash an image (of the file's bytes or of its pixels): equal hashes are exact copies.
     progress: called with (done, all) pairs verified.
@@ -54,18 +54,18 @@ def find_copies(
         raise ValueError(f"{len(digests)} digests for {len(fingerprints)} fingerprints")
     same = _same_content(digests)
     exact = [Copy(a, b, "exact", 1.0) for members in same for a, b in _listed(combinations(members, 2), members)]
-    distinct = fingerprints if len(same) == len(digests) else fingerprints.take(members[0] for members in same)
+    distinct = fingerprints.take(members[0] for members in same)
     found = matches(distinct.prints, None, threshold, progress)
     near = [copy for match in found for copy in _near(match, same[match.first], same[match.second])]
     return tuple(sorted([*exact, *near], key=lambda copy: (copy.a, copy.b)))
 
 
 def _same_content(digests: Sequence[str]) -> list[list[int]]:
-    """Positions by content, in the order in which each content first appears."""
+    """Positions by content, in the order of the digests: the index, and which of two is laid on which, go by it."""
     members: dict[str, list[int]] = defaultdict(list)
     for position, digest in enumerate(digests):
         members[digest].append(position)
-    return list(members.values())
+    return [members[digest] for digest in sorted(members)]
 
 
 def _near(match: Match, ones: list[int], others: list[int]) -> Iterator[Copy]:
