@@ -19,7 +19,9 @@ from hilum.data.audit_words import details, headline, tone
 from hilum.data.grouping import renumber
 from hilum.data.labels import with_task
 from hilum.data.source import open_source
+from hilum.errors import UnreadableSource
 from hilum.image.image import Image
+from hilum.interfaces.cli.audit import in_words
 from hilum.task import find_task
 from tests.data.made_audit import Row, made_audit
 
@@ -151,6 +153,39 @@ def test_a_test_set_is_compared_with_a_training_set_and_with_fingerprints(folder
     by_print = audit(test, against=audit(open_source(str(folder / "train"))).fingerprints)
     assert {Path(pair.a_path).name for pair in by_print.pairs if pair.b is None} == set(shared)
     assert "no independent test" in headline(compared)
+
+
+def test_what_of_the_other_set_cannot_be_read_was_not_compared_and_that_is_said(tmp_path: Path) -> None:
+    """Else a test set looks independent of training images that nobody has looked at."""
+    for number in range(3):
+        for name in ("ours", "theirs"):
+            save(tmp_path / name / "a" / f"{number}.png", picture(number))
+    ours = open_source(str(tmp_path / "ours"))
+    assert not [note for note in audit(ours, against=ours).notes if "compared" in note]
+    broken = sorted((tmp_path / "theirs" / "a").iterdir())
+    broken[0].write_bytes(b"no image")
+    (note,) = [said for said in audit(ours, against=open_source(str(tmp_path / "theirs"))).notes if "compared" in said]
+    assert note.startswith("1 of 3 images of theirs could not be read")
+    for path in broken:
+        path.write_bytes(b"no image")
+    with pytest.raises(UnreadableSource, match="theirs: none of its 3 images can be read"):
+        audit(ours, against=open_source(str(tmp_path / "theirs")))
+
+
+def test_copies_in_another_set_are_counted_apart_from_those_inside(tmp_path: Path) -> None:
+    for number in range(4):
+        save(tmp_path / "ours/a" / f"{number}.png", picture(number))
+    save(tmp_path / "ours/a/again.png", picture(0))
+    for number in (1, 2, 3):
+        save(tmp_path / "theirs/a" / f"{number}.png", picture(number))
+    ours = open_source(str(tmp_path / "ours"))
+    found = audit(ours, against=open_source(str(tmp_path / "theirs")))
+    assert "2 images show a picture that occurs more than once (1 exact pair); the commonest" in details(found)[-1]
+    page = write_audit_report(found, ours, tmp_path / "report").read_text(encoding="utf-8")
+    assert "1 pair in 1 group, and 3 pairs with theirs." in page
+    assert "\ncopies             1 pair; 2 images in 1 group; 0 pairs across splits; 3 pairs with theirs\n" in in_words(
+        found
+    )
 
 
 def test_copies_in_another_set_are_no_conflict_because_a_task_has_read_one_of_the_two(tmp_path: Path) -> None:

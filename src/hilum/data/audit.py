@@ -26,6 +26,7 @@ from hilum.data.owners import patients_of, studies_of
 from hilum.data.shortcuts import shortcuts
 from hilum.data.statistics import statistics
 from hilum.data.survey import Reading, Survey, survey
+from hilum.errors import UnreadableSource
 
 __all__ = ["Audit", "Pair", "PatientLeak", "audit"]
 
@@ -37,6 +38,9 @@ def audit(
 
     against: another set (is this test copied from that training set?), or the fingerprints a package carries.
     progress: called with how many files are read and how many there are; comparing them follows.
+
+    Raises:
+        UnreadableSource: no image of the other set can be read, so that nothing was compared.
     """
     with threadpool_limits(1):  # of the libraries: for products of this size their threads cost more than they save
         return _audited(dataset, against, progress)
@@ -54,7 +58,8 @@ def _audited(dataset: Dataset, against: Dataset | Fingerprints | None, progress:
         [Link(copy.a, copy.b, copy.similarity, firm=copy.kind == "exact") for copy in copies],
         _neighbours(seen, patients),
     )
-    foreign = _against(dataset, seen, against, _counted(progress, len(dataset), total))
+    theirs = survey(against, _counted(progress, len(dataset), total)) if isinstance(against, Dataset) else None
+    foreign = _against(dataset, seen, against, theirs)
     splits = tuple(case.split for case in dataset.cases)
     usable = _usable(dataset, seen, grouping.together)
     return Audit(
@@ -77,7 +82,7 @@ def _audited(dataset: Dataset, against: Dataset | Fingerprints | None, progress:
         shortcuts=shortcuts(usable.readings, usable.labels, usable.groups),
         baseline=_baseline(usable, len(dataset)),
         fingerprints=prints,
-        notes=(*dataset.notes, *notes, *grouping.notes),
+        notes=(*dataset.notes, *notes, *grouping.notes, *_not_compared(against, theirs)),
     )
 
 
@@ -170,8 +175,23 @@ def _baseline(usable: _Usable, count: int) -> Baseline:
     return replace(found, each=each)
 
 
+def _not_compared(against: Dataset | Fingerprints | None, theirs: Survey | None) -> tuple[str, ...]:
+    """What is said where images of the other set could not be read: a copy of one of them is not found.
+
+    Raises:
+        UnreadableSource: none could.
+    """
+    if theirs is None or not theirs.faults:
+        return ()
+    broken, every, name = len(theirs.faults), len(theirs.readings), _name(against) or ""
+    why = next(iter(theirs.faults.values()))
+    if broken == every:
+        raise UnreadableSource(name, f"none of its {every} images can be read, the first because: {why}")
+    return (f"{broken} of {every} images of {name} could not be read and were compared with nothing ({why})",)
+
+
 def _against(
-    dataset: Dataset, seen: Survey, against: Dataset | Fingerprints | None, progress: Progress | None
+    dataset: Dataset, seen: Survey, against: Dataset | Fingerprints | None, theirs: Survey | None
 ) -> list[Pair]:
     """Copies of our cases in the other set; `b` is None and its path names the other image.
 
@@ -179,7 +199,6 @@ def _against(
     """
     if against is None:
         return []
-    theirs = survey(against, progress) if isinstance(against, Dataset) else None
     prints = theirs.fingerprints if theirs else against if isinstance(against, Fingerprints) else Fingerprints.of(())
     place, mine = seen.readable.tolist(), [reading.digest for reading in seen.found]
     far = theirs.readable.tolist() if theirs else list(range(len(prints)))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.audit_words import CUES, details, figures, headline, strong_cues, tone
+from hilum.data.audit_words import CUES, details, figures, headline, many, strong_cues, tone
 from hilum.data.dataset import Dataset, middle
 from hilum.data.findings import Audit, Pair
 from hilum.data.report_page import picture_uri, render_page
@@ -59,6 +59,7 @@ def write_audit_report(audit: Audit, dataset: Dataset, folder: Path, *, augment:
         "sheets": _sheets(audit, dataset, augment),
         "augmented": augment is not None,
         "listed": LISTED,
+        "many": many,
         "baseline_rows": _baseline_rows(audit),
         "conflict_labels": lambda group: sorted({audit.labels[index] or "" for index in group}),
     }

@@ -133,9 +133,9 @@ def _copies(audit: Audit) -> str:
     groups = audit.copy_groups
     if not groups:
         return ""
-    kinds = {kind: sum(pair.kind == kind for pair in audit.pairs) for kind in ("exact", "near", "mirrored")}
+    kinds = {kind: sum(pair.kind == kind for pair in audit.inner) for kind in ("exact", "near", "mirrored")}
     counted = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
-    several = "pair" if len(audit.pairs) == 1 else "pairs"
+    several = "pair" if len(audit.inner) == 1 else "pairs"
     return (
         f"{sum(map(len, groups)):,} images show a picture that occurs more than once ({counted} {several}); "
         f"the commonest occurs {len(groups[0])} times."

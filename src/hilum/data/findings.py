@@ -96,6 +96,11 @@ class Audit:
         return self.leaks or bool(self.conflicts)
 
     @property
+    def inner(self) -> tuple[Pair, ...]:
+        """The pairs inside this data set; the others are with the set compared against."""
+        return tuple(pair for pair in self.pairs if pair.b is not None)
+
+    @property
     def copy_groups(self) -> tuple[tuple[int, ...], ...]:
         """Case numbers of each picture that occurs more than once, largest group first."""
         return groups_of_many(self.grouping.copies)

@@ -92,12 +92,13 @@ def _pair(pair: Pair) -> str:
 
 def _copies(found: Audit) -> str:
     inside = sum(len(group) for group in found.copy_groups)
-    across = sum(pair.across_splits for pair in found.pairs)
+    across = sum(pair.across_splits for pair in found.inner)
     pairs, images, groups = (
         many(count, one)
-        for count, one in ((len(found.pairs), "pair"), (inside, "image"), (len(found.copy_groups), "group"))
+        for count, one in ((len(found.inner), "pair"), (inside, "image"), (len(found.copy_groups), "group"))
     )
-    return f"{pairs}; {images} in {groups}; {many(across, 'pair')} across splits"
+    foreign = f"; {many(len(found.pairs) - len(found.inner), 'pair')} with {found.against}" if found.against else ""
+    return f"{pairs}; {images} in {groups}; {many(across, 'pair')} across splits{foreign}"
 
 
 def _cues(found: Audit) -> str:
