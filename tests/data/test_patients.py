@@ -106,6 +106,20 @@ def test_folders_below_a_class_are_patients_unless_they_are_few_and_large(tmp_pa
     assert any("counts as a patient" in note for note in found.notes) == bool(patients)
 
 
+@pytest.mark.parametrize("inner", ["series {}", "2020-01-0{}", "S{}"])
+def test_what_lies_inside_a_folder_called_a_patient_is_of_that_patient(tmp_path, inner):
+    """Series 1 of one patient is not series 1 of another."""
+    paths = [
+        f"{c}/patient {who + 8 * (c == 'NORMAL')}/{inner.format(n % 2)}/{n}.png"
+        for c in ("NORMAL", "PNEUMONIA")
+        for who in range(8)
+        for n in range(4)
+    ]
+    found = audit(with_task(open_source(str(lay(tmp_path / "set", pictures(*paths)))), find_task("pneumonia-cxr")))
+    folders = {path: path.split("/")[-3] for path in found.paths}
+    assert found.patients == tuple(folders[path] for path in found.paths)
+
+
 def test_half_a_letter_in_json_is_told_as_an_escape(tmp_path):
     """It is no text that could be hashed, printed or written to a file."""
     rows = [{"image": "1.png", "label": "a", "patient": "\ud800"}, {"image": "\udfff.png", "label": "b\ud800"}]

@@ -11,6 +11,7 @@ from hilum.data.survey import Reading
 from hilum.task import Task, shipped_tasks
 
 NAMED = re.compile(r"(patient|pat|pt|subject|subj|sub|person|case|p|s)[ _.-]*\d+", re.IGNORECASE)
+WORDED = re.compile(r"(patient|pat|pt|subject|subj|sub|person|case)[ _.-]*\d+", re.IGNORECASE)
 LARGEST = 0.2  # of a class's images, in one folder of it, for folders named like patients to be patients
 LARGEST_UNNAMED = 0.02  # for others with a digit, which may be years, sites or scanners
 FEW = 3  # images that a patient may have in any case
@@ -54,6 +55,8 @@ def _knows(task: Task, dataset: Dataset) -> bool:
 def _by_folder(cases: Sequence[Case]) -> tuple[str | None, ...]:
     """The folder with a digit in its name that an image lies in below its class (`NORMAL/patient 7/1.png`).
 
+    Of several the one that is called a patient, else the innermost: `patient 7/series 1` is patient 7.
+
     None for all where one of them holds too much of a class: then folders are years, sites or batches. One name below
     two classes is one patient.
     """
@@ -70,7 +73,8 @@ def _below_class(case: Case) -> str | None:
     if case.raw_label not in folders:
         return None
     below = folders[len(folders) - folders[::-1].index(case.raw_label) :]
-    return next((folder for folder in reversed(below) if any(letter.isdigit() for letter in folder)), None)
+    numbered = [folder for folder in reversed(below) if any(letter.isdigit() for letter in folder)]
+    return next(filter(WORDED.fullmatch, numbered), numbered[0] if numbered else None)
 
 
 def _by_name(task: Task, name: str) -> str | None:
