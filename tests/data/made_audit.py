@@ -74,11 +74,16 @@ def made_audit(rows: Sequence[Row], near: Sequence[tuple[int, int]] = (), broken
         digests=tuple(
             None if i in broken else hashlib.sha256(row.content.encode()).hexdigest() for i, row in enumerate(rows)
         ),
-        pairs=tuple(Pair(a, b, "", "", "near", 0.97, labels[a] == labels[b], across_splits=False) for a, b in near),
+        pairs=tuple(
+            Pair(one.a, one.b, "", "", one.kind, one.similarity, labels[one.a] == labels[one.b], across_splits=False)
+            for one in copies
+        ),
         grouping=grouping,
         conflicts=conflicts(made_dataset(rows).labels, copies),
         patients_across_splits=(),
-        leaked=leaked([row.split for row in rows], grouping.bound),
+        leaked=leaked(
+            [row.split for row in rows], grouping.bound, [(one.a, one.b, one.kind == "exact") for one in copies]
+        ),
         unreadable=dict.fromkeys(broken, "the file is empty"),
         stray=(),
         statistics=None,

@@ -180,6 +180,19 @@ def test_a_leaking_split_is_made_anew_from_its_clean_part() -> None:
     assert "earlier part" in split.left_out[200]
 
 
+def test_a_copy_that_no_longer_binds_leaks_all_the_same() -> None:
+    """Near copies that chain a class do not bind, but each pair was seen to be one picture, and so was its twin."""
+    rows = [*supplied(leaks=0), Row("t9", "b", split="test"), Row("loose", "a")]
+    near = [*((2 * i, 2 * i + 2) for i in range(60)), (4, 208), (5, 209), (206, 261)]
+    audit = made_audit(rows, near)
+    assert audit.grouping.bound[4] != audit.grouping.bound[208]
+    assert np.flatnonzero(audit.leaked).tolist() == [208, 209, 260]
+    split = drawn(rows, near)
+    assert sorted(split.left_out) == [208, 209, 260, 261]
+    (mark,) = drawn(rows, near, keep=True).marks
+    assert "of 4 of 61 test images" in mark
+
+
 def test_where_the_clean_part_is_too_small_everything_is_drawn_anew() -> None:
     """52 of 60 test images are copies: eight are no test."""
     split = drawn(supplied(leaks=52), [])

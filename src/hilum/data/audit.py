@@ -75,7 +75,7 @@ def _audited(dataset: Dataset, against: Dataset | Fingerprints | None, progress:
         grouping=grouping,
         conflicts=conflicts(dataset.labels, copies),
         patients_across_splits=patients_across(dataset, patients),
-        leaked=leaked(splits, grouping.bound),
+        leaked=leaked(splits, grouping.bound, [(one.a, one.b, one.kind == "exact") for one in copies]),
         unreadable=seen.faults,
         stray=dataset.stray,
         statistics=statistics(usable.readings, usable.labels, usable.groups, dataset.classes),

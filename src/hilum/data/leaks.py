@@ -13,6 +13,8 @@ from hilum.data.dataset import Dataset
 from hilum.data.findings import SPLIT_ORDER, PatientLeak
 from hilum.data.grouping import connect, groups_of_many
 
+Tie = tuple[int, int, bool]  # two cases that are copies, and whether exact ones
+
 
 def conflicts(labels: NDArray[np.int64], copies: Sequence[Copy]) -> tuple[tuple[int, ...], ...]:
     """Case numbers that show one picture under different labels; an exact copy shares the fate of its twin.
@@ -32,14 +34,33 @@ def conflicts(labels: NDArray[np.int64], copies: Sequence[Copy]) -> tuple[tuple[
     return groups_of_many(connect(len(labels), links))
 
 
-def leaked(splits: Sequence[str | None], groups: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """(n,) True for a val or test case of which the group is also in an earlier split; groups (n,) int64."""
+def leaked(splits: Sequence[str | None], groups: NDArray[np.int64], ties: Sequence[Tie] = ()) -> NDArray[np.bool_]:
+    """(n,) True for a val or test case of which the group, or a copy, is in an earlier split too; groups (n,) int64."""
     order = {name: place for place, name in enumerate(SPLIT_ORDER)}
-    places = np.array([order.get(split or "", -1) for split in splits], dtype=np.int64)
-    first = np.full(int(groups.max(initial=-1)) + 1, len(order), dtype=np.int64)
-    placed = places >= 0
-    np.minimum.at(first, groups[placed], places[placed])
-    found: NDArray[np.bool_] = placed & (places > first[groups])
+    places = np.array([order.get(split or "", len(order)) for split in splits], dtype=np.int64)
+    found: NDArray[np.bool_] = (places < len(order)) & (places > earliest(places, groups, ties))
+    return found
+
+
+def earliest(places: NDArray[np.int64], groups: NDArray[np.int64], ties: Sequence[Tie]) -> NDArray[np.int64]:
+    """(n,) the lowest place (n,) of each case's group, and of the copies that were seen of it and do not bind.
+
+    Where groups were tightened a pair of copies may be in two of them; an exact copy shares the fate of its twin.
+    """
+    lowest = _lowest(places, groups)
+    same = connect(len(places), [(a, b) for a, b, exact in ties if exact])
+    own = _lowest(places, same)
+    tied = own.copy()
+    one, other = same[np.array([tie[:2] for tie in ties], dtype=np.int64).reshape(-1, 2)].T
+    np.minimum.at(tied, one, own[other])
+    np.minimum.at(tied, other, own[one])
+    return np.minimum(lowest[groups], tied[same])
+
+
+def _lowest(places: NDArray[np.int64], groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each group, by its number."""
+    found = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.int64).max)
+    np.minimum.at(found, groups, places)
     return found
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hilum.data.findings import Audit
 from hilum.data.grouping import renumber
+from hilum.data.leaks import earliest
 
 LEAST = 19  # groups of each class a part must hold to be of use: with fewer no class can have a 95% set of its own
 LEAKS = "a copy, or the patient, is in an earlier part of the supplied split"
@@ -62,23 +63,30 @@ def read_supplied(audit: Audit, left_out: dict[int, str], *, keep: bool) -> Supp
         gone |= dict.fromkeys(leaking, LEAKS)
         notes.append("the supplied val tunes" + (f" without what leaks ({_lost(val, clean_val)})" if leaking else ""))
     fixed = np.where(clean_test, TEST, np.where(clean_val, TUNE, POOL)).astype(np.int64)
-    unplaced = usable & (splits == "") & np.isin(audit.grouping.bound, audit.grouping.bound[fixed != POOL])
+    unplaced = usable & (splits == "") & _tied(audit, fixed != POOL)
     gone |= dict.fromkeys(np.flatnonzero(unplaced).tolist(), TWIN)
     return Supplied(fixed, _apart(audit.groups, fixed), gone, (*audit.grouping.notes, *notes))
 
 
 def _kept(audit: Audit, usable: NDArray[np.bool_], test: NDArray[np.bool_], val: NDArray[np.bool_]) -> Supplied:
     fixed = np.where(test, TEST, np.where(val, TUNE, POOL)).astype(np.int64)
-    bound, marks = audit.grouping.bound, []
+    marks = []
     for name, part, number in (("test", test, TEST), ("val", val, TUNE)):
         earlier = usable & (fixed < number)  # also images without a split, which are trained on
-        leaking = int((part & np.isin(bound, bound[earlier])).sum())
+        leaking = int((part & _tied(audit, earlier)).sum())
         if leaking:
             marks.append(
                 f"the supplied split was kept although it leaks: of {leaking} of {int(part.sum())} {name} images "
                 "a copy or the patient is in an earlier part"
             )
     return Supplied(fixed, _apart(audit.groups, fixed), {}, audit.grouping.notes, tuple(marks))
+
+
+def _tied(audit: Audit, those: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) True for a case of which a copy or the patient is among those (n,), itself too."""
+    ties = [(pair.a, pair.b, pair.kind == "exact") for pair in audit.pairs if pair.b is not None]
+    tied: NDArray[np.bool_] = earliest(np.where(those, 0, 1), audit.grouping.bound, ties) == 0
+    return tied
 
 
 def _apart(groups: NDArray[np.int64], fixed: NDArray[np.int64]) -> NDArray[np.int64]:
