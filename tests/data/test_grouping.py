@@ -80,6 +80,15 @@ def test_what_one_chains_is_not_laid_at_anothers_door() -> None:
     assert [note for note in patient.notes if "neighbours" in note] == []
 
 
+def test_a_class_that_one_patient_fills_leaves_the_neighbours_of_another_class_to_be_tightened() -> None:
+    labels = ["a"] * 100 + ["b"] * 100
+    found = group_cases(labels, (["p"] * 60 + [None] * 140,), (), [*chain(100, 90, 0.96), Link(70, 71, 0.99)])
+    assert len(groups_of_many(found.together)[1]) == 2
+    assert any(
+        "neighbours in a volume: linked at any similarity they chained 90% of class 'b'" in n for n in found.notes
+    )
+
+
 def test_patients_that_copies_tie_together_are_not_laid_at_the_door_of_their_rule() -> None:
     """Ten images of each patient, and a copy from one to the next: neither chains anybody alone."""
     patients = [f"p{i // 10}" for i in range(100)]

@@ -108,12 +108,13 @@ def _tightened(
     what: str, labels: Sequence[str | None], links: Sequence[Link], base: list[tuple[int, int]]
 ) -> tuple[list[tuple[int, int]], list[str]]:
     chosen = [(link.a, link.b) for link in links]
-    chained = _chained(labels, connect(len(labels), base + chosen)) if links else ""
-    if not chained or _chained(labels, connect(len(labels), base)):
+    before = connect(len(labels), base)
+    chained = _chained(labels, connect(len(labels), base + chosen), before) if links else ""
+    if not chained:
         return chosen, []
     for step in STEPS:
         kept = [(link.a, link.b) for link in links if link.firm or link.similarity > step]
-        if not _chained(labels, connect(len(labels), base + kept)):
+        if not _chained(labels, connect(len(labels), base + kept), before):
             words = (
                 f"{what}: linked at any similarity they chained {chained} into one group, "
                 f"so only links above {step} bind ({len(kept)} of {len(links)} are left)"
@@ -123,13 +124,22 @@ def _tightened(
     return firm, [f"{what}: they chained {chained} into one group at every threshold, so only exact ones bind"]
 
 
-def _chained(labels: Sequence[str | None], groups: NDArray[np.int64]) -> str:
-    """The worst class of which one group holds too much, in words; "" where there is none."""
+def _chained(labels: Sequence[str | None], groups: NDArray[np.int64], before: NDArray[np.int64] | None = None) -> str:
+    """The worst class of which one group holds too much, in words; "" where there is none.
+
+    before: what holds them together in any case; a class that is chained by that alone is passed over.
+    """
     worst, words = 0.0, ""
     marks = np.asarray([label or "" for label in labels], dtype=object)
     for label in sorted({label for label in labels if label is not None}):
-        sizes = np.bincount(groups[marks == label])
-        share = sizes.max() / sizes.sum()
-        if sizes.max() > CHAIN_FLOOR and share > max(CHAIN_SHARE, worst):
+        largest, share = _largest(groups[marks == label])
+        if largest and share > worst and not (before is not None and _largest(before[marks == label])[0]):
             worst, words = share, f"{share:.0%} of class '{label}'"
     return words
+
+
+def _largest(groups: NDArray[np.int64]) -> tuple[bool, float]:
+    """Whether one of these groups of a class holds too much of it, and the share of the largest."""
+    sizes = np.bincount(groups)
+    share = float(sizes.max() / sizes.sum())
+    return bool(sizes.max() > CHAIN_FLOOR and share > CHAIN_SHARE), share
