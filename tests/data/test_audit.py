@@ -288,8 +288,10 @@ def test_a_set_of_one_class_or_of_broken_files_only_is_still_audited(tmp_path: P
         found = audit(dataset)
         assert found.shortcuts == {}
         assert found.verdict == "clean"
-        assert write_audit_report(found, dataset, tmp_path / f"report-{name}").is_file()
-    assert found.to_json()["baseline"] == {"nearest_neighbour": None, "without_copies": None}
+        page = write_audit_report(found, dataset, tmp_path / f"report-{name}").read_text(encoding="utf-8")
+        assert found.to_json()["baseline"] == {"nearest_neighbour": None, "without_copies": None}
+        why = {"one": "there are fewer than two classes", "none": "no readable image with a label"}[name]
+        assert f"<p>Not measured: {why}.</p>" in page
 
 
 def test_lists_of_the_report_that_are_cut_say_so_and_one_pair_is_one(

@@ -75,6 +75,8 @@ def baseline(
     copies, only test images no group of which is remembered. Without a split there are five folds, by image and then
     by group. Of more than 4,000 questions or 50,000 memories those are taken whose content hashes lowest.
     """
+    if len(np.unique(labels)) < 2:
+        return Baseline(None, None, 0, 0, "there are fewer than two classes", np.full(len(labels), np.nan))
     if tests.any() and not tests.all():
         return _of_split(thumbnails, labels, groups, digests, tests)
     by_image = fold_numbers(np.arange(len(labels)), digests, _FOLDS)
