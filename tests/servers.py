@@ -18,6 +18,7 @@ import pytest
 
 POSTGRES = ("/usr/lib/postgresql/15/bin", "/usr/lib/postgresql/17/bin", "/usr/lib/postgresql/16/bin")
 WORD = "loopback-only"
+GRANTS = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "records.md"
 
 
 def free_port() -> int:
@@ -61,6 +62,21 @@ def postgres() -> Iterator[str]:
     finally:
         run(programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
         shutil.rmtree(folder)
+
+
+def as_documented(url: str) -> str:
+    """The same database, whose tables are made, for a new role that was granted what the documentation says."""
+    import sqlalchemy as sa
+
+    address = sa.make_url(url)
+    name = f"app_{address.database}"
+    granted = GRANTS.read_text(encoding="utf-8").partition("```sql\n")[2].partition("```")[0]
+    owner = sa.create_engine(address, isolation_level="AUTOCOMMIT")
+    with owner.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD '{WORD}'")
+        connection.exec_driver_sql(granted.replace(" hilum;", f" {name};"))
+    owner.dispose()
+    return address.set(username=name).render_as_string(hide_password=False)
 
 
 @contextmanager

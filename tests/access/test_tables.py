@@ -16,7 +16,7 @@ from hilum.records.entry import Entry
 from hilum.records.store import open_records
 from tests.access.conftest import SECRET
 from tests.access.test_users import WORD
-from tests.conftest import ROOT
+from tests.servers import as_documented
 
 
 def test_many_processes_may_open_a_new_database_at_once(database_url: str) -> None:
@@ -72,14 +72,7 @@ def test_the_role_of_the_application_needs_no_more_than_the_documentation_grants
     owners = open_records(postgres_url, SECRET, tmp_path / "head")
     open_access(postgres_url, SECRET).close()  # the owner makes the tables
     owners.close()
-    name = f"app_{sa.make_url(postgres_url).database}"
-    granted = (ROOT / "docs/explanation/records.md").read_text().partition("```sql\n")[2].partition("```")[0]
-    owner = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
-    with owner.connect() as connection:
-        connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD 'loopback-only'")
-        connection.exec_driver_sql(granted.replace("TO hilum;", f"TO {name};"))
-    owner.dispose()
-    url = sa.make_url(postgres_url).set(username=name).render_as_string(hide_password=False)
+    url = as_documented(postgres_url)
     records, access = open_records(url, SECRET, tmp_path / "head"), open_access(url, SECRET)
     records.append([Entry("act", personal={"address": "1.2.3.4"})]).result(timeout=120)
     ada = access.links.begin(str(access.links.first()), "ada", WORD)

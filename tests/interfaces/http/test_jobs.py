@@ -35,6 +35,7 @@ from tests.data.made import zip_without_the_mark_of_utf8
 from tests.interfaces.http.forms import TYPE, form, sample
 from tests.interfaces.http.hostile import torn_zip
 from tests.interfaces.http.running import DEADLINE_MS, Answer, Running, running
+from tests.servers import as_documented
 
 pytest.importorskip("dbos")
 
@@ -412,6 +413,16 @@ def test_batches_go_through_postgresql_too(tmp_path: Path, postgres_url: str) ->
         assert (said["state"], said["done"]) == ("done", 20)
         assert server.ask("GET", "/predictions?limit=1").json()["total"] == 20
         assert not (tmp_path / "jobs.db").exists()
+
+
+def test_the_role_of_the_application_answers_batches_with_no_more_than_the_documentation_grants(
+    tmp_path: Path, postgres_url: str
+) -> None:
+    with running(tmp_path, AUTH="on", DATABASE_URL=postgres_url):
+        pass  # the owner makes the tables
+    with running(tmp_path, DATABASE_URL=as_documented(postgres_url)) as server:
+        taken = server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC})
+        assert over(server, taken)["state"] == "done"
 
 
 def test_people_are_answered_between_the_files_of_a_batch(tmp_path: Path) -> None:
