@@ -75,6 +75,8 @@ def _kind(shape: dict[str, Any]) -> str:
 
 
 def _resolved(shape: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    kinds = shape.get("anyOf", [shape])  # one of them is null where the body may be left out
+    shape = next((one for one in kinds if one.get("type") != "null"), shape)
     reference = shape.get("$ref")
     found: dict[str, Any] = schema["components"]["schemas"][reference.rpartition("/")[2]] if reference else shape
     return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
+from hilum.interfaces.http.documented import BODY
+from hilum.interfaces.http.predict import FIELDS
 from tests.conftest import ROOT
 
 
@@ -13,3 +16,15 @@ def test_the_reference_is_up_to_date() -> None:
         [sys.executable, "scripts/write_reference.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_body_is_told_with_its_fields() -> None:
+    page = (ROOT / "docs" / "reference" / "http-api.md").read_text(encoding="utf-8")
+    assert re.findall(r"^- body `application/(?:json|x-www-form-urlencoded)`$", page, re.MULTILINE) == []
+    assert "- body `application/json`: `why`" in page
+
+
+def test_every_field_that_predict_reads_stands_in_the_schema_of_each_of_its_bodies() -> None:
+    kinds = BODY["requestBody"]["content"]
+    for kind in ("multipart/form-data", "application/json"):
+        assert set(FIELDS) <= set(kinds[kind]["schema"]["properties"]), kind

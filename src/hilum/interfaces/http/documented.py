@@ -42,10 +42,8 @@ BODY = {
                     "required": ["file"],
                     "properties": {
                         "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "task": {"type": "string", "default": "auto"},
-                        "operating_point": {"type": "string", "default": "balanced"},
+                        **FIELDS,
                         "prevalence": {"type": "string", "description": "one share, or one a class with commas"},
-                        "keep": {"type": "boolean", "description": "whether the image may be kept"},
                     },
                 }
             },
