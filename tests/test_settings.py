@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -179,3 +180,23 @@ def test_a_name_that_is_no_setting_is_said(
     assert "HILUM_AUHT is no setting and changes nothing: is HILUM_AUTH meant?" in said
     assert "HILUM_PORT is no setting and changes nothing; `hilum settings` lists" in said
     assert "HILUM_API_KEY" not in said  # hilum.Client reads it
+
+
+def test_the_command_shows_a_nought_and_lists_as_they_were_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {
+        "SERVE_WORKERS": "0",
+        "RETENTION_DAYS": "0",
+        "DATA_ROOTS": "/srv/a:/srv/b",
+        "IMAGE_URL_HOSTS": "a.org,b.org",
+    }
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    for name, value in given.items():
+        monkeypatch.setenv(f"HILUM_{name}", value)
+    assert main(["settings", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {name: said[f"HILUM_{name}"]["value"] for name in given} == given
+    assert said["HILUM_TRACES_URL"]["value"] == ""
+    assert main(["settings"]) == 0
+    assert "HILUM_SERVE_WORKERS  0\n" in capsys.readouterr().out

@@ -34,6 +34,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def _shown(name: str, settings: Settings) -> str:
-    """The value without what is secret in it."""
-    value = str(getattr(settings, name.lower()) or "")
+    """The value as it is written, without what is secret in it."""
+    found = getattr(settings, name.lower())
+    if isinstance(found, tuple):
+        value = (os.pathsep if name == "DATA_ROOTS" else ",").join(map(str, found))
+    else:
+        value = "" if found is None else str(found)
     return "(hidden)" if value and name.endswith("_SECRET") else without_secrets(value)
