@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from hilum.task import GEOMETRIES, LEAST_SIDE, SELECT_BY, Code, Label, OperatingRule, Task
 from tests.conftest import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "samples" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
@@ -93,3 +95,10 @@ def test_every_network_that_can_be_named_is_described() -> None:
 
     page = (ROOT / "docs/how-to/compare-networks.md").read_text(encoding="utf-8")
     assert [name for name in NETWORKS if f"`{name}`" not in page] == []
+
+
+def test_every_line_of_a_task_file_is_described() -> None:
+    page = (ROOT / "docs/reference/task-file.md").read_text(encoding="utf-8")
+    lines = {field.name for kind in (Task, Label, OperatingRule, Code) for field in fields(kind)}
+    words = {*lines, *SELECT_BY, *GEOMETRIES, str(LEAST_SIDE)}
+    assert sorted(word for word in words if not re.search(rf"[`\[ ]{word}[`\] ]", page)) == []
