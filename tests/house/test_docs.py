@@ -7,8 +7,17 @@ import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hilum.access.throttle import ADDRESS
+from hilum.interfaces.http.batch import TOGETHER
+from hilum.interfaces.http.body import FILES
+from hilum.interfaces.http.packed import MEMBERS
+from hilum.interfaces.http.security import LARGEST_HEADERS, LONGEST_TARGET
+from hilum.interfaces.http.tensors import NUMBERS
+from hilum.interfaces.http.wire import HEAD_SECONDS, LEAST_READ
+from hilum.model.explain import fidelity, occlusion
 from hilum.task import GEOMETRIES, LEAST_SIDE, SELECT_BY, Code, Label, OperatingRule, Task
 from tests.conftest import ROOT
 
@@ -102,3 +111,37 @@ def test_every_line_of_a_task_file_is_described() -> None:
     lines = {field.name for kind in (Task, Label, OperatingRule, Code) for field in fields(kind)}
     words = {*lines, *SELECT_BY, *GEOMETRIES, str(LEAST_SIDE)}
     assert sorted(word for word in words if not re.search(rf"[`\[ ]{word}[`\] ]", page)) == []
+
+
+@pytest.mark.parametrize(
+    ("page", "told"),
+    [
+        ("explanation/security.md", f"within {HEAD_SECONDS:.0f} seconds"),
+        ("explanation/security.md", f"headers of {LARGEST_HEADERS // 1024} kB"),
+        ("explanation/security.md", f"path and query of {LONGEST_TARGET // 1024} kB"),
+        ("explanation/security.md", f"less than {LEAST_READ // 1024} kB a second of an answer"),
+        ("explanation/security.md", f"after {ADDRESS.free} tries by address alone"),
+        ("how-to/call-the-api.md", f"More than {TOGETHER} files"),
+        ("how-to/call-the-api.md", f"A form holds at most {FILES} files"),
+        ("how-to/call-the-api.md", f"A zip holds at most {MEMBERS:,} files"),
+        ("how-to/call-the-api.md", f"as JSON at most {NUMBERS:,} numbers"),
+    ],
+)
+def test_limits_are_told_as_they_are(page: str, told: str) -> None:
+    assert told in (ROOT / "docs" / page).read_text(encoding="utf-8")
+
+
+def test_an_explanation_takes_as_many_passes_as_told() -> None:
+    asked: list[int] = []
+
+    def predict(pixels: np.ndarray) -> np.ndarray:
+        asked.append(len(pixels))
+        return np.zeros((len(pixels), 2))
+
+    pixels = np.zeros((1, 192, 192), np.uint8)  # as the shipped packages see
+    occlusion(predict, pixels, 0)
+    covered = sum(asked)
+    fidelity(predict, pixels, np.zeros((192, 192)), 0)
+    page = (ROOT / "docs" / "how-to" / "explain-an-answer.md").read_text(encoding="utf-8")
+    assert f"| nothing | {covered} more |" in page
+    assert f"{sum(asked) - covered} passes more" in page
