@@ -53,8 +53,12 @@ def test_no_words_no_limit_and_nonsense_is_said() -> None:
     assert Rates("").count_here("a") is None
     with pytest.raises(UsageError, match="HILUM_RATE"):
         Rates("a lot")
-    with pytest.raises(UsageError, match="nobody could ask"):
+    with pytest.raises(UsageError, match="nobody could ask") as refused:
         Rates("5/minute;0/hour")
+    assert "empty" not in str(refused.value)  # an empty setting is the usual one
+    most = Rates(str(refused.value).rpartition(" ")[2]).count_here("a")
+    assert most is not None
+    assert most.most >= 1_000_000
     assert Rates("1/minute").count_here("a") == Rates("1/minute").count_here("b")
 
 

@@ -56,7 +56,7 @@ def limits_of(words: str) -> list[limits.RateLimitItem]:
     except ValueError as error:
         raise UsageError(f"HILUM_RATE={words!r}: write for example 1200/minute;50000/day") from error
     if any(limit.amount < 1 for limit in found):
-        raise UsageError(f"HILUM_RATE={words!r}: nobody could ask anything; leave it empty for no limit")
+        raise UsageError(f"HILUM_RATE={words!r}: nobody could ask anything; for next to no limit write 1000000/second")
     return found
 
 
