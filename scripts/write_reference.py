@@ -15,7 +15,7 @@ from hilum.access.caller import ACTS, ROLES, SCOPES, acts_of
 from hilum.interfaces.cli.main import COMMANDS, overview, parser_of
 from hilum.interfaces.http.problems import STATUS
 from hilum.interfaces.http.rules import RULES, Rule
-from hilum.settings import SETTINGS
+from hilum.settings import CLIENT, SETTINGS
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 HTTP = Path(hilum.__file__).parent / "interfaces" / "http"
@@ -34,7 +34,8 @@ def settings() -> str:
     rows = [f"| `HILUM_{s.name}` | {f'`{s.default}`' if s.default else '–'} | {s.help} |" for s in SETTINGS]
     words = (
         "Environment variables, read once at the start. "
-        "`hilum serve` and `hilum settings` say which names `HILUM_…` that are set are no settings."
+        "`hilum serve` and `hilum settings` say which names `HILUM_…` that are set are no settings. "
+        f"`hilum.Client` reads {' and '.join(f'`{name}`' for name in CLIENT)}: the server's address, and a key."
     )
     head = f"# Settings\n\n{words}\n\n| name | default | what for |\n|---|---|---|\n"
     return HEAD + head + "\n".join(rows) + "\n"

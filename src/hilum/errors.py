@@ -163,7 +163,7 @@ class UnreadableSource(InputError):
 
 
 class ForbiddenAddress(InputError):
-    """An image_url that must not be asked: off, not on the list, not public, not https."""
+    """An image_url that must not be asked: not on the list, not public, not https."""
 
     code = "forbidden_address"
 

@@ -23,6 +23,7 @@ from hilum.errors import UnreadableSource
 from hilum.image.image import Image
 from hilum.interfaces.cli.audit import in_words
 from hilum.task import find_task
+from tests.conftest import ROOT
 from tests.data.made_audit import Row, made_audit
 
 
@@ -209,6 +210,9 @@ def test_the_same_patient_in_two_parts_is_a_leak(tmp_path: Path) -> None:
     found = audit(open_source(str(tmp_path)))
     assert found.verdict == "leaks"
     assert [(leak.name, sorted(leak.splits)) for leak in found.patients_across_splits] == [("IM-3", ["test", "train"])]
+    page = (ROOT / "docs" / "reference" / "audit-object.md").read_text(encoding="utf-8")
+    (told,) = json.loads(json.dumps(found.to_json()))["patients_across_splits"]
+    assert [key for key in told if f"`{key}`" not in page] == []
     assert any("pneumonia-cxr" in note for note in found.notes)
 
 

@@ -8,6 +8,7 @@ import sys
 
 from hilum.interfaces.http.documented import BODY
 from hilum.interfaces.http.predict import FIELDS
+from hilum.settings import CLIENT
 from tests.conftest import ROOT
 
 
@@ -28,3 +29,8 @@ def test_every_field_that_predict_reads_stands_in_the_schema_of_each_of_its_bodi
     kinds = BODY["requestBody"]["content"]
     for kind in ("multipart/form-data", "application/json"):
         assert set(FIELDS) <= set(kinds[kind]["schema"]["properties"]), kind
+
+
+def test_the_settings_of_the_client_are_told_beside_those_of_the_server() -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    assert [name for name in CLIENT if f"`{name}`" not in page] == []
