@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hilum.data.shortcuts import CUES, shortcuts
+from hilum.data.shortcuts import CUES, WARN_ABOVE, shortcuts
 from hilum.data.survey import Reading, measure
 from hilum.image.decode import from_array
 
@@ -76,3 +76,18 @@ def test_values_of_their_own_cannot_be_learned_by_heart(readings: list[Reading])
     sizes = chance.permutation(400) + 100
     changed = [replace(each, width=int(w), height=10**6 // int(w)) for each, w in zip(readings, sizes, strict=True)]
     assert shortcuts(changed, LABELS, GROUPS)["dimensions"] < 0.65
+
+
+@pytest.mark.parametrize("count", [2, 6, 200])
+def test_what_few_images_a_class_give_by_chance_is_no_shortcut(readings: list[Reading], count: int) -> None:
+    """Of 200 classes of two images some are the brightest: by chance, and no warning is due."""
+    found = shortcuts(readings[: 2 * count], np.arange(2 * count) // 2, np.arange(2 * count))
+    assert max(found.values()) <= WARN_ABOVE
+
+
+def test_copies_count_as_one_image(readings: list[Reading]) -> None:
+    """Three pictures held forty times each are three: that they are the larger files is no proof."""
+    labels = np.repeat([0, 1], 120)
+    alike = [replace(readings[0], bytes=10_000 + label) for label in labels]
+    assert shortcuts(alike, labels, np.arange(240))["file_size"] == 1.0
+    assert shortcuts(alike, labels, np.arange(240) // 40)["file_size"] <= WARN_ABOVE

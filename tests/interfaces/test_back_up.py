@@ -427,6 +427,18 @@ def test_a_damaged_backup_and_a_lost_secret_restore_nothing(
     assert not (tmp_path / "again").exists()
 
 
+def test_a_package_behind_a_link_is_told_as_not_in_the_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is served like the others, and would be missed after a restore."""
+    place = tmp_path / "home" / "models"
+    place.mkdir(parents=True)
+    (place / "elsewhere").symlink_to(tmp_path)
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    assert main(["backup", str(tmp_path / "copy")]) == 0
+    assert f"NOT IN IT  the package behind {place / 'elsewhere'}, which is a link" in capsys.readouterr().out
+
+
 def test_records_that_do_not_verify_are_restored_only_when_that_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

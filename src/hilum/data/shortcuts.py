@@ -6,6 +6,8 @@ A cue that predicts the class without looking at the anatomy is what a network l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,7 @@ from hilum.data.survey import Reading
 from hilum.metrics.ranking import auroc
 
 WARN_ABOVE = 0.8  # AUROC at which a cue is put on the first page
+CHANCE = 0.05  # how seldom any cue of any class may come above WARN_ABOVE where nothing tells the classes apart
 PROBE_LIMIT = 20_000  # images the border probe is fitted on, at most
 _FOLDS = 5
 _RING = 3  # pixels of the 32 x 32 thumbnail: its outer 9%
@@ -29,7 +32,8 @@ def shortcuts(readings: Sequence[Reading], labels: NDArray[np.int64], groups: ND
     """AUROC in [0.5, 1] of the class by each cue alone, worst first; {} where there are fewer than two classes.
 
     readings, labels (n,) class numbers from 0, groups (n,): of the same images. Of several classes the best of
-    one-against-the-rest is taken. A number is taken as it is, in either direction; words, dimensions and the border's
+    one-against-the-rest is taken; what lies above WARN_ABOVE by chance, as among classes of two images, is passed over.
+    A number is taken as it is, in either direction; words, dimensions and the border's
     pixels are turned into a score on other groups than those it is measured on (five folds), so that rare values
     cannot be learned by heart.
     """
@@ -41,13 +45,13 @@ def shortcuts(readings: Sequence[Reading], labels: NDArray[np.int64], groups: ND
         scores[cue] = np.repeat(_number(readings, cue)[:, None], labels.max() + 1, axis=1)
     for cue in WORDS:
         scores[cue] = _learned_rates([getattr(reading, cue) for reading in readings], labels, folds)
-    found = {cue: _worst(score, labels, either_way=cue in NUMBERS) for cue, score in scores.items()}
+    found = {cue: _worst(score, labels, groups, either_way=cue in NUMBERS) for cue, score in scores.items()}
     sizes = np.array([reading.width * reading.height for reading in readings], dtype=np.float64)
-    by_area = _worst(np.repeat(sizes[:, None], labels.max() + 1, axis=1), labels, either_way=True)
+    by_area = _worst(np.repeat(sizes[:, None], labels.max() + 1, axis=1), labels, groups, either_way=True)
     exact = _learned_rates([(reading.width, reading.height) for reading in readings], labels, folds)
-    by_value = _worst(exact, labels, either_way=False)
+    by_value = _worst(exact, labels, groups, either_way=False)
     found["dimensions"] = max(by_area, by_value)
-    found["border_pixels"] = _border_pixels(readings, labels, folds)
+    found["border_pixels"] = _border_pixels(readings, labels, groups, folds)
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
@@ -76,7 +80,9 @@ def _learned_rates(
     return scored
 
 
-def _border_pixels(readings: Sequence[Reading], labels: NDArray[np.int64], folds: NDArray[np.int64]) -> float:
+def _border_pixels(
+    readings: Sequence[Reading], labels: NDArray[np.int64], groups: NDArray[np.int64], folds: NDArray[np.int64]
+) -> float:
     """AUROC of a linear probe (ridge regression) that sees only the outer ring of the thumbnail."""
     chosen = sample([reading.digest for reading in readings], PROBE_LIMIT)
     labels, folds = labels[chosen], folds[chosen]
@@ -90,7 +96,7 @@ def _border_pixels(readings: Sequence[Reading], labels: NDArray[np.int64], folds
         if held.all() or not held.any():
             continue
         scores[held] = _ridge(ring[~held], wanted[~held], ring[held])
-    return _worst(scores, labels, either_way=False)
+    return _worst(scores, labels, groups[chosen], either_way=False)
 
 
 def _ridge(known: NDArray[np.float64], wanted: NDArray[np.float64], asked: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -102,16 +108,30 @@ def _ridge(known: NDArray[np.float64], wanted: NDArray[np.float64], asked: NDArr
     return solved
 
 
-def _worst(scores: NDArray[np.float64], labels: NDArray[np.int64], *, either_way: bool) -> float:
+def _worst(
+    scores: NDArray[np.float64], labels: NDArray[np.int64], groups: NDArray[np.int64], *, either_way: bool
+) -> float:
     """The highest AUROC over the classes, each against the rest; 0.5 where nothing is told.
 
     either_way: a measure may be lower or higher in a class; a learned score that is worse than chance says nothing.
     """
-    best = 0.5
-    for number in np.unique(labels):
+    best, classes = 0.5, np.unique(labels)
+    for number in classes:
         area = _auroc(scores[:, number], labels == number)
-        best = max(best, area, 1 - area if either_way else area)
+        area = max(area, 1 - area if either_way else area)
+        if area <= WARN_ABOVE or area > _by_chance(labels == number, groups, len(classes)):
+            best = max(best, area)
     return round(best, 4)
+
+
+def _by_chance(positive: NDArray[np.bool_], groups: NDArray[np.int64], classes: int) -> float:
+    """The AUROC that chance reaches in one of 1 / CHANCE sets, whichever cue and class it is (Mann and Whitney, 1947).
+
+    Groups count and not images: copies are one observation.
+    """
+    one, rest = len(np.unique(groups[positive])), len(np.unique(groups[~positive]))
+    deviation = sqrt((one + rest + 1) / (12 * one * rest))
+    return 0.5 + NormalDist().inv_cdf(1 - CHANCE / (2 * classes * len(CUES))) * deviation
 
 
 def _auroc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:

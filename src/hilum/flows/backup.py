@@ -335,7 +335,8 @@ def _apart(settings: Settings) -> tuple[str, ...]:
         found.append("the images are in a bucket: copy it with its own tool, after the database")
     if settings.home not in settings.secret_file.parents:
         found.append(f"the secret, {settings.secret_file}: without it no row can be proven")
-    return tuple(found)
+    links = sorted(place for place in (settings.home / "models").rglob("*") if place.is_symlink())
+    return (*found, *(f"the package behind {place}, which is a link" for place in links))
 
 
 def _database(settings: Settings) -> Path | None:

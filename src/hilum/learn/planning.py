@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from hilum.data.audit_words import CUES
 from hilum.errors import UsageError
 from hilum.learn.facts import Facts
 from hilum.learn.means import NOTHING, Means
@@ -72,9 +73,8 @@ def _size(facts: Facts, plan: Plan, means: Means) -> Decision:
 
 def _augmentation(facts: Facts, _: Plan, __: Means) -> Decision:
     if facts.shortcut > SHORTCUT:
-        why = (
-            f"{facts.cue} alone tells the classes apart (AUROC {facts.shortcut:.2f}): grey values and borders vary more"
-        )
+        cue = f"the {CUES[facts.cue]} alone tells the classes apart (AUROC {facts.shortcut:.2f})"
+        why = f"{cue}: grey values and borders vary more"
         return {"augmentation": "strong"}, {"augmentation": why}
     if facts.total < MANY:
         return {"augmentation": "strong"}, {"augmentation": f"{facts.total} groups are soon known by heart"}

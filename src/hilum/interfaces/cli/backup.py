@@ -36,7 +36,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.json:
         print(json.dumps(asdict(done)))
         return 0
-    print(f"backed up {done.files} files, {done.bytes / 1e6:.1f} MB, in {arguments.to}")
+    print(
+        f"backed up {done.files} {'file' if done.files == 1 else 'files'}, {done.bytes / 1e6:.1f} MB, in {arguments.to}"
+    )
     for said in done.apart:
         print(f"NOT IN IT  {said}")
     return 0
