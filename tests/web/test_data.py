@@ -114,6 +114,8 @@ def test_pairs_are_looked_at_page_by_page_and_by_kind(browser: Browser, tmp_path
         for path, status in (("99/a", 404), ("0/c", 404), ("-1/a", 404), ("x/a", 422), ("0/b", 200)):
             assert server.ask("GET", f"/app/data/{identity}/pair/{path}").status == status, path
         assert server.ask("GET", f"/app/data/{other}/pair/0/a").status == 404
+        drawn = server.ask("GET", f"/app/data/{identity}/pair/0/a")
+        assert drawn.headers["cache-control"] == "private, no-store"  # for nobody who sits there next
 
 
 def test_pictures_of_a_folder_that_is_not_open_any_more_are_not_shown(

@@ -58,3 +58,9 @@ def test_an_address_opens_its_operation_and_strangers_sign_in_first(
             assert "/login?next=/docs" in one.page.url
         with visit(browser, closed, role="reader") as one:
             expect(one.go("/docs").get_by_text("Everybody makes their own")).to_be_visible()
+
+
+def test_an_address_with_half_an_escape_opens_the_page(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        expect(one.go("/docs#%").get_by_role("searchbox")).to_be_visible()
+        assert one.faults == []

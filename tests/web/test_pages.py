@@ -308,6 +308,18 @@ def test_keys_that_were_changed_outlast_signing_out_and_are_nobody_elses(browser
             expect(page.locator("[data-pick]:checked")).to_have_count(chosen)
 
 
+def test_a_letter_typed_with_altgr_is_that_letter(browser: Browser, server: Running) -> None:
+    """Windows tells AltGr as Ctrl and Alt; with those alone a key belongs to the browser."""
+    press = """altGraph => document.body.dispatchEvent(new KeyboardEvent('keydown',
+        { key: '?', ctrlKey: true, altKey: true, modifierAltGraph: altGraph, bubbles: true, cancelable: true }))"""
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history")
+        page.evaluate(press, False)
+        expect(page.locator("dialog[open]")).to_have_count(0)
+        page.evaluate(press, True)
+        expect(page.locator("dialog[open]")).to_have_count(1)
+
+
 def test_a_key_is_shown_once_and_can_be_revoked(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="engineer") as one:
         page = one.go("/app/settings")

@@ -67,7 +67,7 @@ def side(request: Request, identity: str, place: int, side: str) -> Response:
     parts = parts_of(request)
     known = works_of(parts)
     drawn = picture(known, _audit(known, identity), parts.settings, (place, side))
-    return Response(drawn, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
+    return Response(drawn, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
 def _audit(known: Works, identity: str) -> Work:

@@ -17,7 +17,7 @@ field.addEventListener("input", () => {
 });
 
 function open() {
-  const one = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const one = document.getElementById(location.hash.slice(1));
   if (one instanceof HTMLDetailsElement) one.open = true;
 }
 for (const one of operations) one.addEventListener("toggle", () => one.open && history.replaceState(null, "", `#${one.id}`));

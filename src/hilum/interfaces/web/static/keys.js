@@ -69,6 +69,12 @@ function pressed(event) {
   return (shifted ? "Shift+" : "") + (event.key.length === 1 ? event.key.toLowerCase() : event.key);
 }
 
+/** With AltGr, which Windows tells as Ctrl and Alt: so a German keyboard writes [ and ]. */
+const typed = (event) => event.getModifierState("AltGraph") && event.key.length === 1;
+
+/** What belongs to the browser or the system. */
+const commanding = (event) => event.metaKey || (event.ctrlKey && !typed(event));
+
 function writing(event) {
   const at = event.target;
   if (at.isContentEditable || /^(TEXTAREA|SELECT)$/.test(at.tagName)) return true;
@@ -85,11 +91,11 @@ document.addEventListener("keydown", (event) => {
   if (asking) {
     if (event.key === "Tab") return asking(null); // with it one goes about the page: it is never a key of an action
     event.preventDefault();
-    if (/^(Shift|Control|Alt|AltGraph|Meta|CapsLock|Dead|Unidentified)$/.test(event.key) || event.ctrlKey || event.metaKey) return;
+    if (/^(Shift|Control|Alt|AltGraph|Meta|CapsLock|Dead|Unidentified)$/.test(event.key) || commanding(event)) return;
     asking(event.key === "Escape" ? null : pressed(event));
     return;
   }
-  if (event.ctrlKey || event.metaKey || event.altKey || writing(event)) return;
+  if (commanding(event) || event.altKey && !typed(event) || writing(event)) return;
   if (!kept.on || document.querySelector("dialog[open]")) return;
   const sequence = pending ? `${pending} ${pressed(event)}` : pressed(event);
   const found = find(sequence);
