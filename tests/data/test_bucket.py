@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
+import socket
 from pathlib import Path
 
 import pytest
 
 from hilum.data.labels import with_task
+from hilum.data.layouts.found import Columns
+from hilum.data.layouts.headers import identifiers
+from hilum.data.places.cache import Cache
 from hilum.data.source import open_source
-from hilum.errors import UnreadableImage, UnreadableSource
+from hilum.data.survey import survey
+from hilum.errors import StorageError, UnreadableImage, UnreadableSource
 from hilum.task import find_task
 from tests.data.made import dicom, lay, npz, pictures, png
 from tests.data.test_archive import FILES, packed
 
 obstore = pytest.importorskip("obstore")
+from hilum.data.places.bucket import open_remote  # noqa: E402  it needs obstore
 
 
 @pytest.fixture
@@ -104,6 +111,45 @@ def test_a_bucket_that_is_not_there_and_one_that_goes_away(tmp_path, put):
     dataset = opened(tmp_path, address)
     obstore.delete(obstore.store.from_url(address), "a/1.png")
     with pytest.raises(UnreadableImage, match=r"a/1\.png: cannot be fetched"):
+        dataset.data(dataset.cases[0])
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """Gives what was opened as a worker gets it that finds nobody listening where the store was."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+
+        def away(opened):
+            monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+            return pickle.loads(pickle.dumps(opened))
+
+        yield away
+
+
+def test_a_store_that_is_away_ends_the_audit_and_leaves_no_image_out(tmp_path, put, away):
+    dataset = opened(tmp_path, put(pictures("a/1.png", "a/2.png", "b/3.png", "b/4.png")))
+    assert dataset.data(dataset.cases[0])
+    with pytest.raises(StorageError, match=r"a/2\.png: cannot be fetched now"):
+        survey(away(dataset))
+
+
+def test_a_patient_is_not_forgotten_because_the_store_is_away(tmp_path, put, away):
+    tree, _ = open_remote(put({"a/1": dicom("A")}), Columns(), Cache(tmp_path / "cache"))
+    assert identifiers(tree, tree.entries[0].path).patient == "A"
+    with pytest.raises(StorageError, match="cannot be fetched now"):
+        identifiers(away(tree), "a/1")
+
+
+def test_a_full_disk_is_no_unreadable_image(tmp_path, put, monkeypatch):
+    dataset = opened(tmp_path, put(pictures("a/1.png", "b/2.png")))
+
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("hilum.data.places.cache.tempfile.mkstemp", full)
+    with pytest.raises(StorageError, match="No space left"):
         dataset.data(dataset.cases[0])
 
 

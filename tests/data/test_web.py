@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import ssl
 from hashlib import sha256
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from hilum.data.export import export
 from hilum.data.places.far import read_far
 from hilum.data.source import open_source
-from hilum.errors import UnreadableImage, UnreadableSource, UsageError
+from hilum.errors import StorageError, UnreadableImage, UnreadableSource, UsageError
 from tests.data.made import dicom, lay, npz, pictures, png
 from tests.data.servers import Site, make_certificate, serving
 from tests.data.test_archive import packed
@@ -116,6 +117,20 @@ def test_a_file_that_is_not_there_does_not_close_the_manifest_to_the_others(tmp_
     assert [case.patient is None for case in dataset.cases] == [False, True]
     with pytest.raises(UnreadableImage, match="404"):
         dataset.images(dataset.cases[1])
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_server_that_gives_nothing_now_is_no_unreadable_image(tmp_path, site, monkeypatch, status):
+    line = json.dumps({"path": "1.png", "label": "a", "sha256": sha256(png(1)).hexdigest()})
+    site.files |= {"/m.jsonl": line.encode(), "/1.png": png(1)}
+    dataset = opened(tmp_path, f"{site.address}/m.jsonl")
+    monkeypatch.setattr(site, "answer", lambda *_: (status, {}, b"not now"))
+    with pytest.raises(StorageError, match=rf"1\.png: cannot be fetched now \(the server answers {status}"):
+        dataset.images(dataset.cases[0])
+    monkeypatch.undo()
+    monkeypatch.setattr("hilum.data.places.web._trust", ssl.create_default_context)  # to whom the server is a stranger
+    with pytest.raises(StorageError, match="cannot be fetched now"):
+        dataset.images(dataset.cases[0])
 
 
 def test_a_manifest_can_be_a_table(tmp_path, site):

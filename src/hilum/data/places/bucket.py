@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, GenericError, UnauthenticatedError
 from obstore.store import from_url
 
 from hilum.data.dataset import Progress
@@ -33,11 +33,13 @@ from hilum.data.places.tree import (
     Tree,
     by_path,
     join,
+    not_given,
     suffix_of,
 )
 from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
 
 FAULTS = (BaseError, OSError, ValueError)
+AWAY = (GenericError, UnauthenticatedError, OSError)  # not a word about this object: the next one fares no better
 CHUNK = 1000
 RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 BLOCK = 8 * 1024 * 1024
@@ -92,7 +94,8 @@ class Bucket:
         """See Tree."""
         try:
             return bytes(obstore.get_range(self._store, path, start=0, length=min(length, self._meta(path)[0])))
-        except FAULTS:
+        except FAULTS as error:
+            self._check_there(path, error)
             return b""
 
     def local(self, path: str) -> Path:
@@ -105,6 +108,7 @@ class Bucket:
         try:
             kept = self.cache.at(f"{self.id(path)}|{tag}|{size}", fill)
         except FAULTS as error:
+            self._check_there(path, error)
             raise UnreadableImage(self.id(path), f"cannot be fetched: {_reason(error)}") from error
         if kept.stat().st_size != size:
             raise UnreadableImage(self.id(path), "changed while it was read; open the source again")
@@ -132,7 +136,13 @@ class Bucket:
         try:
             return _size_and_tag(obstore.head(self._store, path))
         except FAULTS as error:
+            self._check_there(path, error)
             raise UnreadableImage(self.id(path), f"cannot be fetched: {_reason(error)}") from error
+
+    def _check_there(self, path: str, error: Exception) -> None:
+        """Raises StorageError where not the object is at fault: to leave it out would pass a part for the whole."""
+        if isinstance(error, AWAY) and not isinstance(error, FileNotFoundError):
+            raise not_given(self.id(path), _reason(error)) from error
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {key: value for key, value in self.__dict__.items() if key not in ("_store", "progress")}

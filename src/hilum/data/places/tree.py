@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hilum.data.places.cache import Cache
+from hilum.errors import StorageError
 from hilum.leftovers import is_left_over
 
 IMAGE_SUFFIXES = frozenset(
@@ -58,7 +59,12 @@ class Tree(Protocol):
         ...
 
     def read(self, path: str, limit: int) -> bytes:
-        """The whole file; raises UnreadableImage when it is longer than `limit` bytes or cannot be read."""
+        """The whole file.
+
+        Raises:
+            UnreadableImage: it is longer than `limit` bytes or cannot be read.
+            StorageError: the place gives nothing now, or this disk takes nothing; see `not_given`.
+        """
         ...
 
     def head(self, path: str, length: int) -> bytes:
@@ -68,6 +74,13 @@ class Tree(Protocol):
     def local(self, path: str) -> Path:
         """A file on this disk with the same bytes, to be mapped into memory."""
         ...
+
+
+def not_given(name: str, reason: str) -> StorageError:
+    """What is raised where the place, not the file, is at fault: left out as a bad one, it would thin the data set."""
+    return StorageError(
+        f"{name}: cannot be fetched now ({reason}); what was fetched so far is kept: do the same again once it can be"
+    )
 
 
 @dataclass(frozen=True, slots=True)

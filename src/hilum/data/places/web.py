@@ -29,11 +29,12 @@ from hilum.data.layouts.rows import MAX_TABLE_BYTES, read_table
 from hilum.data.places.archive import open_archive
 from hilum.data.places.cache import BLOCK, Cache, hash_file
 from hilum.data.places.folder import OneFile, read_file
-from hilum.data.places.tree import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, Entry, Tree, by_path, suffix_of
+from hilum.data.places.tree import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, Entry, Tree, by_path, not_given, suffix_of
 from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource, UsageError
 
 MAX_DOWNLOAD_BYTES = 1024**4
 TIMEOUT = httpx.Timeout(60.0, connect=15.0)
+PASSING = (401, 408, 429)  # who asks, or how often, is at fault
 FAULTS = (httpx.HTTPError, httpx.InvalidURL, httpx.TooManyRedirects, ssl.SSLError, OSError)
 
 
@@ -125,6 +126,8 @@ class Listed:
         try:
             fetched = self.cache.at(f"sha256:{digest}|{beside}", fill)
         except FAULTS as error:
+            if _away(error):
+                raise not_given(self.id(path), _reason(error)) from error
             raise UnreadableImage(self.id(path), f"cannot be fetched: {_reason(error)}") from error
         if self.cache.note(fetched).get("sha256") != digest:
             fetched.unlink(missing_ok=True)  # else it would be found again under this name
@@ -255,6 +258,13 @@ def _save(response: httpx.Response, file: BinaryIO, limit: int, name: str, progr
         file.write(block)
         if progress:
             progress(done, length)
+
+
+def _away(error: Exception) -> bool:
+    """Whether the server, the way to it or this disk is at fault, not the file that was asked for."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code in PASSING or error.response.is_server_error
+    return isinstance(error, httpx.TransportError | OSError) and not isinstance(error, httpx.UnsupportedProtocol)
 
 
 def _reason(error: Exception) -> str:
