@@ -149,3 +149,16 @@ def test_who_signs_in_rightly_does_not_use_up_the_tries_of_an_address(house: Hou
     with pytest.raises(TooManyAttempts) as told:
         throttle.knock("ada", "1.1.1.1")
     assert told.value.seconds == 1
+
+
+def test_who_signs_in_rightly_takes_back_nothing_of_what_was_tried_on_others_or_elsewhere(house: House) -> None:
+    """Else whoever has an account clears the way between two guesses at somebody else's password."""
+    throttle = house.access.throttle
+    for _ in range(5):
+        throttle.knock("ada", "6.6.6.6")
+    for address in ("6.6.6.6", "1.1.1.1"):
+        throttle.knock("eve", address)
+        throttle.open("eve", address)
+    with pytest.raises(TooManyAttempts) as told:
+        throttle.knock("ada", "6.6.6.6")
+    assert told.value.seconds == 1
