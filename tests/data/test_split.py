@@ -86,6 +86,14 @@ def test_the_order_and_the_names_of_the_files_do_not_matter(
     assert [one[i] for i in order] == other
 
 
+def test_a_patient_of_two_equally_rare_classes_stands_for_the_same_one_in_any_order() -> None:
+    """Which of a patient's images is listed first decides nothing."""
+    rows = [Row(f"{label}{i}", label, f"p{i}") for i in range(60) for label in "ab"]
+    order = random.Random(0).sample(range(120), 120)
+    one, other = place(drawn(rows, []), 120), place(drawn([rows[i] for i in order], []), 120)
+    assert [one[i] for i in order] == other
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(200, 500), st.integers(1, 4), st.integers(0, 9))
 def test_the_parts_are_near_their_shares_in_each_class(count: int, largest: int, seed: int) -> None:
@@ -224,6 +232,23 @@ def test_a_supplied_val_that_is_too_small_joins_the_training_images() -> None:
     assert "train" in {place(split, len(rows))[number] for number in range(260, 276)}
     large = supplied(leaks=0) + [Row(f"v{i}", "ab"[i % 2], split="val") for i in range(40)]
     assert drawn(large, []).parts["tune"] == tuple(range(260, 300))
+
+
+def test_a_supplied_val_tunes_without_what_leaks() -> None:
+    """Ten of its sixty images are known from training: they are in no part, and it is said."""
+    rows = supplied(leaks=0) + [Row(f"p{i}" if i < 10 else f"v{i}", "ab"[i % 2], split="val") for i in range(60)]
+    split = drawn(rows, [])
+    assert split.parts["tune"] == tuple(range(270, 320))
+    assert set(split.left_out) == set(range(260, 270))
+    assert all("earlier part" in why for why in split.left_out.values())
+    assert "the supplied val tunes without what leaks (10 of 60 images)" in split.notes
+
+
+def test_nothing_is_said_of_a_val_that_was_not_supplied_nor_of_leaks_where_none_are() -> None:
+    rows = supplied(leaks=0)
+    assert drawn(rows, []).notes == ("the supplied test is used",)
+    rows += [Row(f"v{i}", "ab"[i % 2], split="val") for i in range(40)]
+    assert drawn(rows, []).notes == ("the supplied test is used", "the supplied val tunes")
 
 
 def test_whoever_is_in_the_supplied_test_is_not_trained_on_where_no_split_was_given() -> None:

@@ -29,7 +29,7 @@ def test_areas_agree_with_scikit_learn(n: int, seed: int, decimals: int) -> None
 
 @given(n=st.integers(3, 60), seed=st.integers(0, 10_000))
 def test_weights_agree_with_scikit_learn(n: int, seed: int) -> None:
-    """Each row of weights (D, N) gives what scikit-learn gives with those sample weights."""
+    """Each row of weights (D, N), and such a row alone, gives what scikit-learn gives with those sample weights."""
     scores, positives = scored(n, seed, 1)
     weights = np.random.default_rng(seed + 1).integers(1, 4, size=(3, n)).astype(float)
     areas, precisions = r.auroc(scores, positives, weights), r.average_precision(scores, positives, weights)
@@ -37,6 +37,8 @@ def test_weights_agree_with_scikit_learn(n: int, seed: int) -> None:
         assert areas[row] == pytest.approx(sk.roc_auc_score(positives, scores, sample_weight=weights[row]))
         expected = sk.average_precision_score(positives, scores, sample_weight=weights[row])
         assert precisions[row] == pytest.approx(expected)
+        assert r.auroc(scores, positives, weights[row]) == pytest.approx(areas[row])
+        assert r.average_precision(scores, positives, weights[row]) == pytest.approx(expected)
 
 
 @given(seed=st.integers(0, 10_000))
