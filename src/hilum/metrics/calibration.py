@@ -39,10 +39,8 @@ class RiskCoverage:
     risk: Floats
 
 
-def ece(
-    probabilities: Floats, labels: Labels, bins: int | None = None, weights: Floats | None = None
-) -> float | Floats:
-    """Expected calibration error of the top class over equal-mass bins; without `bins` as many as `bins_for` says.
+def ece(probabilities: Floats, labels: Labels, weights: Floats | None = None) -> float | Floats:
+    """Expected calibration error of the top class over equal-mass bins, as many as `bins_for` says.
 
     The mean over the cases of |confidence - accuracy| of their bin (Naeini 2015; Guo 2017), bins of equal numbers of
     cases (Nguyen & O'Connor 2015) rather than equal width: with a good model nearly all cases are near 1, and equal
@@ -50,7 +48,7 @@ def ece(
     not matter. Every draw of a bootstrap uses the bins of the whole sample.
     """
     confidence, right = _top(probabilities, labels)
-    bins = bins or bins_for(confidence.size)
+    bins = bins_for(confidence.size)
     member = np.zeros((confidence.size, bins))
     member[np.arange(confidence.size), equal_mass_bins(confidence, bins)] = 1.0
     share = np.ones(confidence.size) if weights is None else np.asarray(weights, dtype=np.float64)
