@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import mannwhitneyu
 
 from hilum.data.shortcuts import CUES, WARN_ABOVE, shortcuts
 from hilum.data.survey import Reading, measure
@@ -91,3 +92,25 @@ def test_copies_count_as_one_image(readings: list[Reading]) -> None:
     alike = [replace(readings[0], bytes=10_000 + label) for label in labels]
     assert shortcuts(alike, labels, np.arange(240))["file_size"] == 1.0
     assert shortcuts(alike, labels, np.arange(240) // 40)["file_size"] <= WARN_ABOVE
+
+
+@pytest.mark.parametrize("above", [78, 82, 86, 89, 91, 95])
+def test_a_cue_of_few_images_is_told_where_chance_would_seldom_give_it(readings: list[Reading], above: int) -> None:
+    """Ten against ten, of whose hundred pairs so many are in order: by SciPy's test, for each class, cue and side.
+
+    What is no reason for a warning is told as it is.
+    """
+    whole, part = divmod(100 - above, 10)
+    lower = 10.0 * np.arange(1, 11)
+    upper = np.array([*range(whole), 105 - 10 * part, *range(200, 209 - whole)], dtype=float)
+    p = mannwhitneyu(upper, lower, alternative="greater", method="asymptotic", use_continuity=False).pvalue
+    sized = [replace(readings[i], bytes=int(size)) for i, size in enumerate([*lower, *upper])]
+    found = shortcuts(sized, np.repeat([0, 1], 10), np.arange(20))["file_size"]
+    told = above / 100 <= WARN_ABOVE or p < 0.05 / (2 * 2 * len(CUES))
+    assert found == (above / 100 if told else 0.5)
+
+
+def test_of_one_patient_nothing_is_learned_for_another(readings: list[Reading]) -> None:
+    """No other group is left to fit the border on, nor the words."""
+    found = shortcuts(readings[:40], LABELS[:40], np.zeros(40, dtype=np.int64))
+    assert (found["border_pixels"], found["format"], found["mode"]) == (0.5, 0.5, 0.5)

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 
 from hilum.learn.operating import operating_points
-from hilum.learn.scores import make_scores
+from hilum.learn.scores import group_folds, make_scores
 from hilum.model.calibration import OperatingPoint
 from tests.learn.test_calibrate import task_of
 
@@ -62,3 +62,20 @@ def test_a_target_is_reached_by_one_standard_error_of_the_number_of_groups() -> 
     assert found["screening"].sensitivity == 385 / 400
     assert found["rule-in"].specificity == 385 / 400
     assert found["screening"].threshold < found["balanced"].threshold < found["rule-in"].threshold
+
+
+@pytest.mark.parametrize("helps_both", [True, False])
+def test_a_threshold_that_helps_in_one_half_of_the_groups_only_is_not_taken(helps_both: bool) -> None:
+    """In one half the diseased are torn between two diseases, in the other a lower threshold alarms the healthy."""
+    labels = np.repeat([0, 1, 2], 60)
+    groups = np.arange(labels.size)
+    torn = (group_folds(groups, 2) == 0) | helps_both
+    odds = np.where(labels == 0, np.where(torn, -4.0, -1.5), np.where(torn, 0.3, 1.0))
+    logits = np.zeros((labels.size, 3))
+    logits[:, 1:] = (odds - np.log(2))[:, None]
+    for disease in (1, 2):
+        share = np.where(torn, 0.51, 0.9)[labels == disease]
+        logits[labels == disease, disease] = odds[labels == disease] + np.log(share)
+        logits[labels == disease, 3 - disease] = odds[labels == disease] + np.log(1 - share)
+    found = {point.name: point for point in operating_points(make_scores(logits, labels, groups), task_of(3))}
+    assert found["balanced"].threshold == (pytest.approx(expit(-1.85)) if helps_both else None)
