@@ -30,3 +30,13 @@ def test_what_is_said_over_a_wide_table_is_read_without_scrolling_sideways(brows
         expect(tab.locator("caption").first).to_be_visible()
         assert tab.evaluate(CUT) == []
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_right_answers_are_framed_in_the_colours_of_the_machine_too(browser: Browser, address: str) -> None:
+    """A shadow is no frame there: it is not drawn."""
+    with browser.new_page(forced_colors="active") as tab:
+        tab.goto(address)
+        right = tab.locator(".confusion td.right")
+        expect(right.first).to_be_visible()
+        lines = right.evaluate_all("all => all.map(one => getComputedStyle(one).outlineStyle)")
+        assert set(lines) == {"solid"}
