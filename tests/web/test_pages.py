@@ -183,6 +183,24 @@ def test_the_list_on_paper_names_its_filters_and_has_nothing_to_press(browser: B
         assert [each for each in page.locator("button, nav, input, select, summary").all() if each.is_visible()] == []
 
 
+def test_on_a_narrow_phone_no_word_is_broken_and_nothing_stands_out_of_its_column(
+    browser: Browser, server: Running
+) -> None:
+    """ "Sensitivit y" stood over two lines on Models, and the question's field beyond the edge on Monitoring."""
+    with visit(browser, server, size=(320, 640), role="admin") as one:
+        page = one.go("/app/models")
+        lines = """all => all.filter(one => !one.textContent.includes(" ")).map(one => {
+            const words = document.createRange(); words.selectNodeContents(one);
+            return [one.textContent, words.getClientRects().length]; })"""
+        found = dict(page.locator(".cards dt").evaluate_all(lines))
+        assert found["Sensitivity"] == found["Specificity"] == found["AUROC"] == 1
+        one.check("models-narrow")
+        page = one.go("/app/monitoring")
+        ends = [page.locator(where).evaluate("e => e.getBoundingClientRect().right") for where in ("#task", "h1")]
+        assert ends[0] <= ends[1] + 1
+        one.check("monitoring-narrow")
+
+
 def test_an_order_that_holds_no_refusals_says_so(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
         page = one.go("/app/history?order=priority")
