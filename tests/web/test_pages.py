@@ -201,6 +201,17 @@ def test_on_a_narrow_phone_no_word_is_broken_and_nothing_stands_out_of_its_colum
         one.check("monitoring-narrow")
 
 
+def test_on_paper_a_file_is_named_in_readable_pieces(browser: Browser, server: Running) -> None:
+    """Names were broken after every few letters, beside a bar that says what the figure says."""
+    with visit(browser, server, role="admin", size=(718, 1000)) as one:  # the width of a sheet of A4
+        page = one.go("/app/history")
+        page.emulate_media(media="print")
+        widths = page.locator("table.work td.path").evaluate_all("all => all.map(e => e.clientWidth / 16)")
+        assert len(widths) == 3
+        assert min(widths) >= 10
+        assert page.locator(".scroll").evaluate("e => e.scrollWidth <= e.clientWidth"), "cut by the sheet"
+
+
 def test_an_order_that_holds_no_refusals_says_so(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
         page = one.go("/app/history?order=priority")
