@@ -6,11 +6,13 @@ FILES = frozenset((".ds_store", "thumbs.db", "desktop.ini", "dicomdir"))
 # also what drives and their servers keep of their own: thumbnails, what was thrown away
 FOLDERS = frozenset((
     ".ipynb_checkpoints", "__macosx", ".git", ".dvc", "__pycache__", "@eadir", "#recycle", "$recycle.bin",
-    ".appledouble", "system volume information", "lost+found",
+    ".appledouble", "system volume information", "lost+found", ".trash", ".trashes", ".thumbnails",
 ))  # fmt: skip
+TRASH = ".trash-"  # and the number of a user: where desktops of Linux put what was thrown away on another drive
 
 
 def is_left_over(path: str) -> bool:
     """Whether nobody put this file there, by its name and those of its folders (`a/b/` is a folder)."""
     *folders, name = path.lower().split("/")
-    return name in FILES or name.startswith("._") or not FOLDERS.isdisjoint(folders)
+    kept = not FOLDERS.isdisjoint(folders) or any(folder.startswith(TRASH) for folder in folders)
+    return kept or name in FILES or name.startswith("._")
