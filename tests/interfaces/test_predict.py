@@ -192,3 +192,12 @@ def test_heatmaps_of_a_package_named_by_its_path(tmp_path: Path, capsys: pytest.
     assert told(capsys)[0]["explanation"]
     task = str(ROOT / "tasks" / "pneumonia-cxr.toml")
     assert main(["predict", str(FILMS[0]), "--task", task, "--explain", str(tmp_path / "why"), "--json"]) == 0
+
+
+def test_a_limit_beyond_all_memory_reads_files_as_before(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As much memory as the limit allows was asked for, before a small file was read."""
+    monkeypatch.setenv("HILUM_MAX_BYTES", str(10**15))
+    assert main(["predict", "--json", "--task", "pneumonia-cxr", str(FILMS[0])]) == 0
+    assert told(capsys)[0]["prediction"]

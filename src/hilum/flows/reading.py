@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 
 from hilum.data.places.far import is_far, read_far
+from hilum.data.places.folder import read_at_most
 from hilum.errors import InputError
 
 
@@ -56,8 +56,7 @@ def read_limited(path: str, most: int) -> bytes:
     if is_far(path):
         return read_far(path, most)
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(most + 1)
+        data = read_at_most(path, most)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(path, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > most:
