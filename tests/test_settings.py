@@ -200,3 +200,16 @@ def test_the_command_shows_a_nought_and_lists_as_they_were_written(
     assert said["HILUM_TRACES_URL"]["value"] == ""
     assert main(["settings"]) == 0
     assert "HILUM_SERVE_WORKERS  0\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["THREADS", "WORKERS", "SERVE_THREADS", "SERVE_WORKERS"])
+def test_more_threads_or_processes_than_any_machine_has_are_refused(name: str) -> None:
+    """A slip of the finger would start them all, and nothing would be answered."""
+    assert read_settings({f"HILUM_{name}": "1024"})
+    with pytest.raises(UsageError, match=rf"HILUM_{name}=1025: must be 1,024 or less"):
+        read_settings({f"HILUM_{name}": "1025"})
+
+
+def test_a_number_that_no_file_reaches_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"HILUM_MAX_BYTES=.*: must be 1,000,000,000,000,000 or less"):
+        read_settings({"HILUM_MAX_BYTES": "9" * 23})

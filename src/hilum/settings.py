@@ -25,6 +25,7 @@ EITHER = re.compile(r"(?<=://)[^:/@]*:[^@]*\?[^@]*=[^@]*@.*", re.DOTALL)
 EC_KEY = bytes.fromhex("06072a8648ce3d0201")
 CURVES = tuple(map(bytes.fromhex, ("06082a8648ce3d030107", "06052b81040022", "06052b81040023")))
 MOST_SERVE_WORKERS = 8  # the one event loop before them has little use for more
+MOST_AT_ONCE, MOST = 1024, 10**15  # threads or processes, where one typed too many answers nothing; any other number
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         home=home,
         models=Path(raw["MODELS"]).absolute() if raw["MODELS"] else shipped_models(),
         data=Path(raw["DATA"]),
-        threads=_number("THREADS", raw) or min(ours, 4),
-        workers=_number("WORKERS", raw) or ours,
+        threads=_number("THREADS", raw, most=MOST_AT_ONCE) or min(ours, 4),
+        workers=_number("WORKERS", raw, most=MOST_AT_ONCE) or ours,
         max_pixels=_number("MAX_PIXELS", raw, least=1),
         max_bytes=_number("MAX_BYTES", raw, least=1),
         max_frames=_number("MAX_FRAMES", raw, least=1),
@@ -189,7 +190,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         oidc_client_secret=raw["OIDC_CLIENT_SECRET"],
         oidc_claim=raw["OIDC_CLAIM"],
         oidc_roles=raw["OIDC_ROLES"],
-        serve_threads=_number("SERVE_THREADS", raw) or ours,
+        serve_threads=_number("SERVE_THREADS", raw, most=MOST_AT_ONCE) or ours,
         serve_workers=_serve_workers(raw, ours),
         queue=_number("QUEUE", raw, least=1),
         deadline_ms=_number("DEADLINE_MS", raw, least=1),
@@ -239,7 +240,7 @@ def without_secrets(value: str) -> str:
     return re.sub(r"[?&].*", "?…", SIGNED_IN.sub("…@", EITHER.sub("…", value)))
 
 
-def _number(name: str, raw: Mapping[str, str], least: int = 0) -> int:
+def _number(name: str, raw: Mapping[str, str], least: int = 0, most: int = MOST) -> int:
     try:
         value = int(raw[name])
     except ValueError as error:
@@ -247,6 +248,8 @@ def _number(name: str, raw: Mapping[str, str], least: int = 0) -> int:
     if value < least:
         wrong = f"must be {least} or more: less lets nothing through" if least else "must not be negative"
         raise UsageError(f"HILUM_{name}={value}: {wrong}")
+    if value > most:
+        raise UsageError(f"HILUM_{name}={value}: must be {most:,} or less")
     return value
 
 
@@ -287,7 +290,7 @@ def _is_elliptic(body: bytes) -> bool:
 
 def _serve_workers(raw: Mapping[str, str], ours: int) -> int:
     if raw["SERVE_WORKERS"] != "auto":
-        return _number("SERVE_WORKERS", raw)
+        return _number("SERVE_WORKERS", raw, most=MOST_AT_ONCE)
     return min(ours, MOST_SERVE_WORKERS) if ours > 1 else 0
 
 
