@@ -312,6 +312,7 @@ def test_lists_of_the_report_that_are_cut_say_so_and_one_pair_is_one(
     assert "Unreadable files: 3, the first 2<" in page
     assert "no images of a class: 3, the first 2<" in page
     assert "1 pair in 1 group." in page
+    assert "2 in 1 group<" in page
 
 
 def test_many_exact_copies_on_both_sides_are_not_all_paired(tmp_path: Path) -> None:

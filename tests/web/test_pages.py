@@ -210,6 +210,8 @@ def test_on_paper_a_file_is_named_in_readable_pieces(browser: Browser, server: R
         assert len(widths) == 3
         assert min(widths) >= 10
         assert page.locator(".scroll").evaluate("e => e.scrollWidth <= e.clientWidth"), "cut by the sheet"
+        page = one.go("/app/monitoring")
+        expect(page.get_by_label("Keep up to date")).not_to_be_visible()
 
 
 def test_an_order_that_holds_no_refusals_says_so(browser: Browser, server: Running) -> None:

@@ -89,11 +89,11 @@ def figures(audit: Audit) -> tuple[Figure, ...]:
 def _copy_figures(audit: Audit) -> list[Figure]:
     images, groups = len(audit.paths), audit.copy_groups
     copied, kept = sum(map(len, groups)), int(audit.groups.max(initial=-1)) + 1
-    beside = f"{copied:,} in {len(groups):,} groups"
+    beside = f"{copied:,} in {many(len(groups), 'group')}"
     distinct = len(set(audit.grouping.copies.tolist()))
     found = [
         Figure("Images that have a copy", _share(copied, images), beside, "warn" if copied else ""),
-        Figure("Distinct pictures", f"{distinct:,}", f"{kept:,} groups to keep together"),
+        Figure("Distinct pictures", f"{distinct:,}", f"{many(kept, 'group')} to keep together"),
     ]
     held = sum(split in ("test", "val") for split in audit.splits)
     if held:
