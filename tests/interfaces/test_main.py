@@ -86,6 +86,21 @@ def test_looking_at_data_needs_nothing_that_only_learning_needs(tmp_path: Path, 
     assert (tmp_path / "out" / "index.html").is_file()
 
 
+def test_one_image_is_answered_without_opening_what_data_sets_and_servers_need(tmp_path: Path) -> None:
+    """Half of the time that one answer takes is the opening of modules."""
+    home = {**os.environ, "HILUM_HOME": str(tmp_path)}
+    code = "import sys; from hilum.interfaces.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
+    film = str(next((ROOT / "samples" / "pneumonia-cxr").glob("*.png")))
+    asked = [sys.executable, "-c", code, "predict", film, "--task", "pneumonia-cxr"]
+    done = subprocess.run(asked, env=home, check=True, capture_output=True, text=True)
+    opened = set(done.stdout.splitlines()[-1].split())
+    assert "hilum.flows.predict" in opened
+    assert opened.isdisjoint((
+        "hilum.data.dataset", "hilum.data.source", "hilum.data.places.folder", "hilum.learn", "hilum.records",
+        "httpx", "obstore", "pydicom", "sqlalchemy", "starlette",
+    ))  # fmt: skip
+
+
 def test_lime_names_its_extra(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

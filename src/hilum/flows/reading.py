@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from hilum.data.places.far import is_far, read_far
-from hilum.data.places.folder import read_at_most
 from hilum.errors import InputError
+from hilum.image.limits import read_at_most
 
 
 @dataclass(frozen=True, slots=True)

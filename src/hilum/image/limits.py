@@ -1,8 +1,13 @@
-"""What one file may cost: the bounds every decoder checks on the header, before it touches a pixel; knows no format."""
+"""What one file may cost: the bounds every decoder checks on the header, before it touches a pixel; knows no format.
+
+A file is read through here, too, no further than its bound.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from sys import maxsize
 
 from hilum.errors import ImageTooLarge
@@ -53,3 +58,17 @@ ACCEPTED = Limits(max_bytes=maxsize, max_pixels=maxsize, max_frames=maxsize, max
 def repeats(taken: int, length: int) -> bool:
     """Whether parts of `taken` bytes together are the same bytes over and over; a few of them may lie at one place."""
     return taken > 4 * length + MEBI
+
+
+def read_at_most(file: str, limit: int) -> bytes:
+    """The bytes of a file; of one that is longer than the limit, one byte more than that.
+
+    Raises:
+        OSError: it cannot be opened or read. ValueError: there is a NUL in its name.
+    """
+    with Path(file).open("rb") as opened:
+        size = os.fstat(opened.fileno()).st_size  # asking for the limit would set that much memory aside
+        data = opened.read(min(size, limit) + 1)
+        if size < len(data) <= limit:  # no plain file, or one that grows
+            data += opened.read(limit + 1 - len(data))
+        return data

@@ -12,6 +12,7 @@ from hilum.data.dataset import Progress
 from hilum.data.places.cache import Cache
 from hilum.data.places.tree import Entry, by_path, join
 from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
+from hilum.image.limits import read_at_most
 from hilum.leftovers import is_left_over
 
 MAX_DEPTH = 64
@@ -103,20 +104,6 @@ def read_file(file: str, name: str, limit: int) -> bytes:
     if len(data) > limit:
         raise ImageTooLarge(name, f"larger than the limit of {limit:,} bytes")
     return data
-
-
-def read_at_most(file: str, limit: int) -> bytes:
-    """The bytes of a file; of one that is longer than the limit, one byte more than that.
-
-    Raises:
-        OSError: it cannot be opened or read. ValueError: there is a NUL in its name.
-    """
-    with Path(file).open("rb") as opened:
-        size = os.fstat(opened.fileno()).st_size  # asking for the limit would set that much memory aside
-        data = opened.read(min(size, limit) + 1)
-        if size < len(data) <= limit:  # no plain file, or one that grows
-            data += opened.read(limit + 1 - len(data))
-        return data
 
 
 def _walk(root: str, progress: Progress | None) -> list[Entry]:
