@@ -160,3 +160,53 @@ def test_readings_are_those_of_their_names() -> None:
     assert told == pytest.approx(expected)
     for reading in ("sensitivity_at_specificity", "specificity_at_sensitivity"):
         assert told[f"{reading}_0.90"] > told[f"{reading}_0.95"]
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
+def test_f_scores_are_those_of_their_names(beta: float) -> None:
+    two, four = made(200, 2, seed=1), made(200, 4, seed=1)
+    name = f"f{beta:g}"
+    assert f.figure(name, two) == pytest.approx(sk.fbeta_score(two.labels, two.predicted, beta=beta))
+    expected = sk.fbeta_score(four.labels, four.predicted, beta=beta, average="macro")
+    assert f.figure(name, four) == pytest.approx(expected)
+
+
+def test_a_class_against_the_rest_has_the_figures_that_scikit_learn_gives_it() -> None:
+    answers = refused(made(300, 4, negative=2), [0, 5, 6])
+    kept = answers.answered
+    for index in range(4):
+        of_class, called = answers.labels == index, answers.predicted == index
+        score, truth = answers.probabilities[kept, index], of_class[kept]
+        expected = {
+            "precision": sk.precision_score(of_class, called),
+            "sensitivity": sk.recall_score(of_class, called),
+            "recall": sk.recall_score(of_class, called),
+            "specificity": np.mean(kept[~of_class] & ~called[~of_class]),
+            "f1": sk.f1_score(of_class, called),
+            "auroc": sk.roc_auc_score(truth, score),
+            "auprc": sk.average_precision_score(truth, score),
+        }
+        found = {name: each.value for name, each in f.class_figures(answers, index, draws=10).items()}
+        assert found == pytest.approx(expected)
+
+
+def test_without_a_negative_class_sensitivity_and_specificity_are_means_over_the_classes() -> None:
+    answers = made(200, 4, negative=None)
+    of_class = [(answers.labels == i, answers.predicted == i) for i in range(4)]
+    assert f.figure("specificity", answers) == pytest.approx(
+        np.mean([sk.recall_score(truth, called, pos_label=0) for truth, called in of_class])
+    )
+    assert f.figure("sensitivity", answers) == pytest.approx(
+        sk.balanced_accuracy_score(answers.labels, answers.predicted)
+    )
+    assert f.figure("precision", answers) == pytest.approx(
+        sk.precision_score(answers.labels, answers.predicted, average="macro")
+    )
+    areas = [sk.average_precision_score(answers.labels == i, answers.probabilities[:, i]) for i in range(4)]
+    assert f.figure("auprc", answers) == pytest.approx(np.mean(areas))
+
+
+def test_at_worst_a_refused_patient_ranks_below_everybody_and_a_refused_healthy_one_above() -> None:
+    answers = refused(made(200, 2), list(range(11)))
+    score = np.where(answers.answered, answers.probabilities[:, 1], np.where(answers.labels == 1, -1.0, 2.0))
+    assert f.figure("auroc_refused_worst", answers) == pytest.approx(sk.roc_auc_score(answers.labels, score))
