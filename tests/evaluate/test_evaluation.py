@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn import metrics as sk
 
 from hilum.errors import DataError
 from hilum.evaluate.evaluation import evaluate
@@ -132,3 +133,66 @@ def test_no_case_and_columns_that_do_not_fit_are_errors() -> None:
         evaluate(empty, CHEST, made_setting())
     with pytest.raises(ValueError, match="subgroup source"):
         replace(made_rows(), subgroups={"source": ("a",)})
+
+
+def test_every_part_and_subgroup_is_of_its_own_cases() -> None:
+    """Counted by hand: right answers, refusals, the commonest class and the neighbour of those very cases."""
+    rows = made_rows(BRAIN)
+    told = evaluate(rows, BRAIN, made_setting()).to_json()
+    right, near = rows.predicted == rows.labels, rows.baselines["nearest neighbour"] == rows.labels
+    parts = [(told["clean"], ~rows.copied), (told["copied"], rows.copied), (told, np.ones(200, dtype=bool))]
+    for facet, values in told["subgroups"].items():
+        column = np.array([value or "not known" for value in rows.subgroups[facet]])
+        parts += [(part, column == value) for value, part in values.items()]
+    assert len(parts) == 3 + 2 + 3
+    for part, member in parts:
+        assert (part["n"], part["refused"]) == (member.sum(), (rows.refused & member).sum())
+        assert part["groups"] == len(set(rows.groups[member]))
+        found = {name: each["accuracy"]["value"] for name, each in part["baseline"].items()}
+        expected = {
+            "majority": np.bincount(rows.labels[member]).max() / member.sum(),
+            "nearest neighbour": near[member].mean(),
+        }
+        assert found == pytest.approx(expected, abs=1e-6)
+        assert part["metrics"]["accuracy"]["value"] == pytest.approx(right[member].mean(), abs=1e-6)
+
+
+def test_every_class_has_its_own_figures_and_those_of_the_trivial_answers() -> None:
+    rows = made_rows(BRAIN)
+    told = evaluate(rows, BRAIN, made_setting()).to_json()["per_class"]
+    most = np.full(200, np.bincount(rows.labels).argmax())
+    given = {"majority": most, "nearest neighbour": rows.baselines["nearest neighbour"]}
+    answered = ~rows.refused
+    for i, name in enumerate(BRAIN.classes):
+        of_class, one = rows.labels == i, told[name]
+        assert one["n"] == of_class.sum()
+        assert one["auroc"]["value"] == pytest.approx(
+            sk.roc_auc_score(of_class[answered], rows.probabilities[answered, i]), abs=1e-6
+        )
+        assert one["specificity"]["value"] == pytest.approx(
+            np.mean((rows.predicted != i)[~of_class] & answered[~of_class]), abs=1e-6
+        )
+        for trivial, answers in given.items():
+            expected = {
+                "precision": sk.precision_score(of_class, answers == i, zero_division=0),
+                "sensitivity": sk.recall_score(of_class, answers == i),
+            }
+            found = {figure: each["value"] for figure, each in one["baseline"][trivial].items()}
+            assert found == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_refusal_is_listed_under_its_true_class() -> None:
+    told = evaluate(made_rows(BRAIN, refused=10), BRAIN, made_setting()).to_json()["refusals"]
+    assert [one["label"] for one in told] == [one["file"].partition("/")[0] for one in told]
+    assert len({one["label"] for one in told}) > 1
+
+
+def test_coverage_is_the_share_of_the_answered_whose_set_holds_the_truth() -> None:
+    rows = made_rows(BRAIN, refused=20)
+    told = evaluate(rows, BRAIN, made_setting()).to_json()["conformal"]
+    sets, labels = rows.sets[~rows.refused], rows.labels[~rows.refused]
+    held = sets[np.arange(180), labels]
+    assert told["coverage"]["value"] == pytest.approx(held.mean(), abs=1e-6)
+    assert told["mean_size"] == pytest.approx(sets.sum(axis=1).mean(), abs=1e-4)
+    expected = {name: held[labels == i].mean() for i, name in enumerate(BRAIN.classes)}
+    assert {name: each["value"] for name, each in told["per_class"].items()} == pytest.approx(expected, abs=1e-6)

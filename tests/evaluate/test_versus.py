@@ -12,6 +12,7 @@ from hilum.errors import DataError
 from hilum.evaluate.evaluation import evaluate
 from hilum.evaluate.sentences import against
 from hilum.evaluate.versus import compare, with_versus
+from hilum.metrics.comparison import delong
 from tests.evaluate.made import BRAIN, CHEST, made_rows, made_setting
 
 
@@ -58,3 +59,13 @@ def test_a_gap_without_any_spread_is_no_certainty() -> None:
     sure = replace(base, labels=labels, predicted=labels, probabilities=np.eye(2)[labels])
     flat = replace(sure, probabilities=np.full((6, 2), 0.5))
     assert compare(sure, flat, CHEST, made_setting()).delong is None
+
+
+def test_areas_are_compared_over_the_cases_that_both_answered() -> None:
+    """The first refused six at the beginning, the second ten at the end."""
+    one, other = made_rows(), made_rows(skill=1.0, refused=0)
+    other.predicted[-10:], other.probabilities[-10:] = -1, np.nan
+    both = slice(6, 190)
+    scores = [1.0 - rows.probabilities[both, CHEST.negative] for rows in (one, other)]
+    found = compare(one, other, CHEST, made_setting()).delong
+    assert found == delong(scores[0], scores[1], one.labels[both] != CHEST.negative)
