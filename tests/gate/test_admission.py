@@ -40,3 +40,17 @@ def test_thresholds_are_those_of_the_file() -> None:
 def test_bytes_that_are_no_admission_network_are_refused(damaged: bytes) -> None:
     with pytest.raises(PackageDamaged, match="admission"):
         Admission(damaged)
+
+
+def test_a_fault_is_measured_against_its_own_threshold() -> None:
+    """Turned is the nearer fault, and lies within what is allowed; inverted does not."""
+    said = {"threshold_inverted": "3.0", "threshold_rotated": "0.0", "threshold_other": "0.0"}
+    admission = Admission(made.network((5.0, 3.0, 4.0, 0.0), said))
+    assert [reason.code for reason in admission.check(made.image(made.phantom()), made.task())] == ["inverted"]
+
+
+def test_what_lies_at_the_threshold_is_admitted() -> None:
+    said = {"threshold_inverted": "0.0", "threshold_rotated": "0.0", "threshold_other": "4.0"}
+    for other, codes in ((1.0, []), (1.25, ["not_this_kind_of_image"])):
+        reasons = Admission(made.network((5.0, 0.0, 0.0, other), said)).check(made.image(made.phantom()), made.task())
+        assert [reason.code for reason in reasons] == codes

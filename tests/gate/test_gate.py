@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hilum.gate.admission import Admission
-from hilum.gate.gate import GATE_VERSION, before
+from hilum.gate.gate import GATE_VERSION, before, before_all
 from hilum.gate.reason import CODES, Reason, no_task
 from tests.gate import made
 
@@ -43,3 +43,14 @@ def test_a_reason_has_a_known_code() -> None:
     assert no_task(("Pneumonia on a chest X-ray",)).code in CODES
     assert "Pneumonia on a chest X-ray" in no_task(("Pneumonia on a chest X-ray",)).text
     assert GATE_VERSION
+
+
+def test_each_of_several_images_gets_its_own_reasons() -> None:
+    noise = np.random.default_rng(0).random((128, 128))
+    images = [
+        made.image(made.phantom(), modality="CT"), made.image(made.phantom()), made.image(np.zeros((99, 99))),
+        made.image(noise),
+    ]  # fmt: skip
+    for admission, kind in ((REFUSES, ["not_this_kind_of_image"]), (ADMITS, []), (None, [])):
+        found = [[reason.code for reason in reasons] for reasons in before_all(images, made.task(), admission)]
+        assert found == [["wrong_modality"], kind, ["blank"], [*kind, "low_quality"]]

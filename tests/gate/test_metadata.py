@@ -18,6 +18,8 @@ BLANK = np.zeros((8, 8))
         ({"modality": "MR", "body_part": "KNEE"}, []),
         ({"modality": "mr ", "body_part": "L KNEE"}, []),
         ({"modality": "OT"}, []),
+        ({"modality": "SC", "body_part": "UNKNOWN"}, []),
+        ({"modality": "unknown", "body_part": " 12 "}, []),
         ({"modality": "CT"}, ["wrong_modality"]),
         ({"modality": "MR", "body_part": "CHEST"}, ["wrong_body_part"]),
         ({"modality": "CR", "body_part": "CHEST"}, ["wrong_modality", "wrong_body_part"]),

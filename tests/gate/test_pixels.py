@@ -141,3 +141,29 @@ def test_noise_is_told_by_the_correlation_of_neighbours_across_and_down() -> Non
     for pixels in (lines, lines.T):
         mixed = 0.6 * pixels + 0.4 * generator.random((128, 128))  # half of the relation that is left is too little
         assert [reason.code for reason in check_quality(made.image(mixed), made.task())] == ["low_quality"]
+
+
+@pytest.mark.parametrize(("share", "codes"), [(0.14, []), (0.16, [STRANGE])])
+def test_a_seventh_of_an_image_may_be_in_colour(share: float, codes: list[str]) -> None:
+    assert _codes(made.phantom(), colour=share) == codes
+
+
+@pytest.mark.parametrize(("levels", "codes"), [(3.5, ["blank"]), (4.5, [])])
+def test_four_grey_levels_of_spread_are_a_picture(levels: float, codes: list[str]) -> None:
+    pixels = np.full((128, 128), 0.5, np.float32)
+    pixels[:, :64] += levels / 255
+    pixels[:, 64:] -= levels / 255
+    assert [reason.code for reason in check_frame(made.image(pixels), made.task())] == codes
+
+
+def test_a_middle_that_is_a_little_darker_than_its_corners_is_inverted() -> None:
+    pixels = np.full((128, 128), 0.9, np.float32)
+    pixels[32:96, 32:96] = 0.78
+    assert [reason.code for reason in check_frame(made.image(pixels), made.task())] == ["inverted"]
+
+
+@pytest.mark.parametrize(("side", "codes"), [(7, ["low_quality"]), (10, [])])
+def test_a_thousandth_of_an_image_is_enough_to_look_at(side: int, codes: list[str]) -> None:
+    pixels = np.zeros((256, 256), dtype=np.float32)
+    pixels[100 : 100 + side, 100 : 100 + side] = 1.0
+    assert [reason.code for reason in check_quality(made.image(pixels), made.task())] == codes
