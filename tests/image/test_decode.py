@@ -79,3 +79,21 @@ def test_what_takes_more_memory_a_pixel_may_have_fewer_of_them(form: str, mode: 
         decode(file.getvalue(), name="large", limits=Limits(max_pixels=10_500))
     (found,) = decode(file.getvalue(), name="large", limits=Limits(max_pixels=26_000))
     assert found.pixels.shape == (100, 100)
+
+
+@pytest.mark.parametrize(("form", "mode"), [("PNG", "RGBA"), ("TIFF", "RGBA"), ("WEBP", "RGBA"), ("PNG", "LA")])
+def test_what_is_transparent_is_as_black_as_it_is_transparent(ramp: np.ndarray, form: str, mode: str) -> None:
+    alpha = np.repeat(np.array([[0], [128], [255]], np.uint8), 8, axis=0) + np.zeros_like(ramp)
+    layers = [ramp, alpha] if mode == "LA" else [ramp, ramp, ramp, alpha]
+    options = {"lossless": True} if form == "WEBP" else {}
+    (image,) = decode(encoded(np.stack(layers, axis=-1), form, **options), name="ramp")
+    assert image.metadata.mode == mode
+    np.testing.assert_allclose(image.pixels, ramp / 255 * (alpha / 255), atol=1e-6)
+
+
+@pytest.mark.parametrize(("mode", "clear"), [("L", 64), ("P", 64), ("RGB", (64, 64, 64))])
+def test_a_grey_that_a_png_calls_transparent_is_black(
+    ramp: np.ndarray, mode: str, clear: int | tuple[int, int, int]
+) -> None:
+    (image,) = decode(encoded(ramp, "PNG", mode, transparency=clear), name="ramp")
+    np.testing.assert_allclose(image.pixels, np.where(ramp == 64, 0, ramp / 255), atol=1e-6)

@@ -82,3 +82,9 @@ def test_a_kind_that_is_not_read_is_not_called_broken(kind: str) -> None:
 def test_planes_that_are_not_read_are_not_called_broken() -> None:
     with pytest.raises(UnsupportedFormat, match="of a kind that is not read"):
         decode(tiff(np.stack([ramp("<u2")] * 4), photometric=5), name="a.tif")
+
+
+@pytest.mark.parametrize("kind", ["u1", "<u2", "<f4"])
+def test_where_nought_is_white_the_ramp_falls(kind: str) -> None:
+    (found,) = decode(tiff(ramp(kind)[None], photometric=0), name="a.tif")
+    np.testing.assert_allclose(found.pixels, 1 - RAMP, atol=0.02)
