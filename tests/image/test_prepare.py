@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hilum.image.image import Image, Metadata
-from hilum.image.prepare import LONGEST, Preparation, padded, prepare
+from hilum.image.prepare import LONGEST, Preparation, field_of_view, padded, prepare
 from hilum.task import GEOMETRIES
 
 
@@ -124,3 +124,50 @@ def test_a_strip_takes_no_more_memory_than_its_square_may() -> None:
 def test_a_preparation_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must be"):
         Preparation(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.5, 99.5), (1.0, 99.0), (0.0, 100.0), (20.0, 51.0)])
+def test_the_range_is_that_of_numpys_percentiles(low: float, high: float) -> None:
+    pixels = np.random.default_rng(0).random((48, 48)) ** 2
+    ends = np.percentile(pixels, (low, high))
+    expected = np.clip((pixels - ends[0]) / (ends[1] - ends[0]), 0, 1) * 255
+    found = prepare(image(pixels), Preparation(size=48, low=low, high=high))[0]
+    np.testing.assert_allclose(found, expected, atol=0.502)
+
+
+def test_what_is_made_smaller_is_the_mean_of_what_it_covers() -> None:
+    pixels = np.random.default_rng(0).random((128, 128))
+    means = pixels.reshape(32, 4, 32, 4).mean(axis=(1, 3))
+    expected = (means - means.min()) / np.ptp(means) * 255
+    found = prepare(image(pixels), Preparation(size=32, low=0.0, high=100.0))[0]
+    np.testing.assert_allclose(found, expected, atol=0.51)
+
+
+def test_the_middle_has_the_same_border_on_either_side() -> None:
+    found = field_of_view(np.zeros((100, 61), np.float32), Preparation(geometry="central", keep=0.5))
+    assert found == (slice(25, 75), slice(15, 46))
+
+
+@pytest.mark.parametrize(("haze", "seen"), [(0.0, False), (0.07, False), (0.1, True)])
+def test_the_box_holds_what_is_brighter_than_a_twelfth_of_the_brightest_and_a_tenth_of_its_sides_more(
+    haze: float, seen: bool
+) -> None:
+    """A letter of three pixels in a corner is no foreground, and neither is a haze."""
+    pixels = np.full((200, 200), haze, np.float32)
+    pixels[50:150, 60:140] = 1.0
+    pixels[:3, :3] = 1.0
+    found = field_of_view(pixels, Preparation(geometry="foreground", keep=0.1, margin=0.1))
+    assert found == ((slice(0, 200),) * 2 if seen else (slice(40, 160), slice(52, 148)))
+
+
+@pytest.mark.parametrize(("haze", "seen"), [(0.035, False), (0.045, True)])
+def test_in_a_dark_image_ten_grey_levels_are_still_background(haze: float, seen: bool) -> None:
+    pixels = np.full((100, 100), haze, np.float32)
+    pixels[30:70, 20:80] = 0.2
+    found = field_of_view(pixels, Preparation(geometry="foreground", keep=0.1))
+    assert found == ((slice(0, 100),) * 2 if seen else (slice(30, 70), slice(20, 80)))
+
+
+def test_black_is_added_on_both_sides_alike() -> None:
+    assert padded(np.ones((6, 2), np.float32)).tolist() == [[0, 0, 1, 1, 0, 0]] * 6
+    assert padded(np.ones((2, 6), np.float32)).T.tolist() == [[0, 0, 1, 1, 0, 0]] * 6
