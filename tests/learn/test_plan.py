@@ -200,3 +200,101 @@ def test_a_plan_survives_json() -> None:
 def test_the_task_decides_the_field_of_view() -> None:
     assert for_task(Plan(), replace(TASK, geometry="central")).preparation().keep == 0.86
     assert for_task(Plan(), replace(TASK, geometry="foreground")).standardise == "foreground"
+
+
+def of_groups(total: int) -> Facts:
+    return replace(FACTS, groups={"a": total - total // 2, "b": total // 2}, total=total)
+
+
+@pytest.mark.parametrize(
+    ("total", "batch", "rate", "epochs"),
+    [
+        (120, 8, 0.00106, 100),  # 90 groups are seen
+        (255, 8, 0.00106, 100),
+        (256, 16, 0.0015, 100),  # 12 steps of 16
+        (1023, 32, 0.00212, 100),
+        (1024, 64, 0.003, 100),
+        (3200, 64, 0.003, 67),
+        (29_000, 64, 0.003, 15),
+    ],
+)
+def test_a_run_draws_about_160000_images_in_batches_that_leave_twelve_steps_an_epoch(
+    total: int, batch: int, rate: float, epochs: int
+) -> None:
+    """As docs/explanation/plan.md has it; a rate by the square root of the batch."""
+    plan = make_plan(of_groups(total), TASK)
+    assert (plan.batch, plan.learning_rate, plan.epochs) == (batch, rate, epochs)
+
+
+@pytest.mark.parametrize(
+    ("total", "batch", "rate", "epochs"), [(200, 8, 0.0003, 40), (3200, 32, 0.0006, 19), (29_000, 32, 0.0006, 8)]
+)
+def test_published_weights_are_tuned_on_45000_draws_in_smaller_batches(
+    total: int, batch: int, rate: float, epochs: int
+) -> None:
+    plan = make_plan(of_groups(total), TASK, means=Means(weights=True))
+    assert (plan.batch, plan.learning_rate, plan.epochs) == (batch, rate, epochs)
+
+
+@pytest.mark.parametrize(
+    ("total", "weights", "network", "held_back"),
+    [
+        (599, False, "residual-s", (0.3, 0.1, 0.1)),
+        (600, False, "residual-m", (0.1, 0.05, 0.05)),
+        (599, True, "efficientnet-lite0", (0.3, 0.1, 0.05)),
+        (600, True, "efficientnet-lite0", (0.2, 0.05, 0.02)),
+    ],
+)
+def test_below_600_groups_the_network_is_small_and_more_is_held_back(
+    total: int, weights: bool, network: str, held_back: tuple[float, float, float]
+) -> None:
+    plan = make_plan(of_groups(total), TASK, means=Means(weights=weights))
+    assert (plan.network, (plan.dropout, plan.label_smoothing, plan.weight_decay)) == (network, held_back)
+
+
+@pytest.mark.parametrize(
+    ("total", "shortcut", "augmentation"),
+    [(19_999, 0.5, "strong"), (20_000, 0.5, "medium"), (20_000, 0.8, "medium"), (20_000, 0.81, "strong")],
+)
+def test_below_20000_groups_or_with_a_shortcut_images_are_varied_strongly(
+    total: int, shortcut: float, augmentation: str
+) -> None:
+    facts = replace(of_groups(total), shortcut=shortcut, cue="file_size")
+    assert make_plan(facts, TASK).augmentation == augmentation
+
+
+def test_the_size_goes_by_the_median_of_what_is_kept_of_the_frame() -> None:
+    facts = replace(FACTS, side=(20, 110, 500))
+    assert make_plan(facts, TASK).size == 128
+    assert make_plan(facts, replace(TASK, geometry="central")).size == 96  # 86% of 110
+
+
+def test_flips_and_smoothing_reach_the_loop_as_the_plan_has_them() -> None:
+    plan = for_task(Plan(), replace(TASK, flip_horizontal=False, flip_vertical=True))
+    policy = plan.policy()
+    assert (policy.flip, policy.flip_vertical) == (0.0, 0.5)
+    changed = replace(plan, label_smoothing=0.2, mixup=0.4, ema=0.9, class_weights="balanced", final="last")
+    told = changed.settings()
+    assert (told.label_smoothing, told.mixup, told.ema, told.class_weights, told.keep) == (
+        0.2,
+        0.4,
+        0.9,
+        "balanced",
+        "last",
+    )
+
+
+def test_facts_are_of_the_shorter_side_and_of_the_strongest_cue() -> None:
+    """Twenty images of 10 to 29 rows and 100 columns, a quarter of their pixels black."""
+    readings = []
+    for rows in range(10, 30):
+        pixels = np.full((rows, 100), 128, np.uint8)
+        pixels[:, :25] = 0
+        readings.append(measure(from_array(pixels, "made"), str(rows).encode()))
+    found = statistics(readings, np.arange(20) % 2, np.arange(20), ("a", "b"))
+    assert found is not None
+    facts = facts_of(found, {"format": 0.6, "file_size": 0.9, "mode": 0.7})
+    assert facts.side == pytest.approx(tuple(np.percentile(np.arange(10, 30), (5, 50, 95))))
+    assert (facts.cue, facts.shortcut, facts.images) == ("file_size", 0.9, 20)
+    assert facts.dark == pytest.approx(0.25, abs=1e-5)
+    assert facts.aspect == pytest.approx(100 / 19.5)
