@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut
 from pydicom.sequence import Sequence
 
 from hilum.image.decode import decode, read_image_file
@@ -245,3 +246,124 @@ def test_a_voi_table_of_negative_values_begins_where_it_says(syntax: str) -> Non
     said = dicom_set(samples, RescaleSlope=1, RescaleIntercept=-1024, VOILUTSequence=[table])
     seen = decode(dicom_bytes(said, syntax), name="x")[0].pixels
     np.testing.assert_allclose(seen, samples * np.float32(32 / 65535), atol=1e-6)
+
+
+@pytest.mark.parametrize("window", [{}, {"WindowCenter": 500, "WindowWidth": 1000, "VOILUTFunction": "LINEAR_EXACT"}])
+def test_a_slope_below_nought_turns_the_picture(window: dict[str, object]) -> None:
+    """What rises in the file falls in its units."""
+    samples = np.linspace(0, 1000, 1024).astype(np.uint16).reshape(32, 32)
+    said = dicom_set(samples, RescaleSlope=-1, RescaleIntercept=1000, **window)
+    np.testing.assert_allclose(pixels(said), 1 - samples / 1000, atol=1e-5)
+
+
+def table(descriptor: list[int], entries: np.ndarray) -> Dataset:
+    """An item of a look-up table whose entries are bytes, as most files have them."""
+    item = Dataset()
+    item.add_new("LUTDescriptor", "US", descriptor)
+    item.add_new("LUTData", "OW", entries.tobytes())
+    return item
+
+
+def test_a_voi_table_is_asked_for_the_rescaled_value() -> None:
+    samples = np.arange(1024, dtype=np.uint16).reshape(32, 32)
+    item = table([1024, 100, 16], np.arange(1024, dtype=np.uint16) * 64)
+    said = dicom_set(samples, RescaleSlope=2, RescaleIntercept=-300, VOILUTSequence=[item])
+    expected = np.clip(samples * 2.0 - 300 - 100, 0, 1023) * 64 / 65535
+    np.testing.assert_allclose(pixels(said), expected, atol=1e-6)
+
+
+def test_a_table_of_all_values_there_are_says_nought_entries() -> None:
+    """65,536 is no number of 16 bits (C.11.2.1.1)."""
+    samples = np.arange(0, 65536, 64, dtype=np.uint16).reshape(32, 32)
+    said = dicom_set(samples, VOILUTSequence=[table([0, 0, 16], np.arange(65536, dtype=np.uint16)[::-1])])
+    np.testing.assert_allclose(pixels(said), 1 - samples / 65535, atol=1e-6)
+
+
+def test_a_table_of_8_bits_has_a_byte_an_entry() -> None:
+    samples = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    said = dicom_set(samples, VOILUTSequence=[table([256, 0, 8], np.arange(256, dtype=np.uint8)[::-1])])
+    np.testing.assert_allclose(pixels(said), 1 - samples / 255, atol=1e-6)
+
+
+def test_a_table_of_signed_samples_begins_below_nought() -> None:
+    samples = np.arange(-512, 512, dtype=np.int16).reshape(32, 32)
+    item = table([1024, 65536 - 512, 16], np.arange(1024, dtype=np.uint16)[::-1] * 64)
+    item.ModalityLUTType = "US"
+    said = dicom_set(samples, ModalityLUTSequence=[item])
+    np.testing.assert_allclose(pixels(said), (511 - samples.astype(float)) / 1023, atol=1e-5)
+
+
+def test_an_inverse_presentation_is_inverted() -> None:
+    said = dicom_set(picture(), PresentationLUTShape="INVERSE")
+    np.testing.assert_allclose(pixels(said), 1 - pixels(dicom_set(picture())), atol=1e-6)
+
+
+@pytest.mark.parametrize("ends", [(60000, 61000), (61000, 60000)])
+def test_a_range_of_padding_is_black_from_end_to_end(ends: tuple[int, int]) -> None:
+    plane = np.round(picture() * (1000 / 255)).astype(np.uint16)
+    plane[:4], plane[4:8], plane[8:12] = 60000, 60500, 61000
+    shown = pixels(dicom_set(plane, PixelPaddingValue=ends[0], PixelPaddingRangeLimit=ends[1]))
+    assert (shown[:12] == 0).all()
+    np.testing.assert_allclose(shown[12:], pixels(dicom_set(plane[12:])), atol=1e-6)
+
+
+def test_padding_of_signed_samples_that_was_written_without_a_sign_is_meant_with_one() -> None:
+    plane = np.round(picture() * (1000 / 255)).astype(np.int16)
+    plane[:, :30] = -2000
+    said = dicom_set(plane, PixelPaddingValue=0)
+    said.add_new("PixelPaddingValue", "US", 65536 - 2000)
+    np.testing.assert_allclose(pixels(said)[:, 30:], pixels(dicom_set(plane[:, 30:])), atol=1e-6)
+
+
+def test_colour_of_12_bits_is_the_colour_of_8() -> None:
+    coloured = np.stack([picture(), picture() // 2, picture()], axis=-1)
+    deep = np.round(coloured * (4095 / 255)).astype(np.uint16)
+    (found,) = decode(dicom_bytes(dicom_set(deep, BitsStored=12, HighBit=11)), name="deep")
+    (original,) = decode(encoded(coloured, "PNG"), name="png")
+    np.testing.assert_array_equal(found.pixels, original.pixels)
+    assert found.colour_share == pytest.approx(original.colour_share, abs=0.02)
+
+
+def test_the_grey_of_luma_and_chroma_is_the_luma_and_its_colour_is_seen() -> None:
+    samples = np.full((96, 112, 3), 128, np.uint8)
+    samples[..., 0] = picture()
+    samples[:48, :, 1:] = 220
+    (found,) = decode(dicom_bytes(dicom_set(samples, PhotometricInterpretation="YBR_FULL")), name="ybr")
+    np.testing.assert_allclose(found.pixels, picture() / 255, atol=1e-6)
+    assert found.colour_share == pytest.approx(0.5, abs=0.02)
+
+
+CHANNELS = ("Red", "Green", "Blue")
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_palette_shows_the_colours_that_pydicom_finds_in_it(bits: int) -> None:
+    random, indices = np.random.default_rng(bits), np.arange(256, dtype=np.uint8).reshape(16, 16)
+    said = dicom_set(indices, PhotometricInterpretation="PALETTE COLOR")
+    for channel in CHANNELS:
+        entries = random.integers(0, 2**bits, 200).astype(np.uint8 if bits == 8 else np.uint16)
+        said.add_new(f"{channel}PaletteColorLookupTableDescriptor", "US", [200, 10, bits])
+        said.add_new(f"{channel}PaletteColorLookupTableData", "OW", entries.tobytes())
+    assert_seen_as_pydicom_sees_it(said, indices)
+
+
+def test_a_palette_of_segments_is_the_one_that_pydicom_makes_of_them() -> None:
+    """Values as they are, a rise, a fall, and the first two segments once more."""
+    indices = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    said = dicom_set(indices, PhotometricInterpretation="PALETTE COLOR")
+    for lift, channel in enumerate(CHANNELS):
+        segments = [0, 4, lift * 900, 10000, 5000, 65535, 1, 60, 300, 1, 128, 64000 - lift * 9000, 2, 2, 0, 0]
+        said.add_new(f"{channel}PaletteColorLookupTableDescriptor", "US", [256, 0, 16])
+        data = np.array(segments, np.uint16).tobytes()
+        said.add_new(f"Segmented{channel}PaletteColorLookupTableData", "OW", data)
+    assert_seen_as_pydicom_sees_it(said, indices)
+
+
+def assert_seen_as_pydicom_sees_it(said: Dataset, indices: np.ndarray) -> None:
+    colours = apply_color_lut(indices, said)
+    if colours.dtype != np.uint8:
+        colours = (colours >> 8).astype(np.uint8)
+    (found,) = decode(dicom_bytes(said), name="palette")
+    (original,) = decode(encoded(colours, "PNG"), name="png")
+    np.testing.assert_allclose(found.pixels, original.pixels, atol=1.01 / 255)
+    assert found.colour_share == pytest.approx(original.colour_share, abs=0.02)
