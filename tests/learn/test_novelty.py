@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.covariance import LedoitWolf
 
 from hilum.errors import DataError
 from hilum.gate.novelty import check_features
@@ -73,3 +74,39 @@ def test_a_scale_meets_its_own_quantiles() -> None:
     for share in (0.2, 0.5, 0.9, 0.99):
         found = 1 - 10 ** -scale.surprise(np.quantile(distances, [share]))[0]
         assert abs(found - share) < 0.01
+
+
+def test_the_limit_is_the_least_at_which_the_worst_source_keeps_the_budget() -> None:
+    features, labels = _features(800, 0)
+    rows, sources = np.concatenate([_features(400, 1)[0], _features(400, 2, 2.0)[0]]), np.repeat([0, 1], 400)
+    fitted = fit_novelty(features, labels, WIDTHS, Held(rows, sources), NoveltySettings(kept=8, budget=0.05, least=0.0))
+    lost = [(fitted.surprise(rows[sources == source]) > fitted.limit).mean() for source in (0, 1)]
+    assert lost[0] < lost[1] <= 0.05
+    assert lost[1] == pytest.approx(0.05, abs=0.003)
+
+
+def test_training_images_lie_at_a_distance_of_about_one() -> None:
+    """As the distance promises: the squared one is a mean over all features, in the subspace and outside it."""
+    features, labels = _features(3000, 0)
+    fitted = fit_novelty(
+        features, labels, WIDTHS, Held(_features(100, 1)[0], np.zeros(100, int)), NoveltySettings(kept=8)
+    )
+    for depth in fitted.depths:
+        assert np.mean(depth.distance(features) ** 2) == pytest.approx(1.0, abs=0.1)
+
+
+def test_within_the_kept_directions_it_is_the_mahalanobis_distance_to_the_nearest_class() -> None:
+    """With scikit-learn's shrunk covariance of what is left when each class's mean is taken away."""
+    features, labels = _features(800, 0)
+    held = Held(_features(100, 1)[0], np.zeros(100, int))
+    for depth, start in zip(
+        fit_novelty(features, labels, WIDTHS, held, NoveltySettings(kept=8)).depths, (0, 12), strict=True
+    ):
+        z = (features[:, start : start + depth.centre.size] - depth.centre) / depth.scale
+        inner = (z @ depth.axes.astype(np.float32)).astype(np.float64)
+        means = [inner[labels == label].mean(axis=0) for label in (0, 1)]
+        spread = LedoitWolf(assume_centered=True).fit(inner - np.array(means)[labels])
+        apart = np.min([spread.mahalanobis(inner - mean) for mean in means], axis=0)
+        outside = np.maximum((z**2).sum(axis=1) - (inner**2).sum(axis=1), 0) / depth.rest
+        expected = np.sqrt((apart + outside) / depth.centre.size)
+        np.testing.assert_allclose(depth.distance(features), expected, rtol=2e-3)
