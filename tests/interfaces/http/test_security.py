@@ -22,7 +22,8 @@ from hilum.access.caller import ACTS, ROLES, acts_of
 from hilum.access.tables import sessions
 from hilum.errors import StorageError, UsageError
 from hilum.interfaces.http.rules import OPEN, RULES, Rule, Rules
-from hilum.interfaces.http.security import CSP, Guard, Security, check_address
+from hilum.interfaces.http.security import Guard, Security, check_address
+from hilum.interfaces.web.static_files import address
 from tests.interfaces.http.running import Running, running
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
@@ -329,13 +330,37 @@ def test_the_public_name_alone_is_answered_where_it_is_set(tmp_path: Path) -> No
 def test_every_answer_carries_the_safe_headers(local: Running, path: str, status: int) -> None:
     answer = local.ask("GET", path)
     assert answer.status == status
-    assert answer.headers["content-security-policy"] == CSP
+    rules = dict(rule.strip().split(" ", 1) for rule in answer.headers["content-security-policy"].split(";"))
+    assert rules == {
+        "default-src": "'none'", "script-src": "'self'", "style-src": "'self'", "img-src": "'self' blob: data:",
+        "connect-src": "'self'", "font-src": "'self'", "form-action": "'self'", "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }  # fmt: skip
     assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-frame-options"] == "DENY"
     assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-    assert answer.headers["cache-control"]
+    assert {"camera=()", "microphone=()", "geolocation=()"} <= {*answer.headers["permissions-policy"].split(", ")}
+    assert answer.headers["cache-control"] == ("no-cache" if path == "/tasks" else "no-store")
+    assert "strict-transport-security" not in answer.headers
+    by_https = local.ask("GET", path, headers={"X-Forwarded-Proto": "https"})  # as a proxy on this machine says it
+    assert by_https.headers["strict-transport-security"] == "max-age=31536000"
     assert "server" not in answer.headers or answer.headers["server"] != "uvicorn/"
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/app/read", "/app/nothing", "/docs", address("app.js"), "/static/1/none.js", "/tasks"]
+)
+def test_no_header_of_an_answer_stands_twice(local: Running, path: str) -> None:
+    """Of two some browsers take none, and whoever examines the server calls it a fault."""
+    connection = http.client.HTTPConnection("127.0.0.1", local.port, timeout=120)
+    connection.request("GET", path, headers={"Accept": "text/html"})
+    names = sorted(name.lower() for name, _ in connection.getresponse().getheaders())
+    connection.close()
+    assert names == sorted(set(names))
+    assert {"content-security-policy", "referrer-policy", "x-content-type-options"} <= set(names)
 
 
 def test_a_browser_is_sent_to_sign_in_and_a_program_is_told(house: Running) -> None:

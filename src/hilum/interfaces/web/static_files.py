@@ -62,11 +62,7 @@ async def _serve(request: Request) -> Response:
         raise NotFound(f"no static file {name[:80]!r}")
     file = files()[name]
     current = request.path_params["version"] == version()
-    headers = {
-        "Cache-Control": YEAR if current else "no-cache",
-        "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {"Cache-Control": YEAR if current else "no-cache", "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(file.small, media_type=file.kind, headers={**headers, "Content-Encoding": "gzip"})
     return Response(file.plain, media_type=file.kind, headers=headers)
