@@ -132,3 +132,16 @@ def test_an_invited_users_password_is_more_than_the_name_too(house: House) -> No
         house.access.links.accept(link, "Ada.Lovelace1")
     assert not house.access.users.find(user.id).has_password
     assert house.access.links.accept(link, WORD).id == user.id  # the link stayed
+
+
+def test_who_has_no_link_costs_no_hash(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever knocks without one takes the turns of those who sign in."""
+    hashed = list[str]()
+    monkeypatch.setattr("hilum.access.links.hashed", lambda password: hashed.append(password) or "")
+    for use in (
+        lambda: house.access.links.begin("nonsense", "eve", WORD),
+        lambda: house.access.links.accept("x", WORD),
+    ):
+        with pytest.raises(NotSignedIn):
+            use()
+    assert hashed == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -232,3 +233,32 @@ def test_who_guesses_the_password_of_a_session_is_on_record_with_the_address(sig
     told = [(deed.what, deed.caller, deed.about, deed.personal) for deed in signed.deeds[1:]]
     address = {"address": "6.6.6.6"}
     assert told == [("password_refused", user.id, user.id, address)] * 5 + [("sign_in_throttled", user.id, "", address)]
+
+
+def test_a_session_says_on_record_how_it_began_and_whose_end_it_was(signed: House) -> None:
+    user = signed.access.users.find("ada")
+    session = signed.access.sign_in("ada", WORD, "1.2.3.4")
+    signed.access.sessions.end(session.token)
+    signed.access.sign_in_as("https://login.example.org 77", "Eve", "reader")
+    (eve,) = {one.id for one in signed.access.users.all()} - {user.id}
+    assert [(deed.caller, deed.body()) for deed in signed.deeds[1:]] == [
+        (user.id, {"act": "signed_in", "about": user.id, "via": "session"}),
+        (user.id, {"act": "signed_out", "about": user.id}),
+        ("nobody", {"act": "user_added", "about": eve, "role": "reader", "via": "oidc"}),
+        (eve, {"act": "signed_in", "about": eve, "via": "oidc"}),
+    ]
+
+
+def test_a_short_silence_is_measured_from_the_last_request(house: House) -> None:
+    """Where a minute of it ends a session, half a minute between two notes of it would be half of that."""
+    user = house.access.users.add("ada", "reader", LOCAL)
+    sessions = replace(house.access.sessions, idle=60.0)
+    token = sessions.start(user, "session").token
+    for wait in (20, 55, 59):
+        house.clock.seconds += wait
+        house.access.ground.recent.clear()  # as after five seconds
+        assert sessions.check(token).id == user.id
+    house.clock.seconds += 60
+    house.access.ground.recent.clear()
+    with pytest.raises(NotSignedIn):
+        sessions.check(token)

@@ -184,3 +184,50 @@ def test_an_id_is_whose_it_is_though_a_name_of_older_records_reads_like_it(each_
     assert access.users.find(ada.id) == ada
     assert access.users.set_role(ada.id, "admin", LOCAL).name == "ada"
     assert access.users.find(eve.id).role == "reader"
+
+
+def test_whoever_types_the_name_in_other_letters_is_let_in(each_house: House) -> None:
+    """As a keyboard that writes in full width does, or a phone that puts a space behind every word."""
+    each_house.access.users.add("Fiona", "reader", LOCAL, password=WORD)
+    for name in ("fiona ", "\uff26\uff29\uff2f\uff2e\uff21", "\ufb01ona"):
+        assert each_house.access.sign_in(name, WORD, "1.2.3.4").caller.name == "Fiona", name
+        assert each_house.access.users.find(name).name == "Fiona"
+
+
+def test_nobodys_password_is_hardly_more_than_the_name_whoever_chooses_it(house: House) -> None:
+    access, weak = house.access, "Ada.Lovelace1"
+    token = str(access.links.first())
+    with pytest.raises(UsageError, match="hardly more than the name"):
+        access.links.begin(token, "ada.lovelace", weak)
+    with pytest.raises(UsageError, match="hardly more than the name"):
+        access.users.add("ada.lovelace", "reader", LOCAL, password=weak)
+    access.users.add("ada.lovelace", "reader", LOCAL, password=WORD)
+    for named in ("ada.lovelace", access.users.find("ada.lovelace").id):
+        with pytest.raises(UsageError, match="hardly more than the name"):
+            access.users.set_password(named, weak, LOCAL)
+    assert access.sign_in("ada.lovelace", WORD, "1.2.3.4").token
+
+
+def test_what_is_done_about_a_user_is_told_with_who_did_it_and_the_role_that_was_given(house: House) -> None:
+    access = house.access
+    ada = access.links.begin(str(access.links.first()), "ada", WORD)
+    bob = access.users.add("bob", "reader", ada.caller())
+    access.users.set_role("bob", "engineer", ada.caller())
+    access.users.disable("bob", ada.caller())
+    access.users.enable("bob", ada.caller())
+    access.users.set_password("bob", "another good one", ada.caller())
+    access.links.accept(access.links.invite(bob.id, ada.caller()), WORD)
+    key, _ = access.keys.add(bob.id, "for the scanner", ("train",), 1, ada.caller())
+    access.keys.revoke(key.id, ada.caller())
+    assert [(deed.caller, deed.body()) for deed in house.deeds] == [
+        ("nobody", {"act": "first_start", "about": ada.id, "role": "admin"}),
+        (ada.id, {"act": "user_added", "about": bob.id, "role": "reader"}),
+        (ada.id, {"act": "role_changed", "about": bob.id, "role": "engineer"}),
+        (ada.id, {"act": "user_disabled", "about": bob.id}),
+        (ada.id, {"act": "user_enabled", "about": bob.id}),
+        (ada.id, {"act": "password_changed", "about": bob.id}),
+        (ada.id, {"act": "link_made", "about": bob.id}),
+        (bob.id, {"act": "password_changed", "about": bob.id}),
+        (ada.id, {"act": "key_added", "about": bob.id, "key": key.id, "scopes": "train"}),
+        (ada.id, {"act": "key_revoked", "about": bob.id, "key": key.id}),
+    ]
