@@ -21,17 +21,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hilum.errors import ForbiddenAddress, HilumError, ImageTooLarge, UnreachableAddress, UsageError
-from hilum.interfaces.http.fetch import Fetcher
+from hilum.interfaces.http.fetch import AT_ONCE, Fetcher
 
 NAME = "images.hospital.test"
 IMAGE = b"\x89PNG" + bytes(5000)
 MOST = 100_000
+WHOLE = IMAGE + bytes(MOST - len(IMAGE))
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
 ANSWERS = {
     "/image.png": HEAD + b"Content-Length: %d\r\n\r\n" % len(IMAGE) + IMAGE,
     "/chunked": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1388\r\n" + IMAGE[:5000] + b"\r\n4\r\n" + IMAGE[5000:]
     + b"\r\n0\r\n\r\n",
     "/moved": b"HTTP/1.1 302 Found\r\nLocation: https://127.0.0.1/\r\nContent-Length: 0\r\n\r\n",
+    "/just-as-large": HEAD + b"Content-Length: %d\r\n\r\n" % MOST + WHOLE,
+    "/hinted": b"HTTP/1.1 103 Early Hints\r\n\r\n" + HEAD + b"\r\n" + WHOLE,
     "/gone": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
     "/declared-large": HEAD + b"Content-Length: 99999999999\r\n\r\n",
     "/endless": HEAD + b"\r\n" + bytes(3 * MOST),
@@ -343,6 +346,61 @@ def test_a_star_stands_for_names_below(trust: Trust) -> None:
     ):
         with pytest.raises(ForbiddenAddress):
             fetcher.check(url)
+
+
+def test_where_one_address_does_not_answer_the_next_is_asked_but_not_without_end(trust: Trust, host: Listener) -> None:
+    """As of a host whose IPv6 leads nowhere; a name may have hundreds."""
+
+    def among(*silent: str) -> Fetcher:
+        return Fetcher(
+            [f"{NAME}:{host.port}"], MOST, resolver=Resolver([[*silent, "127.0.0.2"]]), context=trust.client,
+            networks=["127.0.0.0/28"], seconds=120,
+        )  # fmt: skip
+
+    url = f"https://{NAME}:{host.port}/image.png"
+    assert fetch(among("127.0.0.3", "127.0.0.4"), url) == IMAGE
+    with pytest.raises(UnreachableAddress, match="does not answer"):
+        fetch(among("127.0.0.3", "127.0.0.4", "127.0.0.5"), url)
+    assert host.came == 1
+
+
+@pytest.mark.parametrize("fault", [OSError("no such name"), UnicodeError("label too long"), None])
+def test_a_listed_name_without_an_address_is_said(fault: Exception | None) -> None:
+    async def nobody(_host: str, _port: int) -> Sequence[str]:
+        if fault is not None:
+            raise fault
+        return []
+
+    with pytest.raises(UnreachableAddress, match="has no address"):
+        fetch(Fetcher([NAME], MOST, resolver=nobody), f"https://{NAME}/")
+
+
+def test_only_so_many_are_fetched_at_once() -> None:
+    inside, most = 0, 0
+
+    async def asked(_host: str, _port: int) -> Sequence[str]:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        inside -= 1
+        return []
+
+    async def all_of_them() -> list[object]:
+        fetcher = Fetcher([NAME], MOST, resolver=asked, seconds=120)
+        return list(
+            await asyncio.gather(*(fetcher.fetch(f"https://{NAME}/") for _ in range(40)), return_exceptions=True)
+        )
+
+    found = asyncio.run(all_of_them())
+    assert {type(one) for one in found} == {UnreachableAddress}
+    assert most == AT_ONCE
+
+
+@pytest.mark.parametrize("path", ["/just-as-large", "/hinted"])
+def test_what_is_just_as_large_as_it_may_be_comes_whole(trust: Trust, host: Listener, path: str) -> None:
+    assert fetch(made(trust, host), f"https://{NAME}:{host.port}{path}") == WHOLE
 
 
 def test_the_systems_own_resolver_is_asked_and_its_answer_checked() -> None:
