@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -425,6 +426,25 @@ def test_a_damaged_backup_and_a_lost_secret_restore_nothing(
     assert main(["restore", str(backup)]) == 1
     assert capsys.readouterr().err.count("nothing was restored") == 2
     assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.parametrize("name", ["../stray", "works/../../stray"])
+def test_a_list_that_names_a_file_outside_of_the_backup_puts_nothing_there(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """Whoever hands over a backup could write anywhere that its reader may."""
+    (backup / "works").mkdir(exist_ok=True)
+    stray = backup.parent / "stray"
+    stray.write_bytes(b"anything")
+    said = json.loads((backup / "backup.json").read_bytes())
+    said["files"][name] = hashlib.sha256(b"anything").hexdigest()
+    (backup / "backup.json").write_text(json.dumps(said))
+    home = tmp_path / "deep" / "down" / "home"
+    monkeypatch.setenv("HILUM_HOME", str(home))
+    assert main(["restore", str(backup)]) == 2
+    assert "lies outside the backup" in capsys.readouterr().err
+    assert not home.exists()
+    assert [path for path in tmp_path.rglob("stray") if path != stray] == []
 
 
 def test_a_package_behind_a_link_is_told_as_not_in_the_backup(
