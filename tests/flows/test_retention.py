@@ -227,6 +227,17 @@ def test_a_shared_cache_that_was_away_is_named_with_what_it_may_still_hold(place
     assert erase_one(entry.id, places).still == ()  # it is back: asked again, nothing is left
 
 
+def test_training_copies_of_a_picture_that_no_record_names_go_with_it(places, monkeypatch):
+    monkeypatch.setattr("hilum.flows.erase.ORPHAN_SECONDS", 0.0)
+    left, named = places.images.put(b"left over"), lay(places, 0, b"named").columns.image
+    run = places.copies / "run"
+    run.mkdir(parents=True)
+    for key in (left, named):
+        (run / f"{key}.png").write_bytes(b"copy")
+    assert sweep(places) == 1
+    assert [path.name for path in run.iterdir()] == [f"{named}.png"]
+
+
 def test_zero_days_keep_everything(places):
     lay(places, 10_000, b"x")
     assert retain(places, 0).predictions == 0

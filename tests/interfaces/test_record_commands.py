@@ -12,17 +12,25 @@ import sys
 import time
 from contextlib import closing, suppress
 
+import numpy as np
 import pytest
 
+from hilum import bootstrap
 from hilum.access.access import open_access
 from hilum.access.caller import CONSOLE
+from hilum.flows.answer import Ask
 from hilum.flows.erase import ORPHAN_SECONDS
+from hilum.flows.predict import Options
+from hilum.image.decode import decode
+from hilum.image.prepare import prepare
 from hilum.interfaces.cli.main import main
+from hilum.model.overlay import grey_png
 from hilum.records.entry import Columns, Entry
 from hilum.secret import read_secret
 from hilum.settings import read_settings
 from hilum.storage.images import open_images
 from tests.flows.recorded import FILMS, ask, clerk, settings_for
+from tests.image.made import dicom_bytes, dicom_set
 
 
 @pytest.fixture(scope="module")
@@ -248,6 +256,29 @@ def test_a_replay_of_a_refusal_gives_the_same_reasons(home, capsys, tmp_path):
     assert said(capsys, "replay", answer["id"])["then"]["reasons"] == answer["gate"]["reasons"]
 
 
+def test_a_replay_is_about_the_frame_that_was_answered(home, capsys, tmp_path):
+    planes = [np.rint(decode(film.read_bytes(), name="x")[0].pixels * 255).astype(np.uint8) for film in FILMS[1:3]]
+    height, width = (min(sizes) for sizes in zip(*(plane.shape for plane in planes), strict=True))
+    film = tmp_path / "two.dcm"
+    film.write_bytes(dicom_bytes(dicom_set(np.stack([plane[:height, :width] for plane in planes]))))
+    answers = ask(settings_for(home), film)
+    assert len({json.dumps(answer["probabilities"]) for answer in answers}) == 2
+    for answer in answers:
+        assert said(capsys, "replay", answer["id"])["same"]
+
+
+def test_a_replay_of_an_answer_about_pixels_asks_about_pixels(home, capsys):
+    settings = settings_for(home)
+    desk = bootstrap.desk(settings, task="pneumonia-cxr")
+    (plane,) = prepare(decode(FILMS[1].read_bytes(), name="x")[0], desk.speakers[0].package.preparation)
+    pixels = grey_png(plane.astype(np.float32) / np.float32(255))
+    with clerk(settings) as who:
+        (future,) = who.answer([Ask(pixels, "pixels 0", desk, "v2 pixels", Options(prepared=True))])
+        answer = json.loads(future.result().bodies[0])
+    assert answer["input"] == "pixels"
+    assert said(capsys, "replay", answer["id"])["same"]
+
+
 def test_a_replay_says_why_there_is_no_image_and_takes_the_very_same_file_only(home, capsys):
     settings = settings_for(home)
     (answer,) = ask(settings, FILMS[2], keep=False)
@@ -272,6 +303,28 @@ def test_a_replay_sees_another_answer(home, ids, capsys):
     assert said(capsys, "replay", ids[0], code=1)["difference"] == pytest.approx(0.01)
     assert main(["replay", ids[0]]) == 1
     assert "NOT the same" in capsys.readouterr().out
+
+
+def other_class(body):
+    body["prediction"]["class"] = next(one for one in body["probabilities"] if one != body["prediction"]["class"])
+
+
+def other_reasons(body):
+    body["gate"]["reasons"] = ["blank"]
+
+
+def hardly_other(body):
+    body["probabilities"][body["prediction"]["class"]] += 1e-5
+
+
+@pytest.mark.parametrize("change", [other_class, other_reasons, hardly_other])
+def test_a_replay_sees_whatever_of_an_answer_is_another_one(home, ids, capsys, change):
+    with closing(sqlite3.connect(home / "hilum.db")) as raw, raw:
+        raw.execute("DROP TRIGGER records_no_update")
+        body = json.loads(raw.execute("SELECT body FROM records WHERE id = ?", (ids[0],)).fetchone()[0])
+        change(body)
+        raw.execute("UPDATE records SET body = ? WHERE id = ?", (json.dumps(body), ids[0]))
+    assert not said(capsys, "replay", ids[0], code=1)["same"]
 
 
 def test_a_replay_says_why_a_refusal_that_no_package_gave_may_not_be_the_same(home, capsys):
@@ -307,6 +360,23 @@ def test_an_erasure_reaches_everything_of_the_very_same_picture(home, ids, capsy
     assert said(capsys, "replay", ids[0], "--image", str(FILMS[0]))["same"]
     assert counts(capsys, ids[0]) == {"predictions": 0, "images": 0, "personal": 0, "copies": 0}
     assert (home / "erasures").exists()
+
+
+def test_who_erased_what_and_why_is_on_record(home, ids, capsys):
+    counts(capsys, ids[1])
+    counts(capsys, "--caller", "key-7")
+    time.sleep(1.1)  # ages are in whole seconds
+    counts(capsys, "--older-than", "0")
+    with clerk(settings_for(home)) as who:
+        found = {identity: who._places.records.about(identity, "erasure") for identity in ids}
+    told = {
+        identity: [(one.entry.caller, json.loads(one.entry.body)) for one in each] for identity, each in found.items()
+    }
+    assert told == {
+        ids[1]: [("local", {"why": "asked"})],
+        ids[2]: [("local", {"why": "caller"})],
+        ids[0]: [("local", {"why": "age"})],
+    }
 
 
 def test_an_erasure_that_was_interrupted_is_finished_by_asking_again(home, ids, capsys):

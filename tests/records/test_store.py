@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import errno
 import functools
 import json
 import math
+import os
 import shutil
 import threading
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from alembic import command
@@ -452,6 +455,22 @@ def test_where_no_checkpoint_can_be_noted_every_entry_is_refused_until_one_can(r
     assert records.ready()
     found = records.verify()
     assert (found.rows, found.checkpoints, found.sound) == (1, 1, True)
+
+
+def test_half_a_line_that_a_full_disk_took_of_a_checkpoint_is_taken_back(records, tmp_path, monkeypatch):
+    """Left there it would spoil the next one, and nobody could tell any more whether the end was cut off."""
+
+    def half(handle, line):
+        os.write(handle, line[:7])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("hilum.records.checkpoint.os", SimpleNamespace(**{**vars(os), "write": half}))
+        with pytest.raises(RecordsError, match="No space left"):
+            add(records, prediction(1))
+    add(records, prediction(2))
+    assert records.verify().faults == ()
+    assert all(len(line.split()) == 3 for line in (tmp_path / "head").read_text().splitlines())
 
 
 def test_records_are_let_go_where_their_last_checkpoint_cannot_be_noted(opening, tmp_path):
