@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from hilum.interfaces.http.fetch import Fetcher
 from hilum.records.query import Query
 from tests.interfaces.http.forms import SAMPLES, TYPE, form, sample
-from tests.interfaces.http.running import Running, running
+from tests.interfaces.http.running import PATIENT, Running, running
 
 XRAY = sample("pneumonia-cxr")
 
@@ -238,3 +242,58 @@ def test_more_than_the_limit_is_refused_before_it_is_read(tmp_path) -> None:
 
 def test_all_rows_are_chained(server: Running) -> None:
     assert server.parts.records.verify().faults == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "kept"),
+    [("yes", (True, True, False)), ("ask", (False, True, False)), ("no", (False, False, False))],
+)
+def test_no_image_is_kept_but_as_the_operator_and_the_caller_say(
+    tmp_path: Path, setting: str, kept: tuple[bool, bool, bool]
+) -> None:
+    """Whichever way it came: by itself, as a tensor, in a batch that is answered later."""
+    pytest.importorskip("dbos")
+    with running(tmp_path, KEEP_IMAGES=setting) as server:
+
+        def is_kept(identity: str) -> bool:
+            record = server.parts.records.get(identity)
+            assert record is not None
+            return record.entry.columns.image is not None
+
+        found = {"plain": list[bool](), "v2": list[bool](), "batch": list[bool]()}
+        for number, fields in enumerate(({}, {"keep": "true"}, {"keep": "false"})):
+            files = [(f"{number}{how}.png", XRAY.read_bytes() + f"{number}{how}".encode()) for how in "abc"]
+            plain = server.ask("POST", "/predict", form(files[:1], **fields), TYPE).json()
+            found["plain"].append(is_kept(plain["id"]))
+            tensor = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [b64encode(files[1][1]).decode()]}
+            sent = {"inputs": [tensor], "parameters": fields}
+            before = server.parts.records.find(Query(kind="prediction")).total
+            assert server.ask("POST", "/v2/models/pneumonia-cxr/infer", sent).status == 200
+            page = server.parts.records.find(Query(kind="prediction"))
+            assert page.total == before + 1
+            found["v2"].append(is_kept(page.records[0].id))
+            taken = server.ask("POST", "/predict", form(files[2:], **fields), {**TYPE, "Prefer": "respond-async"})
+            until = time.monotonic() + PATIENT
+            while server.ask("GET", taken.headers["location"]).json()["state"] in ("queued", "running"):
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            (one,) = server.ask("GET", f"{taken.headers['location']}/results").json()["predictions"]
+            found["batch"].append(is_kept(one["id"]))
+        assert {how: tuple(each) for how, each in found.items()} == dict.fromkeys(found, kept)
+
+
+def test_of_the_address_of_an_image_no_more_than_its_name_is_told_or_put_on_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands behind the question mark often is a key to the picture."""
+
+    async def fetched(_: Fetcher, __: str) -> bytes:
+        return XRAY.read_bytes()
+
+    monkeypatch.setattr(Fetcher, "fetch", fetched)
+    with running(tmp_path, IMAGE_URL_HOSTS="films.example") as server:
+        answer = server.ask("POST", "/predict", {"image_url": "https://films.example/ward/7/film.png?sig=CANARY"})
+        record = server.parts.records.get(answer.json()["id"])
+        assert record is not None
+        assert (answer.json()["file"], dict(record.entry.personal)) == ("film.png", {"file": "film.png"})
+        assert b"CANARY" not in answer.body + record.entry.body
