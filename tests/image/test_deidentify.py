@@ -512,3 +512,43 @@ def test_nothing_hangs_behind_pixels_that_are_floats(keyword: str, kind: type[np
     kept = deidentify(data, SECRET)
     assert b"DOE^JANE" not in kept
     np.testing.assert_array_equal(decode(kept, name="kept")[0].pixels, decode(data, name="sent")[0].pixels)
+
+
+def test_nothing_hangs_behind_pixels_of_which_two_share_their_colours() -> None:
+    """YBR_FULL_422 (PS3.3 C.7.6.3.1.2): two samples a pixel, whatever SamplesPerPixel says."""
+    module, pixels = pixel_module(8, 8, samples=3, photometric=b"YBR_FULL_422"), bytes(range(128))
+    data = raw_dicom(module, element(0x7FE00010, b"OB", pixels + b"DOE^JANE"))
+    kept = deidentify(data, SECRET)
+    assert b"DOE^JANE" not in kept
+    assert pixels in kept
+
+
+@pytest.mark.parametrize("tag", [0x00100020, 0x0020000D], ids=["patient", "study"])
+def test_a_value_longer_than_any_of_its_kind_is_not_parsed(tag: int) -> None:
+    """Each part between two backslashes would become an object fifty times as large."""
+    said = element(tag, b"UN", b"1\\" * 40_000)
+    with pytest.raises(UnreadableImage):
+        deidentify(raw_dicom(said, pixel_module(8, 8), element(0x7FE00010, b"OW", bytes(64))), SECRET)
+
+
+def test_an_address_that_no_table_lists_goes() -> None:
+    film = dicom_set(picture(8, 8))
+    film.add_new(unlisted("UR"), "UR", "https://pacs.example.org/CANARY")
+    assert b"CANARY" not in deidentify(dicom_bytes(film), SECRET)
+
+
+@pytest.mark.parametrize("where", ["thumbnail", "behind the colours", "between scans", "after fill bytes"])
+def test_remarks_go_wherever_they_stand_in_a_frame(where: str) -> None:
+    frame, word = encoded(picture(), "JPEG", progressive=where == "between scans"), b"\xff\xfe\x00\x08CANARY"
+    if where == "thumbnail":  # of JFIF: 1 x 2 pixels of 3 bytes
+        frame = frame[:4] + struct.pack(">H", 16 + 6) + frame[6:18] + b"\x01\x02CANARY" + frame[20:]
+    elif where == "behind the colours":
+        frame = frame[:2] + b"\xff\xee" + struct.pack(">H", 14 + 6) + b"Adobe\0\x64\0\0\0\0\0CANARY" + frame[2:]
+    else:
+        at = frame.rindex(b"\xff\xda") if where == "between scans" else 20
+        frame = frame[:at] + b"\xff" * (where == "after fill bytes") + word + frame[at:]
+    data = raw_dicom(pixel_module(96, 112), encapsulated(frame), syntax=b"1.2.840.10008.1.2.4.50")
+    done = deidentify(data, SECRET)
+    assert b"CANARY" in data
+    assert b"CANARY" not in done
+    np.testing.assert_array_equal(decode(done, name="b")[0].pixels, decode(data, name="a")[0].pixels)

@@ -152,6 +152,21 @@ def test_a_tiff_by_hand_keeps_nothing_in_its_gaps(order):
     np.testing.assert_array_equal(decode(done, name="x")[0].pixels, decode(data, name="x")[0].pixels)
 
 
+def test_a_jpeg_within_a_tiff_loses_its_remarks():
+    rows = picture()[:16]
+    stream = encoded(rows, "JPEG", comment=b"CANARY", exif=b"Exif\0\0CANARY")
+    place = 8 + len(stream) + len(stream) % 2
+    entries = [(256, 3, 112), (257, 3, 16), (258, 3, 8), (259, 3, 7), (262, 3, 1), (273, 4, 8), (277, 3, 1),
+               (278, 3, 16), (279, 4, len(stream))]  # fmt: skip
+    written = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    head = b"II*\0" + struct.pack("<I", place) + stream.ljust(place - 8, b"\0")
+    data = head + struct.pack("<H", len(entries)) + written + bytes(4)
+    done = without_remarks(data)
+    assert b"CANARY" in data
+    assert b"CANARY" not in done
+    np.testing.assert_array_equal(decode(done, name="x")[0].pixels, decode(data, name="x")[0].pixels)
+
+
 @pytest.mark.parametrize("bits", ["1", "L", "P", "RGB"])
 def test_a_bmp_keeps_headers_colours_and_pixels(bits):
     data = encoded(picture(), "BMP", bits)
