@@ -9,7 +9,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+import sqlalchemy as sa
 
+from hilum.access.tables import sessions
 from hilum.interfaces.http.account import local_path
 from hilum.interfaces.http.secured import first_words
 from hilum.records.store import Query
@@ -31,6 +33,26 @@ def cookie_of(answer: Answer) -> str:
     assert (bool(found["httponly"]), found["samesite"], found["path"]) == (True, "lax", "/")
     assert not found["domain"]
     return f"hilum={found.value}"
+
+
+HTTPS = {"X-Forwarded-Proto": "https"}  # as a proxy on this machine says it
+
+
+def test_behind_https_the_cookie_is_for_https_and_this_host_alone(house: Running) -> None:
+    answer = house.ask("POST", "/login", {"name": "reader", "password": WORD}, HTTPS)
+    (name, found), *others = SimpleCookie(answer.headers["set-cookie"]).items()
+    assert (name, others) == ("__Host-hilum", [])
+    assert (found["secure"], found["httponly"], found["samesite"], found["path"]) == (True, True, "lax", "/")
+    assert not found["domain"]
+    cookie = {"Cookie": f"{name}={found.value}"}
+    assert house.ask("GET", "/tasks", headers={**HTTPS, **cookie}).status == 200
+    assert house.ask("GET", "/tasks", headers=cookie).status == 401  # in the clear
+    assert house.ask("GET", "/tasks", headers={**HTTPS, "Cookie": f"hilum={found.value}"}).status == 401
+    left = house.ask("POST", "/logout", b"", {**HTTPS, **cookie, "X-CSRF-Token": answer.json()["csrf_token"]})
+    (name, gone), *_ = SimpleCookie(left.headers["set-cookie"]).items()
+    assert (name, gone.value, gone["max-age"]) == ("__Host-hilum", "", "0")
+    assert (gone["secure"], gone["path"]) == (True, "/")  # else a browser does not take it, and keeps the old one
+    assert left.headers["clear-site-data"] == '"cache"'
 
 
 def test_json_gives_a_session_and_its_token(house: Running) -> None:
@@ -236,3 +258,37 @@ def test_without_authentication_there_is_nothing_to_sign_in_to(tmp_path: Path) -
         assert (answer.status, answer.json()["code"]) == (409, "auth_off")
         told = server.ask("GET", "/session").json()
         assert (told["auth"], told["user"]["id"], told["csrf_token"]) == ("off", "local", None)
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64, "another's"])
+@pytest.mark.parametrize("kind", ["form", "json"])
+def test_a_password_is_not_changed_by_whoever_lacks_the_sessions_token(house: Running, kind: str, token: str) -> None:
+    cookie = cookie_of(house.ask("POST", "/login", {"name": "engineer", "password": WORD}))
+    token = house.sessions["admin"].csrf if token == "another's" else token
+    said = {"old": WORD, "new": NEW}
+    if kind == "form":
+        body, headers = urlencode({**said, "csrf_token": token} if token else said), FORM
+    else:
+        body, headers = json.dumps(said), {"Content-Type": "application/json", "X-CSRF-Token": token}
+    answer = house.ask("POST", "/password", body, {**headers, "Cookie": cookie})
+    assert (answer.status, answer.json()["code"]) == (403, "csrf")
+    assert house.ask("GET", "/tasks", headers={"Cookie": cookie}).status == 200
+    assert house.ask("POST", "/login", {"name": "engineer", "password": WORD}).status == 200
+
+
+def test_a_session_lasts_as_long_as_is_set(tmp_path: Path) -> None:
+    with running(tmp_path, AUTH="on", SESSION_MINUTES="60", SESSION_HOURS="2") as server:
+        assert server.parts.access is not None
+        ground, session = server.parts.access.ground, server.sessions["reader"]
+        mine = sessions.c.hash == ground.hash("session", session.token)
+
+        def asked(**since: float) -> int:
+            with ground.database.writing() as connection:
+                connection.execute(sa.update(sessions).where(mine).values(**since))
+            ground.recent.clear()
+            return server.ask("GET", "/tasks", role="reader").status
+
+        now = ground.now()
+        assert 3600 < session.ends - now <= 7200
+        assert [asked(seen=now - idle) for idle in (2400, 3601)] == [200, 401]
+        assert [asked(seen=ground.now(), ends=now + left) for left in (3600, 0)] == [200, 401]

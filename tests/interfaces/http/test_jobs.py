@@ -255,6 +255,11 @@ def test_only_who_sent_a_batch_may_see_it(tmp_path: Path) -> None:
         assert asked == {"reader": 200, "reviewer": 404, "engineer": 404, "admin": 200}
         assert guarded.ask("DELETE", path, key="engineer").status == 404
         assert guarded.ask("GET", "/jobs", key="reviewer").json() == {"jobs": []}
+        seen = dict[str, tuple[int, bool]]()
+        for role in asked:
+            page, every = (guarded.ask("GET", f"/app{where}", role=role) for where in (path, "/jobs"))
+            seen[role] = page.status, path.encode() in every.body
+        assert seen == {"reader": (200, True), "reviewer": (404, False), "engineer": (404, False), "admin": (200, True)}
         assert guarded.ask("GET", path).status == 401
 
 

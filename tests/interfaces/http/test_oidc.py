@@ -305,6 +305,19 @@ def test_what_is_asked_of_the_provider_names_no_more_than_needed(house: Running)
     assert "httponly" in cookie
     assert "path=/login/oidc" in cookie
     assert "samesite=lax" in cookie
+    assert "secure" not in cookie
+    _, _, headers = Browser(house).get("/login/oidc", **{"X-Forwarded-Proto": "https"})  # as a proxy here says it
+    assert "secure" in headers["set-cookie"].lower().split("; ")
+
+
+def test_signing_in_again_at_the_provider_ends_the_session_that_was_there(house: Running) -> None:
+    browser = Browser(house)
+    browser.sign_in()
+    first = {"Cookie": f"hilum={browser.cookies['hilum']}"}
+    assert house.ask("GET", "/tasks", headers=first).status == 200
+    browser.sign_in()
+    assert house.ask("GET", "/tasks", headers=first).status == 401
+    assert house.ask("GET", "/tasks", headers={"Cookie": f"hilum={browser.cookies['hilum']}"}).status == 200
 
 
 def test_keys_that_were_changed_are_fetched_again(house: Running, op: Op) -> None:

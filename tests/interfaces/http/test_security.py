@@ -280,6 +280,16 @@ def test_another_web_site_changes_nothing(house: Running, local: Running, header
     assert answer.json()["code"] == "cross_site"
 
 
+def test_a_key_vouches_for_a_program_wherever_it_came_from_and_what_is_none_vouches_for_nothing(
+    house: Running, local: Running
+) -> None:
+    foreign, none = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}, {"Authorization": "Basic eDp5"}
+    assert house.ask("POST", "/predict", {}, foreign, key="reader").json()["code"] == "no_image"
+    assert house.ask("POST", "/predict", {}, {**foreign, **none}, role="admin").status == 401  # the cookie is not asked
+    answer = local.ask("POST", "/predict", {}, {**foreign, **none})
+    assert (answer.status, answer.json()["code"]) == (403, "cross_site")
+
+
 def test_another_web_site_embeds_nothing_but_may_link(house: Running, local: Running) -> None:
     embed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
     frame = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
@@ -400,6 +410,18 @@ def test_strangers_are_slowed_and_others_are_not(tmp_path: Path) -> None:
         assert set(seen[:115]) == {401}
         assert seen[-1] == 429
         assert server.ask("GET", "/tasks", key="reader").status == 200
+        elsewhere = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120, source_address=("127.0.0.2", 0))
+        elsewhere.request("GET", "/tasks", headers={"Authorization": "Bearer hilum_x_y"})
+        assert elsewhere.getresponse().status == 401  # not for what others did
+        elsewhere.close()
+
+
+@pytest.mark.usefixtures("no_window_ends")
+def test_strangers_who_send_without_end_are_slowed_and_those_who_look_are_not(tmp_path: Path) -> None:
+    with running(tmp_path, AUTH="on") as server:
+        seen = [server.ask("POST", "/set-password", {}).status for _ in range(130)]
+        assert (set(seen[:115]), seen[-1]) == ({422}, 429)
+        assert server.ask("GET", "/login").status == 200
 
 
 def test_listening_to_others_needs_authentication() -> None:
