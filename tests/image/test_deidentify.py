@@ -127,6 +127,9 @@ def test_private_unknown_overlay_and_trailing_elements_go():
     inner = Dataset()
     inner.private_block(0x0031, "ACME", create=True).add_new(2, "UN", b"CANARY")
     inner.CodeMeaning = "stays"
+    for place in (said, inner):  # of a DICOMDIR: the names of files are those of patients
+        place.add_new(0x00041130, "CS", "CANARY")
+        place.add_new(0x00041500, "CS", ["CANARY", "IMG1"])
     said.AnatomicRegionSequence = [inner]
     said.add_new(0x60003000, "OW", b"CANARY!!")
     said.add_new(0x60020022, "LO", "CANARY")
