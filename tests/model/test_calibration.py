@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hilum.errors import PackageDamaged, UsageError
-from hilum.model.calibration import Calibration, ConformalClass, OperatingPoint, read_prevalence
+from hilum.model.calibration import LEAST_SHARE, Calibration, ConformalClass, OperatingPoint, read_prevalence
 
 
 def made(**changes: Any) -> Calibration:
@@ -124,11 +124,27 @@ def test_a_damaged_calibration_is_refused(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "prevalence", [0.0, 1.0, 1.5, (0.5, 0.5), (0.2, 0.2, 0.2), (1.0, 0.0, 0.0), float("nan"), (0.2, math.nan, 0.8)]
-)
+    "prevalence",
+    [
+        0.0, 1.0, 1.5, (0.5, 0.5), (0.2, 0.2, 0.2), (1.0, 0.0, 0.0), float("nan"), (0.2, math.nan, 0.8),
+        5e-324, 1e-310, (1e-320, 0.5, 0.5),
+    ],
+)  # fmt: skip
 def test_an_impossible_prevalence_is_a_usage_error(prevalence: Any) -> None:
     with pytest.raises(UsageError, match="prevalence"):
         made().probabilities(LOGITS, prevalence)
+
+
+@pytest.mark.parametrize("prevalence", [LEAST_SHARE, 1 - 1e-16, (LEAST_SHARE, 1.0, LEAST_SHARE)])
+def test_the_most_uneven_prevalence_still_leads_back_to_the_same_answer(prevalence: Any) -> None:
+    calibration = made()
+    home, there = calibration.probabilities(LOGITS), calibration.probabilities(LOGITS, prevalence)
+    assert np.isfinite(there).all()
+    for point in calibration.points:
+        again = calibration.decide(there, point, prevalence)
+        np.testing.assert_array_equal(again, calibration.decide(home, point))
+    for rows in zip(there, home, strict=True):
+        assert calibration.conformal_set(rows[0], prevalence) == calibration.conformal_set(rows[1])
 
 
 def test_one_number_needs_a_negative_class() -> None:

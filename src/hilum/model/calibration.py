@@ -16,6 +16,7 @@ from hilum.errors import PackageDamaged, UsageError
 
 FORMAT = 1
 COVERAGE = 0.95
+LEAST_SHARE = 1e-100  # of a class: with less, the way back from a corrected probability leaves the range of floats
 Prevalence = float | Sequence[float]
 
 
@@ -177,7 +178,8 @@ class Calibration:
         if isinstance(prevalence, float | int):
             return self._spread(float(prevalence))
         shares = tuple(float(share) for share in prevalence)
-        if len(shares) != len(self.classes) or not all(s > 0 for s in shares) or not abs(sum(shares) - 1) <= 1e-3:
+        enough = len(shares) == len(self.classes) and all(share >= LEAST_SHARE for share in shares)
+        if not enough or not abs(sum(shares) - 1) <= 1e-3:
             names = ", ".join(self.classes)
             raise UsageError(f"prevalence: give one share above 0 for each of {names}; together they make 1")
         return tuple(share / sum(shares) for share in shares)
@@ -205,8 +207,8 @@ class Calibration:
     def _spread(self, positive: float) -> tuple[float, ...]:
         if self.negative is None:
             raise UsageError("prevalence: this task has no negative class, so give one share for each class")
-        if not 0 < positive < 1:
-            raise UsageError(f"prevalence must lie between 0 and 1, not {positive}")
+        if not LEAST_SHARE <= positive < 1:
+            raise UsageError(f"prevalence must lie between 0 and 1, and not below {LEAST_SHARE:g}: not {positive}")
         rest = 1 - self.prevalence[self.negative]
         shares = [positive * share / rest for share in self.prevalence]
         shares[self.negative] = 1 - positive
