@@ -67,7 +67,10 @@ class Origins:
         return not safe and origin is not None and not self._own_origin(origin, headers)
 
     def _own_origin(self, origin: bytes, headers: Headers) -> bool:
-        there = urlsplit(origin.decode("latin-1").lower()).netloc
+        try:
+            there = urlsplit(origin.decode("latin-1").lower()).netloc
+        except ValueError:  # no address: of no page of ours
+            return False
         return bool(there) and there in (headers.get(b"host", b"").decode("latin-1").lower(), self._public)
 
     def _is_ours(self, host: str) -> bool:
