@@ -8,7 +8,9 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -147,6 +149,29 @@ def test_a_work_that_outlives_its_server_keeps_the_turn_until_it_ends(tmp_path: 
     held = {file.path for file in psutil.Process(works._running.process.pid).open_files()}
     assert str(tmp_path / "works" / LOCK) in held
     works.close()
+
+
+def test_a_server_that_leaves_while_another_one_runs_a_work_does_not_touch_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never had its turn: what the work prints at the other server is no result of its own to begin anew."""
+    work = Work(str(uuid.uuid4()), "audit", "spots", (), "local", 1.0, "running")
+    place = tmp_path / "works" / work.id
+    place.mkdir(parents=True)
+    (place / STATE).write_text(json.dumps(asdict(work)))
+    (place / RESULT).write_bytes(b'{"images": 1')  # the rest is on its way
+    waits = threading.Event()
+
+    def held(*_: int) -> None:
+        waits.set()
+        raise BlockingIOError
+
+    monkeypatch.setattr("hilum.jobs.works.fcntl.flock", held)
+    works = Works(tmp_path / "works")
+    assert waits.wait(300)
+    works.close()
+    assert (place / RESULT).read_bytes() == b'{"images": 1'
+    assert works.get(work.id) == work
 
 
 @pytest.mark.parametrize(("printed", "begun"), [(slice(None), 0), (slice(9), 1), (slice(0), 1)])

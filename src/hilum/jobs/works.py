@@ -236,7 +236,7 @@ class Works:
         while (identity := self._queue.get()) is not None and not self._closing.is_set():
             try:
                 with self._turn() as lock:
-                    if not (work := self.get(identity)).over and not self._was_done(work):
+                    if lock is not None and not (work := self.get(identity)).over and not self._was_done(work):
                         self._run(work, lock)
             except NotFound:  # erased while it waited
                 continue
@@ -270,19 +270,22 @@ class Works:
                 self._write(replace(work, state="failed", ended=round(time.time(), 3)))
 
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[int]:
+    def _turn(self) -> Iterator[int | None]:
         """Nobody else runs a work of this folder meanwhile: no other server, and no work that outlived its own.
 
-        The lock, a file's descriptor, is handed on to the work: it is held until both have ended.
+        The lock, a file's descriptor, is handed on to the work: it is held until both have ended. None: this server
+        leaves, and somebody else's work may be under way still.
         """
         self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         with (self._folder / LOCK).open("a") as file:
+            mine = False
             while not self._closing.is_set():
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    mine = True
                     break
                 self._closing.wait(LOOK)
-            yield file.fileno()
+            yield file.fileno() if mine else None
 
     def _run(self, work: Work, lock: int) -> None:
         place = self.folder(work.id)
