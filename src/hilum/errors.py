@@ -39,6 +39,8 @@ HilumError
 
 from __future__ import annotations
 
+import re
+
 
 def driver_words(error: Exception) -> str:
     """The first line of what a database's driver said, or what kind of error it is; what follows may hold values."""
@@ -306,7 +308,8 @@ def error_of(code: str, text: str, name: str = "") -> HilumError:
         before, _, after = text.partition(": ")
         return kind(name, text) if name else kind(before, after) if after else kind("the input", text)
     if kind is TooManyAttempts:
-        return TooManyAttempts(float("".join(filter(str.isdigit, text)) or 1))
+        wait = re.search(r"[0-9]{1,9}", text)
+        return TooManyAttempts(float(wait[0]) if wait else 1.0)
     return UsageError(text) if kind is MissingExtra else kind(text)
 
 

@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 import hilum
+from hilum.client.calls import LONGEST_PAUSE, Call, pause_after
 from hilum.client.results import Prediction, Predictions, Unread
 from hilum.errors import (
     Busy,
@@ -270,6 +271,34 @@ def test_a_server_that_stays_busy_is_given_up(server: Running) -> None:
     with hilum.Client(f"http://127.0.0.1:{server.port}", transport=flaky, retries=2) as client, pytest.raises(Busy):
         client.predict(XRAY)
     assert len(flaky.keys) == 3
+
+
+@pytest.mark.parametrize(
+    ("said", "pause"),
+    [
+        ("0", 0.0),
+        ("7", 7.0),
+        ("9" * 400, LONGEST_PAUSE),
+        ("Fri, 31 Dec 2999 23:59:59 GMT", LONGEST_PAUSE),
+        ("Fri, 31 Dec 2999 23:59:59 -0000", LONGEST_PAUSE),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 0.0),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_when_it_says(said: str, pause: float, status: int) -> None:
+    """In seconds, or as a date, which servers in front of ours write (RFC 9110, 10.2.3)."""
+    busy = httpx.Response(status, headers={"Retry-After": said})
+    assert pause_after(Call("GET", "/models"), 0, busy) == pause
+
+
+@pytest.mark.parametrize(
+    "said", ["", "soon", "\xb2", "-1", "1.5", "Fri, 99 Dec 2999 99:99:99 GMT", "Fri, 31 Dec 99999 1:1 Z"]
+)
+def test_a_busy_server_that_does_not_say_when_is_asked_again_soon(said: str) -> None:
+    busy = httpx.Response(503, headers=[(b"Retry-After", said.encode("latin-1"))])
+    pause = pause_after(Call("GET", "/models"), 0, busy)
+    assert pause is not None
+    assert 0 < pause < 1
 
 
 def test_an_answer_prints_as_a_line_for_people(client: hilum.Client) -> None:
@@ -535,6 +564,7 @@ def test_a_zip_is_no_refused_image(client: hilum.Client, tmp_path: Path) -> None
         httpx.Response(200, json={"other": 1}),
         httpx.Response(200, json=[1]),
         httpx.Response(200, content=b"{oops", headers={"Content-Type": "application/json"}),
+        httpx.Response(200, content=b"[" * 100_000, headers={"Content-Type": "application/json"}),
     ],
 )
 def test_a_server_of_another_kind_is_an_error_of_the_house(said: httpx.Response) -> None:
@@ -542,6 +572,27 @@ def test_a_server_of_another_kind_is_an_error_of_the_house(said: httpx.Response)
         for ask in (client.models, client.tasks, lambda: client.predict(b"image"), lambda: client.job("a")):
             with pytest.raises(HilumError, match="is the address right"):
                 ask()
+
+
+def test_a_refusal_in_strange_words_is_an_error_of_the_house() -> None:
+    deep = httpx.Response(400, content=b"[" * 100_000)
+    wait = [httpx.Response(429, json={"code": "too_many_attempts", "detail": words}) for words in ("²", "9" * 999)]
+    for said in (deep, *wait):
+        transport = httpx.MockTransport(lambda _, said=said: said)
+        with hilum.Client("http://other", transport=transport, retries=0) as client, pytest.raises(HilumError):
+            client.models()
+
+
+def test_fewer_answers_than_files_are_none() -> None:
+    """Else each answer after the gap would stand beside another file."""
+    one = {"id": "1", "task": "t", "model": None, "gate": {}}
+    for answers in ([], [one], [one, one, {**one, "frame": 1}]):
+        said = httpx.Response(200, json={"predictions": answers})
+        with (
+            hilum.Client("http://other", transport=httpx.MockTransport(lambda _, said=said: said)) as client,
+            pytest.raises(HilumError, match="is the address right"),
+        ):
+            client.predict_many([b"a", b"b", b"c"], progress=False)
 
 
 def test_an_answer_of_a_later_server_that_tells_more_is_understood() -> None:

@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -108,7 +110,7 @@ def error_from(response: httpx.Response) -> HilumError:
     """What a problem says, as the error that the house has for it."""
     try:
         said = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         said = {}
     said = said if isinstance(said, dict) else {}
     detail = str(said.get("detail") or said.get("error") or f"the server answered {response.status_code}")
@@ -143,12 +145,23 @@ def pause_after(call: Call, attempt: int, failure: httpx.Response | httpx.Reques
     if isinstance(failure, httpx.Response):
         if failure.status_code not in RETRIED or (failure.status_code in (502, 504) and not call.again):
             return None
-        said = failure.headers.get("retry-after", "")
-        if said.isdigit():
-            return min(float(said), LONGEST_PAUSE)
+        wanted = _seconds(failure.headers.get("retry-after", ""))
+        if wanted is not None:
+            return min(wanted, LONGEST_PAUSE)
     elif not call.again and not isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
         return None
     return min(0.2 * 2.0**attempt * random.uniform(0.75, 1.25), LONGEST_PAUSE)
+
+
+def _seconds(said: str) -> float | None:
+    """How long a Retry-After asks to wait: a number of seconds, or a date (RFC 9110, 10.2.3); None: it is neither."""
+    if said.isascii() and said.isdigit():
+        return float(said)
+    try:
+        at = parsedate_to_datetime(said)
+    except (ValueError, LookupError, OverflowError):
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
 def _shown(url: str) -> str:

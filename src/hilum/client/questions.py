@@ -98,6 +98,8 @@ def predict(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Pre
             if at == len(sources):
                 raise UsageError("a zip was sent, and has more than one answer: use submit() and wait()")
             found.append(prediction_of({**row, "file": sources[at].name}, sources[at].content))
+        if at + 1 < len(sources):
+            raise ValueError(f"answers to {at + 1} of {len(sources)} files")
         return Predictions(tuple(found))
 
     return Question(calls.asked(files, given), read)

@@ -78,7 +78,7 @@ class Manner:
             raise calls.unreachable(self.url, came) from came
         try:
             return question.read(calls.read(came))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise calls.strange(self.url) from error
 
     def predict(self, chunk: Sequence[Source], given: Mapping[str, Any]) -> Talk[Predictions]:
