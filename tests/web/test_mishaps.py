@@ -242,6 +242,24 @@ def test_a_list_that_is_asked_for_signed_out_or_unheard_is_not_emptied(browser: 
         expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_list_that_could_not_be_made_is_not_emptied_and_its_filters_still_work(
+    browser: Browser, server: Running, status: int
+) -> None:
+    with visit(browser, server, role="reviewer") as one:
+        way = detour(one.page, "**/app/history?*")
+        page = one.go("/app/history")
+        before, address = page.locator("#found").inner_text(), page.url
+        way.to = lambda route: route.fulfill(status=status, content_type="text/html", body="<h1>Not now</h1>")
+        page.get_by_label("State").select_option("refused")
+        expect(page.locator("#said")).to_contain_text("What you see is the list before.")
+        assert (page.locator("#found").inner_text(), page.url) == (before, address)
+        way.to = Route.fallback
+        page.get_by_label("State").select_option("disagreed")
+        page.wait_for_url("**state=disagreed**")
+        expect(page.locator("#found")).not_to_be_empty()
+
+
 def test_an_answer_that_got_lost_on_its_way_is_not_recorded_twice(browser: Browser, server: Running) -> None:
     with visit(browser, server, role="reviewer") as one:
         asked = detour(one.page, "**/predict")

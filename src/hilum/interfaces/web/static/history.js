@@ -5,6 +5,7 @@ import { action } from "./keys.js";
 import { own } from "./session.js";
 
 const STORE = own("hilum.chosen");
+const BEFORE = "What you see is the list before.";
 let chosen = new Set(); // ids, in the order in which they were chosen; some may stand on other pages of the list
 
 const boxes = () => [...document.querySelectorAll("[data-pick]")];
@@ -82,12 +83,15 @@ document.addEventListener("htmx:after:swap", () => {
 document.addEventListener("htmx:before:response", (event) => {
   const { response } = event.detail.ctx;
   const at = new URL(response.raw?.url ?? location.href);
-  if (at.pathname !== "/login") return;
-  event.preventDefault(); // signed out meanwhile: the list is no part of that page
-  location.assign(at);
+  const out = at.pathname === "/login";
+  if (!out && response.status < 400) return;
+  event.preventDefault(); // the list is no part of that page: it would be put away with the filters' place
+  if (out) return location.assign(at); // signed out meanwhile
+  say(response.status === 429 ? `That was asked too often: wait a moment. ${BEFORE}` : `The list could not be fetched now. ${BEFORE}`);
+  if (response.status >= 500) unheard();
 });
 document.addEventListener("htmx:error", () => {
-  say("The server did not answer. What you see is the list before.");
+  say(`The server did not answer. ${BEFORE}`);
   unheard();
 });
 const again = () => (recall(), refresh(), fitting());
