@@ -257,3 +257,31 @@ def test_what_is_on_its_way_is_said_to_be(browser: Browser, server: Running) -> 
         with page.expect_request("**/audits"):
             page.get_by_role("button", name="Audit the zip").click()
         expect(page.locator("form[data-zip] [data-said]")).to_have_text("Sending…")
+
+
+def test_whoever_leaves_while_a_zip_is_on_its_way_is_asked(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        detour(one.page, "**/audits").to = lambda _: None  # it does not arrive
+        page = one.go("/app/data")
+        page.get_by_label("Zip with labelled images").set_input_files(
+            {"name": "a.zip", "mimeType": "application/zip", "buffer": b"no zip"}
+        )
+        with page.expect_request("**/audits"):
+            page.get_by_role("button", name="Audit the zip").click()
+        asked: list[str] = []
+        page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+        with page.expect_event("dialog"):
+            page.get_by_role("navigation").get_by_role("link", name="History").click(no_wait_after=True)
+        assert asked == ["beforeunload"]
+        expect(page.locator("form[data-zip] [data-said]")).to_have_text("Sending…")
+
+
+def test_a_stopped_audit_promises_nothing_of_a_training(server: Running) -> None:
+    assert server.parts.works is not None
+    folder = server.parts.works.folder("aaaaaaaa-0000-4000-8000-000000000000")
+    folder.mkdir(parents=True)
+    work = {"id": folder.name, "kind": "audit", "title": "films", "arguments": [], "caller": "local", "at": 1.0}
+    (folder / STATE).write_text(json.dumps({**work, "state": "stopped", "ended": 9.0}))
+    told = server.ask("GET", f"/app/data/{folder.name}", headers={"Accept": "text/html"}).body.decode()
+    assert "Asked for again, it begins anew." in told
+    (folder / STATE).unlink()

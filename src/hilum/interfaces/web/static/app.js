@@ -6,6 +6,7 @@ import { keyOnce } from "./once.js";
 import { asOneself, token, wrong } from "./session.js";
 
 const [OFTEN, SELDOM] = [3000, 20000]; // milliseconds between looks at the server: while it is away, and else
+let underWay = 0; // forms with files that are being sent
 
 /** Send something to the server that changes something. Answers {ok, status, body}; never throws. */
 export function send(method, address, body, more = {}) {
@@ -167,7 +168,9 @@ function forms() {
       said.className = "muted";
     }
     const once = "once" in form.dataset ? keyOnce(form) : {};
+    if (files) underWay += 1;
     const { ok, status, body: answer } = await offWhile(button, () => send(form.dataset.method ?? "POST", form.dataset.send, body, once));
+    if (files) underWay -= 1;
     if (!ok) {
       if (said) {
         said.textContent = wrong({ status, body: answer });
@@ -187,6 +190,9 @@ function forms() {
     form.dispatchEvent(new CustomEvent("hilum:sent", { bubbles: true, detail: answer }));
   });
 }
+
+// Whoever leaves now has to send the files once more: the browser asks first.
+window.addEventListener("beforeunload", (event) => underWay > 0 && event.preventDefault());
 
 /** A part of this page, by its id, as the server tells it now; what else was filled in stays. */
 export async function renew(id) {
