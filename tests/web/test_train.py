@@ -30,6 +30,9 @@ from tests.web.looking import PHONE, detour, visit
 
 SHIPPED = ROOT / "models" / "pneumonia-cxr"
 ONE, TWO, LIVE, FAILED = (f"{i}{i}{i}f0000-0000-4000-8000-000000000000" for i in (1, 2, 3, 4))
+UNSAID = """() => [...document.querySelectorAll(".field .hint")].filter(hint => {
+const field = hint.parentElement.querySelector("input, select, textarea");
+return !hint.id || field.getAttribute("aria-describedby") !== hint.id; }).map(hint => hint.textContent.slice(0, 60))"""
 
 
 def write_work(server: Running, identity: str, epochs: int, state: str, result: Any = None) -> Path:
@@ -153,6 +156,28 @@ def test_a_run_that_was_ticked_stays_so_while_the_list_is_brought_up_to_date(bro
     (folder / STATE).unlink()
 
 
+def test_a_page_that_loads_itself_anew_at_the_end_keeps_the_focus_and_what_is_open(
+    browser: Browser, server: Running
+) -> None:
+    folder = write_work(server, LIVE, 3, "running")
+    with visit(browser, server) as one:
+        page = one.go(f"/app/train/{LIVE}")
+        log = page.locator("#log summary")
+        log.press("Enter")
+        write_work(server, LIVE, 3, "failed")
+        expect(page.get_by_text("The training failed after")).to_be_visible()
+        expect(log).to_be_focused()
+        expect(page.locator("#log")).to_have_attribute("open", "")
+        page.reload()
+        assert page.evaluate("document.activeElement === document.body")  # by oneself: from the top
+        write_work(server, LIVE, 3, "running")
+        page.reload()
+        page.get_by_role("button", name="Stop").focus()
+        write_work(server, LIVE, 3, "failed")
+        expect(page.get_by_role("main")).to_be_focused()  # the button went with what it could stop
+    (folder / STATE).unlink()
+
+
 def test_a_training_that_is_not_there_any_more_is_no_silent_server(browser: Browser, server: Running) -> None:
     folder = write_work(server, LIVE, 3, "running")
     with visit(browser, server) as one:
@@ -179,6 +204,31 @@ def test_two_runs_side_by_side_by_keyboard(browser: Browser, server: Running) ->
         assert figure("accuracy", said) in row
         expect(page.locator("#chart-loss svg.chart path.line")).to_have_count(2)
         one.check("train-compared")
+
+
+@pytest.mark.parametrize(
+    "path", ["read", "jobs", "data", "train", f"train/{ONE}", "models/pneumonia-cxr@2.0.0", "settings"]
+)
+def test_what_stands_below_a_field_is_read_with_it(browser: Browser, server: Running, path: str) -> None:
+    """Who goes from field to field hears the label and what the field is described by, and nothing between fields."""
+    with visit(browser, server) as one:
+        page = one.go(f"/app/{path}")
+        assert page.locator(".field .hint").count() or path == "settings"
+        assert page.evaluate(UNSAID) == []
+
+
+def test_too_few_and_too_many_to_be_put_side_by_side_are_told(browser: Browser, server: Running) -> None:
+    folders = [write_work(server, f"{i}{ONE[1:]}", 3, "failed") for i in (5, 6, 7)]
+    with visit(browser, server) as one:
+        page = one.go(f"/app/train?run={ONE}")
+        expect(page.locator("#picked")).to_have_text("Choose two to four trainings below to put them side by side.")
+        page = one.go("/app/train?" + "&".join(f"run={name}" for name in (ONE, TWO, *(f.name for f in folders))))
+        expect(page.locator("#picked")).to_contain_text("5 trainings were chosen: the newest 4")
+        one.check("train-too-many")
+        page = one.go(f"/app/train?run={ONE}&run={TWO}")
+        expect(page.locator("#picked")).to_have_count(0)
+    for folder in folders:
+        (folder / STATE).unlink()
 
 
 def test_figures_and_promotion_with_its_reason(browser: Browser, server: Running) -> None:

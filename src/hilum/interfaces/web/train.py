@@ -48,6 +48,8 @@ def train(request: Request, run: Annotated[list[str], Query(default_factory=list
         "busy": any(not work.over for work in works),
         "chosen": [work.id for work in chosen],
         "compared": _compared(known, chosen),
+        "picked": len(set(run)),
+        "most": COMPARED_MOST,
     })  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import { unheard } from "./app.js";
 import { action } from "./keys.js";
-import { doAgain, doneIn } from "./stays.js";
+import { doAgain, doneIn, findAgain, keepOver } from "./stays.js";
 
 const STORE = "hilum.live";
 const part = document.querySelector("[data-refresh]");
@@ -70,7 +70,10 @@ function unsent() {
 function take(fresh) {
   if (fresh.innerHTML === part.innerHTML) return;
   const over = fresh.dataset.then === "reload" && part.dataset.then !== "reload";
-  if (over) return location.reload();
+  if (over) {
+    keepOver();
+    return location.reload();
+  }
   const before = doneIn(part);
   part.replaceChildren(...[...fresh.childNodes].map((node) => document.adoptNode(node)));
   part.dataset.refresh = fresh.dataset.refresh;
@@ -96,5 +99,6 @@ if (part) {
   document.querySelector("[data-refresh-now]")?.addEventListener("click", refresh);
   action("refresh", { title: "Bring up to date", group: "This page", key: "r", run: refresh });
   document.addEventListener("visibilitychange", () => !document.hidden && (!live || live.checked) && Number(part.dataset.refresh) > 0 && refresh());
+  findAgain();
   plan();
 }

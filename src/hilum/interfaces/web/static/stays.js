@@ -41,3 +41,21 @@ function find({ id, name, index }, part) {
   const same = all[index] && called(all[index]) === name ? all[index] : all.find((one) => called(one) === name);
   return same ?? (id === null ? null : all[index]);
 }
+
+/** Before the page is loaded anew by itself: what stands open in its main part, and where the focus was. */
+export function keepOver() {
+  const main = document.querySelector("main");
+  const { open, focus } = doneIn(main);
+  const stays = { open: [...open].filter(([, is]) => is).map(([id]) => id), focus };
+  history.replaceState({ ...history.state, stays }, "");
+}
+
+/** Afterwards: the same again; where what had the focus is gone, it goes to what the page is about. */
+export function findAgain() {
+  const { stays, ...rest } = history.state ?? {};
+  if (!stays) return;
+  history.replaceState(rest, ""); // loading anew by oneself begins at the top
+  const main = document.querySelector("main");
+  for (const one of details(main)) one.open ||= stays.open.includes(one.id);
+  if (stays.focus) (find(stays.focus, main) ?? main).focus({ preventScroll: true });
+}
