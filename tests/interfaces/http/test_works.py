@@ -182,6 +182,15 @@ def test_a_misspelt_member_begins_nothing(server: Running) -> None:
     assert {work.id for work in server.parts.works.all()} == before  # type: ignore[union-attr]
 
 
+def test_one_network_that_answers_together_is_refused_before_it_waits_for_its_turn(server: Running) -> None:
+    """The command line wants two or more: what was taken on failed once its turn had come, in words of options."""
+    pytest.importorskip("lightning")
+    before = {work.id for work in server.parts.works.all()}  # type: ignore[union-attr]
+    answer = server.ask("POST", "/trainings", {"source": "spots", "task": "pneumonia-cxr", "folds": 1})
+    assert (answer.status, answer.json()["detail"].split(":")[0]) == (422, "folds")
+    assert {work.id for work in server.parts.works.all()} == before  # type: ignore[union-attr]
+
+
 def test_a_work_can_be_stopped(server: Running) -> None:
     identity = server.ask("POST", "/audits", {"source": "spots"}).json()["id"]
     assert server.ask("DELETE", f"/works/{identity}").status == 200

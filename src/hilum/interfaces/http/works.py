@@ -50,7 +50,7 @@ class Training(Strict):
     task: str
     network: str | None = Field(None, pattern=r"^[a-z0-9-]{1,40}$")
     changes: dict[str, str | int | float] = Field(default_factory=dict, description="lines of the plan: epochs, …")
-    folds: int = Field(0, ge=0, le=10)
+    folds: int = Field(0, ge=0, le=10, description="0: one network; from 2 on so many are averaged")
     tune: int = Field(0, ge=0, le=500, description="trials of a search before training")
     seed: int = Field(0, ge=0)
 
@@ -102,6 +102,8 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     """
     parts = parts_of(request)
     needs_learning()
+    if said.folds == 1:
+        raise UsageError("folds: 0 for one network, 2 or more for several that answer together")
     source = allowed(said.source, parts.settings)
     lines = [f"--set={_line(name, value, parts.settings)}" for name, value in sorted(said.changes.items())]
     numbers = [f"--{name}={value}" for name, value in (("folds", said.folds), ("tune", said.tune)) if value]
