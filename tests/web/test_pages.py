@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from hilum.interfaces.web import history
+from hilum.records.entry import Columns, Entry
 from hilum.records.query import Query
 from tests.conftest import ROOT
 from tests.interfaces.http.running import WORD, Running, running
@@ -401,3 +402,16 @@ def test_a_short_word_is_put_into_a_place_that_screen_readers_know(browser: Brow
         page.evaluate("import(document.querySelector('script[src*=\"app.js\"]').src).then(({ say }) => say('Here'))")
         expect(page.get_by_text("Here", exact=True)).to_be_visible()
         assert page.evaluate("heard") == ["Here in what was there"]
+
+
+def test_why_an_image_was_refused_is_told_in_the_words_of_the_other_pages(browser: Browser, server: Running) -> None:
+    gate = {"admitted": False, "reasons": ["out_of_distribution"], "messages": ["it is unlike them"], "novelty": 0.999}
+    said = {"task": "pneumonia-cxr", "model": None, "prediction": None, "operating_point": "balanced", "gate": gate}
+    entry = Entry("prediction", columns=Columns("pneumonia-cxr", refused=True), personal={"file": "odd one.png"})
+    entry = replace(entry, body=json.dumps({"id": entry.id, **said}).encode())
+    server.parts.records.append([entry]).result()
+    with visit(browser, server, role="reviewer") as one:
+        page = one.go("/app/history?text=odd+one")
+        row = page.locator("table.work tbody tr")
+        expect(row).to_contain_text("Unlike the training images")
+        expect(row).not_to_contain_text("distribution")

@@ -8,26 +8,13 @@ from datetime import UTC, datetime
 
 from hilum.interfaces.web.charts import Chart, Series, few
 from hilum.interfaces.web.models_shown import label_of
-from hilum.interfaces.web.words import percent
+from hilum.interfaces.web.words import percent, why
 from hilum.monitor.meters import Buckets, Meters
 from hilum.records.tallies import HOUR, MILLISECONDS, Tallies, Tally
 from hilum.task import Task
 
 MINUTE, DAY = HOUR // 60, 24 * HOUR
 UNITS = ((7 * DAY, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
-REASONS = {
-    "wrong_modality": "Wrong kind of examination",
-    "wrong_body_part": "Wrong part of the body",
-    "not_this_kind_of_image": "Not this kind of image",
-    "blank": "Blank",
-    "too_small": "Too small",
-    "clipped": "Brightness cut off",
-    "inverted": "Inverted",
-    "rotated": "Rotated",
-    "low_quality": "Poor quality",
-    "out_of_distribution": "Unlike the training images",
-    "no_task": "No question fits",
-}
 STAGES = {
     "decode": "Decoding the file",
     "gate": "Gate",
@@ -177,7 +164,7 @@ def reasons(meters: Meters, task: str | None) -> list[Line]:
             counts[reason] = counts.get(reason, 0) + count
     most = max(counts.values(), default=1)
     ranked = sorted(counts.items(), key=lambda pair: -pair[1])
-    return [Line(REASONS.get(reason, reason), (f"{count:,}",), count / most) for reason, count in ranked]
+    return [Line(why(reason), (f"{count:,}",), count / most) for reason, count in ranked]
 
 
 def stages(meters: Meters) -> list[Line]:

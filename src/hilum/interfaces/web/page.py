@@ -107,6 +107,7 @@ def environment() -> jinja2.Environment:
         within=words.within,
         figure=words.figure,
         meaning=words.meaning,
+        why=words.why,
     )
     return made
 

@@ -8,6 +8,19 @@ from datetime import UTC, datetime
 from hilum.evaluate import words as figures
 
 DASH = "–"
+REASONS = {  # of the gate, by their codes
+    "wrong_modality": "Wrong kind of examination",
+    "wrong_body_part": "Wrong part of the body",
+    "not_this_kind_of_image": "Not this kind of image",
+    "blank": "Blank",
+    "too_small": "Too small",
+    "clipped": "Brightness cut off",
+    "inverted": "Inverted",
+    "rotated": "Rotated",
+    "low_quality": "Poor quality",
+    "out_of_distribution": "Unlike the training images",
+    "no_task": "No question fits",
+}
 
 
 def percent(share: float | None, decimals: int = 1) -> str:
@@ -55,3 +68,8 @@ def figure(name: str, found: dict[str, float | None]) -> str:
 def meaning(name: str) -> figures.Meaning:
     """Title and plain words of a figure."""
     return figures.meaning(name)
+
+
+def why(code: str) -> str:
+    """Why the gate refused, in a few words; a code of another version stands for itself."""
+    return REASONS.get(code, code.replace("_", " "))
