@@ -7,13 +7,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from hilum.data.audit import audit
+from hilum.data.audit_report import write_audit_report
+from hilum.data.source import open_source
 from hilum.evaluate.evaluation import evaluate
-from hilum.evaluate.report import report
+from hilum.evaluate.report import Extras, report
+from hilum.evaluate.versus import compare, with_versus
+from hilum.metrics.intervals import Interval
 from tests.evaluate.made import BRAIN, made_rows, made_setting
+from tests.flows.made import write_spots
 
 CUT = """() => [...document.querySelectorAll("caption")].map(one => {
 const words = document.createRange(); words.selectNodeContents(one);
 return [one.textContent, words.getBoundingClientRect().right]; }).filter(([_, right]) => right > innerWidth)"""
+UNREACHED = """() => [...document.querySelectorAll(".scroll")].filter(one =>
+one.tabIndex !== 0 || one.getAttribute("role") !== "region" || !one.getAttribute("aria-label"))
+.map(one => one.innerText)"""
 
 
 @pytest.fixture(scope="module")
@@ -40,3 +49,22 @@ def test_right_answers_are_framed_in_the_colours_of_the_machine_too(browser: Bro
         expect(right.first).to_be_visible()
         lines = right.evaluate_all("all => all.map(one => getComputedStyle(one).outlineStyle)")
         assert set(lines) == {"solid"}
+
+
+def test_whatever_scrolls_sideways_is_reached_by_keyboard_and_has_a_name(browser: Browser, tmp_path: Path) -> None:
+    rows = made_rows(BRAIN)
+    found = with_versus(evaluate(rows, BRAIN, made_setting()), compare(rows, rows, BRAIN, made_setting()))
+    fidelity = {"activation map": {"deletion": Interval(0.3, 0.2, 0.4), "insertion": Interval(0.8, 0.7, 0.9)}}
+    evaluated = tmp_path / "evaluation.html"
+    evaluated.write_text(report(found, rows, BRAIN, Extras((), fidelity)), encoding="utf-8")
+    paths = write_spots(tmp_path / "spots", 8)
+    spot = next(path for path in paths if path.parent.name == "spot")
+    (tmp_path / "spots" / "plain" / "copy.png").write_bytes(spot.read_bytes())
+    (tmp_path / "spots" / "plain" / "broken.png").write_bytes(b"no image")
+    dataset = open_source(str(tmp_path / "spots"))
+    audited = write_audit_report(audit(dataset), dataset, tmp_path / "audit")
+    with browser.new_page() as tab:
+        for page, least in ((evaluated, 8), (audited, 4)):
+            tab.goto(page.as_uri())
+            assert tab.locator(".scroll").count() >= least
+            assert tab.evaluate(UNREACHED) == [], page
