@@ -323,7 +323,7 @@ def test_consent_and_question_outlast_a_reload_and_a_fresh_start(browser: Browse
         page.get_by_text("Question and consent").click()
         page.get_by_label("Do not keep it").check()
         page.get_by_label("Question", exact=True).select_option("brain-tumor-mri")
-        page.get_by_label("Operating point").select_option("screening")
+        page.get_by_label("Operating point", exact=True).select_option("screening")
         page.set_input_files("#files", GLIOMA)
         expect(page.locator("#answer .is")).to_have_text("Glioma")
         for again in (page.reload, page.get_by_role("link", name="Start afresh").click):
@@ -519,3 +519,96 @@ def test_a_note_that_was_begun_stands_there_again_until_it_is_sent(browser: Brow
                 page.get_by_role("button", name="Yes, glioma").click()
                 expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
         assert one.faults == []
+
+
+def test_one_goes_from_image_to_image_of_a_file_by_one_button_and_the_keyboard(
+    browser: Browser, server: Running, tmp_path: Path
+) -> None:
+    """The button went with the answer it stood in, and the focus with the button."""
+    frames, zipped = series(tmp_path, GLIOMA, PITUITARY, MENINGIOMA), packed(tmp_path, "two.zip", a=GLIOMA, b=NORMAL)
+    with visit(browser, server) as one:
+        page = read(one, frames)
+        before, after = (page.get_by_role("button", name=name, exact=True) for name in ("Before", "Next"))
+        after.focus()
+        for place in ("2 of 3", "3 of 3"):
+            page.keyboard.press("Enter")
+            expect(page.locator("[data-of]")).to_contain_text(place)
+            expect(after if place == "2 of 3" else before).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-of]")).to_contain_text("2 of 3")
+        expect(before).to_be_focused()
+        page.set_input_files("#files", zipped)
+        page.keyboard.press("j")
+        expect(page.locator("[data-of]")).to_contain_text("1 of 2")
+        after.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-of]")).to_contain_text("2 of 2")
+        expect(before).to_be_focused()
+        assert one.faults == []
+
+
+def test_what_is_pressed_and_goes_leaves_the_focus_with_the_answer(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        way = detour(one.page, "**/predict")
+        page = one.go("/app/read")
+        answer = page.locator("#answer")
+        page.get_by_role("button", name="Glioma").press("Enter")
+        expect(answer.locator(".is")).to_have_text("Glioma")
+        expect(answer).to_be_focused()
+        one.check("read-focus")
+        page.get_by_text("Question and consent").click()
+        page.get_by_label("Operating point", exact=True).select_option("screening")
+        page.get_by_role("button", name="Ask again as set above").press("Enter")
+        expect(answer).to_contain_text("screening")
+        expect(answer).to_be_focused()
+        way.to = Route.abort
+        page.set_input_files("#files", NORMAL)
+        page.keyboard.press("j")
+        again = page.get_by_role("button", name="Try again")
+        expect(again).to_be_visible()
+        way.to = Route.fallback
+        again.press("Enter")
+        expect(answer.locator(".is")).to_have_text("Normal")
+        expect(answer).to_be_focused()
+
+
+def test_what_is_written_while_a_press_is_on_its_way_stays_and_keeps_the_focus(
+    browser: Browser, server: Running
+) -> None:
+    """On a slow line the note was wiped away, and what was typed from then on were keys of the page."""
+    held: list[Route] = []
+    with visit(browser, server) as one:
+        detour(one.page, "**/feedback").to = held.append
+        page = read(one, GLIOMA)
+        with page.expect_request("**/feedback"):
+            page.get_by_role("button", name="Yes, glioma").click()
+        page.get_by_text("Add a note").click()
+        note = page.locator("[data-feedback] textarea")
+        note.press_sequentially("a rim")
+        held[0].fallback()
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
+        expect(note).to_be_focused()
+        expect(note).to_have_value("a rim")
+        assert one.faults == []
+
+
+def test_a_key_for_right_takes_the_focus_nowhere(browser: Browser, server: Running) -> None:
+    with visit(browser, server) as one:
+        page = read(one, GLIOMA)
+        page.get_by_role("button", name="Invert").focus()
+        page.keyboard.press("y")
+        expect(page.locator("[data-feedback] [data-said]")).to_contain_text("Recorded: Glioma")
+        expect(page.get_by_role("button", name="Invert")).to_be_focused()
+
+
+def test_of_a_single_picture_the_keys_for_the_first_and_last_frame_are_the_browsers(
+    browser: Browser, server: Running
+) -> None:
+    left = """() => { window.left = [];
+        addEventListener("keydown", one => left.push([one.key, !one.defaultPrevented])); }"""
+    with visit(browser, server) as one:
+        page = read(one, GLIOMA)
+        page.evaluate(left)
+        for key in ("Home", "End"):
+            page.keyboard.press(key)
+        assert page.evaluate("left") == [["Home", True], ["End", True]]

@@ -24,6 +24,7 @@ document.addEventListener("click", async (event) => {
     said.textContent = `On record already: ${button.dataset.title}.`;
     return;
   }
+  const held = place.contains(document.activeElement);
   for (const one of place.querySelectorAll("button")) one.disabled = true;
   const { ok, status, body: answer } = await send("POST", "/feedback", body);
   for (const one of place.querySelectorAll("button")) {
@@ -31,12 +32,13 @@ document.addEventListener("click", async (event) => {
     if (ok && one.hasAttribute("aria-pressed")) one.setAttribute("aria-pressed", String(one === button));
   }
   if (ok) place.querySelector("[data-withdraw]").hidden = back;
-  (ok && back ? place.querySelector("button") : button).focus(); // a button that was switched off has lost it
+  const lost = [document.body, button].includes(document.activeElement); // else who waited went on to something
+  if (held && lost) (ok && back ? place.querySelector("button") : button).focus();
   said.className = ok ? "said-so" : "error-text";
   const done = back ? "Taken back: it stays on record and counts no more." : `Recorded: ${button.dataset.title}. Thank you.`;
   said.textContent = ok ? done : wrong({ status, body: answer }, "That was not recorded.");
   if (!ok) return;
-  if (note && !back) {
+  if (note && !back && note.value.trim() === body.note) { // what was written since stays, to be sent with another press
     note.value = "";
     note.dispatchEvent(new Event("input")); // whoever keeps what was begun hears that it is sent
   }

@@ -22,6 +22,7 @@ const viewer = new Viewer(stage.querySelector(".viewer"));
 const items = [];
 let chosen = null;
 let busy = 0;
+let turned = ""; // the button that was pressed to turn to another image: it comes back with that one
 
 function add(files) {
   const fresh = [...files].map((file) => ({ file, name: file.name || "pasted image", state: "waiting", share: 0, answers: [], unread: [] }));
@@ -32,7 +33,7 @@ function take(fresh, first) {
   items.push(...fresh);
   fresh.forEach(button);
   stage.classList.remove("waiting");
-  stage.querySelector(".drop").hidden = true;
+  leave(stage.querySelector(".drop")).hidden = true;
   strip.hidden = items.length < 2;
   document.querySelector("[data-more]").hidden = false;
   choose(first);
@@ -114,6 +115,12 @@ function titled({ task, prediction }) {
   return `${titles[prediction.class] ?? prediction.class}, ${percent(prediction.probability)}`;
 }
 
+/** What is about to be replaced or to be hidden: the focus within it goes to where the answer stands, and is not lost. */
+function leave(place) {
+  if (place.contains(document.activeElement)) answerPlace.focus({ preventScroll: true });
+  return place;
+}
+
 function choose(item) {
   chosen = item;
   keep(items, chosen);
@@ -193,7 +200,7 @@ function tell(item) {
   offerAnew();
   if (item.state === "done") return answered(item, item.at ?? 0);
   const template = document.getElementById({ failed: "failed", batch: "taken" }[item.state] ?? "sending");
-  answerPlace.replaceChildren(template.content.cloneNode(true));
+  leave(answerPlace).replaceChildren(template.content.cloneNode(true));
   answerPlace.querySelector("[data-file]").textContent = item.name;
   if (item.state === "batch") taken(item);
   else if (item.state === "failed") failed(item);
@@ -243,11 +250,11 @@ async function answered(item, at) {
   item.at = at;
   if (item === chosen) keep(items, chosen); // loaded anew, the page stands at this frame
   item.pages ??= {};
-  if (!item.pages[id]) answerPlace.replaceChildren(document.getElementById("loading").content.cloneNode(true));
+  if (!item.pages[id]) leave(answerPlace).replaceChildren(document.getElementById("loading").content.cloneNode(true));
   item.pages[id] ||= await once(item, id);
   if (item !== chosen || item.at !== at || item.answers[at]?.id !== id) return;
   if (!item.pages[id]) askLater(item, at);
-  answerPlace.innerHTML = item.pages[id] || `<p>The answer was recorded but cannot be shown now. It appears here as soon as the server answers again. <a href="/app/history/${encodeURIComponent(id)}">Open its record</a>.</p>`;
+  leave(answerPlace).innerHTML = item.pages[id] || `<p>The answer was recorded but cannot be shown now. It appears here as soon as the server answers again. <a href="/app/history/${encodeURIComponent(id)}">Open its record</a>.</p>`;
   which(item, at);
   noted(item, id);
   const [is, sure] = [".is", ".sure .number"].map((part) => answerPlace.querySelector(part)?.textContent);
@@ -290,11 +297,18 @@ function which(item, at) {
   for (const one of head.querySelectorAll("[data-turn]")) {
     const to = at + Number(one.dataset.turn);
     one.disabled = !answers[to];
-    one.addEventListener("click", () => (viewer.frames.length ? viewer.goTo(to) : answered(item, to)));
+    one.addEventListener("click", () => {
+      turned = one.dataset.turn;
+      if (viewer.frames.length) viewer.goTo(to);
+      else answered(item, to);
+    });
   }
   const lost = unread.map(({ file, why }) => `${file} (${why})`).join(", ");
   if (lost) head.querySelector("[data-lost]").textContent = `${unread.length} of ${answers.length + unread.length} ${unread.length === 1 ? "was" : "were"} not read: ${lost}.`;
   answerPlace.prepend(head);
+  const buttons = [...answerPlace.querySelectorAll("[data-turn]")].filter((one) => !one.disabled);
+  if (turned && document.activeElement === answerPlace) (buttons.find((one) => one.dataset.turn === turned) ?? buttons[0])?.focus();
+  turned = "";
 }
 
 /** An answer that is on its way already is not fetched again: coming later it would wipe away what was said to the first. */
@@ -317,7 +331,9 @@ async function page(id, byItself = false) {
 /** What was asked differently than the question stands now can be asked again. */
 function offerAnew() {
   const button = document.querySelector("[data-anew]");
-  button.hidden = !(chosen?.state === "done" && chosen.file && chosen.asked !== asked());
+  const some = chosen?.state === "done" && chosen.file && chosen.asked !== asked();
+  if (!some) leave(button);
+  button.hidden = !some;
 }
 
 function step(by) {

@@ -6,6 +6,7 @@ import { automatic, heatAt, paintScale, planeAt } from "./plane.js";
 
 const WHOLE = { width: 1, level: 0.5, inverted: false };
 const REPEATED = /^(in|out|.*-frame|.*-heat|move-.*|narrower|wider|brighter|darker)$/; // while a key stays down
+const OF_SEVERAL = /^(.*-frame|first|end)$/; // frames; of a single picture Home and End are the browser's
 const PRESETS = [
   ["As read", () => ({ width: 1, level: 0.5 })],
   ["Automatic", automatic],
@@ -312,8 +313,9 @@ export class Viewer {
   /** Put this viewer's tools on keys; only one viewer of a page does. */
   takeKeys() {
     const usable = () => this.plane !== undefined && !this.root.closest("[hidden]");
+    const several = () => usable() && this.frames.length > 1;
     const put = (id, title, key, run, release = null) =>
-      action(`view-${id}`, { title, group: "Image", key, run, release, usable, repeat: REPEATED.test(id) });
+      action(`view-${id}`, { title, group: "Image", key, run, release, usable: OF_SEVERAL.test(id) ? several : usable, repeat: REPEATED.test(id) });
     for (const [id, [title, key, run]] of Object.entries(this.acts)) put(id, title, key, run);
     put("original", "The original image", "o", () => this.showOriginal(true), () => this.showOriginal(false));
     put("less-heat", "Less heatmap", "[", () => this.setOpacity(this.opacity - 0.1));
