@@ -415,3 +415,16 @@ def test_why_an_image_was_refused_is_told_in_the_words_of_the_other_pages(browse
         row = page.locator("table.work tbody tr")
         expect(row).to_contain_text("Unlike the training images")
         expect(row).not_to_contain_text("distribution")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (1280, 800)])
+def test_with_letters_of_twice_the_size_nothing_at_the_edges_is_cut(
+    browser: Browser, server: Running, size: tuple[int, int]
+) -> None:
+    """On a phone the foot ended in "Not a medi"; on a desktop the places of the navigation stood beyond the window."""
+    with visit(browser, server, size=size, role="admin") as one:
+        page = one.go("/app/models")
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.locator(".research").evaluate("one => one.getBoundingClientRect().right <= innerWidth")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        one.check(f"models-large-{size[0]}")
