@@ -10,16 +10,27 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn import metrics as sk
+from sklearn.utils.class_weight import compute_class_weight
+from torch.nn import functional
 
 from hilum.errors import Diverged, TrainingError
 from hilum.learn.augment import NONE
 from hilum.learn.batches import Head, TrainingData, order
 from hilum.learn.checkpoint import WholeCheckpoint
-from hilum.learn.learner import chance
+from hilum.learn.learner import Learner, chance
 from hilum.learn.losses import head_loss, heads_loss
 from hilum.learn.networks.residual import Residual
 from hilum.learn.selection import selector
-from hilum.learn.train import Attempt, Progress, TrainedNetwork, TrainSettings, logits, train
+from hilum.learn.train import (
+    Attempt,
+    Progress,
+    TrainedNetwork,
+    TrainSettings,
+    balanced_accuracy_of,
+    logits,
+    train,
+)
 from hilum.learn.watch import Ears
 from tests.learn.made import TASK
 
@@ -217,3 +228,121 @@ def test_a_disk_that_is_full_leaves_the_checkpoint_before(tmp_path: Path, monkey
         WholeCheckpoint().save_checkpoint({"epoch": 2}, last)
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
     assert last.read_bytes() == before
+
+
+def test_the_loss_with_smoothing_or_class_weights_is_pytorchs_own() -> None:
+    torch.manual_seed(0)
+    values, labels = torch.randn(40, 3), torch.arange(40) % 3
+    hard, weights = functional.one_hot(labels, 3).float(), torch.tensor([0.5, 2.0, 1.0])
+    smooth = functional.cross_entropy(values, labels, label_smoothing=0.1)
+    assert head_loss(values, hard, 0.1).item() == pytest.approx(smooth.item(), rel=1e-5)
+    weighted = functional.cross_entropy(values, labels, weight=weights)
+    assert head_loss(values, hard, weights=weights).item() == pytest.approx(weighted.item(), rel=1e-5)
+    heads = (Head("x", ("a", "b"), weight=3.0), Head("y", ("c", "d", "e")))
+    both, targets = torch.cat([values[:, :2], values], dim=1), torch.cat([hard[:, :2], hard], dim=1)
+    first = head_loss(both[:, :2], targets[:, :2], 0.1)
+    assert heads_loss(both, targets, heads, 0.1).item() == pytest.approx((3 * first + smooth).item(), rel=1e-5)
+
+
+def test_balanced_class_weights_are_scikit_learns() -> None:
+    data = squares()
+    few = replace(data, train=data.train[(data.targets[data.train, 1] == 0) | (data.train % 8 == 2)])
+    labels = few.targets[few.train].argmax(axis=1)
+    learner = Learner(
+        Residual(2, 8), few, replace(QUICK, class_weights="balanced"), seed=0, steps=1, score=lambda *_: 0.0
+    )
+    expected = compute_class_weight("balanced", classes=np.array([0, 1]), y=labels)
+    assert expected[1] > 2 * expected[0]
+    assert learner.class_weights is not None
+    assert learner.class_weights.numpy() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("lines", "shares"),
+    [
+        ({"warmup": 0.0}, (0.905463, 0.352037, 0.01)),  # a half cosine over the five steps after the first
+        ({"warmup": 0.9}, (0.555556, 0.925926, 0.352037)),  # up until step 5.4
+        ({"warmup": 0.0, "schedule": "constant"}, (1.0, 1.0, 1.0)),
+    ],
+)
+def test_the_learning_rate_after_each_epoch_of_two_steps(
+    tmp_path: Path, lines: dict[str, Any], shares: tuple[float, ...]
+) -> None:
+    found = run(tmp_path, replace(QUICK, learning_rate=0.01, **lines)).history
+    assert [row["learning_rate"] / 0.01 for row in found] == pytest.approx(shares, abs=1e-5)
+
+
+@pytest.mark.parametrize(("scores", "falls"), [((0.2, 0.4, 0.6, 0.8), False), ((0.8, 0.6, 0.4, 0.2), True)])
+def test_on_a_plateau_the_rate_falls_where_the_score_no_longer_rises(
+    tmp_path: Path, scores: tuple[float, ...], falls: bool
+) -> None:
+    settings = replace(QUICK, epochs=4, schedule="plateau", plateau_patience=0, plateau_factor=0.2)
+    given = iter(scores)
+    found = train(Residual(2, 8), squares(), settings, Attempt(tmp_path), score=lambda *_: next(given)).history
+    assert (found[-1]["learning_rate"] < 0.3 * found[0]["learning_rate"]) == falls
+    assert falls or len({row["learning_rate"] for row in found}) == 1
+
+
+def test_the_weights_that_are_kept_are_the_running_average_of_those_after_each_step(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Residual(2, 8, (1, 1, 1, 1))
+    after = [[value.detach().cpu().clone() for value in network.parameters()]]
+    heard = Ears(lambda _: after.append([value.detach().cpu().clone() for value in network.parameters()]))
+    train(network, squares(), QUICK, Attempt(tmp_path), ears=heard)
+    assert len(after) == 7
+    mean = after[0]
+    for step, now in enumerate(after[1:], 1):
+        kept = min(0.8, (1 + step) / (10 + step))
+        mean = [kept * old + (1 - kept) * new for old, new in zip(mean, now, strict=True)]
+    for found, expected in zip(network.parameters(), mean, strict=True):
+        assert torch.allclose(found.cpu(), expected, atol=1e-5)
+
+
+def test_chance_goes_by_the_groups_that_are_scored_and_not_by_their_images(tmp_path: Path) -> None:
+    """Fifteen groups of two: of fifteen, 0.95 cannot be told from 1, of thirty it could."""
+    scores = iter([0.9, 1.0, 0.95, 0.5])
+    found = train(Residual(2, 8), squares(), replace(QUICK, epochs=4), Attempt(tmp_path), score=lambda *_: next(scores))
+    assert (found.best_epoch, found.best_score) == (2, 0.95)
+
+
+def test_a_run_that_was_killed_after_its_best_epoch_still_knows_it(tmp_path: Path) -> None:
+    scores = iter([0.9, 1.0, 0.5])
+    settings = replace(QUICK, keep="best")
+
+    def stopped(now: Progress) -> None:
+        if now.step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(Residual(2, 8), squares(), settings, Attempt(tmp_path), score=lambda *_: next(scores), ears=Ears(stopped))
+    found = train(Residual(2, 8), squares(), settings, Attempt(tmp_path), score=lambda *_: next(scores))
+    assert (found.best_epoch, found.best_score, len(found.history)) == (1, 1.0, 3)
+
+
+def test_the_network_of_the_best_epoch_is_the_one_that_is_given_back(tmp_path: Path) -> None:
+    calm = replace(QUICK, mixup=0.0, schedule="constant", warmup=0.0, policy=NONE)
+    kept = {}
+    for name, epochs, keep in (("best", 3, "best"), ("last", 3, "last"), ("first", 1, "last")):
+        scores = iter([1.0, 0.0, 0.0])
+        torch.manual_seed(1)
+        found = train(
+            Residual(2, 8, (1, 1, 1, 1)), squares(), replace(calm, epochs=epochs, keep=keep),
+            Attempt(tmp_path / name), score=lambda *_, scores=scores: next(scores),
+        )  # fmt: skip
+        kept[name] = weights(found)
+    assert torch.equal(kept["best"], kept["first"])
+    assert not torch.equal(kept["best"], kept["last"])
+
+
+def test_the_usual_score_is_scikit_learns_balanced_accuracy_meant_over_the_heads() -> None:
+    """Rows that name a set of classes, or none, are in no mean."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 60) * (random.random(60) < 0.4), random.integers(0, 3, 60)
+    targets = np.concatenate([np.eye(2)[labels[0]], np.eye(3)[labels[1]]], axis=1).astype(np.float32)
+    values = (targets + random.normal(0, 0.8, targets.shape)).astype(np.float32)
+    targets[:5, :2], targets[5:9, 2:] = 0.0, 1.0
+    found = balanced_accuracy_of((Head("x", ("a", "b")), Head("y", ("c", "d", "e"))))(values, targets)
+    first = sk.balanced_accuracy_score(labels[0][5:], values[5:, :2].argmax(axis=1))
+    known = np.r_[0:5, 9:60]
+    second = sk.balanced_accuracy_score(labels[1][known], values[known, 2:].argmax(axis=1))
+    assert found == pytest.approx((first + second) / 2)
