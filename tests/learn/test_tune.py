@@ -66,6 +66,28 @@ def test_a_stopped_search_goes_on_and_another_plan_starts_anew(
     assert len(asked) == 8
 
 
+def test_a_search_that_was_stopped_tries_what_it_would_have_tried(tmp_path: Path) -> None:
+    """A trial that a kill cut off stays in the store as one that runs: what was tried there must not be shunned."""
+    asked = []
+
+    def stopped(plan: Plan, number: int) -> float:
+        asked.append(number)
+        if len(asked) % 3 == 0:
+            raise KeyboardInterrupt
+        return preferring(plan, number)
+
+    plan = Plan(network="residual-m")
+    whole = search_plans(plan, preferring, Search(tmp_path / "whole", trials=10))
+    for _ in range(4):
+        with pytest.raises(KeyboardInterrupt):
+            search_plans(plan, stopped, Search(tmp_path / "stopped", trials=10))
+    again = search_plans(plan, stopped, Search(tmp_path / "stopped", trials=10))
+    assert [(trial.lines, trial.score) for trial in again.trials] == [
+        (trial.lines, trial.score) for trial in whole.trials
+    ]
+    assert again.plan == whole.plan
+
+
 @pytest.mark.parametrize(
     "plan",
     [
@@ -140,8 +162,10 @@ def test_a_trial_that_diverges_is_one_that_came_to_nothing(tmp_path: Path) -> No
 def test_what_another_search_left_of_a_trial_is_not_taken_up(tmp_path: Path) -> None:
     other = replace(TINY, width=16)
     fit_network(replace(other, epochs=1), cases(), TASK, tmp_path / "trial-0")
+    (tmp_path / "trial-5").mkdir()
     tuned = tune(TINY, cases(), TASK, Search(tmp_path, trials=1, epochs=1))
     assert tuned.best.lines["width"] == "8"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["trials.db"]
 
 
 def test_real_training_runs_are_judged_on_the_tune_part(tmp_path: Path) -> None:

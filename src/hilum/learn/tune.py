@@ -1,7 +1,8 @@
 """A plan -> a better plan: a search over learning rate, dropout, head size and augmentation, judged on the tune part.
 
 The search is Optuna's (tree-structured Parzen estimator); every trial is stored as it ends, so that a killed search
-goes on. The calibration part and the locked test take no part. Knows no calibration and no package.
+goes on, and tries what it would have tried. The calibration part and the locked test take no part. Knows no calibration
+and no package.
 """
 
 from __future__ import annotations
@@ -79,9 +80,11 @@ def tune(
     if not len(cases.tune):
         raise DataError("too few images for a search: none is left to choose by; add images, or train without --tune")
 
+    for left in search.folder.glob("trial-*"):  # of searches that were killed
+        shutil.rmtree(left, ignore_errors=True)
+
     def objective(changed: Plan, number: int) -> float:
         folder = search.folder / f"trial-{number}"
-        shutil.rmtree(folder, ignore_errors=True)  # of another search, that was killed in it
         score = fit_network(changed, cases, task, folder).best_score
         shutil.rmtree(folder, ignore_errors=True)
         return score
@@ -108,7 +111,10 @@ def search_plans(
         return min(len(_finished(study)), search.trials)
 
     told(done())
-    study.optimize(run, n_trials=search.trials - done(), callbacks=[lambda *_: told(done())])
+    for _ in range(search.trials - done()):
+        study.sampler = _sampler(search.seed, len(_finished(study)))
+        study.optimize(run, n_trials=1)
+        told(done())
     trials = tuple(_trial(frozen) for frozen in _finished(study))
     sound = [trial for trial in trials if not math.isnan(trial.score)]
     if not sound:
@@ -149,11 +155,19 @@ def _study(plan: Plan, search: Search) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
     )
-    study.sampler = optuna.samplers.TPESampler(seed=search.seed + len(study.trials), n_startup_trials=5)
     kept = study.get_trials(deepcopy=False, states=(*FINISHED, TrialState.WAITING))
     if not any(AS_PLANNED in trial.user_attrs for trial in kept):
         study.enqueue_trial(_own(plan), user_attrs={AS_PLANNED: True})
     return study
+
+
+def _sampler(seed: int, finished: int) -> optuna.samplers.BaseSampler:
+    """What is tried next hangs on the trials that came to an end alone, not on whether a search was killed meanwhile.
+
+    A trial that a kill cut off is called running for ever: told of it, the sampler would shun what was tried there.
+    """
+    drawn = int(np.random.SeedSequence((seed, finished)).generate_state(1)[0])
+    return optuna.samplers.TPESampler(seed=drawn, n_startup_trials=5, constant_liar=False)
 
 
 def _own(plan: Plan) -> dict[str, Any]:
