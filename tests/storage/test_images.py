@@ -16,6 +16,7 @@ import pytest
 from obstore.exceptions import PermissionDeniedError
 
 from hilum.errors import ImageGone, StorageError, UsageError
+from hilum.storage.bucket import AT_ONCE
 from hilum.storage.images import FRESH_SECONDS, Images, open_images
 from hilum.storage.local import LARGE, LocalShelf
 
@@ -383,3 +384,29 @@ def test_a_large_image_that_the_disk_did_not_take_leaves_no_half(tmp_path, monke
                 shelf.keep("ab" * 32, os.urandom(LARGE), 0).result(120)
     assert list(tmp_path.glob("large/*/*")) == []
     shelf.close()
+
+
+def test_who_waited_too_long_for_a_bucket_is_told_and_not_tried(bucket, monkeypatch):
+    """Else each of many waits for all before it, half a minute each where the bucket swallows what is sent."""
+    images, asked, gate = open_images(bucket, SECRET), [], threading.Event()
+    head = obstore.head
+
+    def held(store, path):
+        asked.append(path)
+        assert gate.wait(120)
+        return head(store, path)
+
+    monkeypatch.setattr(obstore, "head", held)
+    first = [images.keep(b"%d" % number) for number in range(AT_ONCE)]
+    late = time.monotonic() + 120
+    while len(asked) < AT_ONCE and time.monotonic() < late:
+        time.sleep(0.01)
+    monkeypatch.setattr("hilum.storage.bucket.PATIENCE", -1.0)
+    last = images.keep(b"last")
+    gate.set()
+    with pytest.raises(StorageError, match="for its turn"):
+        last.saved.result(120)
+    assert len(asked) == AT_ONCE
+    assert [one.saved.result(120) for one in first] == [None] * AT_ONCE
+    assert not images.holds(last.key)
+    images.close()

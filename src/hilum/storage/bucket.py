@@ -24,6 +24,7 @@ except ModuleNotFoundError as error:
 
 TRIAL = "is-it-taken"  # an empty object beside the images
 AT_ONCE = 16  # objects on their way at the same time
+PATIENCE = 10.0  # seconds that an object waits for its turn: a bucket that swallows what is sent keeps each for twenty
 # allow_http: for an endpoint that the operator names as http://; without one every provider's address is https.
 _CLIENT: Any = {"timeout": timedelta(seconds=20), "connect_timeout": timedelta(seconds=5), "allow_http": True}
 _RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
@@ -54,9 +55,12 @@ class BucketShelf:
             self._send(TRIAL, b"")
 
     def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
-        """Resolved once the bucket has the bytes; what was put less than `fresh` seconds ago is not put again."""
+        """Resolved once the bucket has the bytes; what was put less than `fresh` seconds ago is not put again.
+
+        It fails where its turn does not come within PATIENCE, so that many who wait do not wait for one another.
+        """
         try:
-            return self._pool.submit(self._put, key, data, fresh)
+            return self._pool.submit(self._put, key, data, fresh, time.monotonic())
         except RuntimeError as error:  # closed
             done: Future[None] = Future()
             done.set_exception(StorageError(f"an image cannot be kept ({error})"))
@@ -98,7 +102,9 @@ class BucketShelf:
         """Finish what waits."""
         self._pool.shutdown()
 
-    def _put(self, key: str, data: bytes, fresh: float) -> None:
+    def _put(self, key: str, data: bytes, fresh: float, since: float) -> None:
+        if time.monotonic() - since > PATIENCE:
+            raise StorageError("an image cannot be kept (the bucket is slow or away: it waited too long for its turn)")
         at = self.kept_at(key)
         if at is not None and time.time() - at < fresh:
             return
