@@ -11,7 +11,9 @@ from typing import Any
 from dbos import DBOS, SetWorkflowID
 from dbos import DBOSConfig as Configuration
 from dbos._serialization import DBOSPortableJSON
+from sqlalchemy.exc import SQLAlchemyError
 
+from hilum.errors import RecordsError, driver_words
 from hilum.jobs.batches import CHUNK, Batches, Outcome
 from hilum.jobs.behind import Leaving
 
@@ -35,7 +37,11 @@ class Engine:
     """DBOS, launched."""
 
     def __init__(self, batches: Batches, database: str, name: str) -> None:
-        """`name`: of the inbox, because whoever else uses the database cannot read the files that lie there."""
+        """`name`: of the inbox, because whoever else uses the database cannot read the files that lie there.
+
+        Raises:
+            RecordsError: the database went away in this very moment.
+        """
         DBOS.destroy()  # another server of this process, if any: it opens its own again when it needs one
         self._mine = batches
         _batches[:] = [batches]
@@ -48,8 +54,13 @@ class Engine:
             "executor_id": name,
         }
         DBOS(config=configuration)
-        DBOS.launch()
-        self._queue = DBOS.register_queue(f"{QUEUE}_{name}", worker_concurrency=1, polling_interval_sec=POLL_SECONDS)
+        try:
+            DBOS.launch()
+            self._queue = DBOS.register_queue(
+                f"{QUEUE}_{name}", worker_concurrency=1, polling_interval_sec=POLL_SECONDS
+            )
+        except SQLAlchemyError as error:
+            raise RecordsError(f"the steps of batches cannot be read or written ({driver_words(error)})") from error
 
     def begin(self, identity: str) -> None:
         """Put a batch in the line; one that is known is not begun twice."""

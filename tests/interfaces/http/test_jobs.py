@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from hilum.errors import ImageGone, StorageError, UnknownModel
 from hilum.image.decode import decode
@@ -37,7 +38,7 @@ from tests.interfaces.http.hostile import torn_zip
 from tests.interfaces.http.running import DEADLINE_MS, Answer, Running, running
 from tests.servers import as_documented
 
-pytest.importorskip("dbos")
+DBOS = pytest.importorskip("dbos").DBOS
 
 MANY = 900  # files of a batch that must not be over before it was looked at
 XRAY, BRAIN = sample("pneumonia-cxr").read_bytes(), sample("brain-tumor-mri").read_bytes()
@@ -401,6 +402,32 @@ def test_a_database_that_is_away_takes_no_batch_and_holds_nobody_up(
     monkeypatch.undo()
     taken = server.ask("POST", "/predict", body, {**TYPE, **ASYNC, "Idempotency-Key": "while it was away"})
     assert over(server, taken)["state"] == "done"
+
+
+def test_a_database_that_falls_while_the_engine_is_opened_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it restarts together with its servers: a moment before it said that it was ready."""
+    real, falls = DBOS.launch, list[OperationalError]()
+
+    def launch() -> None:
+        if falls:
+            raise falls.pop()
+        real()
+
+    monkeypatch.setattr(DBOS, "launch", launch)
+    monkeypatch.setattr("hilum.parts.WATCH_SECONDS", 0.05)
+    fault = OperationalError("SELECT 1", {}, Exception("the connection was closed"))
+    with running(tmp_path) as first, monkeypatch.context() as patch:
+        patch.setattr("hilum.jobs.engine.Engine.begin", lambda *_: None)  # it ends before that
+        falls.append(fault)
+        refused, taken = (first.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC}) for _ in range(2))
+        assert (refused.status, refused.headers["retry-after"], refused.is_problem()) == (503, "1", True)
+        falls.extend([fault, fault])
+    with running(tmp_path) as second:
+        assert second.parts.batches._resumed.wait(120)
+        assert not falls
+        assert over(second, taken)["state"] == "done"
 
 
 def test_old_batches_are_forgotten(server: Running) -> None:
