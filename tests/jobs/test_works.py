@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -144,7 +145,7 @@ def test_what_one_server_runs_is_stopped_when_another_one_is_asked(
 def test_a_work_that_outlives_its_server_keeps_the_turn_until_it_ends(tmp_path: Path, images: Path) -> None:
     works = Works(tmp_path / "works")
     work = works.begin("audit", "spots", [str(images)], "local")
-    until(works, work.id, lambda work: work.state == "running")
+    until(works, work.id, lambda _: works._running is not None)
     assert works._running is not None
     held = {file.path for file in psutil.Process(works._running.process.pid).open_files()}
     assert str(tmp_path / "works" / LOCK) in held
@@ -172,6 +173,22 @@ def test_a_server_that_leaves_while_another_one_runs_a_work_does_not_touch_it(
     works.close()
     assert (place / RESULT).read_bytes() == b'{"images": 1'
     assert works.get(work.id) == work
+
+
+def test_a_work_is_called_running_before_it_runs(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may be killed in between: a training that ran on, and was written down as waiting, was done twice."""
+    states, real = list[str](), subprocess.Popen
+
+    def begun(command: list[str], **how: Any) -> subprocess.Popen[bytes]:
+        states.append(json.loads((how["cwd"] / STATE).read_bytes())["state"])
+        return real(command, **how)
+
+    monkeypatch.setattr("hilum.jobs.works.subprocess.Popen", begun)
+    works = Works(tmp_path / "works")
+    work = works.begin("audit", "spots", [str(images)], "local")
+    assert until(works, work.id, lambda work: work.over).state == "done"
+    assert states == ["running"]
+    works.close()
 
 
 @pytest.mark.parametrize(("printed", "begun"), [(slice(None), 0), (slice(9), 1), (slice(0), 1)])
@@ -211,7 +228,7 @@ def test_a_stopped_work_is_over_and_the_next_one_runs(tmp_path: Path, images: Pa
 def test_a_work_that_outlived_its_server_or_runs_at_another_can_be_stopped(tmp_path: Path, images: Path) -> None:
     first = Works(tmp_path / "works")
     work = first.begin("audit", "spots", [str(images)], "local")
-    until(first, work.id, lambda work: work.state == "running")
+    until(first, work.id, lambda _: first._running is not None)
     assert first._running is not None
     process = first._running.process
     process.send_signal(signal.SIGSTOP)  # it would be done too soon

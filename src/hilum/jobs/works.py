@@ -294,13 +294,13 @@ class Works:
         with (place / RESULT).open("wb") as out, (place / LOG).open("ab") as words, self._lock:
             if self._closing.is_set() or self.get(work.id).over:
                 return
+            begun = self._write(replace(work, state="running"))  # before it is: it may outlive a server killed here
             process = subprocess.Popen(  # noqa: S603 - a list, no shell, and every word was checked at the door
                 command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=words,
                 start_new_session=True, pass_fds=(lock,),
             )  # fmt: skip
-            running = self._running = _Running(replace(work, state="running"), process)
+            running = self._running = _Running(begun, process)
             os.setpriority(os.PRIO_PROCESS, process.pid, CALM)  # the server's answers come first
-            self._write(running.work)
         code = self._code(running)
         with self._lock:
             self._running = None
