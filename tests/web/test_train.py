@@ -213,7 +213,8 @@ def test_what_stands_below_a_field_is_read_with_it(browser: Browser, server: Run
     """Who goes from field to field hears the label and what the field is described by, and nothing between fields."""
     with visit(browser, server) as one:
         page = one.go(f"/app/{path}")
-        assert page.locator(".field .hint").count() or path == "settings"
+        always = path in ("read", "jobs", "data", "train")  # what is promoted already has no field for it
+        assert page.locator(".field .hint").count() or not always
         assert page.evaluate(UNSAID) == []
 
 
