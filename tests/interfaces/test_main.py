@@ -87,7 +87,7 @@ def test_looking_at_data_needs_nothing_that_only_learning_needs(tmp_path: Path, 
 
 
 def test_one_image_is_answered_without_opening_what_data_sets_and_servers_need(tmp_path: Path) -> None:
-    """Half of the time that one answer takes is the opening of modules."""
+    """Most of the time that one answer takes is the opening of modules (docs/explanation/speed.md)."""
     home = {**os.environ, "HILUM_HOME": str(tmp_path)}
     code = "import sys; from hilum.interfaces.cli.main import main; main(sys.argv[1:]); print(*sys.modules)"
     film = str(next((ROOT / "samples" / "pneumonia-cxr").glob("*.png")))
