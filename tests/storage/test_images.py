@@ -10,13 +10,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import obstore
 import pytest
 from obstore.exceptions import PermissionDeniedError
 
 from hilum.errors import ImageGone, StorageError, UsageError
-from hilum.storage.bucket import AT_ONCE
+from hilum.storage.bucket import AT_ONCE, PATIENCE
 from hilum.storage.images import FRESH_SECONDS, Images, open_images
 from hilum.storage.local import LARGE, LocalShelf
 
@@ -409,4 +410,23 @@ def test_who_waited_too_long_for_a_bucket_is_told_and_not_tried(bucket, monkeypa
     assert len(asked) == AT_ONCE
     assert [one.saved.result(120) for one in first] == [None] * AT_ONCE
     assert not images.holds(last.key)
+    images.close()
+
+
+def test_who_waits_for_a_slow_bucket_waits_as_long_as_it_takes_one_after_another(bucket, monkeypatch):
+    """An upload of many images over a thin line is not one that nothing comes of."""
+    monkeypatch.setattr("hilum.storage.bucket.AT_ONCE", 1)
+    images, put, gate, clock = open_images(bucket, SECRET), obstore.put, threading.Event(), [0.0]
+
+    def slow(*given):
+        assert gate.wait(120)
+        clock[0] += 0.6 * PATIENCE
+        return put(*given)
+
+    monkeypatch.setattr(obstore, "put", slow)
+    monkeypatch.setattr("hilum.storage.bucket.time", SimpleNamespace(monotonic=lambda: clock[0], time=time.time))
+    waiting = [images.keep(b"%d" % number) for number in range(4)]
+    gate.set()
+    assert [one.saved.result(120) for one in waiting] == [None] * 4
+    assert all(images.holds(one.key) for one in waiting)
     images.close()

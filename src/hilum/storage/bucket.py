@@ -6,6 +6,7 @@ bucket with versions keeps what is deleted until its own rules remove it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +25,7 @@ except ModuleNotFoundError as error:
 
 TRIAL = "is-it-taken"  # an empty object beside the images
 AT_ONCE = 16  # objects on their way at the same time
-PATIENCE = 10.0  # seconds that an object waits for its turn: a bucket that swallows what is sent keeps each for twenty
+PATIENCE = 10.0  # seconds that an object waits while none is taken: a bucket that swallows them keeps each for twenty
 # allow_http: for an endpoint that the operator names as http://; without one every provider's address is https.
 _CLIENT: Any = {"timeout": timedelta(seconds=20), "connect_timeout": timedelta(seconds=5), "allow_http": True}
 _RETRY: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
@@ -37,6 +38,7 @@ class BucketShelf:
         """Wrap an object store."""
         self._store = store
         self._takes = False  # whether the last thing put was taken
+        self._taken_at = -math.inf  # when one was taken last
         self._pool = ThreadPoolExecutor(AT_ONCE, "hilum-images")
 
     def kept_at(self, key: str) -> float | None:
@@ -57,7 +59,8 @@ class BucketShelf:
     def keep(self, key: str, data: bytes, fresh: float) -> Future[None]:
         """Resolved once the bucket has the bytes; what was put less than `fresh` seconds ago is not put again.
 
-        It fails where its turn does not come within PATIENCE, so that many who wait do not wait for one another.
+        It fails where its turn does not come and nothing else was taken within PATIENCE: where the bucket swallows
+        what is sent, many who wait do not wait for one another; where it is slow, they do.
         """
         try:
             return self._pool.submit(self._put, key, data, fresh, time.monotonic())
@@ -103,10 +106,11 @@ class BucketShelf:
         self._pool.shutdown()
 
     def _put(self, key: str, data: bytes, fresh: float, since: float) -> None:
-        if time.monotonic() - since > PATIENCE:
+        if time.monotonic() - max(since, self._taken_at) > PATIENCE:
             raise StorageError("an image cannot be kept (the bucket is slow or away: it waited too long for its turn)")
         at = self.kept_at(key)
         if at is not None and time.time() - at < fresh:
+            self._taken_at = time.monotonic()
             return
         self._send(_path(key), data)
 
@@ -116,7 +120,7 @@ class BucketShelf:
         except BaseError as error:
             self._takes = False
             raise _failure("kept", error) from error
-        self._takes = True
+        self._takes, self._taken_at = True, time.monotonic()
 
 
 def open_bucket(url: str) -> BucketShelf:
