@@ -135,6 +135,15 @@ def test_a_store_that_is_away_ends_the_audit_and_leaves_no_image_out(tmp_path, p
         survey(away(dataset))
 
 
+@pytest.mark.parametrize("name", ["set.zip", "x.npz"])
+def test_a_packed_set_in_a_store_that_is_away_is_a_source_that_cannot_be_read(tmp_path, put, away, name):
+    """As a folder there is, and an archive of a web server: else a command would end as if the images had a fault."""
+    address = put({name: b"bytes"})
+    away(None)
+    with pytest.raises(UnreadableSource, match=rf"^{address}/{name}: cannot be fetched now"):
+        opened(tmp_path, f"{address}/{name}")
+
+
 def test_a_patient_is_not_forgotten_because_the_store_is_away(tmp_path, put, away):
     tree, _ = open_remote(put({"a/1": dicom("A")}), Columns(), Cache(tmp_path / "cache"))
     assert identifiers(tree, tree.entries[0].path).patient == "A"

@@ -36,7 +36,7 @@ from hilum.data.places.tree import (
     not_given,
     suffix_of,
 )
-from hilum.errors import ImageTooLarge, UnreadableImage, UnreadableSource
+from hilum.errors import ImageTooLarge, StorageError, UnreadableImage, UnreadableSource
 
 FAULTS = (BaseError, OSError, ValueError)
 AWAY = (GenericError, UnauthenticatedError, OSError)  # not a word about this object: the next one fares no better
@@ -62,6 +62,8 @@ def open_remote(
         file = Bucket(folder, cache).local(name)
     except UnreadableImage as error:
         raise UnreadableSource(reference, error.reason) from error
+    except StorageError as error:  # the store is away: nothing of the source can be read
+        raise UnreadableSource(reference, str(error).removeprefix(f"{reference}: ")) from error
     if suffix_of(name) == ".npz":
         return OneFile(reference, str(file), cache, name), columns
     return open_archive(file, reference, cache), columns
