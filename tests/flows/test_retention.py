@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -236,6 +237,22 @@ def test_training_copies_of_a_picture_that_no_record_names_go_with_it(places, mo
         (run / f"{key}.png").write_bytes(b"copy")
     assert sweep(places) == 1
     assert [path.name for path in run.iterdir()] == [f"{named}.png"]
+
+
+def test_a_training_copy_that_another_erasure_takes_meanwhile_stops_none(places, monkeypatch):
+    entry, unlink = lay(places, 0, b"x"), Path.unlink
+    run = places.copies / "run"
+    run.mkdir(parents=True)
+    (run / f"{entry.columns.image}.png").write_bytes(b"copy")
+
+    def late(path, *, missing_ok=False):
+        if path.parent == run and path.exists():
+            unlink(path)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", late)
+    erase_one(entry.id, places)
+    assert list(run.iterdir()) == []
 
 
 def test_zero_days_keep_everything(places):

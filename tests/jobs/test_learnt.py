@@ -6,12 +6,15 @@ import gzip
 import io
 import json
 import os
+import shutil
 import tarfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from hilum.data.fingerprint import Fingerprints, fingerprint
@@ -231,6 +234,40 @@ def test_a_download_whose_erasure_was_killed_goes_with_the_next_one(home: Path, 
     left = on.rename(on.with_name(f".going-{on.name}"))
     erased(capsys, answer["id"])
     assert not left.exists()
+
+
+@pytest.mark.parametrize("moment", ["searched", "taken away", "removed"])
+def test_of_two_erasures_of_one_download_neither_stops_the_other(
+    home: Path, capsys, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """A server ends every hour what was begun, such as the erasure that is going on beside it."""
+    (answer,) = ask(settings_for(home), FILMS[0])
+    on, off = snapshot(home, "on", FILMS[0].read_bytes()), snapshot(home, "off", FILMS[1].read_bytes())
+    searched, renamed, removed = Path.rglob, Path.rename, shutil.rmtree
+
+    def rglob(path: Path, pattern: str) -> Iterator[Path]:
+        if path == on and on.exists():
+            removed(on)
+            raise FileNotFoundError(str(on))  # as of a folder that goes while it is listed
+        return searched(path, pattern)
+
+    def rename(path: Path, to: Path) -> Path:
+        if path == on:
+            removed(on)
+        return renamed(path, to)
+
+    def rmtree(path: Path, *given: object, **named: object) -> None:
+        if Path(path).name.endswith(on.name):
+            removed(path)
+        removed(path, *given, **named)
+
+    monkeypatch.setattr(*{
+        "searched": (Path, "rglob", rglob),
+        "taken away": (Path, "rename", rename),
+        "removed": (shutil, "rmtree", rmtree),
+    }[moment])  # fmt: skip
+    erased(capsys, answer["id"])
+    assert [path.name for path in on.parent.iterdir()] == [off.name]
 
 
 def test_what_another_caller_needs_keeps_its_training_copies(home: Path, capsys) -> None:

@@ -256,7 +256,7 @@ def _unlink_copies(keys: set[str], folder: Path) -> int:
     gone = 0
     for path in folder.rglob("*") if keys and folder.is_dir() else ():
         if path.name.partition(".")[0] in keys and path.is_file():
-            path.unlink()
+            path.unlink(missing_ok=True)  # another erasure may be quicker
             gone += 1
     return gone
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hilum.flows.erase import Found, Wanted
@@ -27,20 +28,20 @@ class Downloaded:
 
     def erase(self, wanted: Wanted) -> Found:
         """Data sets that hold the very bytes, or arrays of many images, which cannot be told apart."""
-        for left in self._folder.glob(f"{GOING}*"):
-            shutil.rmtree(left)
+        self._clear()
         if not wanted.going.any:
             return Found(0)
         still, removed = [], []
         for data_set in sorted(self._folder.glob("datasets--*")):
-            still += [
-                f"{path}: half of a file that is on its way; erase again when it is done" for path in _halves(data_set)
-            ]
-            if any(self._may_hold(path, wanted.going.received) for path in _files(data_set)):
+            busy, holds = self._looked(data_set, wanted.going.received)
+            still += [f"{path}: half of a file that is on its way; erase again when it is done" for path in busy]
+            if holds:
                 removed.append(
                     f"{data_set}: a data set that holds the picture, or may; it is fetched again where needed"
                 )
-                self._remove(data_set)
+                with suppress(FileNotFoundError):  # another erasure was quicker
+                    data_set.rename(data_set.with_name(f"{GOING}{data_set.name}"))  # as a whole: no part is left
+        self._clear()
         return Found(len(removed), tuple(still), removed=tuple(removed))
 
     def sweep(self, older_than: float) -> int:
@@ -48,19 +49,29 @@ class Downloaded:
         del older_than
         return 0
 
+    def _looked(self, data_set: Path, received: frozenset[str]) -> tuple[list[Path], bool]:
+        """Files that are on their way, and whether it may hold what is looked for; not where it was taken meanwhile."""
+        try:
+            busy = _halves(data_set)
+            return busy, any(self._may_hold(path, received) for path in _files(data_set, set(busy)))
+        except FileNotFoundError:
+            if data_set.exists():
+                raise
+            return [], False
+
     def _may_hold(self, path: Path, received: frozenset[str]) -> bool:
         return is_arrays(path) or any(self._content(data) in received for data in files_in(path))
 
-    def _remove(self, data_set: Path) -> None:
-        """Taken away as a whole first: whatever stops this, no part is left where the client looks."""
-        going = data_set.with_name(f"{GOING}{data_set.name}")
-        data_set.rename(going)
-        shutil.rmtree(going)
+    def _clear(self) -> None:
+        """All that was taken away is gone when this returns, whichever of two erasures took which file of it."""
+        for left in self._folder.glob(f"{GOING}*"):
+            while left.exists():
+                with suppress(FileNotFoundError):
+                    shutil.rmtree(left)
 
 
-def _files(data_set: Path) -> Iterator[Path]:
+def _files(data_set: Path, busy: set[Path]) -> Iterator[Path]:
     """Every file once, halves that nobody writes to any more with them."""
-    busy = set(_halves(data_set))
     for path in sorted(data_set.rglob("*")):
         if path.is_file() and not path.is_symlink() and path not in busy:
             yield path
