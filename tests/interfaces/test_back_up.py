@@ -15,6 +15,7 @@ import sys
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -445,6 +446,31 @@ def test_a_list_that_names_a_file_outside_of_the_backup_puts_nothing_there(
     assert "lies outside the backup" in capsys.readouterr().err
     assert not home.exists()
     assert [path for path in tmp_path.rglob("stray") if path != stray] == []
+
+
+@pytest.mark.parametrize(("fault", "code"), [(errno.ENOENT, 0), (errno.EACCES, 1)])
+def test_a_work_that_goes_while_it_is_listed_stops_no_backup_and_one_that_cannot_be_read_does(
+    fault: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An erasure takes a work's folder away; a folder of somebody else would be missing without a word."""
+    home, copy, there = settings_for(tmp_path / "home").home, tmp_path / "copy", os.scandir
+    for name in ("one", "other"):
+        (home / "works" / name).mkdir(parents=True)
+        (home / "works" / name / "work.json").write_text("{}")
+
+    def scandir(place: Any = ".") -> Any:
+        if str(place) == str(home / "works" / "one"):
+            raise OSError(fault, os.strerror(fault), str(place))
+        return there(place)
+
+    monkeypatch.setenv("HILUM_HOME", str(home))
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert main(["backup", str(copy)]) == code
+    if code:
+        assert f"{home / 'works' / 'one'}: it may not be read" in capsys.readouterr().err
+        assert not copy.exists()
+    else:
+        assert [path.parent.name for path in copy.glob("works/*/work.json")] == ["other"]
 
 
 def test_a_package_behind_a_link_is_told_as_not_in_the_backup(

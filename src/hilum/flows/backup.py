@@ -295,10 +295,25 @@ def _afterwards(settings: Settings) -> Iterator[tuple[str, Path]]:
 
 
 def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(_inside(folder)):
         parts = path.relative_to(folder)
         if path.is_file() and path.suffix not in HALVES and not any(part.startswith(".") for part in parts.parts):
             yield f"{name}/{parts.as_posix()}", path
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    """All that lies below a folder; one that is taken away while it is listed, as a work by its erasure, is left out.
+
+    Raises:
+        OSError: a folder cannot be looked into: without what lies in it a backup would pass for a whole one.
+    """
+
+    def unless_gone(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise error
+
+    for root, folders, names in os.walk(folder, onerror=unless_gone):
+        yield from (Path(root, name) for name in (*folders, *names))
 
 
 def _place(name: str, settings: Settings) -> Path:
@@ -335,7 +350,7 @@ def _apart(settings: Settings) -> tuple[str, ...]:
         found.append("the images are in a bucket: copy it with its own tool, after the database")
     if settings.home not in settings.secret_file.parents:
         found.append(f"the secret, {settings.secret_file}: without it no row can be proven")
-    links = sorted(place for place in (settings.home / "models").rglob("*") if place.is_symlink())
+    links = sorted(place for place in _inside(settings.home / "models") if place.is_symlink())
     return (*found, *(f"the package behind {place}, which is a link" for place in links))
 
 
