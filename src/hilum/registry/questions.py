@@ -6,14 +6,15 @@ A task file of one's own is sealed into the package that learned from it; a serv
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from hilum.errors import PackageError, UnknownTask
+from hilum.errors import PackageError, UnknownTask, UsageError
 from hilum.model.package import TASK, Trust, open_package
 from hilum.registry.pins import Known, known_packages, silenced, trust
 from hilum.settings import Settings
-from hilum.task import Task, is_shipped, shipped_tasks
+from hilum.task import Task, is_shipped, read_task, shipped_tasks
 
 
 def known_tasks(settings: Settings) -> tuple[Task, ...]:
@@ -64,6 +65,14 @@ def reference_of(name: str, settings: Settings, digest: str = "") -> str:
         return task.name
     bring = [one for one in known_packages(settings) if one.task == name and _said_by(one, settings)]
     return str(next((one for one in bring if one.digest == digest), bring[0]).folder / TASK)
+
+
+def name_of(reference: str) -> str:
+    """The name behind what `reference_of` said once; the newest package, and so the file, may be another one since."""
+    if Path(reference).name == TASK:
+        with suppress(UsageError):  # its package is gone
+            return read_task(Path(reference)).name
+    return reference
 
 
 def speaking_for(chosen: Mapping[str, str], settings: Settings) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,8 @@ import pytest
 from hilum.errors import PackageDamaged, UnknownTask
 from hilum.interfaces.cli.main import main
 from hilum.interfaces.http.recorded import Filters, wanted
+from hilum.interfaces.web.ordered import ordered
+from hilum.jobs.works import LOCK
 from hilum.model.package import open_package
 from hilum.registry.pins import pin, trust
 from hilum.registry.questions import known_tasks, reference_of, task_answered
@@ -206,3 +209,37 @@ def test_what_nobody_trusts_brings_no_task(tmp_path: Path) -> None:
         reference_of("../my-films", settings)
     with pytest.raises(UnknownTask):
         task_answered("my-films", digest, settings)
+
+
+@pytest.mark.parametrize("path", ["/audits", "/trainings", "/evaluate"])
+def test_a_key_means_the_same_work_after_another_package_brings_the_task(tmp_path: Path, path: str) -> None:
+    """A training's own package is the newest by then, so that the command is given another file for the same task."""
+    pytest.importorskip("lightning" if path == "/trainings" else "faiss")
+    home, films, key = tmp_path / "home", tmp_path / "roots" / "films", {"Idempotency-Key": "films"}
+    films.mkdir(parents=True)
+    package_of_own_task(home)
+    package_of_own_task(home, "your-films")
+    (home / "works").mkdir()
+    with (home / "works" / LOCK).open("a") as turn, running(home, DATA_ROOTS=str(films.parent)) as server:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # nothing needs to be begun
+        for name in ("my-films", "your-films"):
+            assert server.ask("POST", f"/models/{name}/promote", {"why": "ours"}).status == 201
+        one = server.ask("POST", path, {"source": "films", "task": "my-films"}, key)
+        assert one.status == 202, one.body
+        package_of_own_task(home, version="2.0.0")
+        assert server.ask("POST", "/models/my-films@2.0.0/promote", {"why": "better"}).status == 201
+        again = server.ask("POST", path, {"source": "films", "task": "my-films"}, key)
+        assert (again.status, again.json()["id"]) == (202, one.json()["id"]), again.body
+        other = server.ask("POST", path, {"source": "films", "task": "your-films"}, key)
+        assert (other.status, other.json()["code"]) == (422, "key_reused")
+
+
+def test_a_training_again_is_on_its_question_after_another_package_brings_the_task(tmp_path: Path) -> None:
+    package_of_own_task(tmp_path)
+    settings = read_settings({"HILUM_HOME": str(tmp_path)})
+    arguments = (str(tmp_path), f"--task={reference_of('my-films', settings)}", "--seed=0")
+    package_of_own_task(tmp_path, version="2.0.0")
+    assert reference_of("my-films", settings) not in arguments[1]
+    assert ordered(arguments, (), ("pneumonia-cxr", "my-films"), settings).task == "my-films"
+    shutil.rmtree(tmp_path / "models" / "my-films" / "1.0.0")
+    assert ordered(arguments, (), ("pneumonia-cxr", "my-films"), settings).task == ""

@@ -12,6 +12,7 @@ from hilum.interfaces.http.again import keyed_id
 from hilum.interfaces.http.asked import caller_of
 from hilum.jobs.works import Work, Works
 from hilum.parts import Parts
+from hilum.registry.questions import name_of
 from hilum.secret import derived
 
 ZIP = "source.zip"  # an upload, beside its work
@@ -38,11 +39,20 @@ class Order:
 
     def same(self, arguments: Sequence[str]) -> bool:
         """Whether these arguments ask the same."""
-        return [a for a in self.arguments if self._counts(a)] == [a for a in arguments if self._counts(a)]
+        return self._question(self.arguments) == self._question(arguments)
+
+    def _question(self, arguments: Sequence[str]) -> list[str]:
+        """What was asked; a task of one's own by its name: its file is the newest package's, which changes."""
+        return [_by_name(argument) for argument in arguments if self._counts(argument)]
 
     def _counts(self, argument: str) -> bool:
         """Whether an argument is part of the question; evaluations of older versions were begun without a report."""
         return (self.named or not argument.startswith("--model=")) and not argument.startswith("--report=")
+
+
+def _by_name(argument: str) -> str:
+    option, _, reference = argument.partition("=")
+    return f"{option}={name_of(reference)}" if option == "--task" else argument
 
 
 def sender_of(request: Request) -> Sender:

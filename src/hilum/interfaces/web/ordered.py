@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from hilum.errors import HilumError
 from hilum.interfaces.http.works import allowed
-from hilum.registry.questions import reference_of
+from hilum.registry.questions import name_of
 from hilum.settings import Settings
 
 FIELDS = ("epochs", "augmentation")  # lines of the plan with a field of their own in the form
@@ -38,14 +38,14 @@ def said_in(arguments: Sequence[str]) -> tuple[str, ...]:
     return tuple(one for one in options if not one.startswith("task="))
 
 
-def ordered(arguments: Sequence[str], sources: Iterable[str], tasks: Iterable[str], settings: Settings) -> Ordered:
+def ordered(arguments: Sequence[str], sources: Iterable[str], tasks: Collection[str], settings: Settings) -> Ordered:
     """The order in the words of the form. sources, tasks: the choices it offers."""
     lines = [one.removeprefix("--set=").partition("=") for one in arguments[1:] if one.startswith("--set=")]
     options = dict(one.removeprefix("--").split("=", 1) for one in arguments[1:] if not one.startswith("--set="))
-    task = options.get("task", "")
+    task = name_of(options.get("task", ""))
     return Ordered(
         source=next((one for one in sources if _means(one, arguments[0], settings)), ""),
-        task=next((one for one in tasks if reference_of(one, settings) == task), ""),
+        task=task if task in tasks else "",
         changes={name: value for name, _, value in lines},
         **{name: options[name] for name in ("network", "tune", "folds", "seed") if name in options},
     )
