@@ -151,8 +151,10 @@ class Batches:
                     yield index, {**outcome, "file": (names[index] if index < len(names) else None) or ""}
                 yield from ((index, known[name]) for name in ids[index] if name in known)
 
-    def cancel(self, identity: str) -> Order:
+    def cancel(self, identity: str) -> tuple[Order, str]:
         """Stop a batch that is not over; answers that were given stay on record. Of one that is over, forget the rest.
+
+        Returns what it is now, and what was done: "stopped", "forgotten", or "" where it came to its end meanwhile.
 
         Raises:
             NotFound: there is none.
@@ -160,9 +162,10 @@ class Batches:
         order = self._desk.inbox.order(identity)
         if order.state not in OPEN:
             self._desk.inbox.forget(order.id)
-            return order
+            return order, "forgotten"
         self._open().cancel(order.id)
-        return self._desk.inbox.end(order, "cancelled")
+        ended = self._desk.inbox.end(order, "cancelled")
+        return ended, "stopped" if ended.state == "cancelled" else ""
 
     def close(self) -> None:
         """Let go; what runs is given up between two files and goes on at the next start."""

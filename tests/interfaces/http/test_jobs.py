@@ -29,6 +29,7 @@ from hilum.interfaces.http.batch import Sending
 from hilum.interfaces.http.body import Upload
 from hilum.interfaces.http.jobs import as_csv, harmless
 from hilum.interfaces.http.problems import Problem
+from hilum.jobs.inbox import Inbox
 from hilum.model.overlay import grey_png
 from hilum.records.query import Query
 from tests.conftest import ROOT
@@ -189,6 +190,20 @@ def test_a_batch_is_stopped_and_forgotten(server: Running) -> None:
         json.loads(one.entry.body) for one in server.parts.records.find(Query(kind="act", order="oldest", limit=500))
     ]
     assert [act["act"] for act in acts if act["about"] == said["id"]] == ["batch_stopped", "batch_forgotten"]
+
+
+def test_a_batch_that_came_to_its_end_before_it_could_be_stopped_is_not_on_record_as_stopped(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = server.ask("POST", "/predict", form([("a.png", XRAY)]), {**TYPE, **ASYNC})
+    identity = over(server, taken)["id"]
+    inbox = Inbox(server.parts.settings.home / "inbox", server.parts.secret)
+    order = inbox.rewrite(identity, lambda one: replace(one, state="running"))
+    monkeypatch.setattr("hilum.jobs.engine.Engine.cancel", lambda *_: inbox.end(order, "done"))
+    stopped = server.ask("DELETE", taken.headers["location"])
+    assert (stopped.status, stopped.json()["state"]) == (200, "done")
+    acts = [json.loads(one.entry.body) for one in server.parts.records.find(Query(kind="act", limit=500))]
+    assert [act["act"] for act in acts if act["about"] == identity] == []
 
 
 @pytest.mark.parametrize("name", ["nobody", "..%2f..", "00000000-0000-4000-8000-000000000000"])

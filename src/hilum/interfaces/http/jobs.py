@@ -19,7 +19,7 @@ from hilum.interfaces.http.batch import described, outlined
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.recorded import told
 from hilum.jobs.batches import Batches, State
-from hilum.jobs.inbox import OPEN, Order
+from hilum.jobs.inbox import Order
 from hilum.records.entry import Record
 
 router = APIRouter(tags=["predict"])
@@ -27,6 +27,7 @@ COLUMNS = (
     "file", "frame", "id", "task", "class", "probability", "admitted", "reasons", "operating_point", "model", "error",
 )  # fmt: skip
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet would run; the wide ones where Japanese is written
+ACTS: dict[str, What] = {"stopped": "batch_stopped", "forgotten": "batch_forgotten"}
 
 
 @router.get("/jobs", response_model=shapes.Jobs, summary="Your batches, newest first")
@@ -66,10 +67,10 @@ def results(request: Request, identity: str, format: Literal["json", "csv"] = "j
 @router.delete("/jobs/{identity}", response_model=shapes.JobOutline, summary="Stop a batch, or forget one that is over")
 def cancelled(request: Request, identity: str) -> Response:
     """Answers that were given stay on record."""
-    before = _state(request, identity).order
-    order = _batches(request).cancel(identity)
-    act: What = "batch_stopped" if before.state in OPEN else "batch_forgotten"
-    parts_of(request).tell(Deed(act, caller_of(request.scope), order.id))
+    _state(request, identity)
+    order, done = _batches(request).cancel(identity)
+    if done:
+        parts_of(request).tell(Deed(ACTS[done], caller_of(request.scope), order.id))
     return answer(outlined(order))
 
 
