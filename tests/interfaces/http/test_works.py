@@ -175,10 +175,14 @@ def test_a_body_that_is_no_order_is_a_problem(server: Running) -> None:
 def test_a_misspelt_member_begins_nothing(server: Running) -> None:
     """A line of the plan outside of `changes` would be left out, and the training run for hours without it."""
     before = {work.id for work in server.parts.works.all()}  # type: ignore[union-attr]
-    orders = {"/trainings": {"task": "pneumonia-cxr", "epochs": 1}, "/audits": {"taks": "pneumonia-cxr"}}
-    for path, said in orders.items():
+    orders = {
+        "/trainings": ({"task": "pneumonia-cxr", "epochs": 1}, "epochs"),
+        "/audits": ({"taks": "pneumonia-cxr"}, "taks"),
+    }
+    for path, (said, named) in orders.items():
         answer = server.ask("POST", path, {"source": "spots", **said})
         assert (answer.status, answer.is_problem()) == (422, True)
+        assert f"{named}: " in answer.json()["detail"]
     assert {work.id for work in server.parts.works.all()} == before  # type: ignore[union-attr]
 
 

@@ -18,7 +18,7 @@ from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.body import Strict, Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, Sender, sender_of, taken, works_of
 from hilum.interfaces.http.packed import Packed, is_zip
-from hilum.interfaces.http.problems import answer, told_as
+from hilum.interfaces.http.problems import answer, in_words, told_as
 from hilum.interfaces.http.works import allowed, can_audit, report_page, sent
 from hilum.jobs.works import REPORT, Work
 from hilum.model.calibration import read_prevalence
@@ -175,8 +175,7 @@ def _said(given: Mapping[str, Any]) -> Evaluation:
     try:
         return Evaluation.model_validate(given)
     except ValidationError as error:
-        words = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
-        raise UsageError(words) from error
+        raise UsageError(in_words(error.errors())) from error
 
 
 def _object(said: Any) -> Mapping[str, Any]:

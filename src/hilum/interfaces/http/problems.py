@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -136,14 +136,18 @@ def install(app: FastAPI) -> None:
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
-        said = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5])
-        return problem(422, "invalid", said)
+        return problem(422, "invalid", in_words(error.errors()))
 
     app.add_exception_handler(errors.HilumError, known)
     app.add_exception_handler(Problem, known)
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(Exception, known)
+
+
+def in_words(faults: Sequence[Any]) -> str:
+    """The members of a body that do not fit, each with the reason, as Pydantic tells them."""
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in faults[:5])
 
 
 def answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

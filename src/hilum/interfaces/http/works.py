@@ -24,7 +24,7 @@ from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import Body as Received
 from hilum.interfaces.http.body import Strict, Upload, read_body
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
-from hilum.interfaces.http.problems import answer, told_as
+from hilum.interfaces.http.problems import answer, in_words, told_as
 from hilum.jobs.learnt import RUNS
 from hilum.jobs.works import REPORT, Step, Work, Works
 from hilum.registry.questions import reference_of
@@ -34,6 +34,7 @@ router = APIRouter(tags=["data and training"])
 _EPOCH = re.compile(r"epoch (\d+)/(\d+), loss ([\d.]+)(?:, tune ([\d.]+))?")
 _LINE = re.compile(r"[a-z_]{1,40}")
 _NO_FILE = ("auto", "none")  # what `weights` may say instead of a path
+ASKED = 'send {"source": …, "task": …} or a zip in the field \'file\''
 
 
 class Audit(Strict):
@@ -267,7 +268,8 @@ def _audit(said: Any) -> Audit:
     try:
         return Audit.model_validate(said)
     except ValidationError as error:
-        raise UsageError('send {"source": …, "task": …} or a zip in the field \'file\'') from error
+        wrong = f": {in_words(error.errors())}" if isinstance(said, dict) else ""
+        raise UsageError(f"{ASKED}{wrong}") from error
 
 
 def _audited(body: Received, settings: Settings) -> Order:
