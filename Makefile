@@ -58,8 +58,10 @@ servers:  ## the servers and the browser that tests start: PostgreSQL, Redis, Ch
 chaos: $(VENV)/.learning  ## kill the server at 1,000 random instants under load and prove that nothing is lost
 	$(BIN)/python benchmarks/chaos.py
 
-models: $(VENV)/.learning  ## train the shipped packages again (hours on two cores)
+models: $(VENV)/.learning  ## train the shipped packages again, measure them and put them in models/ (hours on two cores)
 	$(BIN)/python recipes/shipped.py
+	$(BIN)/python recipes/figures.py --models models-build/sealed
+	rm -r models && cp -r models-build/sealed models
 
 docs: $(VENV)/.learning  ## write the generated reference pages again
 	$(BIN)/python scripts/write_reference.py

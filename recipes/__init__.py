@@ -1,1 +1,1 @@
-"""How the shipped packages are made; `make models` runs `shipped.py`."""
+"""How the shipped packages are made; `make models` runs `shipped.py`, then `figures.py`."""

@@ -6,7 +6,6 @@ Copies weigh as one image; head box, stretch to a square and foreground statisti
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -156,8 +155,3 @@ def hand_over(
         write_parts(ground, rows[own], out / task / "parts.csv")
         held = np.flatnonzero(own & np.isin(ground.part[rows], HELD_OUT))
         save_logits(out / task / "logits.npz", network, ground, rows[held], pixels[held], labels[held])
-
-
-if __name__ == "__main__":
-    for each in MEMBERS:
-        make(Path(sys.argv[1]), Path(sys.argv[2]), each)

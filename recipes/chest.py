@@ -6,7 +6,6 @@ varied alike in both classes. A second head learns bacteria, virus or normal; on
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import cv2
@@ -109,8 +108,3 @@ def show(now: Progress) -> None:
     if now.step % max(1, now.steps // now.epochs) == 0:
         print(f"epoch {now.epoch + 1}/{now.epochs}  loss {now.loss:.3f}  tune {now.score:.4f}  "
               f"{now.seconds:.0f} s, {now.seconds_left:.0f} s left", flush=True)  # fmt: skip
-
-
-if __name__ == "__main__":
-    for each in MEMBERS:
-        make(Path(sys.argv[1]), Path(sys.argv[2]), each)

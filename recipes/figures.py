@@ -1,6 +1,7 @@
 """Sealed packages + the locked test of the recipes -> figures and card inside each package, and the release's pins.
 
-The packages are answered through exactly what is served. Run after sealing: python recipes/figures.py
+The packages are answered through exactly what is served. Run after sealing:
+python recipes/figures.py --models models-build/sealed
 """
 
 from __future__ import annotations

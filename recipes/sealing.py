@@ -1,4 +1,4 @@
-"""Weights and held-out logits of a recipe -> a sealed package in `models/`; its figures and card are put in afterwards.
+"""Weights and held-out logits of a recipe -> a sealed package; its figures and card are put in afterwards (figures.py).
 
 Calibration, thresholds, the novelty reference and the admission network see training and calibration parts only.
 """

@@ -1,6 +1,7 @@
-"""`make models`: train the three shipped networks on the shared folders and seal them into `models/`.
+"""The shared folders -> the three shipped networks, trained and sealed below OUT/sealed, without figures yet.
 
-Usage: python recipes/shipped.py [--data ../shared/data] [--out models-build] [--models models] [--only seal|train]
+`make models` runs it, then figures.py, and puts what came of both in the place of `models/`.
+Usage: python recipes/shipped.py [--data ../shared/data] [--out models-build] [--only seal|train]
 About two hours and a half on two cores that compute in bf16; a run that was stopped goes on where it was.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -29,17 +31,18 @@ def main() -> None:
             for member in recipe.MEMBERS:
                 recipe.make(options.data, options.out, member)
     if options.only != "train":
+        sealed = options.out / "sealed"
+        shutil.rmtree(sealed, ignore_errors=True)  # of a run before: a sealed package is never written over
         ground = read_ground(options.data)
         for task in TASKS:
             combine(task, ground, options.out)
-            print(task, seal_task(task, ground, options.out, options.models), flush=True)
+            print(task, seal_task(task, ground, options.out, sealed), flush=True)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("HILUM_DATA", "../shared/data")))
     parser.add_argument("--out", type=Path, default=Path("models-build"))
-    parser.add_argument("--models", type=Path, default=Path("models"))
     parser.add_argument("--only", choices=("train", "seal"))
     return parser.parse_args()
 

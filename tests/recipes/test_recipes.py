@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from recipes.figures import network_words
 from recipes.ground import Ground, draw_parts, group_by_thumbnail, prepared
 
-from recipes import brain, chest
+from recipes import brain, chest, shipped
+from tests.conftest import ROOT
 
 
 def ground(source: list[str], label: list[str], group: list[int]) -> Ground:
@@ -78,3 +82,29 @@ def test_a_card_names_the_network_in_words() -> None:
     assert (
         said == "the mean of the logits of residual (width 32, blocks 1-2) at 160 px and efficientnet-lite0 at 192 px"
     )
+
+
+def test_packages_are_sealed_beside_the_shipped_ones_and_again_when_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sealed package is never written over: else hours of training end in a refusal."""
+    made: list[Path] = []
+
+    def seal_task(task: str, _: object, __: Path, models: Path) -> str:
+        (models / task).mkdir(parents=True)  # fails where one lies
+        made.append(models / task)
+        return "digest"
+
+    monkeypatch.setattr(shipped, "read_ground", lambda _: None)
+    monkeypatch.setattr(shipped, "combine", lambda *_: None)
+    monkeypatch.setattr(shipped, "seal_task", seal_task)
+    monkeypatch.setattr(sys, "argv", ["shipped.py", "--only", "seal", "--out", str(tmp_path)])
+    for _ in range(2):
+        shipped.main()
+    assert len(made) == 6
+    assert all(tmp_path in folder.parents for folder in made)
+
+
+def test_what_make_models_puts_in_place_was_measured() -> None:
+    target = (ROOT / "Makefile").read_text(encoding="utf-8").split("\nmodels:")[1].split("\n\n")[0]
+    assert target.index("recipes/shipped.py") < target.index("recipes/figures.py") < target.index("cp -r")
