@@ -17,6 +17,7 @@ from hilum.interfaces.http.packed import MEMBERS
 from hilum.interfaces.http.security import LARGEST_HEADERS, LONGEST_TARGET
 from hilum.interfaces.http.tensors import NUMBERS
 from hilum.interfaces.http.wire import HEAD_SECONDS, LEAST_READ
+from hilum.jobs.inbox import KEPT_DAYS
 from hilum.model.explain import fidelity, occlusion
 from hilum.task import GEOMETRIES, LEAST_SIDE, SELECT_BY, Code, Label, OperatingRule, Task
 from tests.conftest import ROOT
@@ -124,6 +125,8 @@ def test_every_line_of_a_task_file_is_described() -> None:
         ("how-to/call-the-api.md", f"More than {TOGETHER} files"),
         ("how-to/call-the-api.md", f"A form holds at most {FILES} files"),
         ("how-to/call-the-api.md", f"A zip holds at most {MEMBERS:,} files"),
+        ("how-to/call-the-api.md", f"for {KEPT_DAYS} days from when it was sent"),
+        ("how-to/use-the-web-application.md", f"A batch is listed for {KEPT_DAYS} days"),
         ("how-to/call-the-api.md", f"as JSON at most {NUMBERS:,} numbers"),
     ],
 )
