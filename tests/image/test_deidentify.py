@@ -18,7 +18,7 @@ from pydicom.uid import ImplicitVRLittleEndian
 
 from hilum.errors import HilumError, UnreadableImage
 from hilum.image.decode import decode
-from hilum.image.deidentify import METHOD, actions, burned_in, deidentify
+from hilum.image.deidentify import METHOD, actions, deidentify
 from tests.image.made import (
     UNDEFINED,
     dicom_bytes,
@@ -207,7 +207,8 @@ def test_burned_in_names_are_known(said, expected, syntax):
     file = dicom_set(picture(8, 8))
     if said is not None:
         file.BurnedInAnnotation = said
-    assert burned_in(written(file, syntax)) is expected
+    (image,) = decode(written(file, syntax), name="made")
+    assert image.metadata.burned_in is expected
 
 
 def test_twice_is_once():

@@ -2,7 +2,7 @@
 
 Table E.1-1 says what is removed (X), emptied (Z), replaced (D) or given another UID (U). Beyond it everything goes
 that could name somebody and that no pixel needs: private elements, unknown ones, overlays and curves, remaining names,
-dates, addresses and free text. What is burned into the pixels stays: see `burned_in`.
+dates, addresses and free text. What is burned into the pixels stays; `Metadata.burned_in` says where the file says so.
 """
 
 from __future__ import annotations
@@ -96,13 +96,6 @@ def deidentify(data: bytes, secret: bytes, *, limits: Limits = DEFAULT_LIMITS) -
             return _written(found, elements.transfer_syntax, explicit=True, little=True)
         syntax = _plain_syntax(explicit=encoding.explicit, little=encoding.little)
         return _written(found, syntax, explicit=encoding.explicit, little=encoding.little)
-
-
-def burned_in(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> bool | None:
-    """Whether the file says that names are burned into its pixels; None: it does not say."""
-    said = find_elements(data, Wanted(frozenset((0x00280301,)), frozenset()), "this DICOM file", limits)
-    value = said.kept[8:].strip(b"\0 ").upper()
-    return {b"YES": True, b"NO": False}.get(value[-3:].strip() if value else b"")
 
 
 class _Counted(io.BytesIO):

@@ -16,7 +16,7 @@ from hilum.image.remarks_tiff import bare_tiff
 
 _PNG_NEEDED = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
 _WEBP_NEEDED = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"))
-_WEBP_ICC, _WEBP_EXIF, _WEBP_XMP = 0x20, 0x08, 0x04  # flags of VP8X
+_WEBP_ICC, _WEBP_XMP = 0x20, 0x04  # flags of VP8X
 _SRGB, _LINKED, _EMBEDDED = 0x73524742, 0x4C494E4B, 0x4D424544  # colour spaces of a BMP; the last two hold a profile
 _ITEM = b"\xfe\xff\x00\xe0"
 _PIECE = 1 << 20  # bytes inflated at a time
