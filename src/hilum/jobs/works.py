@@ -1,4 +1,4 @@
-"""An audit or a training asked for over HTTP -> a process of its own with a folder of its own; knows no HTTP.
+"""An audit, training or evaluation asked for over HTTP -> a process of its own in a folder of its own; knows no HTTP.
 
 The folder is the truth: what was asked, what came out, how far it is. A server that was killed goes on with what was
 not finished when it starts again; `hilum train` itself goes on where it was. One work runs at a time, the others wait.

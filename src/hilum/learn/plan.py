@@ -36,7 +36,7 @@ BY_YOU = "set by you"
 class Plan:
     """What will be done. Fields named as in Preparation, TrainSettings and the networks' arguments mean the same.
 
-    network: a name of `networks.NETWORKS`. weights: "auto", "none" or a path, for the transfer designs.
+    network: a name of `networks.NETWORKS`. weights: "auto", "none" or a path, where the design has published ones.
     dropout, hidden, width: None leaves the network's own. augmentation: a name of STRENGTHS.
     keep: of the field of view, as in Preparation; final: the "best" epoch by tune score (the latest
     of those that chance cannot tell from the best), or the "last".

@@ -1,1 +1,1 @@
-"""WHAT CHANGED: what the server counts, and what changes with time."""
+"""WHAT CHANGED: what the server counts and the traces that it sends; knows no patient."""

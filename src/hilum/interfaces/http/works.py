@@ -1,4 +1,4 @@
-"""Ask for an audit or a training, watch it, read what came of it; the work itself runs in a process of its own."""
+"""Ask for an audit or a training; watch, read and stop any long work, which runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -114,14 +114,14 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     return _told(taken(parts, Order("train", f"{said.task} on {Path(source).name}", arguments), sender_of(request)))
 
 
-@router.get("/works", response_model=shapes.Works, summary="Audits and trainings, newest first")
+@router.get("/works", response_model=shapes.Works, summary="Audits, trainings and evaluations, newest first")
 def works(request: Request) -> Response:
     """Each with its state and how far it is. A key that may only train sees the trainings of its own user."""
     known = works_of(parts_of(request))
     return answer({"works": [described(known, work) for work in known.all() if may_see(request, work)]})
 
 
-@router.get("/works/{identity}", response_model=shapes.WorkOne, summary="One audit or training")
+@router.get("/works/{identity}", response_model=shapes.WorkOne, summary="One audit, training or evaluation")
 def work(request: Request, identity: str) -> Response:
     """State, progress, the curve of a training, and the result once there is one."""
     known = works_of(parts_of(request))
@@ -132,7 +132,7 @@ def work(request: Request, identity: str) -> Response:
 
 @router.get(
     "/works/{identity}/report",
-    summary="The page of an audit or training",
+    summary="The page of an audit, training or evaluation",
     response_class=FileResponse,
     responses=told_as("text/html"),
 )
@@ -144,7 +144,7 @@ def report(request: Request, identity: str, of: Literal["audit", "evaluation"] |
     return sent(report_page(known, one, parts.settings.home, of or ("audit" if one.kind == "audit" else "evaluation")))
 
 
-@router.delete("/works/{identity}", response_model=shapes.Work, summary="Stop an audit or training")
+@router.delete("/works/{identity}", response_model=shapes.Work, summary="Stop an audit, training or evaluation")
 def stopped(request: Request, identity: str) -> Response:
     """What was stopped can be asked for again; a training then goes on where it was."""
     parts = parts_of(request)

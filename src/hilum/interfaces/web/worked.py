@@ -1,4 +1,4 @@
-"""Audits and trainings as they stand on the disk -> what a page says of them: state, how far, how long still."""
+"""Long works as they stand on the disk -> what a page says of each: its state, how far it is, how long still."""
 
 from __future__ import annotations
 
