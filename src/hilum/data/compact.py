@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hilum.data.views import Prints
 
-SIDE, FRAME = 64, 16
+SIDE, FRAME = 64, 16  # of a thumb, and of the picture of the whole frame
 ZONE = 24  # coefficients (u, v) with u + v below this are kept
 STEP = 4.0  # size of the coefficient that is stored as 1
 BATCH = 4096

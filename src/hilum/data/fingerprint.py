@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hilum.data.compact import Compact, packed, unpacked
+from hilum.data.compact import FRAME, SIDE, Compact, packed, unpacked
 from hilum.data.matching import Match, matches
 from hilum.data.shelf import shelf
 from hilum.data.views import PIXELS, Prints
@@ -24,8 +24,6 @@ from hilum.errors import PackageDamaged
 from hilum.image.image import Image
 from hilum.model.package import read_arrays
 
-SIDE = 64  # of a thumb
-FRAME = 16  # side of the picture of the whole frame
 THRESHOLD = 0.95  # see docs/explanation/copies.md
 FORMAT = 5
 

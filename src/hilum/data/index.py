@@ -42,7 +42,7 @@ LIST_SIZE = 64  # images in a list of the index ...
 BALANCED = 32_768  # ... up to here; beyond, as many lists as make finding one as dear as looking into PROBES
 TRAINED_ON = 80  # images for each list, at most
 PROBES = 8  # lists looked into
-EXHAUSTIVE = 2000  # up to here every image is looked at
+EXHAUSTIVE = 2000  # up to here every image is looked at; no more than CHUNK
 
 
 class Candidates(NamedTuple):

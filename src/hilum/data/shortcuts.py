@@ -16,7 +16,7 @@ from hilum.data.sampling import fold_numbers, sample
 from hilum.data.survey import Reading
 from hilum.metrics.ranking import auroc
 
-WARN_ABOVE = 0.8  # AUROC at which a cue is put on the first page
+WARN_ABOVE = 0.8  # AUROC from which a cue counts as a shortcut: warned of, and what plan and thresholds reckon with
 CHANCE = 0.05  # how seldom any cue of any class may come above WARN_ABOVE where nothing tells the classes apart
 PROBE_LIMIT = 20_000  # images the border probe is fitted on, at most
 _FOLDS = 5

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 from hilum.data.audit_words import CUES
+from hilum.data.shortcuts import WARN_ABOVE
 from hilum.evaluate import words
 from hilum.evaluate.evaluation import Evaluation, Part
 from hilum.metrics.calibration import LEAST
 from hilum.task import Task
 
-STRONG_CUE = 0.8
 FEW_GROUPS = 30
 
 
@@ -50,7 +50,7 @@ def warnings(evaluation: Evaluation) -> list[str]:
         f"By the {CUES.get(cue, cue)} alone the classes are told apart with AUROC {auroc:.2f}: "
         "a model may have learned that instead."
         for cue, auroc in setting.cues.items()
-        if auroc > STRONG_CUE
+        if auroc > WARN_ABOVE
     ]
     if evaluation.whole.groups < FEW_GROUPS:
         found.append(f"Only {_plural(evaluation.whole.groups, 'group')}: the intervals are rough.")

@@ -19,7 +19,7 @@ from hilum.flows.reading import Item, readings
 from hilum.flows.speaker import Speaker
 from hilum.image.image import Image
 from hilum.image.prepare import prepare
-from hilum.model.explain import Heatmap, fidelity, heatmap, in_frame, occlusion, on_input
+from hilum.model.explain import OCCLUSION, Heatmap, fidelity, heatmap, in_frame, occlusion, on_input
 from hilum.model.overlay import outlined, overlay, png
 
 METHODS = ("cam", "occlusion", "lime")
@@ -99,7 +99,7 @@ def lime() -> Any:
 def _occluded(speaker: Speaker, image: Image, label: int) -> Heatmap:
     preparation = speaker.package.preparation
     values = occlusion(speaker.probabilities, prepare(image, preparation), label)
-    return Heatmap(in_frame(values, image, preparation), label, "occlusion")
+    return Heatmap(in_frame(values, image, preparation), label, OCCLUSION)
 
 
 def _stem(file: str | None, frame: int | None) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.data.findings import Audit
 from hilum.data.fingerprint import Fingerprints
+from hilum.data.shortcuts import WARN_ABOVE
 from hilum.errors import DataError
 from hilum.flows.material import Material
 from hilum.image.decode import from_array
@@ -32,7 +33,6 @@ MOST_RESTYLED = 2000  # images; nine copies of each are held at the side of the 
 MOST_FRAMES = 20_000  # images that the admission network is shown, all in memory; it draws some hundred thousand
 LEAST_SIDE = 256  # pixels of the longer side, from which images are made smaller before they are restyled
 FOLDS_TAKE_ALL = "every image taught all but one of the networks that answer together"
-SHORTCUT = 0.8  # AUROC of a mere property of the file from which thresholds are set on restyled copies too
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,7 +86,7 @@ def restyled(looked: Looked) -> Restyled | None:
     which is also the scale that the stresses are meant for.
     """
     made, negative, preparation = looked.made, looked.task.negative, looked.plan.preparation()
-    if negative is None or max(looked.found.shortcuts.values(), default=0.0) <= SHORTCUT:
+    if negative is None or max(looked.found.shortcuts.values(), default=0.0) <= WARN_ABOVE:
         return None
     rows = made.parts["calibrate"]
     if len(rows) > MOST_RESTYLED:

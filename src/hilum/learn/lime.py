@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hilum.image.image import Image
 from hilum.image.prepare import Preparation, prepare
-from hilum.model.explain import METHODS, Heatmap, Predict, in_frame
+from hilum.model.explain import LIME, Heatmap, Predict, in_frame
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,7 +71,7 @@ class Lime:
             weights[piece] = max(float(weight), 0.0)
         weights /= max(float(weights.max()), 1e-12)
         drawn = in_frame((weights >= self.share)[pieces].astype(np.float32), image, self.preparation) > 0.5
-        heat = Heatmap(in_frame(weights[pieces], image, self.preparation), label, METHODS[2])
+        heat = Heatmap(in_frame(weights[pieces], image, self.preparation), label, LIME)
         inner = cv2.erode(
             drawn.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
         )

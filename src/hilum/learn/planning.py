@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from hilum.data.audit_words import CUES
+from hilum.data.shortcuts import WARN_ABOVE
 from hilum.errors import UsageError
 from hilum.learn.facts import Facts
 from hilum.learn.means import NOTHING, Means
@@ -22,7 +23,6 @@ TUNED = "efficientnet-lite0"  # the network that starts from published weights
 TUNED_DRAWS = 45_000  # what such a start needs
 STEPS_AN_EPOCH = 12  # at least, else the batch shrinks
 FEW, MANY = 600, 20_000  # groups
-SHORTCUT = 0.8  # AUROC from which a cue counts as a shortcut, as in the audit
 UNEVEN = 1.5  # largest class to smallest
 
 
@@ -72,7 +72,7 @@ def _size(facts: Facts, plan: Plan, means: Means) -> Decision:
 
 
 def _augmentation(facts: Facts, _: Plan, __: Means) -> Decision:
-    if facts.shortcut > SHORTCUT:
+    if facts.shortcut > WARN_ABOVE:
         cue = f"the {CUES[facts.cue]} alone tells the classes apart (AUROC {facts.shortcut:.2f})"
         why = f"{cue}: grey values and borders vary more"
         return {"augmentation": "strong"}, {"augmentation": why}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hilum.image.image import Image
 from hilum.image.prepare import Preparation, field_of_view, padded
 
-METHODS = ("class-activation map", "occlusion", "LIME")
+CAM, OCCLUSION, LIME = METHODS = ("class-activation map", "occlusion", "LIME")
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]  # (N, 1, S, S) uint8 -> probabilities (N, C)
 
 
@@ -58,7 +58,7 @@ def heatmap(maps: NDArray[np.float32], label: int, image: Image, preparation: Pr
     others = np.delete(maps, label, axis=0).mean(axis=0)
     size = (preparation.size, preparation.size)
     evidence = cv2.resize(maps[label] - others, size, interpolation=cv2.INTER_CUBIC)
-    return Heatmap(in_frame(_unit(evidence), image, preparation), label, METHODS[0])
+    return Heatmap(in_frame(_unit(evidence), image, preparation), label, CAM)
 
 
 def in_frame(values: NDArray[np.floating], image: Image, preparation: Preparation) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from hilum.access.caller import ROLES
 from hilum.errors import MissingExtra
 from hilum.settings import Settings
 
@@ -17,7 +18,6 @@ EXAMPLES = """examples:
   hilum users key add ada "CT room 2" --scope predict --scope read --days 365
   hilum users key list ada
   hilum users key revoke h3x9Qk2LmN0p"""
-ROLES = ("reader", "reviewer", "engineer", "admin")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
