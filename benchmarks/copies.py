@@ -120,7 +120,7 @@ def main() -> None:
 
 def planted(options: argparse.Namespace) -> dict[str, object]:
     """Recall by kind of change and folder."""
-    names, prints, _ = _read(options.data)
+    names, prints, _ = read_folders(options.data)
     place = {name: position for position, name in enumerate(names)}
     rng = np.random.default_rng(options.seed)
     chosen = [rng.choice([n for n in names if n.startswith(folder)], options.each, replace=False) for folder in FOLDERS]
@@ -144,7 +144,7 @@ def planted(options: argparse.Namespace) -> dict[str, object]:
 
 def folders(options: argparse.Namespace) -> dict[str, object]:
     """Copies in the shared folders as they are, within and across, and pairs that cannot be copies."""
-    names, prints, digests = _read(options.data)
+    names, prints, digests = read_folders(options.data)
     start = time.process_time()
     copies = find_copies(prints, digests)
     seconds = time.process_time() - start
@@ -176,7 +176,7 @@ def _shares(folder: NDArray[np.str_], groups: NDArray[np.int64]) -> dict[str, di
     return shares
 
 
-def _read(data: Path) -> tuple[list[str], Fingerprints, list[str]]:
+def read_folders(data: Path) -> tuple[list[str], Fingerprints, list[str]]:
     """Names, fingerprints and digests of every image of the four folders."""
     names, prints, digests = [], [], []
     for path in _paths(data):

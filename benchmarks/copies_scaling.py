@@ -22,7 +22,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from copies import _read
+from copies import read_folders
 from numpy.typing import NDArray
 
 from hilum.data.align import warp
@@ -124,7 +124,7 @@ def _real(options: argparse.Namespace) -> Fingerprints:
     if options.cache and options.cache.is_file():
         with np.load(options.cache) as kept:
             return Fingerprints(kept["thumbs"], kept["frames"], kept["boxes"])
-    _, real, _ = _read(options.data)
+    _, real, _ = read_folders(options.data)
     if options.cache:
         np.savez(options.cache, thumbs=real.thumbs, frames=real.frames, boxes=real.boxes)
     return real

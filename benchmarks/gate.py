@@ -31,6 +31,7 @@ SOURCES = {
     "pneumonia-cxr": ("chest-xray",),
 }
 BRAIN = ("brain-mri-4class", "brain-mri-binary", "brain-mri-csv")
+HELD_OUT = ("calibrate", "test")
 
 
 def main() -> None:
@@ -96,9 +97,6 @@ def _images(options: argparse.Namespace, source: str, task: str | None) -> list[
         paths = sorted(p for p in (options.data / source).rglob("*") if p.suffix.lower() in kinds)
     drawn = np.random.default_rng(0).permutation(len(paths))[: options.each]
     return [read_image_file(paths[i])[0] for i in drawn]
-
-
-HELD_OUT = ("calibrate", "test")
 
 
 def _without_tags(image: Image) -> Image:

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,7 +38,7 @@ from onnx import TensorProto, helper, numpy_helper
 from hilum.image.decode import decode
 from hilum.image.prepare import Preparation, prepare
 from hilum.learn.novelty import Held, fit_novelty
-from hilum.learn.seal import write_package
+from hilum.learn.seal import npz_bytes, write_package
 from hilum.model.engine import Engine
 from hilum.model.package import digest_of
 
@@ -235,19 +235,12 @@ def _package(graph: bytes, images: list[bytes], place: Path) -> Path:
     novelty = fit_novelty(features, labels, (features.shape[1],), Held(features, np.zeros(len(images), np.int64)))
     manifest = json.loads((SHIPPED / "manifest.json").read_bytes())
     files = {name: (SHIPPED / name).read_bytes() for name in manifest["files"] if name != "weights.safetensors"}
-    files |= {"model.onnx": sealed, "preparation.json": json.dumps(vars_of(PREPARATION)).encode()}
-    from hilum.learn.seal import _npz  # the package's own way to write arrays
-
-    files["novelty.npz"] = _npz(novelty.to_arrays())
+    files |= {"model.onnx": sealed, "preparation.json": json.dumps(asdict(PREPARATION)).encode()}
+    files["novelty.npz"] = npz_bytes(novelty.to_arrays())
     about = {key: value for key, value in manifest.items() if key not in ("format", "files", "task")}
     folder = place / "models" / "brain-tumor-mri"
     write_package(files, {**about, "version": "bench"}, folder)
     return folder
-
-
-def vars_of(preparation: Preparation) -> dict[str, object]:
-    """The fields of a slotted value."""
-    return {name: getattr(preparation, name) for name in Preparation.__slots__}
 
 
 def _with_outputs(graph: bytes) -> bytes:

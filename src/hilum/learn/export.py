@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 from collections.abc import Callable
 from importlib import import_module, metadata
 from pathlib import Path
@@ -24,6 +23,7 @@ from hilum.durable import draft_beside
 from hilum.errors import MissingExtra, UsageError
 from hilum.learn.halve import unpacked
 from hilum.learn.networks import build
+from hilum.learn.tracking import hush
 from hilum.model.package import CARD, GRAPH, Package
 
 APACHE = "apache-2.0"  # as the cards of the shipped packages say
@@ -162,8 +162,7 @@ def _bundle_inference(described: dict[str, Any]) -> dict[str, Any]:
 
 def _mlflow(package: Package, out: Path) -> None:
     """The ONNX flavour, which MLflow loads, serves and registers; `pyfunc` gives logits, features and maps."""
-    for variable in ("MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
-        os.environ.setdefault(variable, "true")
+    hush()
     try:
         flavour = import_module("mlflow.onnx")
         models, types = import_module("mlflow.models"), import_module("mlflow.types")

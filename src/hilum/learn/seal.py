@@ -189,6 +189,13 @@ def json_bytes(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
+def npz_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Arrays as they are stored."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
+    return buffer.getvalue()
+
+
 def _files(sealing: Sealing) -> dict[str, bytes]:
     trained, references = sealing.trained, sealing.references
     files = {
@@ -203,7 +210,7 @@ def _files(sealing: Sealing) -> dict[str, bytes]:
     if sealing.keep_weights:
         files["weights.safetensors"] = save_tensors(packed(trained.network))
     if references.novelty is not None:
-        files[NOVELTY] = _npz(references.novelty)
+        files[NOVELTY] = npz_bytes(references.novelty)
     if references.fingerprints is not None:
         files[FINGERPRINTS] = _fingerprints(references.fingerprints)
     if references.admission is not None:
@@ -222,12 +229,6 @@ def _own_weights(config: Any) -> Any:
     if isinstance(config, Mapping):
         return {key: "none" if key == "weights" else _own_weights(value) for key, value in config.items()}
     return [_own_weights(value) for value in config] if isinstance(config, list | tuple) else config
-
-
-def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{name: np.asarray(value) for name, value in arrays.items()})
-    return buffer.getvalue()
 
 
 def _fingerprints(fingerprints: Fingerprints) -> bytes:

@@ -74,6 +74,12 @@ class Run:
             self._client = None
 
 
+def hush() -> None:
+    """Before MLflow is imported: no reports to its maker, no long waits, no bars; what the environment says counts."""
+    for variable, value in _QUIET.items():
+        os.environ.setdefault(variable, value)
+
+
 def store_uri(home: Path, environment: Mapping[str, str] | None = None) -> str:
     """MLFLOW_TRACKING_URI if it is set, else a SQLite file in `home`; "" or "off" tracks nothing."""
     found = os.environ if environment is None else environment
@@ -106,8 +112,7 @@ def track(
 def _start(uri: str, name: str, note: Path | None, experiment: str, dead: Dead) -> Run:
     if uri in ("", "off"):
         return Run()
-    for variable, value in _QUIET.items():
-        os.environ.setdefault(variable, value)
+    hush()
     try:
         tracking = importlib.import_module("mlflow.tracking")
     except ModuleNotFoundError:

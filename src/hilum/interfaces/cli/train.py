@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import logging
-import os
 import time
 import warnings
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from hilum.flows.report import write_evaluation_report
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
 from hilum.learn.plan import Plan, override
-from hilum.learn.tracking import store_uri
+from hilum.learn.tracking import hush, store_uri
 from hilum.registry.pins import pin, trained_folder
 from hilum.settings import Settings
 from hilum.task import Task, find_task, task_text
@@ -106,7 +105,7 @@ def quiet_libraries() -> None:
     warnings.filterwarnings("ignore", module=r"(lightning|torch|monai|mlflow|optuna)")
     for name in ("lightning", "lightning.pytorch", "mlflow", "alembic", "optuna", "torch.onnx"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    hush()
 
 
 def changes_of(arguments: argparse.Namespace) -> tuple[str, ...]:
