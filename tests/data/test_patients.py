@@ -128,3 +128,11 @@ def test_half_a_letter_in_json_is_told_as_an_escape(tmp_path):
     assert dataset.cases[0].patient
     assert "\\udfff.png" in " ".join(dataset.notes)
     assert " ".join(dataset.notes).encode()
+
+
+@pytest.mark.parametrize(("other", "read"), [("PNEUMONIA", True), ("COVID", False)])
+def test_names_are_read_by_the_rules_of_a_task_only_where_it_knows_every_label(tmp_path, other, read):
+    """Person 3 of another study is somebody else, and a number in its names may be anything."""
+    paths = [f"{c}/person{who}_virus_{n}.png" for c in ("NORMAL", other) for who in range(3) for n in range(2)]
+    found = audit(open_source(str(lay(tmp_path / "set", pictures(*paths)))))
+    assert (set(found.patients) != {None}) == read

@@ -304,9 +304,48 @@ def test_folds_cover_all_but_the_test_once_and_part_no_group(
 def test_wrong_fractions_and_folds_are_refused() -> None:
     """In words."""
     rows = [Row(f"p{i}") for i in range(10)]
-    with pytest.raises(UsageError, match="four shares"):
-        make_split(made_dataset(rows), made_audit(rows), fractions=(0.5, 0.5))
+    for fractions in ((0.5, 0.5), (0.0, 0.5, 0.25, 0.25), (0.9, -0.1, 0.1, 0.1)):
+        with pytest.raises(UsageError, match="four shares"):
+            make_split(made_dataset(rows), made_audit(rows), fractions=fractions)
     with pytest.raises(UsageError, match="2 folds"):
         folds(drawn(rows, []), 1)
     with pytest.raises(DataError, match="no labelled"):
         make_split(made_dataset([Row("x", None)]), made_audit([Row("x", None)]))
+
+
+def test_a_picture_weighs_as_one_however_many_copies_there_are_and_a_part_of_none_stays_empty() -> None:
+    """Half of two hundred pictures are a hundred, though one of them is there three hundred times more."""
+    rows = [Row(f"p{i}") for i in range(200)] + [Row("p0")] * 300
+    split = drawn(rows, [], fractions=(0.5, 0, 0, 0.5))
+    held = {name: len({rows[index].content for index in cases}) for name, cases in all_parts(split).items()}
+    assert held == {"train": 100, "tune": 0, "calibrate": 0, "test": 100}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_patients_with_a_rare_finding_are_dealt_out_as_the_rare_are(seed: int) -> None:
+    """One image in four of twenty patients shows it: ten of them go to either side, whatever becomes of the others."""
+    rows = [Row(f"{who}-{i}", "ab"[who < 20 and i == 0], f"p{who}") for who in range(120) for i in range(4)]
+    split = drawn(rows, [], seed=seed, fractions=(0.5, 0, 0, 0.5))
+    assert sum(rows[index].label == "b" for index in split.parts["train"]) == 10
+
+
+@pytest.mark.parametrize(("images", "patients", "tunes"), [(38, 38, True), (36, 36, False), (60, 12, False)])
+def test_a_supplied_val_tunes_from_nineteen_patients_of_each_class(images: int, patients: int, tunes: bool) -> None:
+    rows = supplied(leaks=0) + [Row(f"v{i}", "ab"[i % 2], f"w{i % patients}", "val") for i in range(images)]
+    split = drawn(rows, [])
+    assert (split.parts["tune"] == tuple(range(260, 260 + images))) == tunes
+
+
+def test_a_test_of_one_class_is_not_asked_for_what_it_never_held() -> None:
+    """Ten of its thirty images leak, twenty are enough."""
+    rows = [row for row in supplied(leaks=20) if row.split == "train" or row.label == "a"]
+    assert drawn(rows, []).open_test(DIGEST) == tuple(range(210, 230))
+
+
+def test_of_a_split_that_is_kept_each_part_is_marked_by_what_an_earlier_one_tells() -> None:
+    rows = supplied(leaks=0) + [Row(f"p{i}" if i < 3 else f"v{i}", "ab"[i % 2], split="val") for i in range(40)]
+    split = drawn([*rows, Row("v5", "b", split="test")], [], keep=True)
+    assert split.parts["tune"] == tuple(range(260, 300))
+    test, val = split.marks
+    assert "of 1 of 61 test images" in test
+    assert "of 3 of 40 val images" in val
