@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 from scipy.stats import beta
 
@@ -186,10 +186,15 @@ def test_the_temperature_is_the_likeliest_under_a_normal_prior_on_its_logarithm(
     assert fit(scores, task_of(2, negative=None)).temperature == pytest.approx(expected, rel=5e-3)
 
 
+@pytest.mark.parametrize("copies", [1, 25])
 @pytest.mark.parametrize("seed", [4, 9, 10, 14, 18])
-def test_chance_alone_gives_no_bias(seed: int) -> None:
-    """On 120 cases drawn evenly a bias seems to help a little; less than the standard error of the help."""
-    assert fit(made_scores(120, 2, seed=seed), task_of(2)).bias == (0.0, 0.0)
+def test_chance_alone_gives_no_bias(seed: int, copies: int) -> None:
+    """On 120 cases drawn evenly a bias seems to help a little; less than the standard error of the help.
+
+    Copies of the cases show no more than the cases.
+    """
+    made, rows = made_scores(120, 2, seed=seed), np.repeat(np.arange(120), copies)
+    assert fit(make_scores(made.logits[rows], made.labels[rows], rows), task_of(2)).bias == (0.0, 0.0)
 
 
 def test_a_conformal_threshold_is_the_score_of_the_case_that_the_rank_says() -> None:
@@ -265,3 +270,57 @@ def test_without_a_bias_a_network_of_even_draws_stands_for_even_shares(stress: b
     assert fitted.probabilities(there.logits, 0.5)[:, 1].mean() == pytest.approx(0.5, abs=0.03)
     kept = fit(home, task_of(2), stress=home if stress else None, evenly=False)
     assert kept.prevalence[1] == pytest.approx(home.labels.mean())
+
+
+def test_images_of_few_patients_give_a_class_no_set_of_its_own() -> None:
+    """Ninety images of eighteen patients are eighteen, and as many of nineteen are nineteen."""
+    rng = np.random.default_rng(18)
+    labels = np.repeat([0, 1, 2], [200, 90, 95])
+    groups = np.concatenate([np.arange(200), 200 + np.arange(90) % 18, 300 + np.arange(95) % 19])
+    scores = make_scores(rng.normal(size=(385, 3)) + 3 * np.eye(3)[labels], labels, groups)
+    found = fit(scores, task_of(3)).conformal
+    assert [(each.pooled, each.groups) for each in found] == [(False, 200), (True, 237), (False, 19)]
+
+
+def test_a_set_is_drawn_up_on_originals_and_disturbed_copies_alike() -> None:
+    """Of 99 cases of a class and as many copies the tenth least probable: each counts for one half of the fifth."""
+    made = made_scores(500, 2, seed=15)
+    home = made.rows(np.concatenate([np.flatnonzero(made.labels == c)[:99] for c in (0, 1)]))
+    stress = make_scores(home.logits + np.array([1.5, 0.0]), home.labels, home.groups)
+    fitted = fit(home, task_of(2), stress=stress)
+    rows = fitted.probabilities(np.concatenate([home.logits, stress.logits]))
+    labels = np.tile(home.labels, 2)
+    for c, row in enumerate(fitted.conformal):
+        assert (row.least, row.groups) == (pytest.approx(np.sort(rows[labels == c, c])[9]), 99)
+
+
+def test_temperature_and_bias_are_the_likeliest_under_normal_priors() -> None:
+    """Prior on the logarithm of the one and on the other's distance from the first class; what is stored has mean 0."""
+    scores = made_scores(200, 2, seed=3, sharpness=0.3, prior=np.array([0.85, 0.15]))
+
+    def loss(at: NDArray[np.float64]) -> float:
+        logs = log_softmax(scores.logits / np.exp(at[0]) + np.array([0.0, at[1]]), axis=1)
+        return float((at**2).sum() / 2 - logs[np.arange(200), scores.labels].sum())
+
+    best = minimize(loss, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-9}).x
+    found = fit(scores, task_of(2, negative=None))
+    assert found.temperature == pytest.approx(np.exp(best[0]), rel=5e-3)
+    assert found.bias == pytest.approx((-best[1] / 2, best[1] / 2), abs=5e-3)
+
+
+@pytest.mark.parametrize(("rare", "tried"), [(19, False), (20, True)])
+def test_a_bias_is_tried_from_twenty_cases_of_each_class(rare: int, tried: bool) -> None:
+    made = made_scores(2000, 2, seed=19)
+    rows = np.concatenate([np.flatnonzero(made.labels == c)[:count] for c, count in ((0, 380), (1, rare))])
+    assert any(fit(made.rows(rows), task_of(2)).bias) == tried
+
+
+def test_a_picture_that_is_there_very_often_hides_no_bias() -> None:
+    """One of the rare class, which a bias makes less probable: of a thousand cases it is one."""
+    made = made_scores(1000, 2, seed=3, prior=np.array([0.9, 0.1]))
+    often = np.concatenate([np.arange(1000), np.full(2000, np.flatnonzero(made.labels == 1)[0])])
+    once, again = (
+        fit(make_scores(made.logits[rows], made.labels[rows], rows), task_of(2)) for rows in (np.arange(1000), often)
+    )
+    assert once.bias[0] > 0.5
+    assert again.bias == pytest.approx(once.bias, abs=0.02)

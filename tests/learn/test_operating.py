@@ -79,3 +79,19 @@ def test_a_threshold_that_helps_in_one_half_of_the_groups_only_is_not_taken(help
         logits[labels == disease, 3 - disease] = odds[labels == disease] + np.log(1 - share)
     found = {point.name: point for point in operating_points(make_scores(logits, labels, groups), task_of(3))}
     assert found["balanced"].threshold == (pytest.approx(expit(-1.85)) if helps_both else None)
+
+
+def test_copies_of_one_picture_do_not_decide_whether_a_threshold_helps() -> None:
+    """A fifth of one disease is found by a threshold alone, for one healthy picture that is there 301 times."""
+    labels, groups = np.repeat([0, 1, 2], 60), np.arange(180)
+    half = group_folds(groups, 2)
+    odds = np.where(labels == 0, -4.0, 3.0)
+    torn = np.concatenate([np.flatnonzero((labels == 1) & (half == side))[:6] for side in (0, 1)])
+    odds[torn], odds[0] = 0.3, 0.4
+    share = np.full((180, 2), 0.5)
+    share[labels == 1], share[labels == 2], share[torn] = (0.9, 0.1), (0.1, 0.9), (0.51, 0.49)
+    logits = np.concatenate([np.zeros((180, 1)), odds[:, None] + np.log(share)], axis=1)
+    rows = np.concatenate([groups, np.zeros(300, np.int64)])
+    found = {point.name: point for point in operating_points(make_scores(logits[rows], labels[rows], rows), task_of(3))}
+    assert found["balanced"].threshold == pytest.approx(expit(-1.85))
+    assert found["balanced"].specificity == pytest.approx(59 / 60)
