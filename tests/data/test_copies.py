@@ -196,3 +196,30 @@ def test_damage_within_the_packed_numbers_is_named_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("n", [0, 1])
 def test_nothing_to_compare_gives_no_pairs(n: int) -> None:
     assert found([picture(seed) for seed in range(n)]) == ()
+
+
+@pytest.mark.parametrize("digests", [("a", "b"), ("b", "a")])
+def test_a_quarter_turn_is_told_for_the_later_of_two_whichever_was_laid_on_which(digests: tuple[str, str]) -> None:
+    """Which is laid on which goes by their contents."""
+    one = picture(2)
+    other = np.rot90(one)
+    (copy,) = find_copies(Fingerprints.of(fingerprint(as_image(p)) for p in (one, other)), digests)
+    assert (copy.a, copy.b, copy.quarter_turns) == (0, 1, 3)
+    assert np.array_equal(np.rot90(other, copy.quarter_turns), one)
+
+
+def as_bright(pixels: Pixels, like: Pixels) -> Pixels:
+    """The greys of the foreground stretched to the range of those of another picture."""
+    body = like > 0.1
+    (low, high), (black, white) = (np.quantile(one[body], (0.01, 0.99)) for one in (pixels, like))
+    return np.where(body, (pixels - low) * (white - black) / (high - low) + black, like).astype(np.float32)
+
+
+def test_what_lies_as_another_picture_lies_must_be_more_alike_to_be_its_copy() -> None:
+    """So are neighbouring slices of one volume; what is as alike and was mirrored or made smaller was made from it."""
+    pictures = [picture(seed) for seed in range(6)]
+    alike = as_bright(0.62 * pictures[0] + 0.38 * pictures[1], pictures[0])
+    for laid, pairs in ((alike, []), (alike[:, ::-1], [(0, 6)]), (CHANGES["smaller"](alike), [(0, 6)])):
+        copies = found([*pictures, laid])
+        assert [(c.a, c.b) for c in copies] == pairs
+        assert all(0.955 < c.similarity < 0.98 for c in copies)
