@@ -110,3 +110,21 @@ def test_within_the_kept_directions_it_is_the_mahalanobis_distance_to_the_neares
         outside = np.maximum((z**2).sum(axis=1) - (inner**2).sum(axis=1), 0) / depth.rest
         expected = np.sqrt((apart + outside) / depth.centre.size)
         np.testing.assert_allclose(depth.distance(features), expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("counts", [(50,), (49,), (60, 50), (60, 49), (49, 60)])
+def test_every_source_needs_fifty_groups_whichever_has_more(counts: tuple[int, ...]) -> None:
+    features, labels = _features(200, 0)
+    held = Held(_features(sum(counts), 1)[0], np.repeat(np.arange(len(counts)), counts))
+    if min(counts) == 50:
+        assert fit_novelty(features, labels, WIDTHS, held).limit > 0
+    else:
+        with pytest.raises(DataError, match="49 groups of held-out images are too few"):
+            fit_novelty(features, labels, WIDTHS, held)
+
+
+def test_what_is_likelier_than_one_in_two_thousand_is_admitted_however_few_tell_the_limit() -> None:
+    """A hundred images, none of them far off: the farthest of them would be a limit that one in a hundred exceeds."""
+    features, labels = _features(800, 0)
+    held = Held(_features(100, 1)[0], np.zeros(100, int))
+    assert 10 ** -fit_novelty(features, labels, WIDTHS, held).limit == pytest.approx(1 / 2000, rel=0.01)
