@@ -145,3 +145,12 @@ def test_who_has_no_link_costs_no_hash(house: House, monkeypatch: pytest.MonkeyP
         with pytest.raises(NotSignedIn):
             use()
     assert hashed == []
+
+
+def test_who_is_shut_out_chooses_no_password_with_a_link_that_was_made_since(house: House) -> None:
+    user = house.access.users.add("bob", "reader", LOCAL)
+    house.access.users.disable("bob", LOCAL)
+    link = house.access.links.invite(user.id, LOCAL)
+    with pytest.raises(NotSignedIn):
+        house.access.links.accept(link, WORD)
+    assert not house.access.users.find("bob").has_password

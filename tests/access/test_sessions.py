@@ -262,3 +262,14 @@ def test_a_short_silence_is_measured_from_the_last_request(house: House) -> None
     house.access.ground.recent.clear()
     with pytest.raises(NotSignedIn):
         sessions.check(token)
+
+
+def test_a_session_that_began_in_the_moment_its_user_was_shut_out_is_worth_nothing(house: House) -> None:
+    """What was known of the user while the password was looked at is older than the shutting out."""
+    user = house.access.users.add("ada", "reader", LOCAL)
+    house.access.users.disable("ada", LOCAL)
+    token = house.access.sessions.start(user, "session").token
+    for look in (house.access.sessions.check, house.access.sessions.peek):
+        with pytest.raises(NotSignedIn):
+            look(token)
+    assert house.access.sessions.known(token) is None
