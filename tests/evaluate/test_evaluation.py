@@ -13,7 +13,7 @@ from hilum.errors import DataError
 from hilum.evaluate.evaluation import evaluate
 from hilum.evaluate.rows import Rows
 from hilum.metrics.classification import accuracy
-from hilum.metrics.intervals import Interval
+from hilum.metrics.intervals import Interval, wilson
 from tests.evaluate.made import BRAIN, CHEST, made_rows, made_setting
 
 PROMISED = {
@@ -196,3 +196,15 @@ def test_coverage_is_the_share_of_the_answered_whose_set_holds_the_truth() -> No
     assert told["mean_size"] == pytest.approx(sets.sum(axis=1).mean(), abs=1e-4)
     expected = {name: held[labels == i].mean() for i, name in enumerate(BRAIN.classes)}
     assert {name: each["value"] for name, each in told["per_class"].items()} == pytest.approx(expected, abs=1e-6)
+
+
+def test_sets_that_held_every_truth_are_as_sure_as_their_groups_are_many() -> None:
+    """Each class by its own groups, and the refused by none: a thousand images of one patient prove little."""
+    rows = made_rows(BRAIN, refused=20)
+    found = evaluate(replace(rows, sets=np.ones((200, 4), dtype=bool)), BRAIN, made_setting()).coverage
+    answered = ~rows.refused
+    assert found.overall == wilson(90, 90)
+    for i, name in enumerate(BRAIN.classes):
+        groups = len(set(rows.groups[answered & (rows.labels == i)]))
+        assert 20 < groups < 60
+        assert found.per_class[name] == wilson(groups, groups)
