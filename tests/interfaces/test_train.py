@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from hilum.flows.alone import place_held
 from hilum.flows.learn import Wishes
 from hilum.interfaces.cli import train
 from hilum.interfaces.cli.main import main
@@ -299,21 +300,24 @@ def test_of_two_trainings_into_one_folder_the_later_is_refused_at_its_beginning(
 def test_the_empty_places_of_killed_trainings_go_with_the_next_one(
     tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = tmp_path / "home" / "models" / "spot"
-    packed, fresh, old = (models / f"20260101.00000{n}" for n in range(3))
-    for place in (packed, fresh, old):
+    """Each try of a training that was killed again and again left one."""
+    models, now = tmp_path / "home" / "models" / "spot", time.time()
+    packed, running, drawn, killed = (models / f"20260101.00000{n}" for n in range(4))
+    for place in (packed, running, drawn, killed):
         place.mkdir(parents=True)
     (packed / MANIFEST).touch()
-    for place in (packed, old):
-        os.utime(place, (0, 0))
+    for place in (packed, running, killed):
+        os.utime(place, (now - 60, now - 60))
+    os.utime(drawn, (now + 3600, now + 3600))  # only just, however slow this machine is: it is held in a moment
 
     def begun(*_: object) -> None:
         raise KeyboardInterrupt
 
     write_spots(tmp_path / "images", 4)
     monkeypatch.setattr(train, "learn", begun)
-    assert main(["train", str(tmp_path / "images"), task]) == 130
-    assert sorted(models.iterdir()) == [packed, fresh]
+    with place_held(running):
+        assert main(["train", str(tmp_path / "images"), task]) == 130
+        assert sorted(models.iterdir()) == [packed, running, drawn]
 
 
 def test_the_report_of_what_a_search_chose_is_written_over_no_other(

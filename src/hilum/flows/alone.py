@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from hilum.durable import LEFT_SECONDS
 from hilum.errors import StorageError, UsageError
 
 LOCK = "lock"
+A_MOMENT = 5.0  # seconds: a place that is drawn is held by then
 
 
 def alone(folder: Path) -> BinaryIO:
@@ -58,6 +62,32 @@ def place_held(out: Path) -> Iterator[None]:
                 out.rmdir()
     finally:
         os.close(handle)
+
+
+def sweep_place(place: Path) -> None:
+    """Take away an empty place whose run was killed: one that nobody holds; where a disk knows no locks, an old one.
+
+    What was only just made may have yet to be held. A package needs no folder there to take its place.
+    """
+    with contextlib.suppress(OSError):  # a package lies there; or another one was quicker
+        age = time.time() - place.stat().st_mtime
+        handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            if age > _left_after(handle):
+                place.rmdir()
+        finally:
+            os.close(handle)
+
+
+def _left_after(handle: int) -> float:
+    """The age in seconds from which an empty place was left behind; there is none where it is held."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return math.inf
+    except OSError:
+        return LEFT_SECONDS
+    return A_MOMENT
 
 
 def _hold(handle: int, out: Path) -> None:

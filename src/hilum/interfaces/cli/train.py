@@ -15,10 +15,9 @@ from hilum.data.audit import audit
 from hilum.data.audit_report import write_audit_report
 from hilum.data.dataset import Dataset
 from hilum.data.split import make_split
-from hilum.durable import LEFT_SECONDS
 from hilum.errors import UsageError
 from hilum.evaluate.text import text
-from hilum.flows.alone import place_held
+from hilum.flows.alone import place_held, sweep_place
 from hilum.flows.backed_up import check_openable
 from hilum.flows.enough import tell_ahead
 from hilum.flows.learn import Learned, Wishes, check_carries, learn, planned
@@ -135,16 +134,14 @@ def _wishes(arguments: argparse.Namespace, settings: Settings, name: str) -> Wis
 def _claimed(folder: Path) -> Path:
     """A place named by the time, held by an empty folder: two trainings may begin in one second, and end hours later.
 
-    A kill leaves such a folder behind. Once its second is over nobody else draws its name, so that it may go although
-    its training still runs: the package needs no folder there to take its place.
+    A kill leaves such a folder behind, and so does every try of a training that is killed again and again: the next
+    one takes them away.
 
     Raises:
         OSError: the disk does not take it.
     """
     for old in folder.glob("[0-9]*.[0-9]*"):
-        with contextlib.suppress(OSError):  # a package
-            if old.stat().st_mtime < time.time() - LEFT_SECONDS:
-                old.rmdir()
+        sweep_place(old)
     while True:
         out = folder / _now()
         with contextlib.suppress(FileExistsError):
