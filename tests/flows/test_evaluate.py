@@ -51,7 +51,7 @@ def test_no_picture_is_kept_once_it_is_answered(tmp_path: Path, package: tuple[P
     kept = []
 
     class Looking(Silent):
-        def stage(self, title: str, total: int | None = None) -> None:
+        def stage(self, title: str, total: int | None = None, done: int = 0) -> None:
             if title == "measuring":
                 gc.collect()
                 kept.append(sum(pixels() is not None for pixels in given))

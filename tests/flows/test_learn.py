@@ -151,7 +151,7 @@ class Heard(Silent):
     def __init__(self) -> None:
         self.now, self.rows = "", list[tuple[str, int, int | None, str]]()
 
-    def stage(self, title: str, total: int | None = None) -> None:
+    def stage(self, title: str, total: int | None = None, done: int = 0) -> None:
         self.now = title
 
     def done(self, count: int, total: int | None = None, note: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,31 @@ def test_nothing_is_said_where_quiet_is_asked_for(clock: Clock, capsys: pytest.C
 def test_a_progress_file_that_cannot_be_written_is_named_with_its_setting(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"HILUM_PROGRESS_FILE=.*nowhere/progress.jsonl: cannot be written \(No such"):
         Bars(file=tmp_path / "nowhere" / "progress.jsonl")
+
+
+def test_a_stage_that_goes_on_tells_the_time_left_by_what_was_done_since(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Bars() as bars:
+        bars.stage("training", 100, done=50)
+        clock.now += 60.0
+        bars.done(50, 100)
+        clock.now += 60.0
+        bars.done(60, 100)
+    assert capsys.readouterr().err.splitlines() == [
+        "training",
+        "  training: 50 of 100, 1:00 so far",
+        "  training: 60 of 100, 2:00 so far, about 8:00 left",
+    ]
+
+
+def test_what_is_to_be_kept_is_written_however_soon_it_follows(clock: Clock, tmp_path: Path) -> None:
+    with Bars(quiet=True, file=tmp_path / "told") as bars:
+        bars.stage("training", 9)
+        bars.done(1, note="a step")
+        bars.reached(2, note="an epoch")
+        bars.reached(4, note="another")
+        clock.now += 0.1
+        bars.done(5, note="a step")
+    notes = [json.loads(line)["note"] for line in (tmp_path / "told").read_text().splitlines()]
+    assert notes == ["", "an epoch", "another"]

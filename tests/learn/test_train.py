@@ -96,6 +96,34 @@ def test_a_killed_run_goes_on_to_the_very_same_weights(tmp_path: Path) -> None:
     assert [row["train_loss"] for row in whole.history] == [row["train_loss"] for row in resumed.history]
 
 
+def test_every_epoch_is_told_with_its_own_score_those_from_before_a_kill_once_more(tmp_path: Path) -> None:
+    """A page showed no epoch from before the last kill, and beside each epoch the score of the one before it."""
+    scores = iter([0.5, 0.25, 0.75])
+
+    def told(kill_at: int | None) -> tuple[list[Progress], list[Progress]]:
+        over, before = list[Progress](), list[Progress]()
+
+        def progress(now: Progress) -> None:
+            if now.step == kill_at:
+                raise Killed
+
+        ears = Ears(progress, None, over.append, before.extend)
+        try:
+            train(Residual(2, 8), squares(), QUICK, Attempt(tmp_path), score=lambda *_: next(scores), ears=ears)
+        except Killed:
+            assert kill_at is not None
+        return over, before
+
+    over, before = told(kill_at=4)
+    assert [(now.epoch, now.step, now.score) for now in over] == [(0, 2, 0.5)]
+    assert before == []
+    again, known = told(kill_at=None)
+    assert known == over
+    assert [(now.epoch, now.step, now.score) for now in again] == [(1, 4, 0.25), (2, 6, 0.75)]
+    assert (again[-1].steps, again[-1].seconds_left) == (6, 0.0)
+    assert told(kill_at=None) == ([], [*over, *again])  # taken up again it has ended
+
+
 def test_the_seed_decides(tmp_path: Path) -> None:
     settings = replace(QUICK, epochs=1)
     first, again, other = (run(tmp_path / str(i), settings, seed=seed) for i, seed in enumerate((1, 1, 2)))

@@ -38,6 +38,13 @@ def test_time_left_goes_by_the_pace_of_the_present_stage(
     assert left(steps(*told), now) == words
 
 
+def test_a_work_that_was_begun_again_tells_the_time_left_by_what_it_did_since() -> None:
+    """The time for which the server was down, and what was done before, are no pace."""
+    before = steps((10.0, 0), (20.0, 10))
+    again = (Step(5000.0, "before", 9, 9), Step(5010.0, "now", 10, 100), Step(5020.0, "now", 20, 100))
+    assert left((*before, *again), 5020.0) == left(again, 5020.0) == "about 80 s left in this step"
+
+
 def test_a_stage_without_a_total_tells_no_time() -> None:
     assert left((Step(1.0, "now", 1, None), Step(2.0, "now", 2, None)), 3.0) == ""
 

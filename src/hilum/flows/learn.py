@@ -27,6 +27,7 @@ from hilum.evaluate.charts import curves
 from hilum.flows.alone import alone, left
 from hilum.flows.enough import check_enough, check_folds, tell_ahead
 from hilum.flows.evaluate import Known, Measured, evaluate_cases
+from hilum.flows.hearing import TRAINING, heard_by
 from hilum.flows.material import Material, digest_of_data, material
 from hilum.flows.model_card import facts_for_card
 from hilum.flows.naming import mark_of, run_name
@@ -48,7 +49,7 @@ from hilum.learn.planning import make_plan
 from hilum.learn.scores import Scores, make_scores
 from hilum.learn.seal import Sealing, Trained, put_in_place, seal, with_figures
 from hilum.learn.tracking import Run, track
-from hilum.learn.train import Progress, TrainedNetwork
+from hilum.learn.train import TrainedNetwork
 from hilum.learn.tune import Search, trials_table, tune
 from hilum.learn.tune_plot import draw_trials
 from hilum.learn.watch import Ears, one_of
@@ -203,8 +204,8 @@ def _searched(bench: _Bench) -> _Bench:
 def _fit(bench: _Bench) -> _Fitted:
     plan, made = bench.plan, bench.made
     made.pixels(plan.preparation())
-    made.listener.stage("training")
-    ears = Ears(lambda now: _hear(made.listener, now), bench.run.on_epoch)
+    made.listener.stage(TRAINING)
+    ears = heard_by(made.listener, bench.run.on_epoch)
     if plan.folds:
         return _fit_folds(bench, ears)
     return _alone(bench, fit_network(plan, made.cases(), bench.task, bench.workplace / "checkpoints", ears=ears))
@@ -367,8 +368,3 @@ def _tell(listener: Listener, found: Audit, split: Split, plan: Plan, side: int)
     for name, value, reason in plan.lines():
         if reason:
             listener.say(f"  {name:<18} {value:<12} {reason}")
-
-
-def _hear(listener: Listener, now: Progress) -> None:
-    score = "" if np.isnan(now.score) else f", tune {now.score:.4f}"
-    listener.done(now.step, now.steps, f"epoch {now.epoch + 1}/{now.epochs}, loss {now.loss:.3f}{score}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,10 +31,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Ears:
-    """Who is told while a network learns: of every step, of every epoch (give that of a tracked run)."""
+    """Who is told while a network learns: of every step, of every epoch (give that of a tracked run).
+
+    over: of every epoch once it is over, with its own loss and score. resumed: once, where a run goes on, of the epochs
+    that were over before.
+    """
 
     progress: Callable[[Progress], None] | None = None
     on_epoch: Callable[[int, dict[str, float]], None] | None = None
+    over: Callable[[Progress], None] | None = None
+    resumed: Callable[[Sequence[Progress]], None] | None = None
 
 
 SILENT = Ears()
@@ -42,18 +48,29 @@ SILENT = Ears()
 
 def one_of(ears: Ears, number: int, count: int, name: str = "") -> Ears:
     """For one of several trainings: steps and epochs are counted among those of all, figures bear `name` in front."""
-    told, noted = ears.progress, ears.on_epoch
+    told, noted, ended, before = ears.progress, ears.on_epoch, ears.over, ears.resumed
+
+    def among(now: Progress) -> Progress:
+        epoch, step = now.epoch + number * now.epochs, now.step + number * now.steps
+        return replace(now, epoch=epoch, epochs=count * now.epochs, step=step, steps=count * now.steps)
 
     def progress(now: Progress) -> None:
         if told:
-            epoch, step = now.epoch + number * now.epochs, now.step + number * now.steps
-            told(replace(now, epoch=epoch, epochs=count * now.epochs, step=step, steps=count * now.steps))
+            told(among(now))
 
     def on_epoch(epoch: int, row: dict[str, float]) -> None:
         if noted:
             noted(epoch, {f"{name}{figure}": value for figure, value in row.items()})
 
-    return Ears(progress, on_epoch)
+    def over(now: Progress) -> None:
+        if ended:
+            ended(among(now))
+
+    def resumed(epochs: Sequence[Progress]) -> None:
+        if before:
+            before([among(now) for now in epochs])
+
+    return Ears(progress, on_epoch, over, resumed)
 
 
 class Watch(lightning.Callback):
@@ -79,8 +96,10 @@ class Watch(lightning.Callback):
         self.history, self.before = list(state_dict["history"]), state_dict["before"]
         self.computing, self.training = state_dict["computing"], state_dict["training"]
 
-    def on_fit_start(self, *_: Any) -> None:
+    def on_fit_start(self, trainer: Any, *_: Any) -> None:
         self.began = time.perf_counter()
+        if self.history and self.listeners.resumed:
+            self.listeners.resumed([self._over(trainer, row) for row in self.history])
 
     def on_train_start(self, trainer: Any, *_: Any) -> None:
         self.first = trainer.global_step
@@ -121,3 +140,13 @@ class Watch(lightning.Callback):
         self.history.append(row)
         if self.listeners.on_epoch:
             self.listeners.on_epoch(trainer.current_epoch, row)
+        if self.listeners.over:
+            self.listeners.over(self._over(trainer, row))
+
+    def _over(self, trainer: Any, row: dict[str, float]) -> Progress:
+        """Where the run stood when an epoch of its history was over."""
+        epoch, epochs, seconds = int(row["epoch"]), int(trainer.max_epochs), row["seconds"]
+        step = (epoch + 1) * (self.steps // epochs)
+        left = seconds / (epoch + 1) * (epochs - epoch - 1)
+        score = row.get("tune_score", float("nan"))
+        return Progress(epoch, epochs, step, self.steps, seconds, left, row["train_loss"], score)

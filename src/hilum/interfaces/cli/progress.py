@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -37,6 +38,7 @@ class Bars:
         self._file = _opened(file) if file else None
         self._stage, self._told = "", 0.0
         self._total: int | None = None
+        self._before = 0  # units that were done when the stage began
         self._began = self._said = time.monotonic()
         self._console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self._bars: Progress | None = None
@@ -68,16 +70,17 @@ class Bars:
             self._file.close()
         sys.stderr.flush()
 
-    def stage(self, title: str, total: int | None = None) -> None:
+    def stage(self, title: str, total: int | None = None, done: int = 0) -> None:
         """Begin a new bar; the one before is finished."""
         self._stage, self._total, self._told = title, total, 0.0
         self._began = self._said = time.monotonic()
-        self._tell(0, total, "")
+        self._before = done
+        self._tell(done, total, "")
         if self._bars is None:
             self._console.print(title, markup=False)
             return
         self._finish()
-        self._task = self._bars.add_task(title, total=total, note="")
+        self._task = self._bars.add_task(title, total=total, completed=done, note="")
 
     def done(self, count: int, total: int | None = None, note: str = "") -> None:
         """Move the present bar."""
@@ -91,6 +94,11 @@ class Bars:
             else:
                 self._bars.update(self._task, completed=count, total=total, note=note)
 
+    def reached(self, count: int, total: int | None = None, note: str = "") -> None:
+        """Move the present bar, and write the line however soon it follows the last."""
+        self._told = -math.inf
+        self.done(count, total, note)
+
     def _line(self, count: int, total: int | None, note: str) -> None:
         now = time.monotonic()
         if now - self._said < SAY_SECONDS or not count:
@@ -99,7 +107,8 @@ class Bars:
         words = [f"{self._stage}: {count}", f"{_minutes(took)} so far"]
         if total:
             words[0] += f" of {total}"
-            words.append(f"about {_minutes(took * (total - count) / count)} left")
+        if total and count > self._before:
+            words.append(f"about {_minutes(took * (total - count) / (count - self._before))} left")
         self._console.print("  " + ", ".join([*words, *([note] if note else [])]), markup=False)
 
     def say(self, text: str) -> None:

@@ -240,13 +240,13 @@ def allowed(source: str, settings: Settings) -> str:
 def described(known: Works, one: Work) -> dict[str, Any]:
     """A work as JSON; the command line stays inside."""
     said = asdict(one)
-    said.pop("arguments")
+    del said["arguments"], said["starts"]
     steps = known.steps(one.id)
     return {**said, "progress": asdict(steps[-1]) if steps else None}
 
 
 def curve(steps: tuple[Step, ...]) -> list[dict[str, float | None]]:
-    """One point an epoch: the last loss told, and the score of the tune part where it was looked at."""
+    """One point an epoch, in their order: its loss, and its score on the tune part once it is over."""
     points: dict[int, dict[str, float | None]] = {}
     for step in steps:
         found = _EPOCH.search(step.note)

@@ -84,15 +84,23 @@ def all_of(parts: Parts, kind: str) -> list[Shown]:
 
 def left(steps: tuple[Step, ...], now: float) -> str:
     """How long the present stage still takes at the pace it went so far; "" where that cannot be said."""
-    last = steps[-1]
-    mine = [step for step in steps if step.stage == last.stage]
-    first = mine[0]
+    last, first = steps[-1], _begun(steps)
     if not last.total or last.done <= first.done or last.at <= first.at:
         return ""
     seconds = (last.total - last.done) * (last.at - first.at) / (last.done - first.done) - (now - last.at)
     if seconds > 1:
         return f"about {duration(seconds)} left in this step"
     return "nearly done with this step" if last.done >= NEARLY * last.total else "slower than it was"
+
+
+def _begun(steps: tuple[Step, ...]) -> Step:
+    """The beginning of the present stage: of a work that was begun again not the one that a kill cut off."""
+    first = steps[-1]
+    for step in reversed(steps[:-1]):
+        if step.stage != first.stage or step.done > first.done:
+            break
+        first = step
+    return first
 
 
 def duration(seconds: float) -> str:
