@@ -28,7 +28,9 @@ from pydantic import TypeAdapter
 from hilum.durable import sync_folder, write_whole
 from hilum.errors import NotFound, UsageError
 from hilum.jobs.ids import place_of
+from hilum.jobs.leaders import PLACE, end, telling
 from hilum.jobs.room import check_room, whole_or_gone
+from hilum.jobs.starts import IN_VAIN, NEVER, Starts, reached
 
 STATES = ("waiting", "running", "done", "failed", "stopped")
 OVER = ("done", "failed", "stopped")
@@ -36,9 +38,9 @@ STATE, RESULT, LOG, PROGRESS, REPORT = "work.json", "result.json", "log.txt", "p
 KINDS = ("audit", "train", "evaluate")
 FINE = {"audit": (0, 1), "train": (0,), "evaluate": (0, 3)}  # a bad verdict, or an unreadable case, is a result
 DAMAGED = f"its {STATE} is damaged: what was asked cannot be told"  # instead of a title
-PLACE = "HILUM_PROGRESS_FILE"  # in the environment of a work: by it one that outlived its server is found
 CALM = 10  # niceness
 LOCK, LOOK = "lock", 0.5  # a file beside the works; seconds between two looks at what another server has done
+AGAIN = "ask for it again where there is more; how much a training takes hangs on its lines size and batch"
 log = logging.getLogger("hilum.jobs")
 
 
@@ -47,7 +49,7 @@ class Work:
     """What was asked and how it stands.
 
     arguments: of the command line, after `hilum <kind>`. at, ended: seconds since 1970. code: exit code, once over;
-    None where no server lived to see it.
+    None where no server lived to see it. starts: how often it was begun in vain.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Work:
     state: str = "waiting"
     ended: float | None = None
     code: int | None = None
+    starts: Starts = NEVER
 
     @property
     def over(self) -> bool:
@@ -216,11 +219,11 @@ class Works:
                 return self._write(replace(work, state="stopped", ended=round(time.time(), 3)))
             if self._running is not None and self._running.work.id == work.id:
                 self._running.stopped = True
-                _end(self._running.process.pid)
+                end(self._running.process.pid)
             elif work.state == "running":  # begun by another server, or by one that was killed and left it behind
                 self._write(replace(work, state="stopped", ended=round(time.time(), 3)))
-                for leader in _working_at(self.folder(work.id)):
-                    _end(leader)
+                for leader in telling(self.folder(work.id) / PROGRESS):
+                    end(leader)
         return self.get(identity)
 
     def close(self) -> None:
@@ -229,14 +232,22 @@ class Works:
         self._queue.put(None)
         with self._lock:
             if self._running is not None:
-                _end(self._running.process.pid)
+                self._let_go(self._running)
         self._thread.join(10)
+
+    def _let_go(self, running: _Running) -> None:
+        """End it; that it was begun by this server does not count."""
+        end(running.process.pid)
+        with contextlib.suppress(NotFound, OSError):  # erased; or the disk is full
+            work = self.get(running.work.id)
+            if work.state == "running":
+                self._write(replace(work, starts=work.starts.let_go))
 
     def _serve(self) -> None:
         while (identity := self._queue.get()) is not None and not self._closing.is_set():
             try:
                 with self._turn() as lock:
-                    if lock is not None and not (work := self.get(identity)).over and not self._was_done(work):
+                    if lock is not None and not (work := self.get(identity)).over and not self._is_ended(work):
                         self._run(work, lock)
             except NotFound:  # erased while it waited
                 continue
@@ -254,13 +265,31 @@ class Works:
         log.info("work %s %s: done, after its server had ended", work.id, work.kind)
         return True
 
+    def _is_ended(self, work: Work) -> bool:
+        """Whether it is not begun (again): it came to its end without its server, or would take this one along, too."""
+        return self._was_done(work) or self._was_in_vain(work)
+
+    def _was_in_vain(self, work: Work) -> bool:
+        with self._lock:
+            if not self._started(work).in_vain:
+                return False
+            with (self.folder(work.id) / LOG).open("ab") as words:
+                words.write(f"\n{IN_VAIN}; {AGAIN}\n".encode())
+            self._write(replace(work, state="failed", ended=round(time.time(), 3)))
+        log.warning("work %s %s: failed, it was begun too often in vain", work.id, work.kind)
+        return True
+
+    def _started(self, work: Work) -> Starts:
+        """Its starts with one more."""
+        return work.starts.another(reached((step.stage, step.done) for step in self.steps(work.id)))
+
     def _give_up(self, identity: str, error: Exception) -> None:
         """Mark a work as failed, for a reason that names no folder; where not even that can be written, it waits."""
         reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
         with self._lock:
             running, self._running = self._running, None
         if running is not None:
-            _end(running.process.pid)
+            end(running.process.pid)
             running.process.wait()
         with self._lock, contextlib.suppress(NotFound, OSError, ValueError, TypeError, KeyError):
             work = self.get(identity)
@@ -294,7 +323,8 @@ class Works:
         with (place / RESULT).open("wb") as out, (place / LOG).open("ab") as words, self._lock:
             if self._closing.is_set() or self.get(work.id).over:
                 return
-            begun = self._write(replace(work, state="running"))  # before it is: it may outlive a server killed here
+            begun = replace(work, state="running", starts=self._started(work))
+            self._write(begun)  # before it is: it may outlive a server that is killed here
             process = subprocess.Popen(  # noqa: S603 - a list, no shell, and every word was checked at the door
                 command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=words,
                 start_new_session=True, pass_fds=(lock,),
@@ -332,7 +362,7 @@ class Works:
                 with self._lock:
                     if not running.stopped and self.get(running.work.id).state == "stopped":
                         running.stopped = True
-                        _end(running.process.pid)
+                        end(running.process.pid)
 
     def _write(self, work: Work) -> Work:
         write_whole(self.folder(work.id) / STATE, json.dumps(asdict(work)).encode())
@@ -352,18 +382,3 @@ def read_work(place: Path) -> Work:
             return work
     kind = next((kind for kind in KINDS if f'"{kind}"'.encode() in data), KINDS[0])  # for a place on the pages
     return Work(place.name, kind, DAMAGED, (), "", at, "failed", at)
-
-
-def _end(leader: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGTERM)
-
-
-def _working_at(place: Path) -> Iterator[int]:
-    """Leaders of their groups that were begun to work in this folder; none where the system has no /proc."""
-    mark = b"%s=%s" % (PLACE.encode(), bytes(place / PROGRESS))
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # ended in this moment, or not ours
-            number = int(environ.parent.name)
-            if mark in environ.read_bytes().split(b"\0") and os.getpgid(number) == number:
-                yield number

@@ -238,7 +238,7 @@ def allowed(source: str, settings: Settings) -> str:
 
 
 def described(known: Works, one: Work) -> dict[str, Any]:
-    """A work as JSON; the command line stays inside."""
+    """A work as JSON; the command line, and how often it was begun, stay inside."""
     said = asdict(one)
     del said["arguments"], said["starts"]
     steps = known.steps(one.id)
@@ -254,7 +254,7 @@ def curve(steps: tuple[Step, ...]) -> list[dict[str, float | None]]:
             score = float(found[4]) if found[4] else None
             epoch, epochs, loss = int(found[1]), int(found[2]), float(found[3])
             points[epoch] = {"epoch": epoch, "epochs": epochs, "loss": loss, "score": score}
-    return list(points.values())
+    return [points[epoch] for epoch in sorted(points)]
 
 
 def _seen(request: Request, identity: str) -> Work:
