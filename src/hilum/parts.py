@@ -118,9 +118,9 @@ class Parts:
     def close(self) -> bool:
         """Answer who waits, commit, then let go; True when nobody was left without an answer."""
         self.closing.set()
-        self.batches.close()
         if self.works is not None:
-            self.works.close()
+            self.works.close()  # first: whatever holds up the rest, no training is left behind that was not told to end
+        self.batches.close()
         if self.retention is not None:
             self.retention.close()
         served = self.line.close(WAIT_SECONDS if self.records.ready() else 1.0)

@@ -226,6 +226,63 @@ def test_sigterm_in_the_middle_of_the_start_is_heard(process) -> None:
     assert running.wait(PATIENT) == 0
 
 
+HELD_UP = """
+import sys, threading, time
+from types import SimpleNamespace
+from hilum.interfaces.cli.main import main
+from hilum.interfaces.http import server
+from hilum.jobs.batches import Batches
+from hilum.jobs.works import Works
+
+where, ends = sys.argv[1:]
+held, let_go = threading.Event(), Works.close
+last = held.wait if where == "inside" else threading.main_thread().join
+never = threading.Event().wait
+server.ONE_WISH = 0.0
+server.time = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: last() if ends == "in time" else never())
+
+def told(works):
+    let_go(works)
+    print("works told", flush=True)
+
+def held_up(*_):
+    print("held up", flush=True)
+    held.set()
+    if where == "inside":
+        never()
+    threading.Thread(target=never).start()  # Python waits for it at its end
+
+Works.close, Batches.close = told, held_up
+raise SystemExit(main(["serve", "--port", "0"]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "second", "code"),
+    [("inside", signal.SIGTERM, 143), ("behind", signal.SIGINT, 130), ("inside", None, 1), ("behind", None, 1)],
+)
+def test_a_server_that_is_held_up_at_its_end_is_ended_by_a_second_signal_or_in_time(
+    where: str, second: signal.Signals | None, code: int, tmp_path: Path
+) -> None:
+    """As where the database is away and the engine of batches waits for it; a second Ctrl+C waited just as long."""
+    command = [sys.executable, "-c", HELD_UP, where, "in time" if second is None else "by a signal"]
+    env = {**os.environ, "HILUM_HOME": str(tmp_path), "HILUM_SERVE_WORKERS": "0"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            address_of(process)
+            assert process.stdout is not None
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.readline() == "works told\n"  # whatever holds up the rest
+            assert process.stdout.readline() == "held up\n"
+            if second is not None:
+                process.send_signal(second)
+            assert process.wait(PATIENT) == code
+            assert "ends at once; what was acknowledged is kept" in process.communicate()[1]
+        finally:
+            process.kill()
+
+
 def test_a_rate_that_is_none_is_refused_before_anything_listens(tmp_path: Path) -> None:
     settings = read_settings({"HILUM_HOME": str(tmp_path), "HILUM_AUTH": "on", "HILUM_RATE": "a lot"})
     said = io.StringIO()

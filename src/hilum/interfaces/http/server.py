@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import resource
+import select
 import signal
 import socket
+import sys
 import threading
+import time
+from types import FrameType
 from typing import TextIO
 
 import cv2
@@ -25,6 +30,8 @@ from hilum.parts import Parts, assemble
 from hilum.settings import Settings, warnings_of
 
 DRAIN_SECONDS = 25
+LEAVE_SECONDS = 90.0  # after which whatever still holds it up is given up; as long as systemd waits
+ONE_WISH = 1.0  # seconds in which a second signal is the first one, as where it is sent to a group and handed on too
 FILES, KEPT_FREE = 10_240, 256  # open at once: at most, connections among them; for images, records and pages
 UNREAD_SECONDS = 60  # that an answer waits for somebody to take the next of its bytes
 
@@ -45,11 +52,12 @@ def serve(settings: Settings, host: str, port: int, log_level: str, *, said: Tex
 
 def _serve_on(listening: socket.socket, settings: Settings, said: TextIO) -> None:
     address = listening.getsockname()
-    told = threading.Event()
-    for stop in (signal.SIGTERM, signal.SIGINT):  # uvicorn drains, then raises the signal again: that is no failure
-        signal.signal(stop, lambda *_: told.set())
+    leaving = _Leaving()
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, leaving)
     cv2.setNumThreads(0)  # the answering threads share the cores; OpenCV's own would spin between them
     parts = assemble(settings)
+    threading.Thread(target=leaving.watch, daemon=True, name="leaving").start()
     shown = f"[{address[0]}]" if ":" in address[0] else address[0]
     print(f"Hilum serves on http://{shown}:{address[1]} (Ctrl+C stops). Research use only.", file=said, flush=True)
     for warning in warnings_of(settings):
@@ -72,7 +80,8 @@ def _serve_on(listening: socket.socket, settings: Settings, said: TextIO) -> Non
         timeout_keep_alive=30,
         lifespan="on",
     )
-    _Server(config, told, opening).run(sockets=[listening])
+    _Server(config, leaving, opening).run(sockets=[listening])
+    leaving.is_over = True
 
 
 def connections() -> int:
@@ -84,16 +93,57 @@ def connections() -> int:
     return max(wanted - KEPT_FREE, wanted // 2)
 
 
+class _Leaving:
+    """SIGTERM and Ctrl+C: the first one has the server drain; a second one, or LEAVE_SECONDS, ends it at once.
+
+    At once is as if it were killed: what was acknowledged is on the disk, and long work goes on at the next start.
+    """
+
+    def __init__(self) -> None:
+        self.told, self.is_over = threading.Event(), False
+        self._since: float | None = None
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+            self.told.set()
+        elif now - self._since > ONE_WISH:
+            _end(128 + number, "it was told to end a second time")
+
+    def watch(self) -> None:
+        """Wait for the first one, and then for the last moment; for a thread of its own."""
+        self.told.wait()
+        time.sleep(LEAVE_SECONDS)
+        if not self.is_over or not threading.main_thread().is_alive():  # else the caller goes on
+            _end(1, f"it did not come to its end within {LEAVE_SECONDS:.0f} seconds")
+
+
+def _end(code: int, why: str) -> None:
+    """Whatever any thread waits for; its last words wait for nobody either."""
+    try:
+        if select.select([], [sys.stderr], [], 0)[1]:
+            words = f"hilum serve: {why}, and ends at once; what was acknowledged is kept\n"
+            os.write(sys.stderr.fileno(), words.encode())
+    finally:
+        os._exit(code)
+
+
 class _Server(uvicorn.Server):
     """Ends at once where it was told to stop before it listened to signals itself; never while models are opened."""
 
-    def __init__(self, config: uvicorn.Config, told: threading.Event, opening: threading.Thread) -> None:
+    def __init__(self, config: uvicorn.Config, leaving: _Leaving, opening: threading.Thread) -> None:
         super().__init__(config)
-        self._told, self._opening = told, opening
+        self._leaving, self._opening = leaving, opening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        self.should_exit = self.should_exit or self._told.is_set()
+        self.should_exit = self.should_exit or self._leaving.told.is_set()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain; uvicorn would skip the end of the application at the second signal, and then wait for its threads."""
+        self._leaving(sig, frame)
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await asyncio.to_thread(self._opening.join)  # ONNX Runtime aborts a process that ends in the middle of it
