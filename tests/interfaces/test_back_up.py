@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from hilum.durable import DRAFT
 from hilum.flows import backup as backup_flow
 from hilum.interfaces.cli.main import main
 from hilum.records.entry import Entry
@@ -314,6 +315,56 @@ def test_a_backup_that_is_stopped_leaves_nothing_and_can_be_made_there_again(
     assert stopped(2, how, "backup", str(tmp_path / "b")) == 130
     assert not [*(tmp_path / "b").rglob("*")]
     assert main(["backup", str(tmp_path / "b")]) == 0
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_backup_that_was_killed_is_no_backup_and_is_made_there_again(
+    there: bool, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same command was refused ever after, because its folder was not empty; a folder may be a disk of its own."""
+    place = tmp_path / "kept" / "monday"
+    if there:
+        place.mkdir(parents=True)
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    assert stopped(2, signal.SIGKILL, "backup", str(place)) == -signal.SIGKILL
+    assert main(["restore", str(place)]) == 2
+    assert "no finished backup" in capsys.readouterr().err
+    assert main(["backup", str(place)]) == 0
+    assert not [*(tmp_path / "kept").rglob(f"{DRAFT}*")]
+    assert main(["backup", str(place)]) == 2
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    assert main(["restore", str(place)]) == 0
+    assert main(["verify"]) == 0
+
+
+def test_what_a_killed_backup_left_goes_with_the_next_one_beside_it(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a folder of its own: nobody would give that command again, and the half holds images."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    assert stopped(2, signal.SIGKILL, "backup", str(tmp_path / "kept" / "monday")) == -signal.SIGKILL
+    assert main(["backup", str(tmp_path / "kept" / "tuesday")]) == 0
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["tuesday"]
+
+
+def test_of_two_backups_into_one_folder_the_later_leaves_the_first_ones_files(
+    backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, codes = backup_flow._written, list[int]()
+
+    def written(*given: Any) -> dict[str, str]:
+        if not codes:
+            codes.append(0)
+            codes[0] = main(["backup", str(tmp_path / "kept")])
+        return whole(*given)
+
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(backup_flow, "_written", written)
+    assert main(["backup", str(tmp_path / "kept")]) == 2
+    assert codes == [0]
+    assert "is not empty" in capsys.readouterr().err
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "again"))
+    assert main(["restore", str(tmp_path / "kept")]) == 0
 
 
 @pytest.mark.parametrize("there", ["", "b", "b/2026"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
@@ -18,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hilum import __version__
-from hilum.durable import naming, sync_folder, write_whole
+from hilum.durable import DRAFT, draft_beside, naming, sync_folder, write_whole
 from hilum.errors import StorageError, UsageError
 from hilum.flows.backed_up import FORMAT, IMAGES, LIST, RECORDS, hash_of, listed
 from hilum.flows.progress import Listener, Silent
@@ -53,7 +52,10 @@ class BackedUp:
 
 
 def back_up(settings: Settings, to: Path, listener: Listener | None = None) -> BackedUp:
-    """Copy all that is kept here into a folder that is new or empty.
+    """Copy all that is kept here into a folder that is new or empty; it is there whole or not at all.
+
+    What a kill leaves lies in a folder of its own, beside a new one or in one that was there, and goes with the next
+    backup that is made there: it takes room, and holds images.
 
     listener: hears how far it is.
 
@@ -61,26 +63,48 @@ def back_up(settings: Settings, to: Path, listener: Listener | None = None) -> B
         UsageError: there is nothing to back up, or the folder is not empty.
         StorageError: a database cannot be read, or the records are gone.
     """
-    if to.exists() and any(to.iterdir()):
-        raise UsageError(f"{to}: is not empty; name a folder of its own for each backup")
+    _check_empty(to)
     if not settings.home.is_dir():
         raise UsageError(f"{settings.home}: nothing to back up (HILUM_HOME says where the state is)")
     if settings.home.resolve() in (to.resolve(), *to.resolve().parents):
         raise UsageError(f"{to}: lies in what is to be backed up")
     check_restored(settings.home)
     _check_not_gone(settings)
-    half, fresh = True, [folder for folder in (to, *to.parents) if not folder.exists()]
-    to.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = [folder for folder in to.parents if not folder.exists()]
+    done: dict[str, str] = {}
     try:
-        done = _written(settings, to, listener or Silent())
-        half = False
-    except FileExistsError:  # another backup is being written there
-        half = False  # not ours to take away
-        raise
-    finally:  # Ctrl+C and SIGTERM too: a half takes the room that the next one needs, and holds images
-        if half:
-            _emptied(to, fresh)
+        with draft_beside(to / LIST if to.exists() else to) as draft:  # the folder may be a disk of its own
+            made = draft / "new"
+            made.mkdir(mode=0o700)
+            found = _written(settings, made, listener or Silent())
+            _put_in_place(made, to)
+            done = found
+    finally:
+        for empty in () if done else fresh:
+            with suppress(OSError):  # somebody uses it
+                empty.rmdir()
     return BackedUp(len(done), sum((to / name).stat().st_size for name in done), _apart(settings))
+
+
+def _check_empty(to: Path) -> None:
+    if to.exists() and any(not path.name.startswith(DRAFT) for path in to.iterdir()):
+        raise UsageError(f"{to}: is not empty; name a folder of its own for each backup")
+
+
+def _put_in_place(made: Path, to: Path) -> None:
+    """At once where the folder is new; into one that was there one by one, and last the list that makes it a backup.
+
+    Raises:
+        UsageError: something was put there meanwhile.
+    """
+    if not to.exists():
+        made.rename(to)
+        sync_folder(to.parent)
+        return
+    _check_empty(to)
+    for path in sorted(made.iterdir(), key=lambda path: path.name == LIST):
+        path.rename(to / path.name)
+    sync_folder(to)
 
 
 def _check_not_gone(settings: Settings) -> None:
@@ -127,18 +151,6 @@ def _written(settings: Settings, to: Path, listener: Listener) -> dict[str, str]
     write_whole(to / LIST, json.dumps(made, indent=1).encode())
     (to / LIST).chmod(0o600)
     return done
-
-
-def _emptied(folder: Path, fresh: Iterable[Path]) -> None:
-    """Take away what is in it, and the folders that were made for it, innermost first."""
-    for made in folder.iterdir():
-        if made.is_dir():
-            shutil.rmtree(made, ignore_errors=True)
-        else:
-            made.unlink(missing_ok=True)
-    for empty in fresh:
-        with suppress(OSError):  # somebody uses it
-            empty.rmdir()
 
 
 def restore(
@@ -194,9 +206,7 @@ def _records_and_images(settings: Settings, to: Path, listener: Listener) -> dic
             return {name: done[name] or hash_of(to / name) for name in left}
         for name in done:
             (to / name).unlink()
-    raise StorageError(
-        f"{to}: images were erased each of the {TRIES} times they were copied; back up when that is over"
-    )
+    raise StorageError(f"images were erased each of the {TRIES} times they were copied; back up when that is over")
 
 
 def _copied(files: Iterable[tuple[str, Path]], to: Path, listener: Listener) -> dict[str, str]:
