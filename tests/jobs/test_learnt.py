@@ -18,13 +18,16 @@ import pytest
 from PIL import Image
 
 from hilum.data.fingerprint import Fingerprints, fingerprint
-from hilum.data.places.cache import Cache
+from hilum.data.places.cache import HALF, Cache
+from hilum.flows.erase import ORPHAN_SECONDS
 from hilum.image.decode import decode
 from hilum.interfaces.cli.main import main
-from hilum.jobs.learnt import is_arrays
+from hilum.jobs.learnt import Fetched, is_arrays
 from tests.flows.recorded import FILMS, ask, settings_for
 from tests.interfaces.http.hostile import torn_zip
 from tests.jobs.test_erasing import erased
+
+AGES = (("old", True), ("young", False))
 
 
 def run_of(home: Path, name: str, *films: Path) -> Path:
@@ -194,6 +197,39 @@ def test_fetched_files_with_the_picture_go_and_others_stay(home: Path, capsys) -
     notes = list((home / "cache" / "files").glob("*/*.json"))
     assert len(notes) == 4
     assert all(json.loads(path.read_text())["sha256"] for path in notes)
+
+
+def killed_fetch(home: Path, data: bytes, seconds: float) -> Path:
+    """What is left of a fetch that was killed so long ago."""
+    half = fetched(home, "a place", b"x").with_name(f"{HALF}abc")
+    half.write_bytes(data)
+    os.utime(half, (time.time() - seconds,) * 2)
+    return half
+
+
+def test_what_a_fetch_that_was_killed_left_goes_and_one_under_way_is_told(home: Path, capsys) -> None:
+    """It holds the picture, or half of it, and lay there for good, unsearched."""
+    (answer,) = ask(settings_for(home), FILMS[0])
+    half = killed_fetch(home, FILMS[0].read_bytes(), 0)
+    found = erased(capsys, answer["id"])
+    assert [said.split(":")[0] for said in found["still"]] == [str(half)]
+    os.utime(half, (time.time() - 3600,) * 2)
+    again = erased(capsys, answer["id"])
+    assert (half.exists(), again["still"], again["files"]) == (False, [], 1)
+
+
+@pytest.mark.parametrize("by", ["a server", "the next fetch"])
+def test_what_a_fetch_that_was_killed_left_does_not_take_room_for_good(home: Path, by: str) -> None:
+    old, young = (killed_fetch(home / name, b"half of an archive", 2 * ORPHAN_SECONDS * old) for name, old in AGES)
+    other = old.parent.parent / "ff" / f"{HALF}def"  # of another file
+    other.parent.mkdir(exist_ok=True)
+    old.rename(other)
+    for name, _ in AGES:
+        if by == "a server":
+            Fetched(home / name, lambda _: "").sweep(ORPHAN_SECONDS)
+        else:
+            fetched(home / name, "another place", b"y")
+    assert (other.exists(), young.exists()) == (False, True)
 
 
 def snapshot(home: Path, name: str, *files: bytes, half: bytes | None = None) -> Path:

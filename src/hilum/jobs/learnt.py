@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from hilum.data.places.cache import HALF
 from hilum.errors import ImageGone, InputError, PackageDamaged
 from hilum.flows.erase import Found, Going, Wanted
 from hilum.image.decode import decode
@@ -45,10 +46,16 @@ class Fetched:
         self._files, self._content = home / CACHE / "files", content
 
     def erase(self, wanted: Wanted) -> Found:
-        """Files and archives that hold the very bytes, and arrays of many images, which cannot be told apart."""
+        """Files and archives that hold the very bytes, and arrays of many images, which cannot be told apart.
+
+        What was left of one whose fetching was killed goes, too: what it holds nobody can tell.
+        """
         if not wanted.going.any:
             return Found(0)
-        holding, arrays = 0, 0
+        holding, arrays = self.sweep(QUIET_SECONDS), 0
+        still = tuple(
+            f"{half}: half of a file that is on its way; erase again when it is done" for half in self._halves()
+        )
         for path in self._all():
             packed = is_arrays(path)
             if packed or any(self._content(data) in wanted.going.received for data in files_in(path)):
@@ -56,12 +63,20 @@ class Fetched:
                 path.with_name(f"{path.name}.json").unlink(missing_ok=True)
                 arrays, holding = arrays + packed, holding + (not packed)
         words = f"{self._files}: {arrays} fetched array(s) of many images, which are fetched again where needed"
-        return Found(holding + arrays, removed=(words,) if arrays else ())
+        return Found(holding + arrays, still, removed=(words,) if arrays else ())
 
     def sweep(self, older_than: float) -> int:
-        """Nothing: what is fetched stays until it is deleted."""
-        del older_than
-        return 0
+        """Remove halves that nobody wrote to for so many seconds; what is fetched stays until it is deleted."""
+        before, gone = time.time() - older_than, 0
+        for half in self._halves():
+            with suppress(FileNotFoundError):  # it was done in this moment
+                if half.stat().st_mtime < before:
+                    half.unlink()
+                    gone += 1
+        return gone
+
+    def _halves(self) -> list[Path]:
+        return sorted(self._files.glob(f"*/{HALF}*"))
 
     def _all(self) -> Iterator[Path]:
         for path in sorted(self._files.glob("*/*")):

@@ -7,17 +7,21 @@ import json
 import os
 import secrets
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from platformdirs import user_cache_path
 
+from hilum.durable import LEFT_SECONDS
 from hilum.errors import UsageError
 
 BLOCK = 1024 * 1024
 KEY_BYTES = 32
+HALF = ".part-"  # in front of the name of a file that is on its way
 Fill = Callable[[BinaryIO], None]
 
 
@@ -27,6 +31,7 @@ class Cache:
 
     root: Path
     checked: set[str] = field(default_factory=set, compare=False, repr=False)
+    swept: set[Path] = field(default_factory=set, compare=False, repr=False)
 
     def at(self, identity: str, fill: Fill, suffix: str = "") -> Path:
         """The file of this identity; `fill` writes it where it is not there or does not fit its hash.
@@ -45,7 +50,8 @@ class Cache:
         path = self._path(identity, suffix)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.root.chmod(0o700)  # it may hold images of patients
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        self._sweep()
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=HALF)
         made = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -92,6 +98,17 @@ class Cache:
         if len(key) != KEY_BYTES:  # hashed with less, or with nothing, a patient's number could be guessed
             raise UsageError(f"{path}: must be {KEY_BYTES} bytes; put back a copy, or take it away for a new one")
         return key
+
+    def _sweep(self) -> None:
+        """Once: take away what fetches left that were killed; it takes room, and may hold images of patients."""
+        if self.root in self.swept:
+            return
+        self.swept.add(self.root)
+        before = time.time() - LEFT_SECONDS
+        for half in self.root.glob(f"files/*/{HALF}*"):
+            with suppress(OSError):  # it was done in this moment; or is not ours
+                if half.stat().st_mtime < before:
+                    half.unlink()
 
     def _sound(self, path: Path) -> bool:
         if str(path) in self.checked and path.is_file():
@@ -143,7 +160,7 @@ def _beside(path: Path) -> Path:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=HALF)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
     Path(name).replace(path)
