@@ -6,6 +6,7 @@ are ids; what was answered is on record under ids that follow from the batch's i
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import threading
@@ -35,6 +36,7 @@ from hilum.flows.line import Line
 from hilum.flows.predict import Options
 from hilum.jobs.behind import Behind, Leaving
 from hilum.jobs.inbox import OPEN, Inbox, Order
+from hilum.jobs.starts import IN_VAIN
 from hilum.records.entry import Record
 from hilum.records.store import Records
 
@@ -43,6 +45,7 @@ CHUNK = 8  # files answered together, and remembered as one step
 TRIES, LONGEST = 6, 20.0  # of a step that fails; seconds between two
 TRIES_AWAY = 1080  # of a step while the database or the place for images is away: six hours
 Outcome = dict[str, Any]  # {"frames": n} or {"error": text, "code": code}
+AGAIN = "send its files anew, fewer or smaller ones at a time"
 ERASED = {"error": "it was erased before it was answered", "code": ImageGone.code}
 
 log = logging.getLogger("hilum.jobs")
@@ -81,6 +84,7 @@ class Batches:
         self._lock = threading.Lock()
         self._taking: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._closed = False
+        self._counted: set[str] = set()  # whose start by this process is written down
         self._resumed = threading.Event()
         self.stopping = threading.Event()
 
@@ -111,7 +115,7 @@ class Batches:
     def resume(self) -> int:
         """Go on with what was not finished when the process ended; returns how many batches that is."""
         self._desk.inbox.forget_old()
-        unfinished = self._desk.inbox.unfinished()
+        unfinished = [order for order in self._desk.inbox.unfinished() if not self._is_in_vain(order)]
         if unfinished:
             engine = self._open()
             for order in unfinished:
@@ -170,6 +174,7 @@ class Batches:
     def close(self) -> None:
         """Let go; what runs is given up between two files and goes on at the next start."""
         self.stopping.set()
+        self._let_go()
         with self._lock:
             self._closed = True
             if self._engine is not None:
@@ -214,6 +219,30 @@ class Batches:
             return self._desk.inbox.order(identity).state not in OPEN
         except NotFound:
             return True
+
+    def _is_in_vain(self, order: Order) -> bool:
+        """Whether it is given up, before the engine begins it: it would take this server along like those before."""
+        if order.state != "running" or order.id in self._counted:
+            return False
+        starts = order.starts.another(self._far(order))
+        if starts.in_vain:
+            log.warning("job %s failed: it was begun too often in vain", order.id)
+            self._desk.inbox.end(order, "failed", fault=f"{IN_VAIN}; {AGAIN}")
+            return True
+        self._desk.inbox.rewrite(order.id, lambda found: replace(found, starts=starts))
+        self._counted.add(order.id)
+        return False
+
+    def _far(self, order: Order) -> int:
+        """How many of its files have an answer on record."""
+        ids = [answer_id(order.id, i) for i in range(len(order.keys))]
+        return sum(len(self._desk.records.many(ids[i : i + TOGETHER])) for i in range(0, len(ids), TOGETHER))
+
+    def _let_go(self) -> None:
+        """That this process began a batch does not count where it leaves in good order."""
+        for identity in tuple(self._counted):
+            with contextlib.suppress(NotFound, StorageError, OSError):  # forgotten; or the disk is full
+                self._desk.inbox.rewrite(identity, lambda found: replace(found, starts=found.starts.let_go))
 
     def _answered(self, order: Order, first: int) -> list[Outcome]:
         places = range(first, min(first + CHUNK, len(order.keys)))

@@ -25,6 +25,7 @@ from hilum.durable import sweep_untaken, sync_folder, write_whole
 from hilum.errors import ImageGone, NotFound, StorageError
 from hilum.jobs.ids import place_of
 from hilum.jobs.room import check_room, whole_or_gone
+from hilum.jobs.starts import NEVER, Starts
 from hilum.secret import derived
 
 ORDER, NAME, LOCK = "order.json", "name", "lock"
@@ -41,6 +42,7 @@ class Order:
     names: as the caller called the files; None once it need not be known any more. keys: of their content; "" for a
     file that was erased before it was answered.
     made: microseconds since 1970 UTC. state: queued, running, done, failed or cancelled. fault: why it failed.
+    starts: how often it was begun again in vain.
     """
 
     id: str
@@ -55,6 +57,7 @@ class Order:
     made: int = 0
     state: str = "queued"
     fault: str = ""
+    starts: Starts = NEVER
 
     @property
     def has_files(self) -> bool:
