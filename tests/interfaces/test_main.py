@@ -354,3 +354,48 @@ def test_the_full_disk_that_takes_no_more_of_what_is_printed_is_named(
             patched.setattr(os, "fstatvfs", lambda _, room=room: SimpleNamespace(f_bavail=room))
             assert main(["tasks"]) == 1
         assert said in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["tasks"]], ids=" ".join)
+def test_a_full_disk_is_told_in_a_line_whatever_is_printed(words: list[str]) -> None:
+    """What is short was written when the interpreter ended, and failed there with a traceback and exit code 120."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "hilum", *words], check=False, stdout=full, stderr=-1, text=True)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "no space is left" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "where"),
+    [
+        (["predict", ""], "predict: an"),
+        (["predict", "FILM", "--model", ""], "--model: an"),
+        (["audit", "SET", "--against", ""], "--against: an"),
+        (["audit", "SET", "--against="], "--against: an"),
+        (["evaluate", "SET", "--task=pneumonia-cxr", "--versus", ""], "--versus: an"),
+        (["prepare", "SET", "--out", ""], "--out: an"),
+        (["backup", ""], "backup: an"),
+        (["users", "key", "list", ""], "users: an"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_variable_of_the_shell_that_is_not_set_is_wrong_use(
+    words: list[str], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was the folder that one stood in, or an option that was never given: an audit against nothing said clean."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    samples = ROOT / "samples" / "pneumonia-cxr"
+    names = {"FILM": str(samples / "normal-1.png"), "SET": str(samples)}
+    assert main([names.get(word, word) for word in words]) == 2
+    said = capsys.readouterr()
+    assert f"{where} empty word names nothing" in said.err
+    assert said.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_for_a_command_is_that_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help", "audit"]) == main(["audit", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("usage: hilum audit") == 2

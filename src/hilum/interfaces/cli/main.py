@@ -15,7 +15,7 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from hilum import __version__
@@ -86,6 +86,7 @@ DISK = {
 STREAMS = {"stdin": "surrogateescape", "stdout": "backslashreplace", "stderr": "backslashreplace"}
 LONGEST = 400  # letters of a path in a sentence
 DONE, BAD, WRONG_USE, UNREADABLE = 0, 1, 2, 3
+MAY_BE_EMPTY = ("--note", "--why")  # a note may be; a reason that is says itself that it must not be
 
 
 def script() -> NoReturn:
@@ -109,14 +110,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments[0] if arguments else "--help"
+    if name == "help" and arguments[1:] and arguments[1] in COMMANDS:
+        name, arguments = arguments[1], [arguments[1], "--help"]
     if name in COMMANDS:
         return _run(name, arguments[1:])
     if name in ("-h", "--help", "help"):
-        print(overview())
-        return DONE
+        return _printed(overview())
     if name in ("-V", "--version"):
-        print(f"hilum {__version__}")
-        return DONE
+        return _printed(f"hilum {__version__}")
     print(f"hilum: no command '{name}'{_nearest(name)}; `hilum --help` lists them", file=sys.stderr)
     return WRONG_USE
 
@@ -168,10 +169,10 @@ def _run(name: str, arguments: list[str]) -> int:
             module = importlib.import_module(COMMANDS[name][0])
             gc.freeze()
             gc.enable()
-            options = parser_of(name).parse_args(arguments)
-            return int(module.run(options, read_settings()))
-    except SystemExit as leaving:  # argparse, after it has said why
-        return int(leaving.code or 0)
+            _check_said(arguments)
+            code = _code(lambda: module.run(parser_of(name).parse_args(arguments), read_settings()))
+        sys.stdout.flush()  # a full disk, or a reader who is gone, is met here and not when the interpreter ends
+        return code
     except HilumError as error:
         print(f"hilum {name}: {printable_lines(str(error))}", file=sys.stderr)
         return UNREADABLE if isinstance(error, InputError) else WRONG_USE if isinstance(error, UsageError) else BAD
@@ -179,13 +180,59 @@ def _run(name: str, arguments: list[str]) -> int:
         print(f"hilum {name}: stopped{AFTERWARDS.get(name, '')}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         return DONE
     except OSError as error:
         if error.errno not in DISK:
             raise
         print(f"hilum {name}: {_place_of(error)}{DISK[error.errno]}", file=sys.stderr)
+        _let_go()
         return WRONG_USE if error.errno == errno.ENAMETOOLONG else BAD
+
+
+def _code(work: Callable[[], int]) -> int:
+    try:
+        return int(work())
+    except SystemExit as leaving:  # argparse, after it has said why
+        return int(leaving.code or 0)
+
+
+def _printed(text: str) -> int:
+    """Print what needs no command."""
+    _ready_streams()
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        _let_go()
+    except OSError as error:
+        print(f"hilum: {_place_of(error)}{DISK.get(error.errno or 0, error.strerror)}", file=sys.stderr)
+        _let_go()
+        return BAD
+    return DONE
+
+
+def _let_go() -> None:
+    """Write what was printed, or forget it: the interpreter would try again at its end, and end in a traceback."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _check_said(arguments: Sequence[str]) -> None:
+    """An empty word is a shell's variable that is not set: `--against ""` would compare with nothing, without a word.
+
+    Raises:
+        UsageError: there is one where something must be named.
+    """
+    from hilum.errors import UsageError
+
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        option, equals, value = word.partition("=")
+        said, empty = (option, equals and not value) if word.startswith("--") else (before, not word)
+        if empty and said not in MAY_BE_EMPTY:
+            where = f"{said}: " if said.startswith("--") else ""
+            raise UsageError(f"{where}an empty word names nothing: is a variable of the shell not set?")
 
 
 def _ready_streams() -> None:
