@@ -76,6 +76,12 @@ def test_what_was_mistyped_is_said_before_the_data_are_looked_at(task: str, caps
         words = ["no-such-folder", task, "--networks=residual-m", "--set=folds=3", f"--set={line}"]
         assert "each network named once" in complaint(capsys, "compare", *words, code=2)
     assert "name at least one" in complaint(capsys, "compare", "no-such-folder", task, "--networks=,", code=2)
+    unused = ["train", "no-such-folder", task, "--network=residual-m", "--set=weights=mine.safetensors"]
+    assert "residual-m takes no weights" in complaint(capsys, *unused, code=2)
+    small = ["no-such-folder", task, "--set=size=100"]
+    for words in (["train", *small, "--network=cnn-4block"], ["compare", *small, "--networks=residual-s,cnn-4block"]):
+        assert "cnn-4block needs images of 133 pixels" in complaint(capsys, *words, code=2)
+        assert "--seed -1: must be 0 to" in complaint(capsys, words[0], *words[1:3], words[-1], "--seed=-1", code=2)
     assert "hilum train SOURCE --task T --tune 20" in complaint(capsys, "tune", "x", code=2)
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hilum.learn.augment import NONE, Augment, AugmentPolicy, _warped
+from hilum.learn.augment import Augment, _warped
+from hilum.learn.policy import NONE, AugmentPolicy
 
 EVERYTHING = AugmentPolicy(
     curve=1, match=1, equalise=1, bias=1, spectrum=1, soften=1, shrink=1, jpeg=1, frame=1, erase=1, flip_vertical=0.5

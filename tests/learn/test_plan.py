@@ -142,9 +142,9 @@ def test_overrides_change_their_line_only() -> None:
 
 
 def test_a_network_brings_its_published_settings_and_explicit_lines_win() -> None:
-    changed = override(make_plan(FACTS, TASK), ["epochs=7", "size=96", "network=cnn-4block"])
-    assert (changed.network, changed.size, changed.betas, changed.epochs) == ("cnn-4block", 96, (0.85, 0.9925), 7)
-    assert changed.network_config(3) == {"classes": 3, "size": 96}
+    changed = override(make_plan(FACTS, TASK), ["epochs=7", "size=160", "network=cnn-4block"])
+    assert (changed.network, changed.size, changed.betas, changed.epochs) == ("cnn-4block", 160, (0.85, 0.9925), 7)
+    assert changed.network_config(3) == {"classes": 3, "size": 160}
     assert override(make_plan(FACTS, TASK), ["network=cnn-2block"]).size == 150
 
 

@@ -15,12 +15,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
 from hilum.errors import Diverged, TrainingError
-from hilum.learn.augment import NONE
 from hilum.learn.batches import Head, TrainingData, order
 from hilum.learn.checkpoint import WholeCheckpoint
 from hilum.learn.learner import Learner, chance
 from hilum.learn.losses import head_loss, heads_loss
 from hilum.learn.networks.residual import Residual
+from hilum.learn.policy import NONE
 from hilum.learn.selection import selector
 from hilum.learn.train import (
     Attempt,

@@ -12,8 +12,8 @@ from typing import Any
 
 from hilum.errors import UsageError
 from hilum.image.prepare import Preparation
-from hilum.learn.augment import NONE, AugmentPolicy
 from hilum.learn.networks import DESIGNS, NETWORKS, takes
+from hilum.learn.policy import NONE, AugmentPolicy
 from hilum.learn.settings import CHOICES, TrainSettings
 from hilum.task import GEOMETRIES, Task
 
@@ -182,6 +182,8 @@ def override(plan: Plan, changes: Sequence[str]) -> Plan:
             plan = replace(plan, **{name: _parse(name, text)}, reasons={**plan.reasons, name: BY_YOU})
         except ValueError as error:
             raise UsageError(f"plan line {name}={text}: {error}") from error
+    if plan.size < (least := DESIGNS[plan.network].least):
+        raise UsageError(f"plan line size={plan.size}: {plan.network} needs images of {least} pixels or more")
     if plan.distill and not plan.folds:
         raise UsageError("plan line distill=yes: needs folds to learn from: folds=3 or more (--folds 3)")
     return plan

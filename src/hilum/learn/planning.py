@@ -34,8 +34,7 @@ def make_plan(facts: Facts, task: Task, *, means: Means = NOTHING, changes: Sequ
     Raises:
         UsageError: one of `changes`, or the seed, does not fit.
     """
-    if not 0 <= seed <= LARGEST_SEED:
-        raise UsageError(f"--seed {seed}: must be 0 to {LARGEST_SEED}")
+    check_seed(seed)
     given = {name.strip(): value.strip() for name, _, value in (change.partition("=") for change in changes)}
     if "network" in given or given.get("weights", "auto") != "auto":
         means = replace(means, weights=False)
@@ -44,6 +43,12 @@ def make_plan(facts: Facts, task: Task, *, means: Means = NOTHING, changes: Sequ
         changed, reasons = decide(facts, plan, means)
         plan = replace(plan, **changed, reasons={**plan.reasons, **reasons})
     return override(plan, changes)
+
+
+def check_seed(seed: int) -> None:
+    """Raises UsageError where nothing can be drawn by such a seed."""
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"--seed {seed}: must be 0 to {LARGEST_SEED}")
 
 
 Decision = tuple[dict[str, Any], dict[str, str]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hilum.learn.augment import AugmentPolicy
+from hilum.learn.policy import AugmentPolicy
 
 CHOICES = {
     "optimiser": ("adamw", "adam", "sgd"),

@@ -16,6 +16,7 @@ from hilum.interfaces.cli.train import changes_of, quiet_libraries
 from hilum.learn.compare import plans_of
 from hilum.learn.networks import NETWORKS
 from hilum.learn.plan import Plan
+from hilum.learn.planning import check_seed
 from hilum.settings import Settings
 from hilum.task import find_task
 
@@ -52,6 +53,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     if not wanted:
         raise UsageError(f"--networks: name at least one of {', '.join(NETWORKS)}")
     plans_of(wanted, Plan(), arguments.set)  # what is mistyped is said before anything is read
+    check_seed(arguments.seed)
     if arguments.report:
         arguments.report.mkdir(parents=True, exist_ok=True)  # what keeps it from being written is said before the work
     with Bars(file=settings.progress_file) as bars:

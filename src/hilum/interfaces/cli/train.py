@@ -24,7 +24,8 @@ from hilum.flows.learn import Learned, Wishes, check_carries, learn, planned
 from hilum.flows.report import write_evaluation_report
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, open_labelled
-from hilum.learn.plan import Plan, override
+from hilum.learn.plan import Plan, check_taken, override
+from hilum.learn.planning import check_seed
 from hilum.learn.tracking import hush, store_uri
 from hilum.registry.pins import pin, trained_folder
 from hilum.settings import Settings
@@ -71,7 +72,10 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     task = find_task(arguments.task)
     if arguments.tune < 0 or arguments.folds < 0 or arguments.folds == 1:
         raise UsageError("--tune: 1 trial or more; --folds: 2 networks or more; without them, leave the option out")
-    override(Plan(), changes_of(arguments))  # what is mistyped is said before anything is read
+    plan = override(Plan(), changes_of(arguments))  # what is mistyped is said before anything is read
+    check_seed(arguments.seed)
+    if arguments.network:
+        check_taken(plan)
     check_openable(settings.home)
     with Bars(file=settings.progress_file) as bars:
         dataset = open_labelled(arguments, settings, bars, task)
