@@ -191,3 +191,17 @@ def test_other_work_is_no_evaluation(server: Running) -> None:
     for identity in ("nobody", audit.id):
         for path in (f"/evaluations/{identity}", f"/evaluations/{identity}/report"):
             assert server.ask("GET", path).status == 404
+
+
+@pytest.mark.parametrize("way", ["address", "raw"])
+def test_a_source_beside_a_zip_is_refused_wherever_it_is_named(server: Running, way: str) -> None:
+    """The zip was measured, and the folder that was named left out in silence."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("normal/1.png", FILMS[0].read_bytes())
+    body, kind = form([("a.zip", out.getvalue())], task="pneumonia-cxr"), TYPE
+    if way == "raw":
+        body, kind = out.getvalue(), {"Content-Type": "application/zip"}
+    for path in ("/evaluate?task=pneumonia-cxr&source=films", "/audits?source=films"):
+        answer = server.ask("POST", path, body, kind)
+        assert (answer.status, "not both" in answer.json()["detail"]) == (422, True)

@@ -297,3 +297,35 @@ def test_of_the_address_of_an_image_no_more_than_its_name_is_told_or_put_on_reco
         assert record is not None
         assert (answer.json()["file"], dict(record.entry.personal)) == ("film.png", {"file": "film.png"})
         assert b"CANARY" not in answer.body + record.entry.body
+
+
+@pytest.mark.parametrize(
+    "name", ["operating_pont", "operating-point", "Operating_Point", "prevelance", "taks", "modle"]
+)
+@pytest.mark.parametrize("way", ["address", "form", "json", "instances", "v2"])
+def test_a_misspelt_parameter_is_no_answer_to_another_question(server: Running, way: str, name: str) -> None:
+    """It was answered at the balanced point, for any task, as if nothing had been said."""
+    film, said = XRAY.read_bytes(), {name: "screening"}
+    if way == "v2" and name in ("taks", "modle"):
+        pytest.skip("the model is named by the address")
+    tensor = {"name": "image", "datatype": "BYTES", "shape": [1], "data": [b64encode(film).decode()]}
+    path, body, headers = {
+        "address": (f"/predict?{name}=screening", film, {"Content-Type": "image/png"}),
+        "form": ("/predict", form([("film.png", film)], **said), TYPE),
+        "json": ("/predict", {"image_url": "https://example.org/a.png", **said}, {}),
+        "instances": ("/invocations", {"instances": [{"b64": b64encode(film).decode()}], **said}, {}),
+        "v2": ("/v2/models/pneumonia-cxr/infer", {"inputs": [tensor], "parameters": said}, {}),
+    }[way]
+    answer = server.ask("POST", path, body, headers)
+    assert (answer.status, answer.is_problem()) == (422, True)
+    assert "meant?" in answer.json()["detail"]
+
+
+def test_what_other_forms_and_proxies_add_is_passed_over(server: Running) -> None:
+    """Calls of old demos go on: a button of a page, a mark of a link."""
+    film = XRAY.read_bytes()
+    old = form([("film.png", film)], submit="Upload", csrfmiddlewaretoken="x")
+    for path in ("/predict", "/predict?utm_source=portal&_=1718000000"):
+        assert server.ask("POST", path, old, TYPE).json()["prediction"]["class"] == "normal"
+    many = "&".join(f"n{i}=1" for i in range(200))
+    assert server.ask("POST", f"/predict?{many}", old, TYPE).status == 422

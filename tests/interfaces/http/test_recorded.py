@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -205,3 +206,78 @@ def test_a_few_pictures_are_drawn_at_a_time_however_many_ask(
         finally:
             going.set()
         assert {one.result().status for one in asked} == {200}
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ("/predictions?klass=pneumonia", "is 'class' meant?"),
+        ("/predictions?label=pneumonia", "there are: task, class"),
+        ("/predictions?disagred=true", "is 'disagreed' meant?"),
+        ("/predictions/FILM/heatmap?lable=normal", "is 'label' meant?"),
+        ("/predictions/FILM/image?page=2", "there are: frame"),
+        ("/history?tasks=pneumonia-cxr", "is 'task' meant?"),
+        ("/models?task=pneumonia-cxr", "nothing is read"),
+        ("/tasks?name=pneumonia-cxr", "nothing is read"),
+        ("/jobs?state=done", "nothing is read"),
+    ],
+)
+def test_a_filter_that_nobody_knows_is_not_taken_for_none(server: Running, film: str, asked: str, words: str) -> None:
+    """All that is on record was told to who had asked for a part of it."""
+    answer = server.ask("GET", asked.replace("FILM", film))
+    assert (answer.status, answer.is_problem()) == (422, True)
+    assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("day", ["2026", "20260131", "1769817600", "-1", "2026.5"])
+def test_a_bare_number_is_no_day(server: Running, day: str) -> None:
+    """It was read as seconds since 1970: since=2026 was half past midnight then, and filtered nothing."""
+    for name in ("since", "until"):
+        answer = server.ask("GET", f"/predictions?{name}={day}")
+        assert (answer.status, answer.is_problem()) == (422, True)
+        assert "2026-01-31" in answer.json()["detail"]
+    assert server.ask("GET", "/predictions?since=2026-01-31&until=2100-01-31T12:00Z").status == 200
+
+
+def test_misspelt_feedback_is_not_put_on_record_as_another(server: Running, own: str) -> None:
+    """A misspelt note was lost, and the answer said that all was on record."""
+    answer = server.ask("POST", "/feedback", {"id": own, "agree": True, "notes": "seen by two"})
+    assert (answer.status, answer.is_problem()) == (422, True)
+    assert "is 'note' meant?" in answer.json()["detail"]
+    assert server.ask("GET", f"/predictions/{own}").json()["feedback"] == []
+
+
+def test_what_belongs_into_the_body_is_not_taken_from_the_address(server: Running, own: str) -> None:
+    """A package was promoted without the reason that was given there."""
+    orders = {
+        "/feedback?note=seen": {"id": own, "agree": True},
+        "/models/pneumonia-cxr/promote?why=better": {},
+        "/tasks/pneumonia-cxr/rollback?why=worse": {},
+    }
+    for path, body in orders.items():
+        answer = server.ask("POST", path, body)
+        assert (answer.status, "nothing is read" in answer.json()["detail"]) == (422, True)
+    assert server.ask("GET", f"/predictions/{own}").json()["feedback"] == []
+
+
+def test_times_are_told_in_utc_wherever_the_server_stands(
+    server: Running, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an export they changed with the server's zone, and twice a year within it."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        said = server.ask("GET", f"/predictions/{own}").json()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert said["at"].endswith("+00:00")
+
+
+def test_a_state_that_there_is_not_is_not_taken_for_every_one(server: Running) -> None:
+    """A file of all answers came for `disagred`, and one of CSV for `xlsx`."""
+    for path in ("/app/export?state=disagred", "/app/export?form=xlsx"):
+        assert server.ask("GET", path).status == 422
+    page = server.ask("GET", "/app/history?state=disagred", headers={"Accept": "text/html"})
+    assert (page.status, b"state: one of answered, refused, disagreed" in page.body) == (200, True)
+    assert server.ask("GET", "/app/history?utm_source=mail", headers={"Accept": "text/html"}).status == 200

@@ -6,6 +6,8 @@ import fcntl
 import io
 import json
 import shutil
+import subprocess
+import sys
 import time
 import uuid
 import zipfile
@@ -186,6 +188,40 @@ def test_a_misspelt_member_begins_nothing(server: Running) -> None:
     assert {work.id for work in server.parts.works.all()} == before  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ({"changes": {"epoch": 3}}, "no line of that name"),
+        ({"changes": {"epochs": 0}}, "epochs must be 1 to"),
+        ({"changes": {"epochs": "many"}}, "no whole number"),
+        ({"changes": {"distill": "yes"}}, "needs folds"),
+        ({"changes": {"size": 100}, "network": "cnn-4block"}, "133 pixels or more"),
+        ({"network": "resnet"}, "no network 'resnet'"),
+        ({"seed": 2**40}, "seed"),
+    ],
+    ids=str,
+)
+def test_a_line_that_no_plan_has_is_refused_before_it_waits_for_its_turn(
+    server: Running, order: dict[str, object], words: str
+) -> None:
+    """It was taken on with 202, and failed hours later where others were before it."""
+    pytest.importorskip("lightning")
+    before = {work.id for work in server.parts.works.all()}  # type: ignore[union-attr]
+    told = server.ask("POST", "/trainings", {"source": "spots", "task": "pneumonia-cxr", **order})
+    assert (told.status, told.is_problem()) == (422, True)
+    assert words in told.json()["detail"]
+    assert {work.id for work in server.parts.works.all()} == before  # type: ignore[union-attr]
+
+
+def test_a_plan_is_looked_at_without_torch() -> None:
+    """A server has no room for it."""
+    code = "import sys; from hilum.learn.plan import Plan, override; override(Plan(), ['network=cnn-4block']); "
+    looked = subprocess.run(
+        [sys.executable, "-c", f"{code}print('torch' in sys.modules)"], capture_output=True, check=True
+    )
+    assert looked.stdout.strip() == b"False"
+
+
 def test_one_network_that_answers_together_is_refused_before_it_waits_for_its_turn(server: Running) -> None:
     """The command line wants two or more: what was taken on failed once its turn had come, in words of options."""
     pytest.importorskip("lightning")
@@ -314,3 +350,14 @@ def test_no_work_begins_that_cannot_be_put_on_record(server: Running, monkeypatc
     monkeypatch.setattr(Records, "append", refused)
     assert server.ask("POST", "/audits", {"source": "spots"}).status == 503
     assert {work.id for work in server.parts.works.all()} == before
+
+
+def test_what_is_said_beside_a_zip_is_read_or_refused(server: Running, root: Path) -> None:
+    """A misspelt task, and one in the address, were left out: the audit went by other rules than was asked for."""
+    packed = zipped(root, 4)
+    for path, fields in (("/audits", {"taks": "pneumonia-cxr"}), ("/audits?taks=pneumonia-cxr", {})):
+        answer = server.ask("POST", path, form([("a.zip", packed)], **fields), TYPE)
+        assert (answer.status, "is 'task' meant?" in answer.json()["detail"]) == (422, True)
+    for path in ("/audits?task=nope", "/v1/audits?task=nope"):
+        answer = server.ask("POST", path, packed, {"Content-Type": "application/zip"})
+        assert (answer.status, answer.json()["code"]) == (404, "unknown_task")

@@ -12,11 +12,12 @@ from urllib.parse import unquote
 
 import numpy as np
 from multipart import MultipartError, ParserLimitReached, PushMultipartParser, parse_options_header
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Receive
 
 from hilum.errors import UsageError
+from hilum.interfaces.http.names import check_known
 from hilum.interfaces.http.problems import Problem
 
 FILES, FIELDS, FIELD_BYTES = 256, 64, 64 * 1024
@@ -61,9 +62,17 @@ class Body:
 
 
 class Strict(BaseModel):
-    """What a JSON body says; a member that nobody knows is refused, for what was meant by it would not be done."""
+    """What a request says; a name that nobody knows is refused, for what was meant by it would not be done."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, said: Any) -> Any:
+        """Sooner than pydantic, which does not say what there is."""
+        if isinstance(said, Mapping):
+            check_known(map(str, said), [one.alias or name for name, one in cls.model_fields.items()])
+        return said
 
 
 async def read_bytes(receive: Receive, headers: Mapping[bytes, bytes], most: int) -> bytes:

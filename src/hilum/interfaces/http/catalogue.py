@@ -14,6 +14,7 @@ from hilum import __version__
 from hilum.errors import NotFound
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
+from hilum.interfaces.http.names import only
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.model.package import CARD, Package, open_package
 from hilum.parts import Parts
@@ -33,7 +34,12 @@ def root(request: Request) -> Response:
     return answer(welcome(parts_of(request).settings))
 
 
-@router.get("/tasks", response_model=shapes.Tasks, summary="The clinical questions that can be answered")
+@router.get(
+    "/tasks",
+    response_model=shapes.Tasks,
+    summary="The clinical questions that can be answered",
+    dependencies=[only()],
+)
 def tasks(request: Request) -> Response:
     """Each with its classes, operating points, intended use and the model that speaks for it."""
     settings = parts_of(request).settings
@@ -49,7 +55,7 @@ def task(request: Request, name: str) -> Response:
     return answer(_task(known_task(name, parts_of(request).settings)))
 
 
-@router.get("/models", response_model=shapes.Models, summary="The packages that are installed")
+@router.get("/models", response_model=shapes.Models, summary="The packages that are installed", dependencies=[only()])
 def models(request: Request) -> Response:
     """Each with its task, digest, where it came from and whether it is the one that answers."""
     settings = parts_of(request).settings

@@ -152,6 +152,8 @@ def _begin(parts: Parts, said: Evaluation, upload: Upload | None, sender: Sender
     arguments = [f"--task={asked}", f"--model={package.digest}", f"--operating-point={said.operating_point}"]
     arguments += [] if shares is None else [f"--prevalence={shares}"]
     arguments += [f"--report={REPORT}"]
+    if upload is not None and said.source:
+        raise UsageError("send a zip or name a 'source', not both")
     if upload is None:
         if not said.source:
             raise UsageError("name a 'source', or send a zip in the field 'file'")

@@ -28,6 +28,7 @@ from hilum.interfaces.http import shapes_v2 as shapes
 from hilum.interfaces.http.again import again_of
 from hilum.interfaces.http.asked import caller_of, parts_of, unpacked
 from hilum.interfaces.http.body import read_bytes
+from hilum.interfaces.http.names import check_near
 from hilum.interfaces.http.predict import fields_of, keeps, replies_of
 from hilum.interfaces.http.problems import ANY_ERROR, Problem, answer, from_error, told_as
 from hilum.interfaces.http.tensors import (
@@ -53,6 +54,7 @@ EXTENSIONS = ("classification", "binary_tensor_data", "model_repository")
 PLATFORM = "onnx_onnxv1"
 OUTPUTS = {"probabilities": "FP32", "class": "BYTES", "admitted": "BOOL", "reasons": "BYTES"}
 LABELS = ("champion", "latest")  # in the place of a version
+PARAMETERS = ("operating_point", "prevalence", "keep")  # of a request; others are for other servers
 ALL = tuple(Wanted(name) for name in OUTPUTS)
 MODEL, VERSION = "/models/{name}", "/models/{name}/versions/{version}"
 
@@ -214,6 +216,7 @@ def _asks(parts: Parts, desk: Desk, asked: Asked, sender: tuple[str, float]) -> 
     if len(asked.inputs) != 1 or not asked.inputs.keys() <= {"image", "pixels"}:
         raise Problem(400, "bad_request", "send one input: 'image' (BYTES) or 'pixels' (UINT8)")
     (tensor,) = asked.inputs.values()
+    check_near(asked.parameters, PARAMETERS)
     package, said = _package(desk), fields_of(asked.parameters)
     options = Options(
         said.get("operating_point") or "balanced",

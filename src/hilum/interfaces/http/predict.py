@@ -22,6 +22,7 @@ from hilum.interfaces.http.again import Again
 from hilum.interfaces.http.asked import caller_of, unpacked
 from hilum.interfaces.http.batch import TOGETHER, Sending, taken, wants_no_waiting
 from hilum.interfaces.http.body import JSON_BYTES, Body, Upload, clean_name, read_body
+from hilum.interfaces.http.names import check_near
 from hilum.interfaces.http.packed import is_zip
 from hilum.interfaces.http.problems import Problem
 from hilum.model.calibration import read_prevalence
@@ -68,6 +69,7 @@ class Predict:
         most = self._parts.settings.upload_bytes
         body = await read_body(receive, headers, most, most if self.images_in_json else JSON_BYTES)
         given = {**dict(parse_qsl(scope["query_string"].decode("latin-1"))), **body.fields}
+        check_near(given, FIELDS)
         files, key = await self.files(body, given), headers.get(b"idempotency-key")
         if not body.files:  # fetched, or out of JSON: beside the body
             unpacked(scope, sum(len(one.data) for one in files))
@@ -122,6 +124,7 @@ class Predict:
             raise Problem(
                 400, "no_image", "send a file in the field 'file', an image as the body, or {\"image_url\": …}"
             )
+        check_near(said, (*FIELDS, "image_url"))
         given.update(fields_of(said))
         if self._parts.fetch is None:
             raise Problem(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Body, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import BeforeValidator, Field
 from starlette.responses import Response
 
 from hilum.errors import NotFound
@@ -17,7 +17,8 @@ from hilum.flows.feedback import NOTE, Said, give_feedback
 from hilum.flows.shown import Shown, heatmap_of, shown
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
-from hilum.interfaces.http.body import TEXT
+from hilum.interfaces.http.body import TEXT, Strict
+from hilum.interfaces.http.names import only
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.turns import Turns
 from hilum.model.overlay import grey_png
@@ -31,7 +32,7 @@ router = APIRouter(tags=["record"])
 T = TypeVar("T")
 
 
-class Feedback(BaseModel):
+class Feedback(Strict):
     """What a reader says to an answer."""
 
     id: str = Field(description="id of the prediction", pattern=TEXT)
@@ -41,14 +42,24 @@ class Feedback(BaseModel):
     note: str = Field("", max_length=NOTE, pattern=TEXT, description="for people; kept apart and erasable")
 
 
-class Filters(BaseModel):
+def _dated(said: object) -> object:
+    """A bare number would be seconds since 1970, of which 2026 and 20260131 are hardly any."""
+    if isinstance(said, str) and said.strip().lstrip("+-").replace(".", "").isdigit():
+        raise ValueError("write the day as 2026-01-31, or the time as 2026-01-31T12:00Z")
+    return said
+
+
+Moment = Annotated[datetime, BeforeValidator(_dated)]
+
+
+class Filters(Strict):
     """What of the record is wanted."""
 
     task: str | None = None
     class_: str | None = Field(None, alias="class")
     model: str | None = None
-    since: datetime | None = Field(None, description="ISO 8601; without a zone it is UTC")
-    until: datetime | None = None
+    since: Moment | None = Field(None, description="ISO 8601; without a zone it is UTC")
+    until: Moment | None = None
     refused: bool | None = None
     disagreed: bool | None = None
     caller: str | None = None
@@ -79,6 +90,7 @@ def prediction(request: Request, name: str) -> Response:
 
 @router.get(
     "/predictions/{name}/image",
+    dependencies=[only("frame")],
     summary="The kept picture as PNG",
     response_class=Response,
     responses=told_as("image/png"),
@@ -94,6 +106,7 @@ async def image(request: Request, name: str, frame: Annotated[int, Query(ge=0)] 
 
 @router.get(
     "/predictions/{name}/pixels",
+    dependencies=[only("frame")],
     summary="The grey plane for a viewer",
     response_class=Response,
     responses=told_as("application/octet-stream"),
@@ -113,6 +126,7 @@ async def pixels(request: Request, name: str, frame: Annotated[int, Query(ge=0)]
 
 @router.get(
     "/predictions/{name}/heatmap",
+    dependencies=[only("method", "label")],
     summary="Where the evidence lies, as a grey PNG",
     response_class=Response,
     responses=told_as("image/png"),
@@ -131,7 +145,13 @@ async def heatmap(
     return Response(picture, media_type="image/png", headers=_private())
 
 
-@router.post("/feedback", response_model=shapes.Said, status_code=201, summary="Say whether an answer was right")
+@router.post(
+    "/feedback",
+    response_model=shapes.Said,
+    status_code=201,
+    summary="Say whether an answer was right",
+    dependencies=[only()],
+)
 def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     """Put on record beside the answer, never in its place; 409 for a note on an answer that was erased.
 
@@ -169,7 +189,7 @@ def told(record: Record) -> dict[str, Any]:
     """A record as the public object, with the time, the caller and what of it can be looked at."""
     said = json.loads(record.entry.body)
     file = record.entry.personal.get("file")
-    at = datetime.fromtimestamp(record.entry.at / 1e6).astimezone().isoformat(timespec="milliseconds")
+    at = datetime.fromtimestamp(record.entry.at / 1e6, UTC).isoformat(timespec="milliseconds")
     named = {"file": file} if file else {}
     return {
         "id": said.pop("id"),

@@ -12,7 +12,8 @@ from starlette.responses import Response
 
 from hilum.interfaces.http.asked import parts_of
 from hilum.interfaces.http.body import FILES, Body, Upload
-from hilum.interfaces.http.predict import Predict, fields_of
+from hilum.interfaces.http.names import check_near
+from hilum.interfaces.http.predict import FIELDS, Predict, fields_of
 from hilum.interfaces.http.problems import Problem
 
 router = APIRouter(tags=["operation"])
@@ -41,6 +42,7 @@ class Invocations(Predict):
         said = body.said
         if isinstance(said, dict) and ("instances" in said or "image" in said):
             rows = said["instances"] if "instances" in said else [said["image"]]
+            check_near(said, (*FIELDS, "image", "instances"))
             given.update(fields_of(said))
             if not isinstance(rows, list) or not rows:
                 raise Problem(400, "no_image", '"instances" must be a list of {"b64": …}')

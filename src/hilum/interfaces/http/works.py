@@ -23,10 +23,12 @@ from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import Body as Received
 from hilum.interfaces.http.body import Strict, Upload, read_body
+from hilum.interfaces.http.names import only
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
 from hilum.interfaces.http.problems import answer, in_words, told_as
 from hilum.jobs.learnt import RUNS
 from hilum.jobs.works import REPORT, Step, Work, Works
+from hilum.learn.plan import LARGEST_SEED, Plan, override
 from hilum.registry.questions import reference_of
 from hilum.settings import Settings
 
@@ -53,7 +55,14 @@ class Training(Strict):
     changes: dict[str, str | int | float] = Field(default_factory=dict, description="lines of the plan: epochs, …")
     folds: int = Field(0, ge=0, le=10, description="0: one network; from 2 on so many are averaged")
     tune: int = Field(0, ge=0, le=500, description="trials of a search before training")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
+
+
+class Zipped(Strict):
+    """What is said of a zip to audit; `source` is an empty field of a form."""
+
+    source: str = ""
+    task: str | None = None
 
 
 AUDITED = {
@@ -88,14 +97,21 @@ async def audits(request: Request) -> Response:
     needs_auditing()
     headers = dict(request.scope["headers"])
     body = await read_body(request.receive, headers, parts.settings.upload_bytes)
+    beside = dict(request.query_params)
 
     def begun() -> Work:
-        return taken(parts, _audited(body, parts.settings), sender_of(request))
+        return taken(parts, _audited(body, beside, parts.settings), sender_of(request))
 
     return _told(await run_in_threadpool(begun))
 
 
-@router.post("/trainings", response_model=shapes.WorkTaken, status_code=202, summary="Train a package")
+@router.post(
+    "/trainings",
+    response_model=shapes.WorkTaken,
+    status_code=202,
+    summary="Train a package",
+    dependencies=[only()],
+)
 def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     """Audit, split, plan, train, calibrate, seal, measure; it never promotes what it made.
 
@@ -106,15 +122,23 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     if said.folds == 1:
         raise UsageError("folds: 0 for one network, 2 or more for several that answer together")
     source = allowed(said.source, parts.settings)
-    lines = [f"--set={_line(name, value, parts.settings)}" for name, value in sorted(said.changes.items())]
+    lines = [_line(name, value, parts.settings) for name, value in sorted(said.changes.items())]
+    network = [f"network={said.network}"] if said.network else []
+    folds = [f"folds={said.folds}"] if said.folds else []
+    override(Plan(), [*network, *folds, *lines])  # what is mistyped is said now, not when its turn has come
     numbers = [f"--{name}={value}" for name, value in (("folds", said.folds), ("tune", said.tune)) if value]
-    network = [f"--network={said.network}"] if said.network else []
     task = reference_of(said.task, parts.settings)
-    arguments = (source, f"--task={task}", *network, *lines, *numbers, f"--seed={said.seed}")
+    options = [*(f"--{one}" for one in network), *(f"--set={line}" for line in lines), *numbers]
+    arguments = (source, f"--task={task}", *options, f"--seed={said.seed}")
     return _told(taken(parts, Order("train", f"{said.task} on {Path(source).name}", arguments), sender_of(request)))
 
 
-@router.get("/works", response_model=shapes.Works, summary="Audits, trainings and evaluations, newest first")
+@router.get(
+    "/works",
+    response_model=shapes.Works,
+    summary="Audits, trainings and evaluations, newest first",
+    dependencies=[only()],
+)
 def works(request: Request) -> Response:
     """Each with its state and how far it is. A key that may only train sees the trainings of its own user."""
     known = works_of(parts_of(request))
@@ -132,6 +156,7 @@ def work(request: Request, identity: str) -> Response:
 
 @router.get(
     "/works/{identity}/report",
+    dependencies=[only("of")],
     summary="The page of an audit, training or evaluation",
     response_class=FileResponse,
     responses=told_as("text/html"),
@@ -264,18 +289,18 @@ def _seen(request: Request, identity: str) -> Work:
     return work
 
 
-def _audit(said: Any) -> Audit:
-    try:
-        return Audit.model_validate(said)
-    except ValidationError as error:
-        wrong = f": {in_words(error.errors())}" if isinstance(said, dict) else ""
-        raise UsageError(f"{ASKED}{wrong}") from error
-
-
-def _audited(body: Received, settings: Settings) -> Order:
+def _audited(body: Received, beside: Mapping[str, str], settings: Settings) -> Order:
+    """`beside`: what the address says, where the body may not: that of a zip alone."""
     if upload := body.only_file():
-        return _packed(upload, _task_arguments(body.fields.get("task") or None, settings))
-    said = _audit(body.said)
+        asked = Zipped.model_validate({**beside, **body.fields})
+        if asked.source:
+            raise UsageError("send a zip or name a 'source', not both")
+        return _packed(upload, _task_arguments(asked.task or None, settings))
+    try:
+        said = Audit.model_validate({**beside, **body.said} if isinstance(body.said, dict) else body.said)
+    except ValidationError as error:
+        wrong = f": {in_words(error.errors())}" if isinstance(body.said, dict) else ""
+        raise UsageError(f"{ASKED}{wrong}") from error
     source = allowed(said.source, settings)
     return Order("audit", Path(source).name, (source, *_task_arguments(said.task, settings), "--report", REPORT))
 

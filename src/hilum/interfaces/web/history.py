@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
@@ -104,18 +104,17 @@ def compare(request: Request, a: str, b: str) -> Response:
 
 
 @router.get("/export")
-def export(request: Request, form: str = "csv") -> Response:
+def export(request: Request, form: Literal["csv", "json"] = "csv") -> Response:
     """The list as it is filtered, as CSV or JSON."""
     must(request, "read")
     parts, asked = parts_of(request), _asked(request.query_params)
     rows = map(told, parts.records.first(wanted(_filters(asked, LIMIT, None), parts), MOST))
-    name = "json" if form == "json" else "csv"
-    lines = _json(rows) if name == "json" else _csv(rows)
-    kind = "application/json" if name == "json" else "text/csv; charset=utf-8"
+    lines = _json(rows) if form == "json" else _csv(rows)
+    kind = "application/json" if form == "json" else "text/csv; charset=utf-8"
     return StreamingResponse(
         iter(lambda: "".join(islice(lines, LINES)), ""),
         media_type=kind,
-        headers={"Content-Disposition": f'attachment; filename="hilum-history.{name}"'},
+        headers={"Content-Disposition": f'attachment; filename="hilum-history.{form}"'},
     )
 
 
@@ -136,9 +135,16 @@ def _named(asked: Mapping[str, str], tasks: Sequence[Task]) -> list[tuple[str, s
 
 
 def _filters(asked: Mapping[str, str], limit: int, cursor: str | None) -> Filters:
-    state = {"answered": {"refused": False}, "refused": {"refused": True}, "disagreed": {"disagreed": True}}
+    state: dict[str, dict[str, bool]] = {
+        "": {},
+        "answered": {"refused": False},
+        "refused": {"refused": True},
+        "disagreed": {"disagreed": True},
+    }
+    if asked["state"] not in state:
+        raise UsageError(f"state: one of {', '.join(STATES)}")
     said: dict[str, Any] = {name: value for name, value in asked.items() if value and name != "state"}
-    said |= state.get(asked["state"], {})
+    said |= state[asked["state"]]
     if len(asked["until"]) == 10 and asked["until"][4] == "-":  # a day is meant whole
         said["until"] = _day_after(asked["until"])
     try:
