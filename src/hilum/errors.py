@@ -8,6 +8,7 @@ HilumError
 │   ├── KeyReused         an Idempotency-Key that came with another request before
 │   ├── ErasedAlready     a note on an answer that was erased
 │   ├── NothingSaid       feedback to take back where none stands
+│   ├── TooLarge          what was sent is more than the server takes: send less of it at once
 │   └── MissingExtra      the part asked for is not installed: install the extra named
 ├── InputError            one input cannot be used: mend or leave out that file, the others go on
 │   ├── UnreadableImage   bytes that are no image, or a broken one
@@ -107,6 +108,12 @@ class NothingSaid(UsageError):
     """There is no feedback of the caller to take back."""
 
     code = "nothing_said"
+
+
+class TooLarge(UsageError):
+    """What was sent is beyond a limit of the server."""
+
+    code = "too_large"
 
 
 class MissingExtra(UsageError):

@@ -28,6 +28,7 @@ from hilum.errors import (
     NotFound,
     NotSignedIn,
     StorageError,
+    TooLarge,
     UnknownTask,
     Unreachable,
     UnreadableImage,
@@ -671,3 +672,17 @@ def test_what_a_notebook_or_a_system_left_in_a_folder_is_not_sent(client: hilum.
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(XRAY.read_bytes())
     assert [one.file for one in client.predict_many(tmp_path)] == [*kept]
+
+
+def test_a_file_beyond_what_the_server_takes_stands_among_the_answers(tmp_path: Path) -> None:
+    """One of many took the answers of all others along; so did several that were too much together."""
+    film = XRAY.read_bytes()
+    films = [film, bytes(8 * 1024**2), film, film, film]
+    most = str(4 * len(film))
+    with running(tmp_path, UPLOAD_BYTES=most) as server, hilum.Client(f"http://127.0.0.1:{server.port}") as client:
+        found = client.predict_many(films)
+        with pytest.raises(TooLarge, match="the limit of"):
+            client.predict(films[1])
+    assert [isinstance(one, Unread) for one in found] == [False, True, False, False, False]
+    (unread,) = found.unread
+    assert (unread.code, "the limit of" in unread.error) == ("too_large", True)

@@ -36,3 +36,11 @@ def test_folders_that_links_lead_to_are_sent_too_and_each_once_on_its_way(tmp_pa
     (tmp_path / "kept" / "back").symlink_to(tmp_path / "set")
     (tmp_path / "set" / "gone.png").symlink_to(tmp_path / "nowhere.png")
     assert [source.name for source in sources_of(tmp_path / "set")] == ["b.png", "study/1/a.png"]
+
+
+def test_files_of_a_folder_that_are_called_by_a_uid_are_sent_too(tmp_path: Path) -> None:
+    """As a PACS exports them: they were left out without a word, and so were .jfif and .jpe."""
+    names = ["1.2.840.10008.1", "IM0001.12", "a.jfif", "b.JPE", "c"]
+    for name in (*names, "notes.txt", "table.csv"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [source.name for source in sources_of(tmp_path)] == names

@@ -26,6 +26,7 @@ BY_STATUS: Mapping[int, type[HilumError]] = {
     401: errors.NotSignedIn,
     403: errors.NotAllowed,
     404: errors.NotFound,
+    413: errors.TooLarge,
     429: errors.Busy,
     502: errors.Busy,
     503: errors.Busy,

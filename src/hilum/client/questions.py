@@ -32,7 +32,7 @@ from hilum.client.results import (
     task_of,
 )
 from hilum.client.sources import Source, whole
-from hilum.errors import DataError, InputError, NotFound, UsageError
+from hilum.errors import DataError, InputError, NotFound, TooLarge, UsageError
 
 T = TypeVar("T")
 CONCURRENT = 4  # requests under way at once
@@ -105,9 +105,10 @@ def predict(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Pre
     return Question(calls.asked(files, given), read)
 
 
-def unread(source: Source, error: InputError) -> Predictions:
+def unread(source: Source, error: InputError | TooLarge) -> Predictions:
     """What stands among the answers for a file that could not be read."""
-    return Predictions((Unread(source.name, error.code, error.reason, source.content),))
+    why = error.reason if isinstance(error, InputError) else str(error)
+    return Predictions((Unread(source.name, error.code, why, source.content),))
 
 
 def submitted(sources: Sequence[Source], given: Mapping[str, Any]) -> Question[Job]:

@@ -17,7 +17,7 @@ from hilum.errors import UnreadableImage, UsageError
 from hilum.leftovers import is_left_over
 
 COLUMNS = ("path", "file", "image", "filename", "file_path", "image_path")  # of a table, the first that it has
-ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom", "")
+ENDINGS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom", "")
 One = str | os.PathLike[str] | bytes | NDArray[Any]
 Many = Sequence[Any] | Any  # a list of such, a folder, or a table with a column of paths
 
@@ -117,7 +117,7 @@ def png_of(array: NDArray[Any]) -> bytes:
 
 
 def _folder(folder: Path) -> tuple[Source, ...]:
-    paths = sorted(path for path in _below(folder, ()) if path.is_file() and path.suffix.lower() in ENDINGS)
+    paths = sorted(path for path in _below(folder, ()) if path.is_file() and _ending(path.name) in ENDINGS)
     if not paths:
         raise UsageError(f"{folder} holds no images")
     return tuple(Source(whole(path.relative_to(folder).as_posix()), path) for path in paths)
@@ -131,6 +131,12 @@ def _below(folder: Path, way: tuple[str, ...]) -> Iterator[Path]:
     for path in folder.iterdir():
         if not _is_hidden(path.name):
             yield from _below(path, (*way, real)) if path.is_dir() else (path,)
+
+
+def _ending(name: str) -> str:
+    """With its dot; "" for none, and for the last number of a UID, as DICOM files are called (1.2.840.10008.1)."""
+    ending = Path(name).suffix.lower()
+    return "" if ending[1:].isdigit() else ending
 
 
 def _is_hidden(part: str) -> bool:

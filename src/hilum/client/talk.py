@@ -19,7 +19,7 @@ from hilum.client.calls import Call
 from hilum.client.questions import Question
 from hilum.client.results import Job, Prediction, Predictions, Unread
 from hilum.client.sources import Source
-from hilum.errors import DataError, InputError, StorageError, UsageError
+from hilum.errors import DataError, InputError, StorageError, TooLarge, UsageError
 
 LOCAL = "http://127.0.0.1:8000"
 T = TypeVar("T")
@@ -82,14 +82,14 @@ class Manner:
             raise calls.strange(self.url) from error
 
     def predict(self, chunk: Sequence[Source], given: Mapping[str, Any]) -> Talk[Predictions]:
-        """A few of many files; one that cannot be opened here, or is alone and cannot be read, is an `Unread`."""
+        """A few of many files; one that cannot be opened here, or is alone and not read or taken, is an `Unread`."""
         try:
             return (yield from self.ask(questions.predict(chunk, given)))
-        except InputError as error:
+        except (InputError, TooLarge) as error:
             if len(chunk) == 1:
                 return questions.unread(chunk[0], error)
         found: list[Prediction | Unread] = []
-        for source in chunk:  # nothing was sent: each by itself, so that one stops no other
+        for source in chunk:  # nothing was answered: each by itself, so that one stops no other
             found += yield from self.predict((source,), given)
         return Predictions(tuple(found))
 

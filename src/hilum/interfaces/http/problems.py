@@ -31,6 +31,7 @@ STATUS: tuple[tuple[type[errors.HilumError], int], ...] = (
     (errors.MissingExtra, 501),
     (errors.ErasedAlready, 409),
     (errors.NothingSaid, 409),
+    (errors.TooLarge, 413),
     (errors.UsageError, 422),
     (errors.ImageTooLarge, 413),
     (errors.UnsupportedFormat, 415),
