@@ -12,6 +12,7 @@ import pytest
 
 from hilum.errors import DuplicateRecord, UsageError
 from hilum.records.entry import Columns, Entry
+from hilum.records.query import MOST
 from hilum.records.store import Records, open_records
 from hilum.registry.history import KIND, chosen, history, previous, promote, roll_back
 from hilum.registry.pins import Known
@@ -170,3 +171,12 @@ def test_a_promotion_holds_however_many_of_other_tasks_came_after_it(
     assert chosen(records) == {"spot": first.digest, "other": "6" * 64}
     assert previous(records, "other") == "5" * 64
     assert previous(records, "spot") is None
+
+
+def test_a_history_of_more_than_a_page_is_told_to_its_first_line(records: Records) -> None:
+    """It ended with the thousandth line, and nothing said so."""
+    body = {"task": "spot", "digest": "1" * 64, "reference": "spot@1", "before": None, "act": "promote"}
+    said = [json.dumps({**body, "why": str(number)}).encode() for number in range(MOST + 1)]
+    records.append([Entry(KIND, one, "anna", None, Columns(task="spot")) for one in said]).result()
+    assert len(history(records)) == MOST + 1
+    assert len(history(records, "spot", most=MOST)) == MOST

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from hilum.errors import DuplicateRecord, UsageError
@@ -87,10 +88,9 @@ def previous(records: Records, task: str) -> str | None:
     return _previous(tuple(_all(records, task)), task)
 
 
-def history(records: Records, task: str | None = None, most: int = MOST) -> tuple[Event, ...]:
-    """The changes on record, newest first."""
-    found = records.find(Query(kind=KIND, task=task, limit=most))
-    return tuple(_event(record) for record in found.records)
+def history(records: Records, task: str | None = None, most: int | None = None) -> tuple[Event, ...]:
+    """The changes on record, newest first; `most`: so many of them, None: all."""
+    return tuple(islice(_all(records, task, min(most or MOST, MOST)), most))
 
 
 def chosen(records: Records) -> dict[str, str]:
@@ -132,8 +132,8 @@ def _written(records: Records, columns: Columns, said: dict[str, Any], events: S
     return Event(id=entry.id, caller=caller, at=entry.at, **body)
 
 
-def _all(records: Records, task: str | None = None) -> Iterator[Event]:
-    query: Query | None = Query(kind=KIND, task=task, limit=MOST)
+def _all(records: Records, task: str | None = None, at_once: int = MOST) -> Iterator[Event]:
+    query: Query | None = Query(kind=KIND, task=task, limit=at_once)
     while query is not None:
         page = records.find(query)
         yield from (_event(record) for record in page.records)
