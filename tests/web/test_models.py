@@ -12,11 +12,11 @@ from hilum.evaluate.charts import curves
 from hilum.interfaces.web.models import _reliability, _roc
 from hilum.interfaces.web.models_shown import by_digest
 from hilum.interfaces.web.words import DASH, figure
-from hilum.registry.pins import known_packages
+from hilum.registry.pins import known_packages, release_pins
 from tests.evaluate.made import BRAIN, CHEST, made_rows
 from tests.flows.recorded import settings_for
 from tests.interfaces.http.running import running
-from tests.interfaces.versions import unmeasured_version
+from tests.interfaces.versions import another_version, unmeasured_version
 
 FIGURE = {"value": 0.9, "low": 0.8, "high": 0.95}
 FIGURES: dict[str, Any] = {"sensitivity": FIGURE, "specificity": FIGURE, "sensitivity_at_specificity_0.90": FIGURE}
@@ -93,3 +93,20 @@ def test_of_many_classes_the_page_says_which_curves_it_shows(tmp_path: Path, mon
         many = server.ask("GET", "/app/models/brain-tumor-mri", headers={"Accept": "text/html"})
     assert b"hardest to tell" not in few.body
     assert b"Drawn are the classes that are hardest to tell; 4 more are not." in many.body
+
+
+def test_two_packages_of_one_name_and_version_are_told_apart(tmp_path: Path) -> None:
+    """The list named both alike, and each way led to the first."""
+    digest = another_version(tmp_path, "1.1.0", b"\nanother\n")
+    shipped = release_pins()["pneumonia-cxr"]
+    html = {"Accept": "text/html"}
+    with running(tmp_path) as server:
+        page = server.ask("GET", f"/app/versions?a={shipped[:12]}&b={digest[:12]}", headers=html).body.decode()
+        own = server.ask("GET", f"/app/models/{digest}", headers=html).body.decode()
+        every = server.ask("GET", "/app/models", headers=html).body.decode()
+    for one in (shipped, digest):
+        assert f'<option value="{one[:12]}" selected>pneumonia-cxr@1.1.0 ({one[:12]})</option>' in page
+        assert f'<th scope="col" class="num">pneumonia-cxr@1.1.0 ({one[:12]})</th>' in page
+    assert '<option value="brain-tumor-mri@' in page
+    assert f"/app/versions?a={digest[:12]}&amp;b={shipped[:12]}" in own
+    assert f'href="/app/models/{digest[:12]}"' in every

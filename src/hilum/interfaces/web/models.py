@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,8 @@ def models(request: Request) -> Response:
     """Every package, those that answer first."""
     must(request, "read")
     shown = sorted(_all(request), key=lambda one: not one.speaks)
-    return show(request, "models.html", {"models": shown, "headlines": HEADLINES, "damaged": _damaged(request)})
+    said = {"models": shown, "headlines": HEADLINES, "damaged": _damaged(request), "called": _told_apart(shown)}
+    return show(request, "models.html", said)
 
 
 @router.get("/versions")
@@ -58,14 +60,15 @@ def versions(request: Request, a: str = "", b: str = "") -> Response:
     must(request, "read")
     known = _all(request)
     both = [_one(request, name) for name in (a, b)] if a and b else known[:2]
-    return show(request, "versions.html", {"models": known, "both": both, "figures": FIGURES})
+    said = {"models": known, "both": both, "figures": FIGURES, "called": _told_apart(known)}
+    return show(request, "versions.html", said)
 
 
 @router.get("/models/{reference}")
 def model(request: Request, reference: str) -> Response:
     """One package: what it is for, how good it is, where its points lie."""
     must(request, "read")
-    one = _one(request, reference)
+    one, every = _one(request, reference), _all(request)
     parts, package = parts_of(request), one.package
     events = [event for event in history(parts.records, one.known.task) if event.digest == one.known.digest]
     here = package is not None and parts.works is not None and may(request, "evaluate")
@@ -78,7 +81,8 @@ def model(request: Request, reference: str) -> Response:
         "reliability": _reliability(package.metrics) if package else "",
         "events": events,
         "measuring": measuring(parts, one.known.digest) if here else None,
-        "others": [other for other in _all(request) if other.known.task == one.known.task and other != one],
+        "others": [other for other in every if other.known.task == one.known.task and other != one],
+        "called": _told_apart(every),
     })  # fmt: skip
 
 
@@ -87,6 +91,17 @@ def _all(request: Request) -> list[Shown]:
     now = () if parts.lacking() else speaking(parts.settings, parts.crew.chosen)
     digests = {one.digest for one in now}
     return [Shown(one, opened(parts.settings, one), one.digest in digests) for one in known_packages(parts.settings)]
+
+
+def _told_apart(models: Sequence[Shown]) -> dict[str, str]:
+    """Digest -> by what a model is asked for: name@version, or the start of its digest where others are called so."""
+    digests: dict[str, set[str]] = {}
+    for one in models:
+        digests.setdefault(one.known.reference, set()).add(one.known.digest)
+    return {
+        one.known.digest: one.known.reference if len(digests[one.known.reference]) == 1 else one.known.digest[:12]
+        for one in models
+    }
 
 
 def _damaged(request: Request) -> list[str]:
