@@ -279,3 +279,22 @@ def test_of_tables_without_number_that_are_not_read_three_are_named(images, tmp_
     lay(tmp_path, pictures(*(f"{images}/{i}.png" for i in range(2))) | tables)
     (note,) = open_source(str(tmp_path)).notes
     assert note.startswith("t1.csv, t2.csv, t3.csv and 5 more: not used, ")
+
+
+def test_a_column_of_patients_that_is_not_read_is_told(tmp_path):
+    """Class folders were read, and the patients of the table beside them were in two parts of a split."""
+    patients = {"t.csv": "file,class,who\n1.png,a,ada\n2.png,b,ada\n"}
+    lay(tmp_path, pictures("a/1.png", "b/2.png") | patients)
+    with pytest.raises(UsageError, match=r"'who' of patients is not read.*--label-column NAME"):
+        open_source(str(tmp_path), columns=Columns(group="who"))
+    for columns in (Columns(group="who", label="class"), Columns(group="who", table="t.csv")):
+        patient = {case.patient for case in open_source(str(tmp_path), columns=columns).cases}
+        assert (len(patient), None in patient) == (1, False)
+
+
+@pytest.mark.parametrize(("beside", "why"), [({}, "no table lies there"), ({"t.csv": "Bild,wer\n1,2\n"}, "name both")])
+def test_a_column_without_a_table_that_holds_it_is_told(tmp_path, beside, why):
+    """It was a folder without images."""
+    lay(tmp_path, pictures("1.png", "2.png") | beside)
+    with pytest.raises(UsageError, match=why):
+        open_source(str(tmp_path), columns=Columns(image="Bild"))

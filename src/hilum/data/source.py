@@ -15,7 +15,7 @@ from hilum.data.places.cache import Cache, default_cache
 from hilum.data.places.far import is_far, place_of
 from hilum.data.places.folder import Folder, OneFile
 from hilum.data.places.tree import ARCHIVE_SUFFIXES, TABLE_SUFFIXES, Sorted, Tree, sort_files, suffix_of, unread_formats
-from hilum.errors import UnreadableSource
+from hilum.errors import UnreadableSource, UsageError
 
 __all__ = ["LAYOUTS", "Columns", "open_source"]
 
@@ -23,6 +23,7 @@ Layout = Callable[[Tree, Sorted, Columns], Found | None]
 
 # Most specific first; the first that recognises the tree reads it.
 LAYOUTS: tuple[Layout, ...] = (manifest.find, arrays.find, table.find, folders.find, plain.find)
+OF_TABLES = ("manifest", "table")
 
 
 def open_source(
@@ -79,6 +80,7 @@ def read_layout(tree: Tree, columns: Columns, progress: Progress | None = None) 
     for layout in LAYOUTS:
         found = layout(tree, files, columns)
         if found is not None and found.cases:
+            _check_used(columns, found, tree)
             return _dataset(tree, replace(found, cases=with_patients(found.cases, tree, progress)))
     archives = [path for path in files.stray if path.lower().endswith(ARCHIVE_SUFFIXES)]
     if len(archives) == 1 and not isinstance(tree, Archive):
@@ -88,9 +90,29 @@ def read_layout(tree: Tree, columns: Columns, progress: Progress | None = None) 
         raise UnreadableSource(
             tree.id(str(columns.table)), "is empty, or no table: it needs a header and a row for each image"
         )
+    if columns.ask_for_a_table and (files.images or files.arrays):
+        why = (
+            "no table there has a column of images and one of classes: name both"
+            if files.tables
+            else "no table lies there"
+        )
+        raise UsageError(f"{tree.reference}: a column is named, and {why}")
     unread = unread_formats(files.stray)
     others = f"{len(tree.entries)} other files" + (f"; {unread}" if unread else "")
     raise UnreadableSource(tree.reference, f"holds no images Hilum can read ({others})")
+
+
+def _check_used(columns: Columns, found: Found, tree: Tree) -> None:
+    """Patients whose column was named and not read would be in two parts of a split.
+
+    Raises:
+        UsageError: there are such.
+    """
+    if columns.group and found.layout not in OF_TABLES:
+        raise UsageError(
+            f"{tree.reference}: the column '{columns.group}' of patients is not read, for no table names the classes "
+            f"(found: {found.layout}); name the table itself, or its column of classes too (--label-column NAME)"
+        )
 
 
 def _dataset(tree: Tree, found: Found) -> Dataset:
