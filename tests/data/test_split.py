@@ -216,6 +216,13 @@ def test_a_leaking_split_that_is_kept_marks_every_figure() -> None:
     assert "20 of 60 test images" in split.marks[0]
 
 
+def test_where_there_is_no_split_to_keep_it_is_said() -> None:
+    """Whoever asks for it believes that there is one."""
+    rows = [Row(f"i{i}", "ab"[i % 2]) for i in range(200)]
+    assert any("no split is supplied" in note for note in drawn(rows, [], keep=True).notes)
+    assert not any("no split" in note for note in drawn(rows, []).notes)
+
+
 def test_a_split_that_is_kept_is_marked_for_images_without_a_split_too() -> None:
     """They are trained on: a copy of a test image and another image of its patient are known by heart."""
     rows = [replace(row, patient=f"who {i}") for i, row in enumerate(supplied(leaks=0))]

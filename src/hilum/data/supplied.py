@@ -39,7 +39,8 @@ def read_supplied(audit: Audit, left_out: dict[int, str], *, keep: bool) -> Supp
     usable = np.array([index not in left_out for index in range(len(splits))], dtype=bool)
     test, val = (splits == "test") & usable, (splits == "val") & usable
     if not (test | val).any():
-        return Supplied(np.zeros(len(splits), dtype=np.int64), audit.groups, {}, audit.grouping.notes)
+        none = ("no split is supplied that could be kept: the parts are drawn",) if keep else ()
+        return Supplied(np.zeros(len(splits), dtype=np.int64), audit.groups, {}, (*audit.grouping.notes, *none))
     if keep:
         return _kept(audit, usable, test, val)
     clean_test, clean_val = test & ~audit.leaked, val & ~audit.leaked
