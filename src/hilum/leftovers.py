@@ -16,3 +16,8 @@ def is_left_over(path: str) -> bool:
     *folders, name = path.lower().split("/")
     kept = not FOLDERS.isdisjoint(folders) or any(folder.startswith(TRASH) for folder in folders)
     return kept or name in FILES or name.startswith("._")
+
+
+def is_hidden(path: str) -> bool:
+    """Whether its name, or that of a folder it lies in, begins with a dot: a program's own place, never a class."""
+    return any(part.startswith(".") and part not in (".", "..") for part in path.split("/"))

@@ -60,6 +60,11 @@ def test_what_lies_around_is_listed_and_the_images_still_open(tmp_path):
     stray += ["a/.ipynb_checkpoints/1-checkpoint.png", "__MACOSX/a/1.png", "b/DICOMDIR"]
     stray += ["a/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg", "$RECYCLE.BIN/a/1.png", "#recycle/1.png", "a/.AppleDouble/1.png"]
     stray += [".Trash-1000/files/1.png", ".Trashes/501/1.png", "a/.thumbnails/1.png"]
+    stray += [
+        ".cache/a/1.png",
+        "a/.before/1.png",
+        "b/.1.png.swp.png",
+    ]  # of other programs: `hilum predict` passes them over
     lay(tmp_path, pictures("a/1.png", "b/2.png") | dict.fromkeys(stray, bytes(128) + b"DICM, no image"))
     (tmp_path / "a/empty.png").write_bytes(b"")
     (tmp_path / "top.png").write_bytes(png())

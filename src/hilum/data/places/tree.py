@@ -11,7 +11,7 @@ from typing import Protocol
 
 from hilum.data.places.cache import Cache
 from hilum.errors import StorageError
-from hilum.leftovers import is_left_over
+from hilum.leftovers import is_hidden, is_left_over
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".webp", ".dcm", ".dicom")
@@ -99,7 +99,7 @@ def sort_files(tree: Tree) -> Sorted:
     for entry in tree.entries:
         name = entry.path.rpartition("/")[2]
         suffix = suffix_of(name)
-        if entry.size == 0 or is_left_over(entry.path):
+        if entry.size == 0 or is_left_over(entry.path) or is_hidden(entry.path):
             stray.append(entry.path)
         elif suffix in IMAGE_SUFFIXES:
             images.append(entry.path)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from hilum.data.places.far import is_far, list_files, place_of
 from hilum.errors import UnreadableSource, UsageError, printable
 from hilum.flows.reading import Item, Unlisted
-from hilum.leftovers import is_left_over
+from hilum.leftovers import is_hidden, is_left_over
 
 WORDS = {"license", "readme", "notice", "authors", "makefile"}
 TEXT = {
@@ -110,6 +110,6 @@ def _led(folder: str, way: tuple[str, ...], times: Counter[str]) -> tuple[str, .
 def _is_stray(path: str) -> bool:
     """Whether a path below the folder that was named is hidden, the system's own, or text."""
     parts = path.lstrip("/").split("/")
-    if is_left_over(path) or any(part.startswith(".") for part in parts):
+    if is_left_over(path) or is_hidden("/".join(parts)):
         return True
     return parts[-1].lower() in WORDS or PurePosixPath(parts[-1]).suffix.lower() in TEXT
