@@ -10,7 +10,7 @@ from pathlib import Path
 from hilum.errors import PackageDamaged, PackageError, UnknownModel, UnknownTask, UsageError
 from hilum.flows.predict import Desk
 from hilum.flows.speaker import Speaker
-from hilum.image.limits import Limits
+from hilum.image.limits import DEFAULT_LIMITS, Limits
 from hilum.model.package import digest_of, open_package
 from hilum.model.unfolded import Shelf
 from hilum.registry.pins import champion_for, find_package, known_packages, named_package, silenced, trust
@@ -22,8 +22,9 @@ log = logging.getLogger("hilum.bootstrap")
 
 
 def limits(settings: Settings) -> Limits:
-    """What is read at most."""
-    return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels, max_frames=settings.max_frames)
+    """What is read at most: of a file of one frame as many pixels as a frame may have."""
+    whole = max(settings.max_pixels, DEFAULT_LIMITS.max_total_pixels)
+    return Limits(settings.max_bytes, DEFAULT_LIMITS.max_inflated, settings.max_pixels, settings.max_frames, whole)
 
 
 def shelf(settings: Settings) -> Shelf:

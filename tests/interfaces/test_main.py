@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from hilum.flows.bulk import IN_PROCESS
 from hilum.interfaces.cli import tasks
@@ -399,3 +400,31 @@ def test_help_for_a_command_is_that_of_the_command(capsys: pytest.CaptureFixture
     assert main(["help", "audit"]) == main(["audit", "--help"]) == 0
     told = capsys.readouterr().out
     assert told.count("usage: hilum audit") == 2
+
+
+def test_what_is_read_at_most_is_the_same_for_a_data_set_as_for_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An evaluation went by limits of its own: films that are answered here were unreadable there."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    for name, side in (("a/small", 20), ("a/large", 40), ("b/small", 24), ("b/large", 44)):
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((side, side), 50).save(tmp_path / "set" / f"{name}.png")
+    monkeypatch.setenv("HILUM_MAX_PIXELS", "900")
+    main(["audit", str(tmp_path / "set"), "--json"])
+    left = {Path(one["path"]).stem for one in json.loads(capsys.readouterr().out)["unreadable"]}
+    assert left == {"large"}
+
+
+def test_a_set_of_which_nothing_can_be_read_is_not_clean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`verdict clean` and a success were told of files that nobody had looked into."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
+    for name in ("a/1.png", "b/2.png"):
+        (tmp_path / "set" / name).parent.mkdir(parents=True)
+        (tmp_path / "set" / name).write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    for words in ([], ["--json"], ["--report", str(tmp_path / "report")]):
+        assert main(["audit", str(tmp_path / "set"), *words]) == 3
+        said = capsys.readouterr()
+        assert ("none of its 2 images can be read" in said.err, said.out) == (True, "")

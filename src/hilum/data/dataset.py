@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -74,6 +74,7 @@ class Dataset:
     classes: the raw labels, sorted; after `with_task` the task's classes in the order of the network's outputs.
     stray: ids of files that are no cases (`.DS_Store`, empty, another format, not named by the table).
     layout: which layout was found; notes: sentences for the user about what was decided and left out.
+    limits: of one file, where a reading names no others.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Dataset:
     reader: Reader
     layout: str = ""
     notes: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -93,7 +95,7 @@ class Dataset:
         Raises:
             UnreadableImage: it cannot be read, does not fit its hash, or is larger than the limit.
         """
-        return self.reader.data(case, limits or Limits())
+        return self.reader.data(case, limits or self.limits)
 
     def images(self, case: Case, limits: Limits | None = None, data: bytes | None = None) -> tuple[Image, ...]:
         """The case's decoded images, one for each frame, each (H, W) float32 in [0, 1].
@@ -103,7 +105,7 @@ class Dataset:
         Raises:
             UnreadableImage: it cannot be read or decoded.
         """
-        return self.reader.images(case, limits or Limits(), data)
+        return self.reader.images(case, limits or self.limits, data)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from hilum import bootstrap
@@ -15,7 +16,7 @@ from hilum.data.labels import with_task
 from hilum.data.layouts.found import Columns
 from hilum.data.shortcuts import WARN_ABOVE
 from hilum.data.source import open_source
-from hilum.errors import DataError, printable, printable_lines
+from hilum.errors import DataError, UnreadableSource, printable, printable_lines
 from hilum.interfaces.cli.progress import Bars
 from hilum.interfaces.cli.source import add_source_arguments, counted, open_labelled
 from hilum.settings import Settings
@@ -51,10 +52,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         other = None
         if arguments.against:
             other = open_source(arguments.against, columns=Columns(), cache=settings.home / "cache")
+            other = replace(other, limits=dataset.limits)
             with suppress(DataError):  # it may hold other words, or none: copies are found all the same
                 other = with_task(other, task) if task else other
         bars.stage("looking at every image", len(dataset))
         found = audit(dataset, against=other, progress=counted(bars))
+        _check_some_read(found)
         if arguments.report:
             from hilum.data.audit_report import write_audit_report
 
@@ -62,6 +65,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
             bars.say(f"report: {write_audit_report(found, dataset, arguments.report)}")
     print(json.dumps(found.to_json()) if arguments.json else printable_lines(in_words(found)))
     return int(found.bad)
+
+
+def _check_some_read(found: Audit) -> None:
+    """Raises UnreadableSource where no image could be read: nothing was compared, which is not clean."""
+    if found.paths and len(found.unreadable) == len(found.paths):
+        why = next(iter(found.unreadable.values()))
+        raise UnreadableSource(
+            found.name, f"none of its {len(found.paths)} images can be read, the first because: {why}"
+        )
 
 
 def in_words(found: Audit) -> str:

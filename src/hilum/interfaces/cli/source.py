@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
+from hilum import bootstrap
 from hilum.data.dataset import Dataset, Progress
 from hilum.data.labels import with_task
 from hilum.data.layouts.found import Columns
@@ -29,7 +31,8 @@ def open_labelled(
     listener.stage(f"reading {printable(arguments.source)}")
     columns = Columns(image=arguments.image_column, label=arguments.label_column, group=arguments.group_column)
     dataset = open_source(arguments.source, columns=columns, cache=settings.home / "cache", progress=counted(listener))
-    return with_task(dataset, task) if task else dataset
+    within = replace(dataset, limits=bootstrap.limits(settings))  # as of what is served
+    return with_task(within, task) if task else within
 
 
 def counted(listener: Listener) -> Progress:

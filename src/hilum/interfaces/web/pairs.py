@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from hilum.bootstrap import limits
 from hilum.data.dataset import Case, Dataset
 from hilum.data.report_page import picture_uri
 from hilum.data.source import open_source
@@ -91,7 +92,7 @@ def picture(known: Works, work: Work, settings: Settings, at: tuple[int, str]) -
     dataset, cases = _opened(_reference(known, work, settings), str(settings.home / "cache"), work.ended)
     case = cases.get(_there(known, work, pairs[place][side]))
     try:
-        frames = dataset.images(case) if case else ()
+        frames = dataset.images(case, limits(settings)) if case else ()
     except InputError:
         frames = ()
     if not frames:
