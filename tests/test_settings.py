@@ -13,7 +13,7 @@ from hilum.errors import UsageError
 from hilum.image.limits import DEFAULT_LIMITS
 from hilum.interfaces.cli.main import main
 from hilum.parts import _environment as environment
-from hilum.settings import SETTINGS, read_settings, without_secrets
+from hilum.settings import SETTINGS, read_settings, warnings_of, without_secrets
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
@@ -213,3 +213,12 @@ def test_more_threads_or_processes_than_any_machine_has_are_refused(name: str) -
 def test_a_number_that_no_file_reaches_is_refused() -> None:
     with pytest.raises(UsageError, match=r"HILUM_MAX_BYTES=.*: must be 1,000,000,000,000,000 or less"):
         read_settings({"HILUM_MAX_BYTES": "9" * 23})
+
+
+def test_what_is_set_and_does_nothing_is_told(tmp_path: Path) -> None:
+    """A misspelt folder looked like one that holds nothing, and a provider like one that is asked."""
+    given = {"HILUM_DATA_ROOTS": f"{tmp_path}:{tmp_path / 'misspelt'}", "HILUM_OIDC_ISSUER": "https://login.test"}
+    gone, unasked = warnings_of(read_settings(given))
+    assert gone == f"HILUM_DATA_ROOTS: {tmp_path / 'misspelt'} is not there"
+    assert "HILUM_OIDC_ISSUER changes nothing without HILUM_AUTH=on" in unasked
+    assert len(warnings_of(read_settings({**given, "HILUM_AUTH": "on"}))) == 1

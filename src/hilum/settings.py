@@ -207,11 +207,19 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 
 def warnings_of(settings: Settings) -> list[str]:
-    """A sentence for each name that is no setting: HILUM_AUHT=on would leave the server open without a word.
+    """A sentence for what is set and does nothing: HILUM_AUHT=on would leave the server open without a word.
 
     No reason to refuse: Kubernetes gives each pod HILUM_PORT and more where a service is called hilum.
     """
-    return [f"{name} is no setting and changes nothing{_like(name)}" for name in settings.unheeded]
+    told = [f"{name} is no setting and changes nothing{_like(name)}" for name in settings.unheeded]
+    told += [f"HILUM_DATA_ROOTS: {root} is not there" for root in settings.data_roots if not _is_there(root)]
+    if settings.oidc_issuer and settings.auth == "off":
+        told.append("HILUM_OIDC_ISSUER changes nothing without HILUM_AUTH=on")
+    return told
+
+
+def _is_there(root: Path) -> bool:
+    return os.path.exists(root)  # noqa: PTH110  no error where one may not look
 
 
 def _like(name: str) -> str:
