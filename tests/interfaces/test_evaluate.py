@@ -130,3 +130,22 @@ def test_a_question_of_ones_own_is_known_by_its_name_where_its_package_is_instal
     mine.write_text(task_text("pneumonia-cxr").replace('"pneumonia-cxr"', '"your-question"'), encoding="utf-8")
     assert main(["predict", str(films), f"--task={mine}"]) == 2
     assert "written with --out: --model DIR" in capsys.readouterr().err
+
+
+def test_an_operating_point_or_a_share_that_does_not_fit_is_said_before_anything_is_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It was said after the whole set had been audited."""
+    asked = ["evaluate", "no-such-folder", "--task=pneumonia-cxr"]
+    for option, said in (
+        ("--operating-point=screning", "no operating point 'screning'"),
+        ("--prevalence=2", "between 0"),
+    ):
+        assert main([*asked, option]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_a_way_of_drawing_without_a_report_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was drawn, and nothing said."""
+    assert main(["evaluate", "no-such-folder", "--task=pneumonia-cxr", "--method=occlusion"]) == 2
+    assert "--report DIR" in capsys.readouterr().err

@@ -402,6 +402,17 @@ def test_help_for_a_command_is_that_of_the_command(capsys: pytest.CaptureFixture
     assert told.count("usage: hilum audit") == 2
 
 
+@pytest.mark.parametrize("beside", [["pneumonia-cxr"], ["--sign", "key.pem"]], ids=" ".join)
+def test_what_would_be_left_undone_beside_a_pin_is_wrong_use(
+    beside: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The package was pinned, and neither shown nor signed."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path))
+    assert main(["models", *beside, "--pin", str(ROOT / "models" / "pneumonia-cxr")]) == 2
+    assert "--pin DIR stands by itself" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_is_read_at_most_is_the_same_for_a_data_set_as_for_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

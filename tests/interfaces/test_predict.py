@@ -201,3 +201,50 @@ def test_a_limit_beyond_all_memory_reads_files_as_before(
     monkeypatch.setenv("HILUM_MAX_BYTES", str(10**15))
     assert main(["predict", "--json", "--task", "pneumonia-cxr", str(FILMS[0])]) == 0
     assert told(capsys)[0]["prediction"]
+
+
+def test_a_way_of_drawing_without_a_folder_for_it_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was drawn, and nothing said."""
+    assert main(["predict", str(FILMS[0]), "--method", "occlusion"]) == 2
+    said = capsys.readouterr()
+    assert ("--explain DIR" in said.err, said.out) == (True, "")
+
+
+def test_nothing_to_answer_is_said_beside_json_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty answer and a success were all that told of a misspelt folder."""
+    assert main(["predict", str(tmp_path), "--json"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "No image was found" in said.err
+    assert main(["predict", str(FILMS[0]), "--json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("words", [["--json"], ["--json", "--explain", "why"]], ids=["plain", "explained"])
+def test_a_pipe_in_a_folder_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    """Nobody writes into it, so that the command waited for ever; one that is named itself is read."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "films").mkdir()
+    os.mkfifo(tmp_path / "films" / "a.png")
+    shutil.copy(FILMS[0], tmp_path / "films" / "b.png")
+    assert main(["predict", "films", "--task", "pneumonia-cxr", *words]) == 3
+    pipe, answer = told(capsys)
+    assert (pipe["file"], "is a pipe" in str(pipe["error"])) == ("films/a.png", True)
+    assert answer["prediction"]
+
+
+def test_heatmaps_that_are_written_among_the_films_are_no_films(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were answered like images, and their heatmaps the next time."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more").mkdir()
+    for place in (tmp_path, tmp_path / "more"):
+        shutil.copy(FILMS[0], place / "film.png")
+    for _ in range(2):
+        assert main(["predict", ".", "--task", "pneumonia-cxr", "--json", "--explain", "heat"]) == 0
+        assert [Path(str(line["file"])) for line in told(capsys)] == [Path("film.png"), Path("more/film.png")]
+    assert main(["predict", "heat", "--task", "pneumonia-cxr", "--explain", "heat"]) == 2
+    assert "another folder" in capsys.readouterr().err

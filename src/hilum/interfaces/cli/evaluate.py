@@ -13,7 +13,7 @@ from hilum.evaluate.text import text
 from hilum.evaluate.versus import compare, with_versus
 from hilum.flows.evaluate import Measured, evaluate_source
 from hilum.flows.explain import METHODS, lime
-from hilum.flows.predict import Options
+from hilum.flows.predict import Desk, Options, check_options
 from hilum.flows.report import write_evaluation_report
 from hilum.flows.speaker import Speaker
 from hilum.interfaces.cli.progress import Bars
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operating-point", default="balanced", metavar="NAME", help="balanced (default), screening …")
     parser.add_argument("--prevalence", metavar="P", help="share with disease where this is used, or one share a class")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the report into this folder")
-    parser.add_argument("--method", default="cam", choices=METHODS, help="kind of heatmap in the report")
+    parser.add_argument("--method", choices=METHODS, help="kind of heatmap in the report (default: cam)")
     parser.add_argument("--json", action="store_true", help="the evaluation object on stdout")
 
 
@@ -51,6 +51,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Measure; 3 where some case could not be read."""
     task = bootstrap.task_named(arguments.task, settings)
     options = Options(arguments.operating_point, read_prevalence(arguments.prevalence))
+    if arguments.method and not arguments.report:
+        raise UsageError("--method says how the heatmaps of --report DIR are drawn: name that folder, too")
     if arguments.method == "lime":
         lime()  # that it is missing is said before the work, too
     if arguments.report:
@@ -58,13 +60,15 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     with Bars(quiet=arguments.json and not arguments.report, file=settings.progress_file) as bars:
         speaker = _speaker(arguments.model or str(champion_for(task.name, settings)), task, settings)
         other = _speaker(arguments.versus, task, settings) if arguments.versus else None
+        for asked in filter(None, (speaker, other)):  # what is misspelt is said before anything is read
+            check_options(options, Desk((asked,)))
         dataset = open_labelled(arguments, settings, bars, speaker.package.task)
         measured = evaluate_source(dataset, speaker, options, bars)
         if other:
             measured = _against(measured, evaluate_source(dataset, other, options, bars), task)
         if arguments.report:
             bars.stage("writing the report")
-            page = write_evaluation_report(measured, dataset, speaker, arguments.report, arguments.method)
+            page = write_evaluation_report(measured, dataset, speaker, arguments.report, arguments.method or "cam")
             bars.say(f"report: {page}")
     evaluation = measured.evaluation
     print(json.dumps(evaluation.to_json()) if arguments.json else printable_lines(text(evaluation, task)))

@@ -32,6 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """List, show, pin or sign."""
     if arguments.pin:
+        if arguments.model or arguments.sign:
+            raise UsageError(
+                "--pin DIR stands by itself, without REF and --sign: pin the package, then sign or show it"
+            )
         return _pin(arguments.pin, settings, as_json=arguments.json)
     if not arguments.model:
         if arguments.sign:

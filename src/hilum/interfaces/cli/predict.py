@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hilum import bootstrap
+from hilum.errors import UsageError
 from hilum.flows.bulk import Line, Unread, predict_paths
 from hilum.flows.predict import Options
 from hilum.flows.reading import Item
 from hilum.interfaces.cli.inputs import expand
-from hilum.interfaces.cli.table import PredictionTable
+from hilum.interfaces.cli.table import NOTHING, PredictionTable
 from hilum.model.calibration import read_prevalence
 from hilum.settings import Settings
 
@@ -48,14 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operating-point", default="balanced", metavar="NAME", help="balanced (default), screening …")
     parser.add_argument("--prevalence", metavar="P", help="share with disease where this is used, or one share a class")
     parser.add_argument("--explain", type=Path, metavar="DIR", help="write heatmaps into this folder")
-    parser.add_argument("--method", default="cam", choices=("cam", "occlusion", "lime"), help="kind of heatmap")
+    parser.add_argument("--method", choices=("cam", "occlusion", "lime"), help="kind of heatmap (default: cam)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Answer every path; returns the exit code."""
+    if arguments.method and not arguments.explain:
+        raise UsageError("--method says how the heatmaps of --explain DIR are drawn: name that folder, too")
     options = Options(arguments.operating_point, read_prevalence(arguments.prevalence))
-    paths = expand(arguments.paths)
+    paths = expand(arguments.paths, arguments.explain)
     lines = _explained(paths, arguments, settings, options) if arguments.explain else None
     if lines is None:
         opening = functools.partial(bootstrap.desk, settings, task=arguments.task, model=arguments.model)
@@ -73,10 +76,12 @@ def to_json(line: Line) -> str:
 
 
 def _print_json(lines: Iterator[Line]) -> int:
-    unread = 0
+    unread, some = 0, False
     for line in lines:
-        unread += isinstance(line, Unread)
+        unread, some = unread + isinstance(line, Unread), True
         sys.stdout.write(to_json(line) + "\n")
+    if not some:
+        print(f"hilum predict: {NOTHING}", file=sys.stderr)
     return unread
 
 
@@ -94,4 +99,4 @@ def _explained(
     from hilum.flows.explain import explain_paths  # drawing is opened only where asked for
 
     desk = bootstrap.desk(settings, task=arguments.task, model=arguments.model, threads=settings.threads)
-    return explain_paths(paths, desk, options, folder=arguments.explain, method=arguments.method)
+    return explain_paths(paths, desk, options, folder=arguments.explain, method=arguments.method or "cam")

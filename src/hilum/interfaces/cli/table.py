@@ -14,6 +14,7 @@ from hilum.flows.prediction import Prediction
 WIDTHS = {"file": 38, "task": 26, "answer": 14, "sure": 7, "also possible": 22}
 NARROWEST = {"also possible": 13, "task": 16, "file": 22}  # what gives way, in this order, where a terminal is narrow
 TEXT = 100  # columns of the sentences below a row
+NOTHING = "No image was found in what was named: PNG, JPEG, TIFF, BMP, WebP and DICOM files are read."
 BOLD, DIM, YELLOW, RED, PLAIN = "\x1b[1m", "\x1b[2m", "\x1b[33m", "\x1b[31m", "\x1b[0m"
 
 
@@ -45,7 +46,7 @@ class PredictionTable:
     def close(self) -> None:
         """Print the summary."""
         if not (self.answered or self.refused or self.unread):
-            self._say("No image was found in what was named: PNG, JPEG, TIFF, BMP, WebP and DICOM files are read.", "")
+            self._say(NOTHING, "")
         parts = [f"{self.answered} answered", f"{self.refused} refused", f"{self.unread} unreadable"]
         self._say("\n" + ", ".join(parts) + ". Research use only, not a medical device.", DIM)
 
