@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MOST = 3  # starts in a row that came no further than one before
+MOST = 5  # starts in a row that came no further than one before; a server may fall for other reasons, too
 GOES_ON = ("searching", "training")  # stages that are taken up where the last start was; all others begin anew
 IN_VAIN = (
     f"it was begun {MOST} times in a row, and each time the server ended with it and it came no further: most often "

@@ -247,6 +247,12 @@ def test_misspelt_feedback_is_not_put_on_record_as_another(server: Running, own:
     assert server.ask("GET", f"/predictions/{own}").json()["feedback"] == []
 
 
+def test_what_another_form_says_beside_it_is_passed_over(server: Running, own: str) -> None:
+    """Forms of a demo send a user and a button along."""
+    said = {"id": own, "agree": True, "user_name": "somebody", "submit": "Send"}
+    assert server.ask("POST", "/feedback", said).status == 201
+
+
 def test_what_belongs_into_the_body_is_not_taken_from_the_address(server: Running, own: str) -> None:
     """A package was promoted without the reason that was given there."""
     orders = {

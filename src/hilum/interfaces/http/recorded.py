@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from fastapi import APIRouter, Body, Query, Request
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from starlette.responses import Response
 
 from hilum.errors import NotFound
@@ -18,7 +18,7 @@ from hilum.flows.shown import Shown, heatmap_of, shown
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import TEXT, Strict
-from hilum.interfaces.http.names import only
+from hilum.interfaces.http.names import check_near, only
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.turns import Turns
 from hilum.model.overlay import grey_png
@@ -32,14 +32,21 @@ router = APIRouter(tags=["record"])
 T = TypeVar("T")
 
 
-class Feedback(Strict):
-    """What a reader says to an answer."""
+class Feedback(BaseModel):
+    """What a reader says to an answer; what other forms say beside it is passed over, a misspelt name is not."""
 
     id: str = Field(description="id of the prediction", pattern=TEXT)
     label: str | None = Field(None, description="the right class, in the task's words or a synonym")
     agree: bool | None = Field(None, description="true: the answer is right")
     withdraw: bool = Field(False, description="true: what the caller said to it before counts no more")
     note: str = Field("", max_length=NOTE, pattern=TEXT, description="for people; kept apart and erasable")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_names(cls, said: Any) -> Any:
+        if isinstance(said, Mapping):
+            check_near(map(str, said), tuple(cls.model_fields))
+        return said
 
 
 def _dated(said: object) -> object:
