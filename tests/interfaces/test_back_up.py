@@ -110,14 +110,14 @@ def test_what_is_erased_while_it_is_copied_is_not_in_the_backup(
         rows = [prediction(n, image=images.put(bytes([n]) * (LARGE if n % 2 else 500))) for n in range(12)]
         records.append(rows).result(120)
     going = iter([row.id for row in rows[:times]])
-    whole = backup_flow._copy_database
+    whole = backup_flow.copy_database
 
     def erased_meanwhile(source: Path, to: Path) -> None:
         whole(source, to)
         if to.name == backup_flow.RECORDS and (identity := next(going, None)):
             assert main(["erase", identity]) == 0
 
-    monkeypatch.setattr(backup_flow, "_copy_database", erased_meanwhile)
+    monkeypatch.setattr(backup_flow, "copy_database", erased_meanwhile)
     monkeypatch.setenv("HILUM_HOME", str(home.home))
     if times == backup_flow.TRIES:
         assert main(["backup", str(copy)]) == 1
@@ -247,7 +247,7 @@ from hilum.flows import backup
 from hilum.interfaces.cli.main import main
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs behind a shell ignores it
-whole, left = backup._copy, int(sys.argv[1])
+whole, left = backup.copy_file, int(sys.argv[1])
 
 def copied(source, to):
     global left
@@ -258,7 +258,7 @@ def copied(source, to):
         os.kill(os.getpid(), int(sys.argv[2]))
     return whole(source, to)
 
-backup._copy = copied
+backup.copy_file = copied
 raise SystemExit(main(sys.argv[3:]))
 """
 
@@ -292,7 +292,7 @@ def test_a_restore_that_is_stopped_leaves_nothing(how: signal.Signals, backup: P
 def test_of_two_restores_into_one_home_the_second_leaves_the_first_ones_files(
     backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole, codes = backup_flow._copy, []
+    whole, codes = backup_flow.copy_file, []
 
     def copied(source: Path, to: Path) -> str | None:
         if not codes:
@@ -300,7 +300,7 @@ def test_of_two_restores_into_one_home_the_second_leaves_the_first_ones_files(
             codes[0] = main(["restore", str(backup)])
         return whole(source, to)
 
-    monkeypatch.setattr(backup_flow, "_copy", copied)
+    monkeypatch.setattr(backup_flow, "copy_file", copied)
     assert main(["restore", str(backup)]) == 0
     assert codes == [2]
     assert "under way" in capsys.readouterr().err

@@ -6,9 +6,7 @@ the records before the images and packages that they name. The list is written l
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
@@ -17,9 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hilum import __version__
-from hilum.durable import DRAFT, draft_beside, naming, sync_folder, write_whole
+from hilum.durable import DRAFT, draft_beside, sync_folder, write_whole
 from hilum.errors import StorageError, UsageError
 from hilum.flows.backed_up import FORMAT, IMAGES, LIST, RECORDS, hash_of, listed
+from hilum.flows.copying import copy_database, copy_file, inside
 from hilum.flows.progress import Listener, Silent
 from hilum.flows.restoring import check_free, check_restored, noted, take_back
 from hilum.flows.verify import Lying, Verified, verify_as_it_lies
@@ -30,7 +29,6 @@ from hilum.storage.images import folder_of
 SECRET, HEADS = "secret.key", "journal.heads"  # in the backup
 AFTER = ("training", "works", "models", "pins.jsonl")  # one pinned by hand lies there before it is pinned
 HALVES = (".new", ".gone")  # behind a name: a file that is being written or erased
-PIECE = 1 << 20  # bytes in memory
 TRIES = 5
 NEEDED = """
     INSERT OR IGNORE INTO needed SELECT image FROM other.records AS made WHERE kind = 'prediction' AND image IS NOT NULL
@@ -214,9 +212,9 @@ def _copied(files: Iterable[tuple[str, Path]], to: Path, listener: Listener) -> 
     done: dict[str, str] = {}
     for name, source in files:
         if name in (RECORDS, IMAGES):
-            _copy_database(source, to / name)
+            copy_database(source, to / name)
             done[name] = ""
-        elif (digest := _copy(source, to / name)) is not None:
+        elif (digest := copy_file(source, to / name)) is not None:
             done[name] = digest
         listener.done(len(done))
     return done
@@ -271,7 +269,7 @@ def _put_back(source: Path, said: dict[str, str], places: dict[str, Path], liste
     try:
         for name, place in places.items():
             done.append(place)
-            if _copy(source / name, place) != said[name]:
+            if copy_file(source / name, place) != said[name]:
                 raise StorageError(f"{source / name}: changed while it was read; nothing was restored")
             listener.done(len(done), len(places))
         done.clear()  # of what is to be taken away
@@ -305,25 +303,10 @@ def _afterwards(settings: Settings) -> Iterator[tuple[str, Path]]:
 
 
 def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
-    for path in sorted(_inside(folder)):
+    for path in sorted(inside(folder)):
         parts = path.relative_to(folder)
         if path.is_file() and path.suffix not in HALVES and not any(part.startswith(".") for part in parts.parts):
             yield f"{name}/{parts.as_posix()}", path
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    """All that lies below a folder; one that is taken away while it is listed, as a work by its erasure, is left out.
-
-    Raises:
-        OSError: a folder cannot be looked into: without what lies in it a backup would pass for a whole one.
-    """
-
-    def unless_gone(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            raise error
-
-    for root, folders, names in os.walk(folder, onerror=unless_gone):
-        yield from (Path(root, name) for name in (*folders, *names))
 
 
 def _place(name: str, settings: Settings) -> Path:
@@ -360,7 +343,7 @@ def _apart(settings: Settings) -> tuple[str, ...]:
         found.append("the images are in a bucket: copy it with its own tool, after the database")
     if settings.home not in settings.secret_file.parents:
         found.append(f"the secret, {settings.secret_file}: without it no row can be proven")
-    links = sorted(place for place in _inside(settings.home / "models") if place.is_symlink())
+    links = sorted(place for place in inside(settings.home / "models") if place.is_symlink())
     return (*found, *(f"the package behind {place}, which is a link" for place in links))
 
 
@@ -371,38 +354,3 @@ def _database(settings: Settings) -> Path | None:
 
 def _images(settings: Settings) -> Path | None:
     return folder_of(settings.images_url)
-
-
-def _make(file: Path) -> int:
-    """A new file, and the folders above it, for their owner only."""
-    for folder in reversed([one for one in file.parents if not one.exists()]):
-        folder.mkdir(mode=0o700)
-    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-
-
-def _copy(source: Path, to: Path) -> str | None:
-    """Copy durably; returns its hash, None where it was erased in this moment."""
-    digest = hashlib.sha256()
-    try:
-        reading = source.open("rb")
-    except FileNotFoundError:
-        return None
-    with reading, naming(to), os.fdopen(_make(to), "wb") as out:
-        while piece := reading.read(PIECE):
-            digest.update(piece)
-            out.write(piece)
-        out.flush()
-        os.fsync(out.fileno())
-    sync_folder(to.parent)
-    return digest.hexdigest()
-
-
-def _copy_database(source: Path, to: Path) -> None:
-    """One moment of a database that others go on writing (https://sqlite.org/backup.html)."""
-    os.close(_make(to))
-    try:
-        with closing(sqlite3.connect(source, timeout=30)) as here, closing(sqlite3.connect(to)) as there:
-            here.backup(there)
-            there.execute("PRAGMA journal_mode=DELETE").fetchall()  # one file, which can be read as it lies
-    except sqlite3.Error as error:
-        raise StorageError(f"{source}: cannot be backed up ({error})") from error
