@@ -184,7 +184,7 @@ def test_a_misspelt_member_begins_nothing(server: Running) -> None:
     for path, (said, named) in orders.items():
         answer = server.ask("POST", path, {"source": "spots", **said})
         assert (answer.status, answer.is_problem()) == (422, True)
-        assert f"{named}: " in answer.json()["detail"]
+        assert f"no '{named}'" in answer.json()["detail"]
     assert {work.id for work in server.parts.works.all()} == before  # type: ignore[union-attr]
 
 
