@@ -61,7 +61,7 @@ chaos: $(VENV)/.learning  ## kill the server at 1,000 random instants under load
 models: $(VENV)/.learning  ## train the shipped packages again, measure them and put them in models/ (hours on two cores)
 	$(BIN)/python recipes/shipped.py
 	$(BIN)/python recipes/figures.py --models models-build/sealed
-	rm -r models && cp -r models-build/sealed models
+	rm -rf models-build/new && cp -r models-build/sealed models-build/new && rm -r models && mv models-build/new models
 
 docs: $(VENV)/.learning  ## write the generated reference pages again
 	$(BIN)/python scripts/write_reference.py

@@ -14,7 +14,7 @@ from hilum import __version__
 from hilum.errors import NotFound
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import parts_of
-from hilum.interfaces.http.names import only
+from hilum.interfaces.http.names import KNOWN_NAMES
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.model.package import CARD, Package, open_package
 from hilum.parts import Parts
@@ -38,7 +38,7 @@ def root(request: Request) -> Response:
     "/tasks",
     response_model=shapes.Tasks,
     summary="The clinical questions that can be answered",
-    dependencies=[only()],
+    dependencies=[KNOWN_NAMES],
 )
 def tasks(request: Request) -> Response:
     """Each with its classes, operating points, intended use and the model that speaks for it."""
@@ -55,7 +55,9 @@ def task(request: Request, name: str) -> Response:
     return answer(_task(known_task(name, parts_of(request).settings)))
 
 
-@router.get("/models", response_model=shapes.Models, summary="The packages that are installed", dependencies=[only()])
+@router.get(
+    "/models", response_model=shapes.Models, summary="The packages that are installed", dependencies=[KNOWN_NAMES]
+)
 def models(request: Request) -> Response:
     """Each with its task, digest, where it came from and whether it is the one that answers."""
     settings = parts_of(request).settings

@@ -16,7 +16,7 @@ from hilum.errors import NotFound
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.batch import described, outlined
-from hilum.interfaces.http.names import only
+from hilum.interfaces.http.names import KNOWN_NAMES
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.recorded import told
 from hilum.jobs.batches import Batches, State
@@ -31,7 +31,7 @@ FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # what a spreadsheet would run; the w
 ACTS: dict[str, What] = {"stopped": "batch_stopped", "forgotten": "batch_forgotten"}
 
 
-@router.get("/jobs", response_model=shapes.Jobs, summary="Your batches, newest first", dependencies=[only()])
+@router.get("/jobs", response_model=shapes.Jobs, summary="Your batches, newest first", dependencies=[KNOWN_NAMES])
 def jobs(request: Request) -> Response:
     """Without their progress."""
     found = [order for order in _batches(request).all() if may_see(request, order)]
@@ -40,7 +40,7 @@ def jobs(request: Request) -> Response:
 
 @router.get(
     "/jobs/{identity}",
-    dependencies=[only("format")],
+    dependencies=[KNOWN_NAMES],
     response_model=shapes.Job | shapes.Results,
     summary="How far a batch is",
     responses=told_as("text/csv"),
@@ -52,7 +52,7 @@ def job(request: Request, identity: str, format: Literal["json", "csv"] | None =
 
 @router.get(
     "/jobs/{identity}/results",
-    dependencies=[only("format")],
+    dependencies=[KNOWN_NAMES],
     response_model=shapes.Results,
     summary="What came out of a batch, as far as it is",
     responses=told_as("text/csv"),

@@ -40,13 +40,11 @@ def check_near(given: Iterable[str], known: Collection[str]) -> None:
             raise UsageError(f"no {name[:64]!r}{meant}")
 
 
-def only(*known: str) -> Any:
-    """A dependency: these names may stand behind the ? of an address, none where all is said in the body."""
+async def _check_address(request: Request) -> None:
+    check_known(request.query_params, [one.alias for one in request.scope["route"].dependant.query_params])
 
-    async def check(request: Request) -> None:
-        check_known(request.query_params, known)
 
-    return Depends(check)
+KNOWN_NAMES: Any = Depends(_check_address)  # of a route: behind the ? stands nothing but what it reads there
 
 
 def _meant(name: str, known: Collection[str]) -> str:

@@ -15,7 +15,7 @@ from hilum.access.users import User
 from hilum.interfaces.http import shapes_access as shapes
 from hilum.interfaces.http.account import access_of
 from hilum.interfaces.http.body import TEXT, Strict
-from hilum.interfaces.http.names import only
+from hilum.interfaces.http.names import KNOWN_NAMES
 from hilum.interfaces.http.problems import answer
 
 router = APIRouter(tags=["access"])
@@ -44,13 +44,15 @@ class NewKey(Strict):
     days: int = Field(90, ge=1, le=LONGEST_DAYS)
 
 
-@router.get("/users", response_model=shapes.Users, summary="Everybody", dependencies=[only()])
+@router.get("/users", response_model=shapes.Users, summary="Everybody", dependencies=[KNOWN_NAMES])
 def users(request: Request) -> Response:
     """By name."""
     return answer({"users": [told_user(user) for user in access_of(request).users.all()]})
 
 
-@router.post("/users", response_model=shapes.Invited, status_code=201, summary="Invite somebody", dependencies=[only()])
+@router.post(
+    "/users", response_model=shapes.Invited, status_code=201, summary="Invite somebody", dependencies=[KNOWN_NAMES]
+)
 def add_user(request: Request, said: Annotated[NewUser, Body()]) -> Response:
     """Answers the user and a one-time link, valid for three days."""
     access, by = access_of(request), _caller(request)
@@ -62,7 +64,7 @@ def add_user(request: Request, said: Annotated[NewUser, Body()]) -> Response:
     "/users/{identity}",
     response_model=shapes.User,
     summary="Change somebody's role, shut them out or let them in again",
-    dependencies=[only()],
+    dependencies=[KNOWN_NAMES],
 )
 def change_user(request: Request, identity: str, said: Annotated[Change, Body()]) -> Response:
     """Ends their sessions; the last administrator stays."""
@@ -88,7 +90,7 @@ def invite(request: Request, identity: str) -> Response:
     return answer({**told_user(user), "link": _link(request, access.links.invite(user.id, _caller(request)))}, 201)
 
 
-@router.get("/keys", response_model=shapes.Keys, summary="Own keys, or everybody's", dependencies=[only("all")])
+@router.get("/keys", response_model=shapes.Keys, summary="Own keys, or everybody's", dependencies=[KNOWN_NAMES])
 def keys(request: Request, everybody: Annotated[bool, Query(alias="all")] = False) -> Response:
     """Without their secrets; `all` for administrators."""
     access, by = access_of(request), _caller(request)
@@ -102,7 +104,7 @@ def keys(request: Request, everybody: Annotated[bool, Query(alias="all")] = Fals
     response_model=shapes.NewKeyTold,
     status_code=201,
     summary="Make a key of one's own",
-    dependencies=[only()],
+    dependencies=[KNOWN_NAMES],
 )
 def add_key(request: Request, said: Annotated[NewKey, Body()]) -> Response:
     """The `token` is told this once; send it as `Authorization: Bearer hilum_…`."""

@@ -18,7 +18,7 @@ from hilum.flows.shown import Shown, heatmap_of, shown
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import TEXT, Strict
-from hilum.interfaces.http.names import check_near, only
+from hilum.interfaces.http.names import KNOWN_NAMES, check_near
 from hilum.interfaces.http.problems import answer, told_as
 from hilum.interfaces.http.turns import Turns
 from hilum.model.overlay import grey_png
@@ -97,7 +97,7 @@ def prediction(request: Request, name: str) -> Response:
 
 @router.get(
     "/predictions/{name}/image",
-    dependencies=[only("frame")],
+    dependencies=[KNOWN_NAMES],
     summary="The kept picture as PNG",
     response_class=Response,
     responses=told_as("image/png"),
@@ -113,7 +113,7 @@ async def image(request: Request, name: str, frame: Annotated[int, Query(ge=0)] 
 
 @router.get(
     "/predictions/{name}/pixels",
-    dependencies=[only("frame")],
+    dependencies=[KNOWN_NAMES],
     summary="The grey plane for a viewer",
     response_class=Response,
     responses=told_as("application/octet-stream"),
@@ -133,7 +133,7 @@ async def pixels(request: Request, name: str, frame: Annotated[int, Query(ge=0)]
 
 @router.get(
     "/predictions/{name}/heatmap",
-    dependencies=[only("method", "label")],
+    dependencies=[KNOWN_NAMES],
     summary="Where the evidence lies, as a grey PNG",
     response_class=Response,
     responses=told_as("image/png"),
@@ -157,7 +157,7 @@ async def heatmap(
     response_model=shapes.Said,
     status_code=201,
     summary="Say whether an answer was right",
-    dependencies=[only()],
+    dependencies=[KNOWN_NAMES],
 )
 def feedback(request: Request, said: Annotated[Feedback, Body()]) -> Response:
     """Put on record beside the answer, never in its place; 409 for a note on an answer that was erased.

@@ -13,7 +13,7 @@ from hilum.flows.promotion import Decision, promote, roll_back
 from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import Strict
-from hilum.interfaces.http.names import only
+from hilum.interfaces.http.names import KNOWN_NAMES
 from hilum.interfaces.http.problems import answer
 from hilum.registry.history import chosen, history
 from hilum.registry.pins import named_package
@@ -32,7 +32,7 @@ class Reason(Strict):
     response_model=shapes.Event,
     status_code=201,
     summary="Let a package speak for its task",
-    dependencies=[only()],
+    dependencies=[KNOWN_NAMES],
 )
 def promoted(request: Request, reference: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
     """It is opened, checked and warmed first; requests on their way are answered by the one that spoke before."""
@@ -49,7 +49,7 @@ def promoted(request: Request, reference: str, reason: Annotated[Reason | None, 
     response_model=shapes.Event,
     status_code=201,
     summary="Let the package that spoke before speak again",
-    dependencies=[only()],
+    dependencies=[KNOWN_NAMES],
 )
 def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Body()] = None) -> Response:
     """The last promotion of the task is taken back; again: the one before it, down to the shipped package."""
@@ -60,7 +60,7 @@ def rolled_back(request: Request, name: str, reason: Annotated[Reason | None, Bo
     return answer(asdict(event), 201)
 
 
-@router.get("/history", response_model=shapes.History, summary="Who spoke when, and why", dependencies=[only("task")])
+@router.get("/history", response_model=shapes.History, summary="Who spoke when, and why", dependencies=[KNOWN_NAMES])
 def changes(request: Request, task: str | None = None) -> Response:
     """Newest first; the shipped packages spoke before the first change."""
     parts = parts_of(request)

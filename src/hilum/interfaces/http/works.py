@@ -23,7 +23,7 @@ from hilum.interfaces.http import shapes
 from hilum.interfaces.http.asked import caller_of, parts_of
 from hilum.interfaces.http.body import Body as Received
 from hilum.interfaces.http.body import Strict, Upload, read_body
-from hilum.interfaces.http.names import only
+from hilum.interfaces.http.names import KNOWN_NAMES
 from hilum.interfaces.http.orders import ZIP, Order, sender_of, taken, works_of
 from hilum.interfaces.http.problems import answer, in_words, told_as
 from hilum.jobs.learnt import RUNS
@@ -110,7 +110,7 @@ async def audits(request: Request) -> Response:
     response_model=shapes.WorkTaken,
     status_code=202,
     summary="Train a package",
-    dependencies=[only()],
+    dependencies=[KNOWN_NAMES],
 )
 def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     """Audit, split, plan, train, calibrate, seal, measure; it never promotes what it made.
@@ -137,7 +137,7 @@ def trainings(request: Request, said: Annotated[Training, Body()]) -> Response:
     "/works",
     response_model=shapes.Works,
     summary="Audits, trainings and evaluations, newest first",
-    dependencies=[only()],
+    dependencies=[KNOWN_NAMES],
 )
 def works(request: Request) -> Response:
     """Each with its state and how far it is. A key that may only train sees the trainings of its own user."""
@@ -156,7 +156,7 @@ def work(request: Request, identity: str) -> Response:
 
 @router.get(
     "/works/{identity}/report",
-    dependencies=[only("of")],
+    dependencies=[KNOWN_NAMES],
     summary="The page of an audit, training or evaluation",
     response_class=FileResponse,
     responses=told_as("text/html"),
